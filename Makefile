@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
-.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-faults test-real encoders lint lock chromium cluster test-slurm test-conda help clean
+.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-faults test-real encoders lint bench lock chromium cluster test-slurm test-conda help clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -31,11 +31,11 @@ demo: .venv/runtime.installed # set up .venv and run the exam
 check-demo: .venv/dev.installed chromium # check what `make demo` made
 	$(BIN)/python -m pytest -m demo tests/demo
 
-# Every kind of dataset and every section of the report; takes several times as long.
-demo-full: .venv/runtime.installed # every kind of dataset, every section (several times as long)
+# Every kind of dataset, and every stage but interventions and saliency.
+demo-full: .venv/runtime.installed # every kind of dataset, most stages (several times as long)
 	$(BIN)/snakemake --configfile config/presets/full_demo.yaml $(ARGS)
 
-demo-fast: .venv/runtime.installed # every stage once, on little data
+demo-fast: .venv/runtime.installed # most stages once, on little data
 	$(BIN)/snakemake --configfile config/presets/fast.yaml $(ARGS)
 
 # The environments of models that cannot run in .venv, for those who run without conda.
@@ -92,6 +92,10 @@ lint: .venv/dev.installed # lint and types alone
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+# Small sizes, under ten minutes; PEERS="--vlm-lens <clone> --python <python>" adds bench/peers.py.
+bench: .venv/dev.installed # rerun all benchmarks at small sizes and rewrite their tables
+	$(BIN)/python bench/run_all.py $(PEERS)
 
 # The workflow with, without and again with a real conda; without one it says that it did not run.
 test-conda: .venv/runtime.installed # try --use-conda with a real conda

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -82,7 +83,7 @@ class Bench:
         checkpoint, size, questions = folder / "model", args.size, args.questions
         if not checkpoint.exists():
             build_model(checkpoint, size, getattr(torch, args.dtype))
-        data = folder / f"data-{questions}"
+        data = folder / f"data-{args.pictures}-{questions}"
         if not data.exists():
             build_data(data, args.pictures, questions)
         blocks = SIZES[size][0][2], SIZES[size][1][2]
@@ -104,9 +105,9 @@ class Bench:
         tables = (data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
         self.part = plan_part(*tables)
         self.marked = plan_part(*tables, data / "regions.parquet")
-        self.batches = self.prepare()
 
-    def prepare(self) -> list[dict[str, torch.Tensor]]:
+    @cached_property
+    def batches(self) -> list[dict[str, torch.Tensor]]:
         """Make the inputs of the bare forward pass, bucketed by length."""
         shown = {i: self.adapter.prepare_image(open_image(p)) for i, p in self.part.paths.items()}
         rows = sorted(
@@ -145,7 +146,9 @@ class Bench:
         """Do the same as ``shared``, and pool each question's region at every address."""
         self.extract(shares_prefix=True, spans=[*SPANS, "referent"])
 
-    def extract(self, *, shares_prefix: bool, spans: list[str] = SPANS) -> None:
+    def extract(
+        self, *, shares_prefix: bool, spans: list[str] = SPANS, stored: str = "float16"
+    ) -> None:
         """Run the extraction of every address, pooled."""
         asked = {s: columns(self.card, ["*"], spans, s) for s in ("image", "item")}
         part = self.part if spans is SPANS else self.marked
@@ -154,7 +157,7 @@ class Bench:
             shares_prefix,
             asked["image"],
             asked["item"],
-            AdaptiveBatchSize(self.batch),
+            AdaptiveBatchSize(self.batch, adapter=self.adapter),
         )
         if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
             engine.read_alone = []
@@ -163,7 +166,7 @@ class Bench:
             emit = {}
             for scope, ids in (("image", part.images), ("item", part.items)):
                 path = self.out / f"{scope}.parquet"
-                shard = open_shard(path, ids, asked[scope], "float16", {"scope": scope})
+                shard = open_shard(path, ids, asked[scope], stored, {"scope": scope})
                 emit[scope] = stack.enter_context(shard).add
             for _ in engine.run(part, emit["image"], emit["item"]):
                 pass
@@ -229,7 +232,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak", help="internal: run this variant once, print its peak memory")
-    parser.add_argument("--folder", type=Path, help="internal: where model and data are")
+    parser.add_argument("--folder", type=Path, help="where model and data are, or will be")
     args = parser.parse_args()
     if args.peak:
         bench = Bench(args.folder, args)
@@ -242,7 +245,7 @@ def main() -> None:
         print(int(peak[1]) / 1024)
         return
     with tempfile.TemporaryDirectory() as folder:
-        compare(args, Path(folder))
+        compare(args, args.folder or Path(folder))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ PAGES = {
     "architecture.md": "ARCHITECTURE.md",
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
+    "security.md": "SECURITY.md",
     "testing.md": "tests/README.md",
     **{f"bench/{path.name}": f"bench/{path.name}" for path in sorted(ROOT.glob("bench/*.md"))},
 }

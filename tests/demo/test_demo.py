@@ -49,6 +49,12 @@ def test_the_card_decides() -> None:
     assert given.n_unique() >= 5
 
 
+def test_interventions_show_where_tiny_llava_reads_colour() -> None:
+    (color,) = classes("tiny_llava").filter(pl.col("skill") == "color").to_dicts()
+    assert (color["evidence"], color["used_at"]) == ("shown_causally", "connector")
+    assert color["unused_at"] == "lm.0, lm.1, lm.2, lm.3"
+
+
 @pytest.mark.parametrize(("model", "lesion"), PATIENTS.items())
 def test_a_patient_has_the_class_of_its_lesion_and_else_those_of_the_healthy_model(
     model: str, lesion: str

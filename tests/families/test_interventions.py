@@ -208,5 +208,5 @@ def test_regions_of_another_number_of_tokens_are_refused(loaded, paths):
     region = regions_for(adapter, paths)
     short = dataclasses.replace(region[OWN]["referent"], flags=np.ones(3, bool))
     batch = batch_of(adapter, paths, True, regions={OWN: {"referent": short}})
-    with pytest.raises(UserError, match="image tokens, and 3 have a place"):
+    with pytest.raises(UserError, match="image tokens, but 3 positions are known"):
         batch.answers()

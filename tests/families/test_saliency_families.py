@@ -9,10 +9,10 @@ from zoo import FAMILIES
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.marks import Mark
 from eyechart.models.spec import TWO_TOWERS
-from eyechart.saliency.attribute import chosen
+from eyechart.saliency.attribute import method_addresses
 from eyechart.saliency.attributor import Attributor
 from eyechart.saliency.settings import SaliencySettings
-from eyechart.saliency.states import Features, Outputs, states_at
+from eyechart.saliency.states import ConnectorStates, ModuleStates, states_at
 from eyechart.saliency.subjects import prepare, subject
 from eyechart.tables.regions import box
 
@@ -55,7 +55,7 @@ def attributor(adapter, card, images):
         item = {"item_id": f"i{n}", "task": "t", "group": f"g{n}", "images": [f"p{n}"]}
         items.append(item | {"prompt": "what is it ?", "choices": choices, "answer": choices[0]})
     marks = {f"i{n}": [Mark(box("REF", 5, 5, 25, 30), 0, "reference")] for n in range(2)}
-    return items, Attributor(adapter, SETTINGS, chosen(card, SETTINGS), images, marks, 7)
+    return items, Attributor(adapter, SETTINGS, method_addresses(card, SETTINGS), images, marks, 7)
 
 
 @pytest.mark.parametrize("name", READING)
@@ -90,7 +90,7 @@ def test_replaced_states_are_read_and_give_the_gradient_of_the_answer(name, load
     for address in dict.fromkeys(a for own in work.addresses.values() for a in own):
         states = states_at(subject(adapter, asked), address)
         hooked = address != "connector" or name in HOOKED
-        assert isinstance(states, Outputs if hooked else Features)
+        assert isinstance(states, ModuleStates if hooked else ConnectorStates)
         with torch.no_grad():
             plain = states.subject.score(states.subject.encode(states.subject.images))
             torch.testing.assert_close(states.run(states.x), plain, atol=1e-5, rtol=1e-5)

@@ -30,7 +30,7 @@ FILES = {
 WANTED = {
     name: sha256(data).hexdigest() for name, data in FILES.items() if not name.startswith("skip")
 }
-DAMAGED = r"damaged, no complete (zip|tar) \("
+DAMAGED = r"damaged, not a complete (zip|tar) \("
 
 
 def keep(name: str) -> str | None:

@@ -79,7 +79,7 @@ FAULTS = [
     _fault("missing", lambda: read(FILE), "no such file"),
     _fault("a folder in its place", made(Path.mkdir), "is a folder"),
     _fault("a link to itself", made(lambda path: path.symlink_to(path)), "cannot be read"),
-    _fault("a pipe in its place", made(os.mkfifo), "is no file"),
+    _fault("a pipe in its place", made(os.mkfifo), "is not a file"),
     _fault("broken JSON", of('{"seed": 1,', "a.json"), "line 1: "),
     _fault("JSON with something behind it", of('{"seed": 1} x', "a.json"), "line 1: "),
     _fault(
@@ -96,7 +96,7 @@ FAULTS = [
     _fault("an alias of what holds it", of("a: &a [*a]"), "line 1: .* within itself"),
     _fault("an alias of nothing", of("a: *b"), "line 1: .*undefined alias"),
     _fault("two documents", of("a: 1\n---\nb: 2\n"), "line 2: .*single document"),
-    _fault("a key twice", of("seed: 1\nseed: 2\n"), "the key 'seed' stands in line 1 and again"),
+    _fault("a key twice", of("seed: 1\nseed: 2\n"), "the key 'seed' is in line 1 and again"),
     _fault("a list as a key", of("? [a, b]\n: 1\n"), "line 1: .*unhashable key"),
     _fault("a number as a key", of("1: 2\n"), "line 1: the key 1 is no text"),
     _fault("20 MB", of("a: " + "x" * 20_000_000), "20000003 bytes, the maximum is 1000000"),

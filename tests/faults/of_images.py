@@ -129,9 +129,9 @@ FAULTS = [
            "a.jpg"),
     _fault("2 GB", lambda path: (path.touch(), os.truncate(path, 2 << 30)), "2147483648 bytes"),
     _fault("a folder in its place", Path.mkdir, "image is missing"),
-    _fault("a pipe in its place", os.mkfifo, "is no file"),
+    _fault("a pipe in its place", os.mkfifo, "is not a file"),
     _fault("a link to a device without end", lambda path: path.symlink_to("/dev/zero"),
-           "is no file"),
+           "is not a file"),
     _fault("a link to itself", lambda path: path.symlink_to(path), "cannot be read"),
     _fault("a link to nothing", lambda path: path.symlink_to("nothing"), "image is missing"),
     *(_fault("its first half", saved(kind)[: len(saved(kind)) // 2], COMPLETE, f"a.{ending}")

@@ -95,7 +95,7 @@ def run(folder, checkpoint, data, /, **changes):
     own = {key: value for key, value in vars(described).items() if key != "derived"}
     (folder / "llava.yaml").write_text(yaml.safe_dump(own | {"parameters": None}))
     settings = {
-        **{"edits": list(OPTIONS), "items": 200, "training": 200, "batch_size": 32},
+        **{"edits": list(OPTIONS), "tasks": None, "items": 200, "training": 200, "batch_size": 32},
         **{"addresses": ["connector", "lm.*"], "prompt": "{question}", "choices": "text"},
         **{"scoring": "mean", "options": OPTIONS},
     }

@@ -186,7 +186,7 @@ def test_only_items_that_can_be_scored_are_traced(tmp_path):
     write_table(path, pa.Table.from_pylist(rows, ITEMS))
     assert [item["item_id"] for item in choose_items(path, 9, 7)] == ["good"]
     write_table(path, pa.Table.from_pylist(rows[1:], ITEMS))
-    with pytest.raises(UserError, match="no item to examine"):
+    with pytest.raises(UserError, match="no usable item"):
         choose_items(path, 9, 7)
 
 
@@ -196,7 +196,7 @@ def test_only_items_that_can_be_scored_are_traced(tmp_path):
         ({"item": 3}, "unknown field 'item'; did you mean 'items'"),
         ({"items": 0}, "items: 0, expected a whole number of at least 1"),
         ({"top": -1}, "top: -1"),
-        ({"prompt": "{asked}"}, "has another field than"),
+        ({"prompt": "{asked}"}, "has a field other than"),
     ],
 )
 def test_settings_are_checked(change, message):

@@ -268,7 +268,7 @@ def test_mistakes_are_one_sentence(project, tmp_path):
         project.answer(tmp_path, greedy="some")
     with pytest.raises(UserError, match="did you mean 'sighted'"):
         project.answer(tmp_path, conditions=["sihgted"])
-    with pytest.raises(UserError, match="no item is asked"):
+    with pytest.raises(UserError, match="no item would be asked"):
         project.answer(tmp_path, rows=[ROWS[3]])
     assert not list(tmp_path.glob("sighted*"))
 
@@ -277,9 +277,9 @@ def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatc
     settings = SimpleNamespace(batch_size=8)
     sentence = "^behavior.batch_size: out of memory at 8; use a smaller number"
     with pytest.raises(UserError, match=sentence):
-        answer_items.ItemAnswerer(None, False, settings, None).batches.shrink()
+        answer_items.ItemAnswerer(None, False, settings, None).batches.shrink(8)
     monkeypatch.setattr(
-        retrieve.ask_encoder, "view", lambda adapter, stimuli, batches: batches.shrink()
+        retrieve.ask_encoder, "view", lambda adapter, stimuli, batches: batches.shrink(8)
     )
     captions = Captions([], np.empty(0), [], np.empty(0), np.empty(0))
     with pytest.raises(UserError, match=sentence):

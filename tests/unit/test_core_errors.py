@@ -30,7 +30,7 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (PermissionError(errno.EACCES, "Permission denied", "results/a"), "'results/a'; give your"),
+        (PermissionError(errno.EACCES, "Permission denied", "results/a"), "'results/a'; get the"),
         (OSError(errno.EROFS, "Read-only file system", "logs"), "'logs'; mount it writable, or"),
         (OSError(errno.EFBIG, "File too large"), "File too large; lift the limit of file sizes"),
         (MemoryError(), "not enough memory; lift the limit"),

@@ -203,7 +203,7 @@ def test_a_member_that_lies_about_its_size_never_exceeds_it(source):
     place = data.rindex(struct.pack("<L", size))  # in the central directory
     data[place : place + 4] = struct.pack("<L", 100)
     archive.write_bytes(data)
-    with pytest.raises(UserError, match=r"liar.zip: truncated or damaged, no complete zip"):
+    with pytest.raises(UserError, match=r"liar.zip: truncated or damaged, not a complete zip"):
         acquire(archive)
     assert not (ROOT / "scenes/CLEVR_val_scenes.json").exists()
     assert not list(ROOT.rglob("*partial*"))
@@ -226,7 +226,7 @@ def test_a_member_that_stands_there_twice_or_is_encrypted_is_refused(source):
 def test_a_truncated_zip_is_one_sentence(source, keep):
     archive = pack(source, Path("cut.zip"))
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * keep)])
-    with pytest.raises(UserError, match=r"^cut.zip: truncated or damaged, no complete zip \("):
+    with pytest.raises(UserError, match=r"^cut.zip: truncated or damaged, not a complete zip \("):
         acquire(archive)
     assert not (ROOT / "acquired.json").exists()
 

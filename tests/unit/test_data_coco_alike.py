@@ -63,4 +63,4 @@ def test_annotations_are_of_the_image_as_its_camera_turns_it(source):
     acquire(source)
     told = sentence(prepare)
     assert "is 32 x 48 px, but its annotations are of 48 x 32 px" in told
-    assert "or annotate it as its EXIF data turn it" in told
+    assert "or annotate it as it is shown, turned as its EXIF data say" in told

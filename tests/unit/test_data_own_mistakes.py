@@ -130,7 +130,7 @@ def test_an_empty_folder_and_a_folder_around_the_dataset_are_refused():
     Path("photos/deep/notes.txt").write_text("none")
     refused(r"^photos: no images in this folder, expected files that", Path("photos"), "folder")
     refused(r"^nowhere: no such folder", Path("nowhere"), "folder")
-    refused(r"^\.: contains data/raw/mine, where its images would be taken", Path(), "folder")
+    refused(r"^\.: contains data/raw/mine, where its images would be linked", Path(), "folder")
 
 
 def test_a_table_that_is_missing_or_of_another_kind_is_refused():
@@ -231,7 +231,7 @@ def test_a_broken_csv_is_one_sentence(data, words):
         ('\n["a.png"]\n', r"line 2: '\[\"a.png\"\]' is not a JSON object, expected"),
         ("\n", r"no rows, expected at least one line of JSON"),
         ('{"image": 3}', r"line 1: the image is of type int, expected a path, bytes,"),
-        ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt holds a dict"),
+        ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt is a dict"),
     ],
 )  # fmt: skip
 def test_a_broken_jsonl_is_one_sentence(text, words):

@@ -91,7 +91,7 @@ def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive
 
 def test_what_is_no_dataset_is_not_locked(archive):
     archive.data = b"<html>log in first</html>"
-    assert "truncated or damaged, no complete zip" in sentence()
+    assert "truncated or damaged, not a complete zip" in sentence()
     assert not LOCK.exists()
 
 

@@ -105,11 +105,11 @@ def test_a_tar_cut_short_or_none_at_all_is_named():
     noise = np.random.default_rng(1).bytes(200_000)
     archive = pack(("a", noise))
     archive.write_bytes(archive.read_bytes()[:90_000])
-    with pytest.raises(UserError, match=r"some.tar.gz: truncated or damaged, no complete tar"):
+    with pytest.raises(UserError, match=r"some.tar.gz: truncated or damaged, not a complete tar"):
         unpack(archive, Path("root"), keep)
     assert files_of(Path("root")) == {}
     archive.write_bytes(b"no tar")
-    with pytest.raises(UserError, match=r"some.tar.gz: truncated or damaged, no complete tar"):
+    with pytest.raises(UserError, match=r"some.tar.gz: truncated or damaged, not a complete tar"):
         unpack(archive, Path("root"), keep)
     with pytest.raises(UserError, match=r"none.tgz: no such file"):
         unpack(Path("none.tgz"), Path("root"), keep)

@@ -37,7 +37,7 @@ def picky(monkeypatch):
         whole = own.preprocess
 
         def preprocess(self, images, *args, **how):
-            if images[0].height in heights:
+            if any(image.height in heights for image in images):
                 raise ValueError("absolute aspect ratio must be\nsmaller than 200")
             return whole(self, images, *args, **how)
 
@@ -83,13 +83,13 @@ def test_a_prompt_costs_its_item_alone(project, tmp_path, monkeypatch):
 
     def row(self, prompt, images):
         if prompt == "what what what " and images[0].size == (48, 42):
-            raise UserError("prompt holds '<image>', the placeholder of an image")
+            raise UserError("prompt contains '<image>', the placeholder of an image")
         return whole(self, prompt, images)
 
     monkeypatch.setattr(LanguageAdapter, "row", row)
     project.extract(tmp_path)
     dropped, ids, _ = values(project, tmp_path, "llava", "item")
-    told = "item 'q0-2': prompt holds '<image>', the placeholder of an image"
+    told = "item 'q0-2': prompt contains '<image>', the placeholder of an image"
     assert dropped == {"q0-2": told}
     assert len(ids) == 9
     assert values(project, tmp_path, "llava", "image")[0] == {}

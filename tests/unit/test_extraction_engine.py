@@ -91,7 +91,7 @@ def close(a, b):
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 64])
+@pytest.mark.parametrize("batch_size", [1, 4, 64, "auto"])
 def test_every_question_of_a_mixed_batch_equals_its_own_plain_forward_pass(
     adapter, card, data, batch_size
 ):

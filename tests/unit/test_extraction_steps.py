@@ -213,7 +213,7 @@ def test_a_manifest_refuses_parts_that_do_not_belong_together(project, extracted
     (tmp_path / "image").mkdir()
     whole = (extracted / "image" / "0.parquet").read_bytes()
     (tmp_path / "image" / "0.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="damaged, no complete Parquet file"):
+    with pytest.raises(UserError, match="damaged, not a complete Parquet file"):
         project.manifest(tmp_path, "image")
 
 

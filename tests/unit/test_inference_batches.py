@@ -1,10 +1,14 @@
-"""A batch that does not fit is tried again in halves, and what fitted is remembered."""
+"""The quickest batch size is found and kept; what does not fit is tried again in halves."""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from eyechart.core.errors import UserError
-from eyechart.inference.batches import AUTO_START, AdaptiveBatchSize
+from eyechart.inference import measured_batches
+from eyechart.inference.batches import LARGEST, AdaptiveBatchSize
+from eyechart.plan import resources
 
 
 class Device:
@@ -29,8 +33,8 @@ def test_every_row_is_worked_on_once_and_in_order_however_little_room_there_is(r
 
 
 def test_what_fitted_is_where_the_next_rows_begin():
-    device, batches = Device(20), AdaptiveBatchSize("auto")
-    list(batches.over(range(AUTO_START), device))
+    device, batches = Device(5), AdaptiveBatchSize("auto")
+    list(batches.over(range(64), device))
     device.tried.clear()
     list(batches.over(range(40), device))
     assert max(device.tried) <= device.room
@@ -53,3 +57,115 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
                 [1], lambda rows: (_ for _ in ()).throw(ValueError("wrong"))
             )
         )
+
+
+# Seconds of a row by size, as measured for a model of 61M parameters on one thread of a CPU
+QUICKEST_8 = {1: 0.382, 2: 0.365, 4: 0.351, 8: 0.338, 16: 0.374}
+
+
+class Machine:
+    """A clock, and a work that takes so many seconds and bytes for each of its rows."""
+
+    def __init__(self, monkeypatch, seconds, row_bytes=0, free=1 << 40):
+        self.now, self.seconds, self.peak, self.row_bytes, self.tried = (
+            0.0,
+            seconds,
+            0,
+            row_bytes,
+            [],
+        )
+        monkeypatch.setattr(measured_batches, "seconds", lambda _: self.now)
+        monkeypatch.setattr(measured_batches, "peak_bytes", lambda _: self.peak)
+        monkeypatch.setattr(measured_batches, "free_bytes", lambda _: free)
+
+    def __call__(self, rows):
+        first = 0 if self.tried else 5  # the first batch warms up
+        self.tried.append(len(rows))
+        self.now += first + len(rows) * self.seconds.get(len(rows), 1)
+        self.peak = max(self.peak, len(rows) * self.row_bytes)
+        return [row * 10 for row in rows]
+
+
+class Model:
+    """What names a model."""
+
+    device, dtype = torch.device("cpu"), torch.float32
+
+    def __init__(self, checkpoint="a"):
+        self.spec = SimpleNamespace(checkpoint=checkpoint, revision=None)
+        self.model = torch.nn.Linear(3, 3)
+
+
+def settled(machine, batches, **kind):
+    done = [out for _, out in batches.over(range(160), machine, **kind)]
+    assert [row for out in done for row in out] == [row * 10 for row in range(160)]
+    return machine.tried[-2]  # the last may be a rest
+
+
+def test_the_quickest_size_is_found_and_the_largest_of_a_cpu_is_what_is_requested(monkeypatch):
+    machine = Machine(monkeypatch, QUICKEST_8)
+    assert settled(machine, AdaptiveBatchSize("auto")) == 8
+    assert machine.tried[:8] == [1, 1, 2, 2, 4, 4, 8, 16]
+    assert set(machine.tried[8:]) == {8, 2}  # and a rest
+    assert LARGEST["cpu"] == resources.AUTO_BATCH == max(machine.tried)
+
+
+def test_of_sizes_that_are_as_quick_the_smallest_is_taken(monkeypatch):
+    machine = Machine(monkeypatch, {1: 1, 2: 0.5, 4: 0.495, 8: 0.493, 16: 0.492})
+    assert settled(machine, AdaptiveBatchSize("auto")) == 2
+
+
+def test_kinds_of_work_and_rows_of_double_the_length_are_timed_apart(monkeypatch):
+    machine, batches = Machine(monkeypatch, QUICKEST_8), AdaptiveBatchSize("auto")
+    settled(machine, batches, kind="images", length=100)
+    machine.seconds = {1: 0.1, 2: 1, 4: 1, 8: 1, 16: 1}
+    assert settled(machine, batches, kind="images", length=200) == 1
+    assert settled(machine, batches, kind="prompts", length=100) == 1
+    assert settled(machine, batches, kind="images", length=127) == 8
+
+
+def test_no_larger_size_is_tried_than_half_of_the_free_memory_holds(monkeypatch):
+    machine = Machine(monkeypatch, {n: 1 / n for n in (1, 2, 4, 8, 16)}, row_bytes=100, free=1700)
+    assert settled(machine, AdaptiveBatchSize("auto")) == 8
+    assert max(machine.tried) == 8
+
+
+def test_a_size_is_kept_for_the_next_run_of_the_same_model_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    machine = Machine(monkeypatch, QUICKEST_8)
+    settled(machine, AdaptiveBatchSize("auto", adapter=Model()))
+    machine.tried.clear()
+    settled(machine, AdaptiveBatchSize("auto", adapter=Model()))
+    assert set(machine.tried) == {8}  # 20 times
+    settled(machine, AdaptiveBatchSize("auto", adapter=Model("b")))
+    assert 1 in machine.tried
+    machine.tried.clear()
+    for kept in (tmp_path / "eyechart" / "batches").iterdir():
+        kept.write_text("{damaged")
+    assert settled(machine, AdaptiveBatchSize("auto", adapter=Model())) == 8
+    assert 1 in machine.tried
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_the_next_trial(monkeypatch, tmp_path):
+    (tmp_path / "eyechart").write_text("a file, not a folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    machine = Machine(monkeypatch, QUICKEST_8)
+    assert settled(machine, AdaptiveBatchSize("auto", adapter=Model())) == 8
+
+
+def test_a_fixed_size_is_neither_timed_nor_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    machine = Machine(monkeypatch, QUICKEST_8)
+    settled(machine, AdaptiveBatchSize(32, adapter=Model()))
+    assert set(machine.tried) == {32}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clock_and_memory_of_this_machine_go_on():
+    cpu = torch.device("cpu")
+    start = measured_batches.seconds(cpu)
+    held = torch.ones(1 << 24).sum()  # 64 MiB
+    assert measured_batches.seconds(cpu) > start
+    assert held > 0
+    assert measured_batches.peak_bytes(cpu) > 1 << 26
+    assert measured_batches.free_bytes(cpu) > 0

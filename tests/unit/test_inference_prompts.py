@@ -41,9 +41,9 @@ def test_an_open_item_has_one_order_and_nothing_scored() -> None:
     [
         (("{question}", "letter", 1), "choices: 'letter', but prompt"),
         (("{question}", "text", "all"), "orders: 'all', but prompt"),
-        (("{q}", "text", 1), "has another field than {question} and {options}"),
-        (("{question", "text", 1), "has another field"),
-        (("{question.x}", "text", 1), "has another field"),
+        (("{q}", "text", 1), "has a field other than {question} and {options}"),
+        (("{question", "text", 1), "has a field other than"),
+        (("{question.x}", "text", 1), "has a field other than"),
         (("{question}", "words", 1), "There are: letter, text"),
     ],
 )

@@ -1,5 +1,6 @@
 """The step on a model that reads a concept in its first block: what each edit must show."""
 
+import shutil
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -22,8 +23,9 @@ from eyechart.interventions.reader import Reader
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.tables.interventions import EDITS, EFFECTS
+from eyechart.tables.items import ITEMS
 from eyechart.tables.notes import read_noted
-from eyechart.tables.parquet import read_table
+from eyechart.tables.parquet import read_table, write_table
 
 
 @pytest.fixture(scope="module")
@@ -227,11 +229,38 @@ def test_a_model_that_does_not_look_is_cured_at_the_answer_position_alone(
     assert np.allclose(same, ill.answers())
 
 
+def test_only_items_of_the_named_tasks_are_edited_and_erased(
+    tmp_path, checkpoint, data, monkeypatch
+):
+    fixture.by_hand(monkeypatch)
+    two = tmp_path / "two"
+    shutil.copytree(data, two)
+    items = pl.DataFrame(read_table(two / "items.parquet"))
+    other = items.with_columns(item_id="o" + pl.col("item_id"), task=pl.lit("other"))
+    write_table(two / "items.parquet", pl.concat([items, other]).to_arrow().cast(ITEMS))
+    regions = pl.DataFrame(read_table(data / "regions.parquet"))
+    again = regions.with_columns(item_id="o" + pl.col("item_id"))
+    found = pl.concat([regions, again]).to_arrow()
+    write_table(two / "regions.parquet", found.cast(read_table(data / "regions.parquet").schema))
+    few = {"items": 12, "edits": ["erase"], "addresses": ["connector"]}
+    for tasks, concepts in ((None, ["kind", "other"]), (["kind"], ["kind"])):
+        edits, erasers, _ = fixture.run(tmp_path / "made", checkpoint, two, tasks=tasks, **few)
+        assert sorted(set(edits["task"].to_pylist())) == concepts
+        assert sorted(set(erasers["concept"].to_pylist())) == concepts
+    named = {"erase": {"concepts": ["other"], "random": 0, "permuted": 0}}
+    edits, erasers, _ = fixture.run(
+        tmp_path / "made", checkpoint, two, tasks=["kind"], options=named, **few
+    )
+    assert set(edits["task"].to_pylist()) == {"kind"}
+    assert set(erasers["concept"].to_pylist()) == {"other"}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"addresses": ["lm.9"]}, r"no address or module path 'lm\.9'; did you mean 'lm\."),
         ({"addresses": ["vision.0"]}, "'vision.0', expected the connector or blocks"),
+        ({"tasks": ["kinds"]}, "no item of task 'kinds' in test groups; did you mean 'kind'?"),
         ({"edits": ["pach"]}, "interventions.edits: 'pach'; did you mean 'patch'?"),
         (
             {"options": {"erase": {"concepts": ["kinds"], "random": 1, "permuted": 0}}},

@@ -267,7 +267,7 @@ def test_erasing_nothing_is_an_error_and_a_sample_follows_the_seed(made, marked)
         ({"by": "unretrieved", "settings": {"x": 1}}, "unretrieved has no setting 'x'"),
         ({"by": "unsaid", "from": "clip", "settings": {"words": WORDS}}, "unsaid needs a conn"),
         ({"by": "nerve", "settings": {"dataset": "d", "concept": "colr"}}, "did you mean 'color'"),
-        ({"by": "nerve", "settings": {"dataset": "d", "concept": "one"}}, "a single class 'yes'"),
+        ({"by": "nerve", "settings": {"dataset": "d", "concept": "one"}}, "only one class, 'yes'"),
         ({"by": "nerve", "settings": {"dataset": "d"}}, "nerve needs the setting 'concept'"),
     ],
 )

@@ -28,7 +28,7 @@ def test_builds_that_do_not_fit_are_named(package: Path) -> None:
     with pytest.raises(UserError) as found:
         load.load(None, Path("nowhere"), None)
     assert str(found.value) == (
-        f"torchvision 9.1+cu999 does not run beside torch {torch.__version__} (operator "
+        f"torchvision 9.1+cu999 does not work with torch {torch.__version__} (operator "
         "torchvision::nms does not exist); install both for the same device, CPU or CUDA, as in "
         "docs/own_models.md"
     )

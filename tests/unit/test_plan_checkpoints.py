@@ -133,7 +133,7 @@ def test_a_derived_model_has_no_folder_and_no_revision_and_its_adapter_is_there(
     derived = {"from": "tiny_llava", "by": str(tmp_path / "lora"), "settings": {}, "seed": 0}
     specs["tuned"] = replace(specs["tiny_llava_prior"], derived=derived)
     for changes, expected in (
-        ({"checkpoints": {"tuned": "x"}}, "tuned is derived from tiny_llava and taken from no"),
+        ({"checkpoints": {"tuned": "x"}}, "tuned is derived from tiny_llava, not taken from a"),
         ({"revisions": {"tuned": COMMIT}}, "tuned is derived from tiny_llava, so it has no rev"),
         ({"models": ["tuned"]}, r"derived\.by: no adapter_config\.json in .*lora, expected"),
     ):

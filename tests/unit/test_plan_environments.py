@@ -191,7 +191,7 @@ def test_an_environment_of_other_pins_is_not_used(envs: Path, specs: dict[str, S
     assert environments.is_built("old")
     write(envs / "envs/old.yaml", packages='["numpy==1.26.3"]')
     assert not environments.is_built("old")
-    assert "the environment old was built of other pins" in environments.how_to_build("old")
+    assert "the environment old was built from other pins" in environments.how_to_build("old")
 
 
 def test_a_changed_pin_is_seen_by_the_models_of_that_environment_alone(

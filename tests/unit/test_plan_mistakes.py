@@ -137,12 +137,12 @@ def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("seed: 1\nthreads: 2\nseed: 3\n", "the key 'seed' stands in line 1 and again in line 3"),
+        ("seed: 1\nthreads: 2\nseed: 3\n", "the key 'seed' is in line 1 and again in line 3"),
         (
             "datasets:\n  a: {parts: 1,\n    parts: 2}\n",
-            "the key 'datasets.a.parts' stands in line 2 and again in line 3",
+            "the key 'datasets.a.parts' is in line 2 and again in line 3",
         ),
-        ("x: [{a: 1, a: 2}]\n", "the key 'x.a' stands in line 1 and again in line 1"),
+        ("x: [{a: 1, a: 2}]\n", "the key 'x.a' is in line 1 and again in line 1"),
     ],
 )
 def test_a_key_that_stands_twice_in_a_file_is_refused(

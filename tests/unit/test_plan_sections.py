@@ -35,6 +35,8 @@ def exam(config: Config) -> WorkflowPlan:
         ("interventions", "datasets", ["clevrr"], "unknown dataset 'clevrr'.*'clevr'"),
         ("interventions", "datasets", ["mmvp_vlm"], "'mmvp_vlm' holds statements for enc"),
         ("interventions", "edits", ["pach"], "interventions.edits: 'pach'; did you mean 'patch'"),
+        ("interventions", "tasks", {"clevr": ["colour"]}, "tasks.clevr: unknown task.*'color'"),
+        ("interventions", "models", ["tiny_clip"], "unknown vision-language model 'tiny_clip'"),
         ("saliency", "datasets", ["clevrr"], "unknown dataset 'clevrr'.*'clevr'"),
         ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which behavior.conditions"),
         ("verdict", "patterns", {"mmvp": "mvp"}, "verdict.patterns: unknown dataset 'mvp'"),
@@ -92,6 +94,10 @@ def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings
     later = slices()
     assert [a == b for a, b in zip(changed, later, strict=True)] == [False, True, False]
     assert list(json.loads(later[0])["options"]) == ["patch"]
+    assert json.loads(later[0])["tasks"] is None
+    config["interventions"] |= {"tasks": {"clevr": ["color"]}, "models": ["tiny_llava"]}
+    assert json.loads(slices()[0])["tasks"] == ["color"]
+    assert list(exam(config).interventions.runs()) == [("tiny_llava", "clevr")]
     assert "results/interventions/tiny_llava/clevr/effects.parquet" in [
         path.replace("<results>", "results")
         for path in exam(config).interventions.tables("effects")

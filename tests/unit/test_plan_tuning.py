@@ -23,7 +23,8 @@ def tuning(config: Config) -> TuningPlan:
         ("tasks", {"clevrr": ["color"]}, "tuning.tasks: unknown dataset 'clevrr'.*'clevr'"),
         ("tasks", {"clevr": ["colour"]}, "tasks.clevr: unknown task 'colour'.*'color'"),
         ("others", ["mmvp_vlm"], "tuning.others: 'mmvp_vlm' holds statements for encoders"),
-        ("models", ["tiny_lava"], "tuning.models: unknown model 'tiny_lava'.*'tiny_llava'"),
+        ("models", ["tiny_lava"], "tuning.models: unknown vision-l.* 'tiny_lava'.*'tiny_llava'"),
+        ("models", ["tiny_clip"], "tuning.models: unknown vision-language model 'tiny_clip'"),
         ("eval_every", 500, "tuning.eval_every is 500, expected at most tuning.steps, 40"),
     ],
 )

@@ -126,7 +126,7 @@ def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any])
 def test_a_model_without_a_task_is_refused(config: dict[str, Any]) -> None:
     exam(config).check()
     config["behavior"]["datasets"] = config["readout"]["datasets"] = []
-    with pytest.raises(UserError, match="no task is asked of 'tiny_clip'"):
+    with pytest.raises(UserError, match="no task applies to 'tiny_clip'"):
         exam(config, clevr={"tasks": ["color"]}).check()
 
 

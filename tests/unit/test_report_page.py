@@ -281,7 +281,7 @@ def test_mined_pairs_are_counted(built, tmp_path, monkeypatch):
     row = re.search(r"<tr><th>clevr</th><td>tiny_clip</td><td>tiny_dino</td>(.*?)</tr>", page)
     assert row
     assert re.findall(r'class="n">([^<]*)', row[1]) == ["2", "0.97", "0.50"]
-    with pytest.raises(UserError, match="none of the files that the report reads; did you mean"):
+    with pytest.raises(UserError, match="is not a file that the report reads; did you mean"):
         identify("results/mining/clevr/pairs.parquet")
 
 

@@ -18,6 +18,7 @@ from eyechart.report.sections.verdict.classes import (
     SLOT_OF,
     SLOTS,
     TESTED,
+    shown,
 )
 from eyechart.report.sections.verdict.findings import ENDS, summarise
 from eyechart.report.sections.verdict.load import card
@@ -168,7 +169,7 @@ def test_halves_are_apart_where_the_settings_do_not_pair_them(tmp_path):
 def test_findings_are_two_sentences_a_model_made_from_the_classes(paths, page):
     said = {one["exam"].model: one["finding"] for one in card(paths)["models"]}
     assert said["tiny_llava"] == (
-        "Color (clevr) is seen, passed on and not retrieved in part (loses 20 points between "
+        "Color (clevr) is seen, passed on and in part not retrieved (loses 20 points between "
         "image tokens and answer position); odd one out is answered without using the image; "
         "material and size are used. Undecided: 10 of 14 (about 260 items would decide shape)."
     )
@@ -192,18 +193,33 @@ def test_findings_name_no_stage_that_does_not_hold_it_and_sum_up_many(found):
     low = color["row"]["stages"]["connector"] | {"value": 0.13, "ci_low": 0.1}
     stages = color["row"]["stages"] | {"connector": low}
     weak = color | {"row": color["row"] | {"stages": stages, "loss": 0.31}}
-    assert summarise([weak]).startswith("Color is seen and not retrieved in part (loses 31 points")
+    assert summarise([weak]).startswith("Color is seen and in part not retrieved (loses 31 points")
     blind = {"verdict": "not_encoded", "partly": False, "loss_first": "encoder", "loss": 0.03}
     lacking = color | {"row": color["row"] | blind | {"loss_second": "connector"}}
     assert summarise([lacking]) == "Color is not encoded."  # whatever is lost of it after that
     both = summarise([color, weak | {"name": "shape"}])
-    assert "Color and shape are seen and not retrieved in part (lose 20 to 31 points" in both
+    assert "Color and shape are seen and in part not retrieved (lose 20 to 31 points" in both
     shape = found["tiny_llava", "shape"]
     three = [shape | {"name": f"s{k}", "row": shape["row"] | {"needed": k}} for k in (300, 1200)]
     assert summarise([shape, *three]) == (
         "No skill is decided. Undecided: 3 of 3 (about 260 items would decide shape, and up to "
         "1,200 the other 2)."
     )
+
+
+def test_findings_and_cells_say_what_interventions_show(found):
+    color = found["tiny_llava", "color"]
+    causal = {"evidence": "shown_causally", "used_at": "connector", "unused_at": "lm.0, lm.1"}
+    words = shown(color["row"] | causal)
+    assert words == "read only at the connector, not behind lm.0–1"
+    both = {"used_at": "connector, lm.0, lm.1", "unused_at": ""}
+    assert shown(color["row"] | causal | both) == "read at the connector and behind lm.0–1"
+    assert shown(color["row"]) == shown(color["row"] | causal | {"used_at": ""}) == ""
+    against = shown(color["row"] | causal | {"evidence": "contradicted"})
+    assert against == "contradicted by interventions"
+    assert f" Interventions show that color is {words}." in summarise([color | {"shown": words}])
+    said = summarise([color | {"shown": against}, color | {"shown": against, "name": "size"}])
+    assert said.endswith(" Interventions contradict the class of color and size.")
 
 
 def test_every_reason_stands_on_the_page_with_every_stage_behind_it(page, paths):

@@ -41,7 +41,7 @@ def test_tokens_are_ragged_with_their_places(root):
     assert [v.shape for v in found.vectors[:2]] == [(2, WIDTH), (3, WIDTH)]
     assert [p.shape for p in found.places[:2]] == [(2, 7), (3, 7)]
     assert len(found.vectors) == len(found.places) == len(found.ids) == PICTURES
-    with pytest.raises(UserError, match="keeps every image token and is no matrix"):
+    with pytest.raises(UserError, match="keeps every image token and is not a matrix"):
         _ = found.matrix
 
 

@@ -22,7 +22,7 @@ from eyechart.saliency import attributor, summarise
 from eyechart.saliency.measure import deleted, drop, orders_of, random_orders
 from eyechart.saliency.methods import METHODS, complete, integrated
 from eyechart.saliency.settings import SaliencySettings
-from eyechart.saliency.states import Features, Outputs, states_at
+from eyechart.saliency.states import ConnectorStates, ModuleStates, states_at
 from eyechart.saliency.subjects import prepare, subject
 from eyechart.statistics.intervals import mean_interval
 from eyechart.tables.notes import notes_of
@@ -107,7 +107,7 @@ def test_a_model_that_reads_nothing_does_not_differ_from_random_orders(made):
 @pytest.mark.parametrize("address", ["connector", "vision.0", "vision.1"])
 def test_integrated_gradients_are_complete(random_llava, address):
     states, blank = (states_at(random_llava(b), address) for b in (False, True))
-    assert isinstance(states, Features if address == "connector" else Outputs)
+    assert isinstance(states, ConnectorStates if address == "connector" else ModuleStates)
     x = states.x.clone()
     x[torch.cat(states.index)] = blank.x[torch.cat(blank.index)]
     with torch.no_grad():
@@ -147,7 +147,7 @@ def test_relevancy_is_the_product_of_chefers_rule(random_llava):
     batch = random_llava()
     found = METHODS["relevancy"](states_at(batch, "connector"))
     for own, question in zip(found, batch.questions, strict=True):
-        alone = Features(subject(batch.adapter, [question]))
+        alone = ConnectorStates(subject(batch.adapter, [question]))
         weights = []
         layers = [f"model.language_model.layers.{n}.self_attn" for n in range(3)]
         see = partial(lambda kept, m, i, o: kept.append(o[1]), weights)

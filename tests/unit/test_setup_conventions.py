@@ -36,6 +36,7 @@ FOLDERS = [
     "mining",
     "interventions",
     "saliency",
+    "speed",
     "verdict",
     "training",
     "tuning",

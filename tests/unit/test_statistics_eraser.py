@@ -70,7 +70,7 @@ def draws():
 
 def test_vectors_without_a_difference_are_refused(sample):
     x, labels, covariance = sample
-    with pytest.raises(ValueError, match="a single class"):
+    with pytest.raises(ValueError, match="there is only one class"):
         fit(x, np.zeros(COUNT), covariance)
     with pytest.raises(ValueError, match="do not differ by class"):
         fit(np.zeros_like(x), labels, covariance)

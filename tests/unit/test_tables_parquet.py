@@ -32,7 +32,7 @@ def test_of_500_flipped_bits_none_gives_other_values(tmp_path: Path, table: pa.T
             assert read_table(path, ["id", "value"]).equals(table)
         except UserError as error:
             refused += 1
-            assert str(error).startswith(f"{path}: damaged, no complete Parquet file (")
+            assert str(error).startswith(f"{path}: damaged, not a complete Parquet file (")
             assert len(str(error)) < 300 + len(str(path)) and "\n" not in str(error)
     assert refused > 450
 
@@ -46,5 +46,5 @@ def test_a_damaged_or_missing_file_has_no_notes_but_a_sentence(
     write_table(path, table)
     assert read_notes(path)[b"a"] == b"b"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(UserError, match="damaged, no complete Parquet file"):
+    with pytest.raises(UserError, match="damaged, not a complete Parquet file"):
         read_notes(path)

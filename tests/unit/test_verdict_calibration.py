@@ -3,12 +3,13 @@
 import json
 import logging
 
+import numpy as np
 import polars as pl
 import pytest
 
 from eyechart.tables.verdict import CALIBRATION, CLASSES
-from eyechart.verdict import calibrate
-from eyechart.verdict.planted import SCENARIOS
+from eyechart.verdict import calibrate, decide
+from eyechart.verdict.planted import SCENARIOS, write_tables
 
 SETTINGS = {"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}
 LOOKS = [36, 72, 144, 216, 288, 400]
@@ -29,7 +30,22 @@ def test_a_scenario_is_measured_through_the_step(name):
     assert (row["rejected"] is not None) == (name == "sees nothing")
 
 
-def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch):
+def test_items_that_a_table_lacks_are_logged_once_for_a_dataset(tmp_path, caplog):
+    case, output = SCENARIOS["works"], tmp_path / "verdict.parquet"
+    rng = np.random.default_rng(7)
+    tables = write_tables(tmp_path, "planted", "drawn", case, {"a": 20, "b": 20}, rng)
+    next(calibrate.answer_in_steps(tables, [10, 20], tmp_path / "none", 7))
+    caplog.set_level(logging.INFO, "eyechart.verdict.assemble")
+    decide.main(calibrate.words_of(tables, case, "planted", output, SETTINGS, 7))
+    (message,) = caplog.messages
+    assert message == (
+        "planted on drawn: stages are compared on items that all of them have: a 10 of 20, "
+        "b 10 of 20"
+    )
+
+
+def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
     kept = ("works", "an encoder lacks it")
     monkeypatch.setattr(calibrate, "SCENARIOS", {name: SCENARIOS[name] for name in kept})
     settings = json.dumps(SETTINGS | {"skills": 2, "items": [20], "looks": [10, 20]})
@@ -41,6 +57,7 @@ def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch):
     assert page.count("\n") == 4 and "| works | used |" in page
     assert "| in steps to 20 | items answered in steps |" in page and "| – | – |" in page
     assert "<svg" in (tmp_path / "c.svg").read_text()
+    assert caplog.messages == []  # those of planted models are of no interest
 
 
 @pytest.mark.slow

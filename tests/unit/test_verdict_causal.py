@@ -89,13 +89,14 @@ def test_a_concept_is_read_where_erasing_it_costs_answers_and_unread_where_it_is
 def test_the_sentence_says_where_it_is_held_where_it_is_read_and_what_changes_nothing():
     found = evidence(COLOR, erasers(HELD))
     assert causal_text(found, "misread", "shown_causally", BAR) == (
-        "Misread: the answer follows the image, and not well enough. Held at every address "
+        "Misread: the answer follows the image, but is wrong too often. Held at every address "
         "(decodable from 0.96 of its tokens, the commonest answer 0.14); read only at the "
         "connector: erasing it there leaves 0.12 right, the control 0.69, difference −0.57 "
         "[−0.62 to −0.52], n = 100 in 60 groups; erasing it behind lm.0–2 changes nothing (within "
         "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 where "
         "its answer is the same, difference +0.48 [+0.43 to +0.53], n = 100 in 60 groups. The last "
-        "address at which they do is connector; exchanging them later moves less than 0.10."
+        "address at which they do is connector; a later exchange moves less than 0.10 of the "
+        "answers."
     )
     contradicted = causal_text(evidence(FOLLOWS, []), None, "contradicted", BAR)
     assert contradicted.endswith(" This contradicts the class.")

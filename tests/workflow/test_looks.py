@@ -23,7 +23,10 @@ STEPS = {
     "behavior": {"datasets": ["clevr", "mmvp"], "conditions": ["sighted", "blank", "swapped"]},
     "verdict": {"look": "sequential", "looks": [8, 16, 30], "alpha": 0.2},  # so that few decide
 }
-CHAIN = {"answer_vlm_look": 4, "decide_look": 2, "answer_vlm": 2, "decide": 1}
+CHAIN = {  # CLEVR is asked in two parts, at each of two looks and then at the last
+    **{"answer_vlm_part": 6, "join_answers_vlm_look": 2, "join_answers_vlm": 1},
+    **{"answer_vlm_look": 2, "decide_look": 2, "answer_vlm": 1, "decide": 1},
+}
 SKILL = ["dataset", "skill"]
 LAST = "results/behavior/responses/tiny_llava/{}/{}.parquet"
 LOOK = "results/behavior/looks/tiny_llava/{}/{}/{}.parquet"
@@ -85,5 +88,5 @@ def test_a_finished_exam_has_nothing_to_do_and_asking_at_once_has_no_looks(
     assert project.plan() == {}
     project.configure({"verdict": {"look": "once"}})
     jobs = project.plan()
-    assert jobs["answer_vlm"] == 2 and jobs["decide"] == 1
+    assert (jobs["answer_vlm"], jobs["answer_vlm_part"], jobs["decide"]) == (1, 2, 1)
     assert not {name for name in jobs if name.endswith("_look")}

@@ -21,7 +21,7 @@ MISTAKES = {
     "unknown model": (["--config", "models=[tiny_lava]"], "did you mean 'tiny_llava'?"),
     "a derived model's own folder": (
         ["--config", "checkpoints={tiny_llava_eyes: mine}"],
-        "checkpoints: tiny_llava_eyes is derived from tiny_llava and taken from no folder",
+        "checkpoints: tiny_llava_eyes is derived from tiny_llava, not taken from a folder",
     ),
     "unknown task": (
         ["--config", "datasets={clevr: {tasks: [x]}}"],

@@ -66,8 +66,8 @@ class Activations:
         if isinstance(self.vectors, np.ndarray):
             return self.vectors
         raise UserError(
-            f"{self.address}/{self.span} of {self.model} keeps every image token and is no matrix; "
-            "use vectors, a list of arrays (t, d)"
+            f"{self.address}/{self.span} of {self.model} keeps every image token and is not a "
+            "matrix; use vectors, a list of arrays (t, d)"
         )
 
 
@@ -210,7 +210,7 @@ def attention(
     table: str = "summary",
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return where models look: ``summary``, ``attention``, ``lens``, ``words`` or ``maps``."""
+    """Return what models attend to: ``summary``, ``attention``, ``lens``, ``words``, ``maps``."""
     named = {"model": model, "dataset": dataset, "table": table}
     return _of(read_all("attention", named, root), "task", task, "attention")
 
@@ -225,12 +225,12 @@ def interventions(
 def saliency(
     model: Name = None, dataset: Name = None, *, table: str = "summary", root: Root = ROOT
 ) -> pl.DataFrame:
-    """Return which image tokens answers depend on: ``summary``, ``curves`` or ``maps``."""
+    """Return the saliency of image tokens: ``summary``, ``curves``, ``maps`` or ``inputs``."""
     return read_all("saliency", {"model": model, "dataset": dataset, "table": table}, root)
 
 
 def tuning(model: Name = None, *, root: Root = ROOT) -> pl.DataFrame:
-    """Return what each arm of tuned models gained."""
+    """Return what each arm gained from tuning."""
     return read_all("tuning", {"model": model}, root)
 
 

@@ -22,7 +22,7 @@ rule calibrate:
         code=fingerprint("eyechart.verdict.calibrate"),
         environment=ENVIRONMENT,
     message:
-        "Deciding on planted models"
+        "Calibrating the verdict on planted models"
     shell:
         "python -m eyechart.verdict.calibrate --settings {params.settings:q} --seed {params.seed:q}"
         " --output {output.table:q} --page {output.page:q} --figure {output.figure:q} 2>&1 | tee {log:q}"

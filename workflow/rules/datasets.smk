@@ -113,7 +113,7 @@ rule acquire_local:
         step=PLAN.step("local_step"),
         code=PLAN.code_of_step("local_step"),
     message:
-        "Taking {wildcards.dataset} from {params.source}"
+        "Importing {wildcards.dataset} from {params.source}"
     shell:
         "python -m {params.step:q} --dataset {wildcards.dataset:q}"
         " --source={params.source:q} --settings {params.settings:q} --root {params.root:q}"

@@ -57,7 +57,7 @@ rule link_local_model:
         allowance=PLAN.checkpoints.remote_code_flag,
         code=fingerprint("eyechart.models.sources.hub_files"),
     message:
-        "Taking {wildcards.model} from {params.source}"
+        "Linking {wildcards.model} from {params.source}"
     shell:
         "python -m eyechart.models.sources.link_local_model --model {wildcards.model:q} --source={params.source:q}"
         " --spec {input.spec:q} {params.allowance} --output {output:q} 2>&1 | tee {log:q}"

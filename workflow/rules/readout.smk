@@ -59,7 +59,7 @@ rule read_out:
         code=READOUT.code,
         environment=ENVIRONMENT,
     message:
-        "Reading {wildcards.dataset} out of {wildcards.model}"
+        "Computing readouts of {wildcards.model} on {wildcards.dataset}"
     shell:
         "python -m eyechart.readout.read_out --model {wildcards.model:q}"
         " --dataset {wildcards.dataset:q} --items {input.item_table:q} --regions {input.regions:q}"

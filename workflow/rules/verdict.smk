@@ -35,7 +35,7 @@ rule decide:
         code=fingerprint("eyechart.verdict.decide"),
         environment=ENVIRONMENT,
     message:
-        "Deciding on {wildcards.model}"
+        "Deciding the verdict of {wildcards.model}"
     shell:
         "python -m eyechart.verdict.decide --model {wildcards.model:q} --kind {params.kind:q}"
         " --contains={params.contains:q} --card {input.card:q} --items {input.item_tables:q} --answers {input.answers:q}"
@@ -58,4 +58,4 @@ if LOOKS.before_last:
         benchmark:
             "<benchmarks>/decide_look/{model}/{look}.jsonl"
         message:
-            "Deciding on {wildcards.model} at look {wildcards.look}"
+            "Deciding the verdict of {wildcards.model} at look {wildcards.look}"

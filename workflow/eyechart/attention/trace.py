@@ -110,5 +110,5 @@ def check_places(item: str, image: np.ndarray, places: Sequence[np.ndarray]) -> 
     known, there = sum(map(len, places)), int(image.sum())
     if known != there:
         raise UserError(
-            f"item {item!r}: the prompt has {there} image tokens, and {known} have a place"
+            f"item {item!r}: the prompt has {there} image tokens, but {known} positions are known"
         )

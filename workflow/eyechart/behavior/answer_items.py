@@ -72,7 +72,7 @@ class ItemAnswerer:
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.given = settings, builder
-        self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
+        self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size", adapter)
         self.lost: dict[str, str] = {}  # items that the model's own code cannot take, and why
 
     @cached_property

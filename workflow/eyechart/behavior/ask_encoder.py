@@ -21,15 +21,13 @@ from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
 from eyechart.inference.failures import Failures
-from eyechart.inference.preprocessing import ahead
+from eyechart.inference.preprocessing import ahead, held, prepare_images
 from eyechart.inference.workload import chunks
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.two_towers import TwoTowers
-from eyechart.models.usable import UnusableError, usable
 
 WHICH_IMAGE = "which_image"  # the form of items that ask which image a statement is about
-PREFETCH = 2  # batches of images prepared ahead of the model
 
 T = TypeVar("T")
 
@@ -111,21 +109,18 @@ def view(
     """
 
     def prepare(part: Sequence[Stimulus]) -> dict[Stimulus, PreparedImage]:
-        images = {}
-        for stimulus in part:
-            image = stimulus.draw()
-            try:
-                with usable(str(stimulus), adapter.spec.checkpoint):
-                    images[stimulus] = adapter.prepare_image(image)
-            except UnusableError as error:
-                if failures is None:
-                    raise
-                failures.add(str(stimulus), error)
+        images, unusable = prepare_images(adapter, ((one, one.draw()) for one in part))
+        for stimulus, error in unusable.items():
+            if failures is None:
+                raise error
+            failures.add(str(stimulus), error)
         return images
 
     found: dict[Stimulus, Tensor] = {}
-    for images in ahead(prepare, list(chunks(stimuli, batches.size)), PREFETCH):
-        done = _over(batches, list(images.values()), adapter.embed_images)
+    for images in ahead(
+        prepare, list(chunks(stimuli, batches.size)), lambda few: held(few.values())
+    ):
+        done = _over(batches, list(images.values()), adapter.embed_images, "images")
         found |= dict(zip(images, torch.cat(done) if done else (), strict=True))
     return found
 
@@ -134,7 +129,7 @@ def read(adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize) -
     """Return unit embeddings of texts, on the CPU: float32 (c, d)."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
-    found = _over(batches, [texts[n] for n in order], adapter.embed_texts)
+    found = _over(batches, [texts[n] for n in order], adapter.embed_texts, "texts")
     if not found:
         return torch.zeros(0, 0)
     vectors = torch.cat(found)
@@ -152,6 +147,9 @@ def two_towers(adapter: Adapter) -> TwoTowers:
 
 
 def _over(
-    batches: AdaptiveBatchSize, values: Sequence[T], work: Callable[[Sequence[T]], Tensor]
+    batches: AdaptiveBatchSize,
+    values: Sequence[T],
+    work: Callable[[Sequence[T]], Tensor],
+    kind: str,
 ) -> list[Tensor]:
-    return [found.cpu() for _, found in batches.over(values, work)]
+    return [found.cpu() for _, found in batches.over(values, work, kind)]

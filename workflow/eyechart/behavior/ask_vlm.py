@@ -13,15 +13,13 @@ from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response, Script, script, tidy
 from eyechart.inference.failures import Failures
 from eyechart.inference.packing import PACK_TOKENS, fill
-from eyechart.inference.preprocessing import ahead
+from eyechart.inference.preprocessing import ahead, held, prepare_images
 from eyechart.inference.workload import chunks
 from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 from eyechart.models.usable import UnusableError, usable
-
-PREFETCH = 2  # batches prepared ahead of the model
 
 Stimuli = tuple[Stimulus, ...]
 
@@ -82,7 +80,7 @@ class PromptAnswerer:
         for one in asked:
             groups.setdefault(one.stimuli, []).append(one)
         parts = list(chunks([groups[stimuli] for stimuli in sorted(groups)], self.batches.size))
-        for batch in ahead(self._prepare, parts, PREFETCH):
+        for batch in ahead(self._prepare, parts, lambda batch: held(batch.images.values())):
             encoded = self._encode(batch.images)
             if self.shares_prefix:
                 yield from self._read_shared(batch.groups, encoded)
@@ -92,16 +90,12 @@ class PromptAnswerer:
     def _prepare(self, part: Sequence[Sequence[ScoringRequest]]) -> RequestBatch:
         """Create and preprocess each image once; tokenize prompts and choices."""
         stimuli = {stimulus: None for group in part for stimulus in group[0].stimuli}
-        drawn = {stimulus: stimulus.draw() for stimulus in stimuli}
-        images: dict[Stimulus, PreparedImage] = {}
-        why: dict[Stimulus, str] = {}
-        for stimulus, image in drawn.items():
-            try:  # preprocessing tokenizes the image's placeholders
-                with self.tokenizing, usable(str(stimulus), self.adapter.spec.checkpoint):
-                    images[stimulus] = self.adapter.prepare_image(image)
-            except UnusableError as error:
-                why[stimulus] = str(error)
-                self.images.add(str(stimulus), error)
+        drawn = [(stimulus, stimulus.draw()) for stimulus in stimuli]
+        with self.tokenizing:  # preprocessing tokenizes the images' placeholders
+            images, unusable = prepare_images(self.adapter, drawn)
+        for stimulus, error in unusable.items():
+            self.images.add(str(stimulus), error)
+        why = {stimulus: str(error) for stimulus, error in unusable.items()}
         groups = {}
         for group in part:
             lost = [why[stimulus] for stimulus in group[0].stimuli if stimulus in why]
@@ -132,7 +126,7 @@ class PromptAnswerer:
             own = [images[s] for s in few]
             return passes.encode_images(self.adapter, own, [], complete=True)[0]
 
-        done = self.batches.over(list(images), encode)
+        done = self.batches.over(list(images), encode, "images")
         return {s: one for few, found in done for s, one in zip(few, found, strict=True)}
 
     def _read_shared(
@@ -151,7 +145,7 @@ class PromptAnswerer:
             rows, own = [starts[s] for s in few], [encoded[stimulus] for s in few for stimulus in s]
             return passes.read_prefix(self.adapter, rows, own, [])[0]
 
-        for few, prefix in self.batches.over(by_length, read):
+        for few, prefix in self.batches.over(by_length, read, "prefixes"):
             of = [[(n, s, s.row.ids[len(starts[k].ids) :]) for n, s in groups[k]] for k in few]
             yield from self._read_rest(prefix, of)
 
@@ -175,7 +169,7 @@ class PromptAnswerer:
             scripts = [s for line in lines for s, _ in line]
             return [self._said(s, *one) for s, one in zip(scripts, found, strict=True)]
 
-        for few, said in self.batches.over(packs, read):
+        for few, said in self.batches.over(packs, read, "choices"):
             numbers = [n for _, line, _ in few for n, _, _ in line]
             yield list(zip(numbers, said, strict=True))
 

@@ -176,7 +176,7 @@ def compare(
     adapter: ask_encoder.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return embeddings of images and distinct texts, float64, shapes (n, d) and (m, d)."""
-    batches = AdaptiveBatchSize(size, "behavior.batch_size")
+    batches = AdaptiveBatchSize(size, "behavior.batch_size", adapter)
     for image in captions.images:
         if image not in paths:
             raise errors.UserError(f"items: image {image!r} is not in the image table")

@@ -98,7 +98,9 @@ def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item
         kept = set(randomness.dice("answered groups", seed).sample(groups, settings.most))
         rows = [row for row in rows if row["group"] in kept]
     if not rows:
-        raise UserError(f"{path}: no item is asked; write items: all, or a larger test_share")
+        raise UserError(
+            f"{path}: no item would be asked; write behavior.items: all, or a larger test_share"
+        )
     for row in rows:
         row["form"] = json.loads(row["meta"] or "{}").get("form")
     return sorted(rows, key=lambda row: str(row["item_id"]))

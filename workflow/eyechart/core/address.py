@@ -99,3 +99,15 @@ def abbreviate(addresses: Iterable[str]) -> str:
             run = None if block is None else (stem, block, block)
             words.append(address)
     return ", ".join(words)
+
+
+def located(addresses: Iterable[str]) -> str:
+    """Return where the connector and blocks are changed, in words: each block behind it.
+
+    >>> located(["lm.0", "lm.1", "connector"])
+    'at the connector and behind lm.0–1'
+    """
+    every = list(addresses)
+    blocks = abbreviate(address for address in every if address != CONNECTOR)
+    first = [f"at the {CONNECTOR}"] if CONNECTOR in every else []
+    return " and ".join([*first, *([f"behind {blocks}"] if blocks else [])])

@@ -63,7 +63,7 @@ def _text(path: Path) -> str:
         if path.is_dir():
             raise UserError(f"{path}: is a folder, expected a YAML or JSON file")
         if not path.is_file() and path.exists():
-            raise UserError(f"{path}: is no file, expected a YAML or JSON file")
+            raise UserError(f"{path}: is not a file, expected a YAML or JSON file")
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UserError(f"{path}: {size} bytes, the maximum is {MOST_BYTES}")
@@ -154,7 +154,7 @@ class _Nodes:
             name = f"{at}{key.value}"
             if name in lines and key.value != "<<":
                 raise UserError(
-                    f"{self._path}: the key {shown(name)} stands in line {lines[name]} and again "
+                    f"{self._path}: the key {shown(name)} is in line {lines[name]} and again "
                     f"in line {line}; keep one of them"
                 )
             lines[name] = line

@@ -11,15 +11,15 @@ MOST_CHARACTERS = 200  # of what the system says
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What the system refuses, and what the user can do about it
 ADVICE = {
-    errno.EACCES: "give yourself the permission",
-    errno.EPERM: "give yourself the permission",
+    errno.EACCES: "get the permission",
+    errno.EPERM: "get the permission",
     errno.EROFS: "mount it writable, or work in another folder",
     errno.EFBIG: "lift the limit of file sizes (ulimit -f)",
     errno.EMFILE: "lift the limit of open files (ulimit -n)",
-    errno.EIO: "look after the disk",
-    errno.ESTALE: "look after the network's file system",
+    errno.EIO: "check the disk",
+    errno.ESTALE: "check the network file system",
     errno.EISDIR: "move the folder away",
-    errno.ENOTDIR: "move the file away that is in the place of a folder",
+    errno.ENOTDIR: "move away the file that is in the place of a folder",
     errno.ELOOP: "delete the link that leads to itself",
 }
 

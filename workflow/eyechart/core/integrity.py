@@ -42,7 +42,7 @@ def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # held as long as the process lives
     if not _is_alone(handle):
         if full:
-            raise UserError("another run works in this folder; verify its files once it has ended")
+            raise UserError("another run is active in this folder; verify files after it has ended")
         return [fault for fault in Ledger(results).check() if not os.path.lexists(fault.path)]
     for lock in SNAKEMAKE_LOCKS.glob("*.lock"):
         lock.unlink()
@@ -58,7 +58,7 @@ def check_writable(folders: Iterable[Path]) -> None:
     for folder in folders:
         there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
         if not os.access(there, os.W_OK | os.X_OK):
-            kind = "is read-only, or another user's" if there.is_dir() else "is no folder"
+            kind = "is read-only, or another user's" if there.is_dir() else "is not a folder"
             raise UserError(
                 f"{folder}: nothing can be written there, since {there} {kind}; make it a folder "
                 "that you may write to, or work in another one"

@@ -102,7 +102,7 @@ def read_bytes(path: Path, where: object) -> bytes:
         if path.is_dir():
             raise FileNotFoundError
         if path.exists() and not path.is_file():
-            raise UnreadableError(f"{where}: is no file")
+            raise UnreadableError(f"{where}: is not a file")
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UnreadableError(f"{where}: {size} bytes, the maximum is {MOST_BYTES}")

@@ -11,7 +11,7 @@ from eyechart.extraction.shards import join, take
 from eyechart.inference import passes
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.packing import PACK_TOKENS, fill
-from eyechart.inference.preprocessing import PreparedBatch, Preparer, Prompt, ahead
+from eyechart.inference.preprocessing import PreparedBatch, Preparer, Prompt, ahead, held
 from eyechart.inference.region_weights import Known, RowWeights, Weigher, items_of, joined
 from eyechart.inference.token_positions import Locator
 from eyechart.inference.workload import ExtractionPart, chunks
@@ -20,8 +20,6 @@ from eyechart.models.families.base import Adapter, EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
-
-PREFETCH = 2  # batches prepared ahead of the model
 
 Emit = Callable[[Sequence[int], Mapping[str, Any]], None]  # arguments: row numbers, their values
 Drop = Callable[[Mapping[int, str]], None]  # why there are no values, by row number
@@ -92,7 +90,8 @@ class Engine:
         direct = part.due(batches) if self.regional and not asked else [{} for _ in batches]
         row = {image: i for i, image in enumerate(part.images)}
         encoded: dict[str, EncodedImage] = {}
-        for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
+        waiting = ahead(prepare, range(len(batches)), lambda batch: held(batch.images))
+        for number, batch in enumerate(waiting):
             drop_items({i: prepare.lost[i] for i in batch.lost_items})
             drop_images({row[i]: prepare.images.found[i] for i in batch.lost_images if i in row})
             found, values = self._encode(batch, complete=alone or asked)
@@ -159,9 +158,10 @@ class Engine:
             return found, passes.to_numpy(pooled)
 
         rows = list(zip(batch.images, batch.regions, strict=True))
+        largest = max(held([image]) for image in batch.images)
         done = [
             (found, self._keep(pooled, [weights for _, weights in few]))
-            for few, (found, pooled) in self.batches.over(rows, encode)
+            for few, (found, pooled) in self.batches.over(rows, encode, "images", largest)
         ]
         encoded = [s for found, _ in done for s in found]
         names = list(done[0][1])
@@ -174,14 +174,20 @@ class Engine:
         own: Sequence[str],
         emit: Emit,
     ) -> dict[str, Any]:
-        """Read each set of images once and each question after it; return the image columns."""
+        """Read each set of images once and each question after it; return the image columns.
+
+        A single question about an image is read with it, in one pass.
+        """
         groups: dict[tuple[str, ...], list[Prompt]] = {}
         for prompt in prompts:
             groups.setdefault(prompt.image_ids, []).append(prompt)
+        single = [g[0] for ids, g in groups.items() if len(ids) == len(g) == 1]
+        single = [prompt for prompt in single if prompt.number is not None]
+        done, parts = self._read_joint(single, encoded, emit, self.read_alone)
+        for prompt in single:
+            del groups[prompt.image_ids]
         prefixes = {ids: self._prefix(group) for ids, group in groups.items()}
         regions = {ids: joined([p.regions for p in group]) for ids, group in groups.items()}
-        done: list[tuple[str, ...]] = []
-        parts: list[dict[str, Any]] = []
 
         def read(chunk: Sequence[tuple[str, ...]]) -> tuple[passes.Prefix, dict[str, Any]]:
             prefix, pooled = passes.read_prefix(
@@ -194,7 +200,8 @@ class Engine:
             return prefix, passes.to_numpy(pooled)
 
         by_length = sorted(groups, key=lambda s: len(prefixes[s].ids))
-        for chunk, (prefix, pooled) in self.batches.over(by_length, read):
+        longest = max((len(row.ids) for row in prefixes.values()), default=0)
+        for chunk, (prefix, pooled) in self.batches.over(by_length, read, "prefixes", longest):
             done += chunk
             parts.append(self._keep(pooled, [regions[ids] for ids in chunk]))
             self._read_rest(prefix, [groups[ids] for ids in chunk], prefixes, emit)
@@ -216,7 +223,11 @@ class Engine:
             rests = [len(p.row.ids) - start for p in asked]
             packs += [(k, some) for some in fill(asked, rests, PACK_TOKENS)]
         starts = [len(prefixes[group[0].image_ids].ids) for group in groups]
-        packs.sort(key=lambda pack: sum(len(p.row.ids) - starts[pack[0]] for p in pack[1]))
+
+        def length(pack: tuple[int, list[Prompt]]) -> int:
+            return sum(len(p.row.ids) - starts[pack[0]] for p in pack[1])
+
+        packs.sort(key=length)
 
         def read(few: Sequence[tuple[int, list[Prompt]]]) -> dict[str, Any]:
             index = [k for k, _ in few]
@@ -228,12 +239,19 @@ class Engine:
         if not after:  # all was pooled in the prefix
             self._emit(emit, [p.number for group in groups for p in group])
             return
-        for few, values in self.batches.over(packs, read):
+        longest = length(packs[-1]) if packs else 0
+        for few, values in self.batches.over(packs, read, "questions", longest):
             self._emit(emit, [p.number for _, some in few for p in some], values)
 
     def _read_joint(
-        self, prompts: Sequence[Prompt], encoded: Mapping[str, EncodedImage], emit: Emit
-    ) -> None:
+        self,
+        prompts: Sequence[Prompt],
+        encoded: Mapping[str, EncodedImage],
+        emit: Emit,
+        alone: Sequence[Column] = (),
+    ) -> tuple[list[tuple[str, ...]], list[dict[str, Any]]]:
+        """Read whole prompts; return their images as read, and by batch the columns ``alone``."""
+
         def read(few: Sequence[Prompt]) -> dict[str, Any]:
             own = [encoded[image_id] for p in few for image_id in p.image_ids]
             images = [image for p in few for image in p.images]
@@ -243,17 +261,23 @@ class Engine:
                 rows,
                 images,
                 own,
-                self.read_asked,
+                [*alone, *self.read_asked],
                 regions=[p.regions for p in few],
             )
             return passes.to_numpy(found)
 
         by_length = sorted(prompts, key=lambda p: len(p.row.ids))
-        for few, pooled in self.batches.over(by_length, read):
+        longest = max((len(p.row.ids) for p in prompts), default=0)
+        done: list[tuple[str, ...]] = []
+        parts: list[dict[str, Any]] = []
+        for few, pooled in self.batches.over(by_length, read, "prompts", longest):
+            done += [p.image_ids for p in few]
+            parts.append({c.name: pooled.pop(c.name) for c in alone})
             named = [" and ".join(p.image_ids) for p in few]
             values = self._keep(pooled, [p.regions for p in few])
             places = self.of_item.columns(values, [p.places for p in few], named)
             self._emit(emit, [p.number for p in few], values | places)
+        return done, parts
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
         """Return the common prefix of all prompts about the same images."""

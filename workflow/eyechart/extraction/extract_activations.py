@@ -115,7 +115,7 @@ def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> 
     loading = json.loads(args.flags.loading)
     facts = {"model": args.model, "dataset": args.dataset, "loading": loading}
     facts |= provenance(settings, args.part, args.parts, adapter)
-    batches = AdaptiveBatchSize(settings.batch_size)
+    batches = AdaptiveBatchSize(settings.batch_size, adapter=adapter)
     engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batches)
     with ExitStack() as stack:
         shards = {}

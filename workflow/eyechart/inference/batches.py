@@ -1,70 +1,97 @@
-"""Batch sizes: fixed, or found by halving whenever memory runs out."""
+"""Batch sizes: fixed, or found by timing the first batches, and halved if memory runs out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from eyechart.core.errors import UserError
+from eyechart.inference import measured_batches as measured
+
+if TYPE_CHECKING:
+    from eyechart.models.families.base import Adapter
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-AUTO_START = 64  # images or prompts; larger batches are hardly faster
+LARGEST = {"cpu": 16, "cuda": 64}  # rows; larger batches are not faster (``plan`` reckons with 16)
 
 
 class AdaptiveBatchSize:
-    """A batch size; ``auto`` starts large and is halved for good whenever memory runs out.
+    """A batch size; ``auto`` times batches of 1, 2, 4, … rows and keeps the quickest.
 
     Parameters
     ----------
     size : int or ``auto``
     setting : name of the setting, for errors
+    adapter : the model, for whose next run on this machine the quickest sizes are kept; if None,
+        they are not
+
+    Attributes
+    ----------
+    size : how many rows to prepare at once
     """
 
-    def __init__(self, size: int | str, setting: str = "extraction.batch_size") -> None:
-        self.setting = setting
-        self.auto = size == "auto"
-        self.size = AUTO_START if isinstance(size, str) else size
+    def __init__(
+        self,
+        size: int | str,
+        setting: str = "extraction.batch_size",
+        adapter: Adapter | None = None,
+    ) -> None:
+        self.setting, self.adapter = setting, adapter
+        self.device = adapter.device if adapter else torch.device("cpu")
+        self.auto = isinstance(size, str)
+        most = LARGEST.get(self.device.type, LARGEST["cuda"])
+        self.size = most if isinstance(size, str) else size
+        self.trials: dict[str, measured.Trial] = {}
 
     def over(
-        self, values: Sequence[A], work: Callable[[Sequence[A]], B]
+        self, values: Sequence[A], work: Callable[[Sequence[A]], B], kind: str = "", length: int = 0
     ) -> Iterator[tuple[Sequence[A], B]]:
         """Yield batches of consecutive values, each with the result of ``work``.
 
         If memory runs out, the same values are retried in smaller batches, so ``work`` must have no
         side effects when it fails. Raise a UserError if memory runs out and the size is fixed, or
-        is down to one.
+        is down to one. Kinds of work are timed apart, and so are rows of double the ``length``.
         """
         done = 0
+        trial = self._trial(f"{kind or self.setting} {length.bit_length()}")
         while done < len(values):
-            few = values[done : done + self.size]
+            few = values[done : done + trial.size]
             try:
-                found = work(few)
+                found = trial.run(few, work)
             except Exception as error:
                 if not out_of_memory(error):
                     raise
-                self.shrink()
+                self.shrink(len(few))
                 continue
             yield few, found
             done += len(few)
 
-    def shrink(self) -> None:
-        """Halve the size; raise a UserError if it is fixed or one."""
+    def shrink(self, rows: int) -> None:
+        """Halve the largest size; raise a UserError if it is fixed or one."""
         if not self.auto:
             raise UserError(
-                f"{self.setting}: out of memory at {self.size}; use a smaller number, or 'auto'"
+                f"{self.setting}: out of memory at {rows}; use a smaller number, or 'auto'"
             ) from None
-        if self.size == 1:
+        if rows == 1:
             raise UserError(
                 "out of memory with one row in a batch; use a device with more memory, "
                 "loading.bits: 8 or 4, or smaller images"
             ) from None
-        self.size = (self.size + 1) // 2
+        self.size = rows // 2
+        for trial in self.trials.values():
+            trial.stop(self.size)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def _trial(self, kind: str) -> measured.Trial:
+        if kind not in self.trials:
+            kept = measured.kept_at(self.adapter, kind) if self.adapter and self.auto else None
+            self.trials[kind] = measured.Trial(self.device, self.size, kept, timed=self.auto)
+        return self.trials[kind]
 
 
 def out_of_memory(error: Exception) -> bool:

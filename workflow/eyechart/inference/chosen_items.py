@@ -9,23 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core import randomness
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, nearest
 from eyechart.tables.parquet import read_table
 
 NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "answer", "task"]
 Item = dict[str, Any]  # a row of items.parquet
 
 
-def answerable_items(path: Path, part: str = "test") -> list[Item]:
+def answerable_items(
+    path: Path, part: str = "test", tasks: Sequence[str] | None = None
+) -> list[Item]:
     """Read the items of a part's groups with an image and an answer among their choices.
 
-    They are sorted by id. Raise a UserError if there are none.
+    They are sorted by id. Raise a UserError if there are none, or none of one of ``tasks``.
     """
     rows = read_table(path, [*NEEDED, "meta"]).to_pylist()
     found = [r for r in rows if r["group_split"] == part and answerable(r)]
+    known = sorted({str(row["task"]) for row in found})
+    for task in tasks or ():
+        if found and task not in known:
+            raise UserError(
+                f"{path}: no item of task {task!r} in {part} groups; {nearest(task, known)}"
+            )
+    found = [row for row in found if tasks is None or row["task"] in tasks]
     if not found:
         raise UserError(
-            f"{path}: no item to examine, expected items of {part} groups with an image, choices "
+            f"{path}: no usable item, expected items of {part} groups with an image, choices "
             "and an answer among them"
         )
     return sorted(found, key=lambda row: str(row["item_id"]))

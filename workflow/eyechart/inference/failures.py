@@ -24,6 +24,6 @@ class Failures:
         self.found[name] = str(error)
         if len(self.found) > max(1, MOST * self.total) or len(self.found) == self.total:
             raise UserError(
-                f"{error}; {len(self.found)} of {self.total} {self.kind} cannot be used, and only "
-                f"one, or {MOST:.0%}, may be left out"
+                f"{error}; {len(self.found)} of {self.total} {self.kind} cannot be used, but at "
+                f"most one, or {MOST:.0%}, may be left out"
             )

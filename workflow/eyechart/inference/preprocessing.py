@@ -1,10 +1,13 @@
 """Prepare batches on the CPU in a thread ahead of the model: decode images, tokenize prompts."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Condition
 from typing import TypeVar
+
+from PIL import Image
 
 from eyechart.data.open_image import open_image
 from eyechart.inference.failures import Failures
@@ -18,9 +21,12 @@ from eyechart.models.families.prompts import Row
 from eyechart.models.usable import UnusableError, usable
 
 BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
+ROOM = 1 << 28  # bytes of prepared batches that wait for the model
+DECODED = 1 << 26  # bytes of decoded images that wait for the processor
 
 A = TypeVar("A")
 B = TypeVar("B")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Preparer:
     def __call__(self, number: int) -> PreparedBatch:
         """Prepare batch ``number``; batches must come in order."""
         before = set(self.lost)
-        found = {i: p for i in self.batches[number] if (p := self._image(i)) is not None}
+        found = self._images(self.batches[number])
         image_ids, images = list(found), list(found.values())
         self.prepared |= found
         questions: dict[tuple[str, ...], list[ItemPrompt]] = {
@@ -115,17 +121,15 @@ class Preparer:
         lost = [i for i in self.batches[number] if i not in found], sorted(set(self.lost) - before)
         return PreparedBatch(image_ids, images, prompts, places, regions, *lost)
 
-    def _image(self, image_id: str) -> PreparedImage | None:
-        """Return an image, preprocessed; if it is unusable, None, and leave out its items."""
-        image = open_image(self.part.paths[image_id])
-        try:
-            with usable(f"image {image_id!r}", self.adapter.spec.checkpoint):
-                return replace(self.adapter.prepare_image(image), size=image.size)
-        except UnusableError as error:
+    def _images(self, ids: Sequence[str]) -> dict[str, PreparedImage]:
+        """Return images, preprocessed, without unusable ones, whose items are left out."""
+        opened = ((image_id, open_image(self.part.paths[image_id])) for image_id in ids)
+        found, unusable = prepare_images(self.adapter, opened)
+        for image_id, error in unusable.items():
             self.images.add(image_id, error)
             shown = (q.row for q in self.part.questions if image_id in q.images)
             self.lost |= {row: str(error) for row in shown if row is not None}
-            return None
+        return found
 
     def unless_lost(self, question: ItemPrompt) -> Prompt | None:
         """Return a prompt; None if it, or one of its images, is unusable."""
@@ -154,17 +158,82 @@ class Preparer:
         return Prompt(question.images, images, row, question.row, places, regions)
 
 
-def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:
-    """Yield ``work(value)`` in order, computed in one thread up to ``depth`` values ahead."""
-    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        waiting: deque[Future[B]] = deque()
+def prepare_images(
+    adapter: Adapter, images: Iterable[tuple[K, Image.Image]]
+) -> tuple[dict[K, PreparedImage], dict[K, UnusableError]]:
+    """Preprocess images, few at once; return them, and why others are unusable, by name."""
+    found: dict[K, PreparedImage] = {}
+    unusable: dict[K, UnusableError] = {}
+
+    def prepare(few: Sequence[tuple[K, Image.Image]]) -> None:
+        name = f"image {few[0][0]!r}" if isinstance(few[0][0], str) else str(few[0][0])
         try:
-            for value in values:
-                waiting.append(pool.submit(work, value))
-                if len(waiting) > depth:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            with usable(name, adapter.spec.checkpoint):
+                made = adapter.prepare_images([image for _, image in few])
+        except UnusableError as error:
+            if len(few) == 1:
+                unusable[few[0][0]] = error
+            for one in few if len(few) > 1 else ():
+                prepare([one])
+            return
+        pairs = zip(few, made, strict=True)
+        found.update({key: replace(one, size=image.size) for (key, image), one in pairs})
+
+    waiting: list[tuple[K, Image.Image]] = []
+    for key, image in images:
+        waiting.append((key, image))
+        if sum(3 * i.width * i.height for _, i in waiting) >= DECODED:
+            prepare(waiting)
+            waiting = []
+    if waiting:
+        prepare(waiting)
+    return found, unusable
+
+
+def held(images: Iterable[PreparedImage]) -> int:
+    """Return the bytes of prepared images."""
+    return sum(value.nbytes for image in images for value in image.inputs.values())
+
+
+def ahead(
+    work: Callable[[A], B], values: Sequence[A], size: Callable[[B], int], room: int = ROOM
+) -> Iterator[B]:
+    """Yield ``work(value)`` in order, computed in one thread ahead of the consumer.
+
+    The thread waits as long as the results that nobody took have ``room`` bytes or more, so their
+    memory is bounded by that and one further result. ``size`` returns a result's bytes.
+    """
+    turn, ready = Condition(), deque[B]()
+    left = False
+
+    def fill() -> None:
+        for value in values:
+            with turn:
+                turn.wait_for(lambda: left or sum(map(size, ready)) < room)
+                if left:
+                    return
+            made = work(value)
+            with turn:
+                ready.append(made)
+                turn.notify_all()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        filling = pool.submit(fill)
+        filling.add_done_callback(lambda _: _wake(turn))
+        try:
+            for _ in values:
+                with turn:
+                    turn.wait_for(lambda: ready or filling.done())
+                    if not ready:
+                        filling.result()  # raises what ended the thread
+                    made = ready.popleft()
+                    turn.notify_all()
+                yield made
         finally:
-            for future in waiting:
-                future.cancel()
+            left = True
+            _wake(turn)
+
+
+def _wake(turn: Condition) -> None:
+    with turn:
+        turn.notify_all()

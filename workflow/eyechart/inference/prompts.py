@@ -124,7 +124,7 @@ def check_template(name: str, template: str, fields: Sequence[str]) -> None:
         found = [""]
     if set(found) - {None, *fields}:
         expected = " and ".join(f"{{{field}}}" for field in fields)
-        raise UserError(f"{name}: {template!r} has another field than {expected}")
+        raise UserError(f"{name}: {template!r} has a field other than {expected}")
 
 
 def _plain(text: str) -> str:

@@ -121,8 +121,8 @@ class PassWeights:
             weights = row.weights[key, span]
             if weights.shape[1] != own.sum():
                 raise UserError(
-                    f"{self.adapter.spec.checkpoint}: {name} has {own.sum()} image tokens and "
-                    f"{weights.shape[1]} places, expected as many; leave the span {span} out there"
+                    f"{self.adapter.spec.checkpoint}: {name} has {own.sum()} image tokens, but "
+                    f"{weights.shape[1]} positions are known; leave the span {span} out there"
                 )
             into[:count, own] = weights
         return laid

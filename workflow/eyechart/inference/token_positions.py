@@ -64,7 +64,7 @@ class Locator:
                     if len(tokens) != len(own[stage]):
                         raise UserError(
                             f"{self.adapter.spec.checkpoint}: {stage}: {name} has {len(tokens)} "
-                            f"tokens in {column} and {len(own[stage])} places, expected as many; "
+                            f"tokens in {column}, but {len(own[stage])} positions are known; "
                             f"leave the span image_tokens out at this address"
                         )
         return {f"{stage}/{PLACES}": [p[stage] for p in placed] for stage in self.stages}

@@ -29,7 +29,7 @@ def score(
     def work(few: Sequence[tuple[int, int]]) -> list[tuple[int, int, float]]:
         return score_entries(adapter, scripts, encoded, few)
 
-    for _, done in batches.over(entries, work):
+    for _, done in batches.over(entries, work, "prompts"):
         for n, c, value in done:
             found[n][c] = value
     return found
@@ -86,4 +86,4 @@ def generate(
                     break
         return begun
 
-    return [ids for _, done in batches.over(range(len(scripts)), work) for ids in done]
+    return [ids for _, done in batches.over(range(len(scripts)), work, "answers") for ids in done]

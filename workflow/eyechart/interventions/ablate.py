@@ -20,7 +20,7 @@ from eyechart.interventions.edit import Edit, Setup, region_controls
 def edits(setup: Setup) -> Iterator[Edit]:
     """Yield the ablation of every span; nothing where the connector has no tokens to replace."""
     if CONNECTOR not in setup.samples:
-        setup.note("ablate: no image tokens at the connector, if interventions.addresses names it")
+        setup.note("ablate: no image tokens at the connector, or interventions.addresses lacks it")
         return
     mean = torch.from_numpy(setup.samples[CONNECTOR].mean)
 

@@ -1,4 +1,4 @@
-"""Rows of answers: what an edit made of the unedited answer, and of that on the donor's images."""
+"""Rows of answers under edits, beside the unedited answer and that on the donor's images."""
 
 from __future__ import annotations
 

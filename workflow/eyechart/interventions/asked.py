@@ -1,4 +1,4 @@
-"""Items as interventions ask them: their donors, and the image tokens of their regions."""
+"""Items with their donors and the image tokens of their regions."""
 
 from __future__ import annotations
 
@@ -143,8 +143,8 @@ def _covered(
     return RegionOfTokens(share > 0, share >= min(0.5, share.max()), np.concatenate(offsets))
 
 
-def twins(own: RegionOfTokens, other: RegionOfTokens) -> np.ndarray:
-    """Return, for each token, the one that takes its place: int (t,).
+def matched_tokens(own: RegionOfTokens, other: RegionOfTokens) -> np.ndarray:
+    """Return, for each token, the one that replaces it: int (t,).
 
     For a token of the region that is the token of the other region at the nearest offset from its
     middle, for all others the token itself.

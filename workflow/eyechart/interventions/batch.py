@@ -23,7 +23,7 @@ from eyechart.core.address import CONNECTOR, LM, parse
 from eyechart.core.errors import UserError
 from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.passes import Prefix
-from eyechart.interventions.asked import OWN, REGIONS, AskedItem, twins
+from eyechart.interventions.asked import OWN, REGIONS, AskedItem, matched_tokens
 from eyechart.interventions.changes import (
     FEATURES,
     IMAGE,
@@ -259,7 +259,9 @@ class Batch:
             regions = self.asked[n].regions
             if self.asked[n].has(span, one.whose, whose):
                 own = torch.nonzero(one.image[row, -one.t :])[:, 0]
-                twin = torch.from_numpy(twins(regions[one.whose][span], regions[whose][span]))
+                twin = torch.from_numpy(
+                    matched_tokens(regions[one.whose][span], regions[whose][span])
+                )
                 index[row, own] = own[twin.to(own.device)]
         return found.gather(1, index[..., None].expand_as(found))
 

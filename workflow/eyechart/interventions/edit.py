@@ -1,4 +1,4 @@
-"""One intervention at one site, and what is at hand to plan those of a model."""
+"""An intervention at one address, and the setup that those of a model are planned from."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Edit:
 def region_controls(span: str) -> tuple[str, ...]:
     """Return the columns ``control`` of an edit of a span's tokens without a donor.
 
-    The control of the referent's tokens are those of another object; that of all image tokens is
-    the unedited answer.
+    The control of the referent's tokens is another object's tokens; that of all image tokens is the
+    unedited answer.
     """
     return ("", OTHER_OBJECT) if span == REFERENT else ("",)
 

@@ -95,7 +95,7 @@ def collect(
     names = [[str(one.item[key]) for key in LABELS] for one in asked]
     labels = [n for n, r in zip(names, regions, strict=True) if r for _ in range(r.most.sum())]
     tallies, done = {address: Tally() for address in addresses}, 0
-    for few, states in AdaptiveBatchSize(size, SIZE).over(asked, read):
+    for few, states in AdaptiveBatchSize(size, SIZE, reader.adapter).over(asked, read):
         here = regions[done : done + len(few)]
         done += len(few)
         for address, own in states.items():
@@ -114,7 +114,7 @@ def fit_on(sample: Sample, concept: str) -> Eraser:
 
 
 def permuted(sample: Sample, concept: str, rng: np.random.Generator) -> Sample:
-    """Return a sample in which the items' answers to a task have changed places."""
+    """Return a sample in which the items' answers to a task are permuted."""
     own = np.flatnonzero(sample.tasks == concept)
     _, first, item = np.unique(sample.items[own], return_index=True, return_inverse=True)
     answers = sample.answers.copy()

@@ -11,8 +11,9 @@ left out; the tables' metadata say why.
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet \
         --regions results/datasets/clevr/regions.parquet --seed 7 \
-        --settings '{"edits": ["patch"], "items": 20, "training": 20, "addresses": ["lm.*"], \
-            "prompt": "{question}", "choices": "text", "scoring": "mean", "batch_size": 64, \
+        --settings '{"edits": ["patch"], "tasks": ["color"], "items": 20, "training": 20, \
+            "addresses": ["lm.*"], "prompt": "{question}", "choices": "text", \
+            "scoring": "mean", "batch_size": 64, \
             "options": {"patch": {"tokens": ["image"], "directions": ["noise"]}}}' \
         --output results/interventions/tiny_llava/clevr/edits.parquet
 """
@@ -99,7 +100,7 @@ def run(
         return found
 
     bar = tqdm(total=len(asked), unit=" items", mininterval=1.0)
-    for few, rows in AdaptiveBatchSize(size, SIZE).over(asked, answer):
+    for few, rows in AdaptiveBatchSize(size, SIZE, reader.adapter).over(asked, answer):
         bar.update(len(few))
         yield rows
     bar.close()
@@ -149,7 +150,8 @@ def main(
     """Write the two tables."""
     described, say = read_json(card), Notes()
     addresses = chosen_addresses(described, settings.addresses)
-    pool, training = answerable_items(items), answerable_items(items, "train")
+    pool = answerable_items(items, "test", settings.tasks)
+    training = answerable_items(items, "train", settings.erased())
     paths, sizes = read_image_files(images)
     marked = {k: v for path in regions for k, v in read_regions(path, CANVAS).items()}
     adapter = load(read_spec(spec), checkpoint, flags.options())

@@ -1,4 +1,4 @@
-"""The prompts of items as tokens, in parts or whole, and which tokens the spans of changes are."""
+"""The prompts of items as tokens, in parts or whole, and the tokens of each span."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def span_masks(
 def region_masks(asked: Sequence[AskedItem], image: Tensor, whose: str) -> dict[str, Tensor]:
     """Return the masks (b, t) of the regions of each row's item, given its image tokens (b, t).
 
-    Raise a UserError if a row has not as many image tokens as places are known.
+    Raise a UserError if a row has more or fewer image tokens than known positions.
     """
     found = {span: torch.zeros_like(image) for span in REGIONS}
     for row, one in enumerate(asked):
@@ -139,7 +139,7 @@ def region_masks(asked: Sequence[AskedItem], image: Tensor, whose: str) -> dict[
             if len(region.flags) != int(image[row].sum()):
                 raise UserError(
                     f"item {one.item['item_id']!r}: the prompt has {int(image[row].sum())} image "
-                    f"tokens, and {len(region.flags)} have a place"
+                    f"tokens, but {len(region.flags)} positions are known"
                 )
             found[span][row, image[row]] = torch.from_numpy(region.flags).to(image.device)
     return found

@@ -61,7 +61,9 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     except Exception as error:  # of Jinja, and of what the template calls
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
-        raise UserError(f"{where} makes {len(text)} characters, expected at most a million")
+        raise UserError(
+            f"{where}: {len(text)} characters when rendered, expected at most a million"
+        )
     return text
 
 

@@ -48,7 +48,7 @@ def check_torchvision() -> None:
         importlib.import_module("torchvision")
     except Exception as error:  # which one it is depends on how the builds differ
         raise UserError(
-            f"torchvision {version('torchvision')} does not run beside torch {version('torch')} "
+            f"torchvision {version('torchvision')} does not work with torch {version('torch')} "
             f"({' '.join(str(error).split())}); install both for the same device, CPU or CUDA, as "
             "in docs/own_models.md"
         ) from None

@@ -1,6 +1,6 @@
 """The behavior stage: which model answers which dataset, and how it is prompted."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -272,12 +272,36 @@ def check_asked(config: Config, where: str, datasets: Iterable[str]) -> None:
             )
 
 
+def check_tasks(config: Config, where: str, tasks: Mapping[str, Iterable[str]]) -> None:
+    """Raise a UserError for a dataset without questions for a VLM, or an unknown task of one."""
+    check_asked(config, where, tasks)
+    for dataset, names in tasks.items():
+        layout = layout_of(config, dataset)
+        for name in names if not layout.own_tasks else ():
+            check_known(f"{where}.{dataset}", "task", name, layout.item_tasks)
+
+
+def check_vlms(
+    config: Config, specs: dict[str, Spec], where: str, chosen: Iterable[str] | None
+) -> None:
+    """Raise a UserError for a model that is not examined or has no language model."""
+    for model in chosen or ():
+        check_known(where, "vision-language model", model, _vlms(config, specs))
+
+
 def vlm_runs(
-    config: Config, specs: dict[str, Spec], datasets: Iterable[str]
+    config: Config,
+    specs: dict[str, Spec],
+    datasets: Iterable[str],
+    chosen: Collection[str] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Yield every (model, dataset) of models with a language model."""
-    models = [model for model in config["models"] if specs[model].kind == "vlm"]
+    """Yield every (model, dataset) of models with a language model, or of those chosen."""
+    models = [m for m in _vlms(config, specs) if chosen is None or m in chosen]
     return ((m, d) for d in datasets for m in models if examines(config, m, d))
+
+
+def _vlms(config: Config, specs: dict[str, Spec]) -> list[str]:
+    return [model for model in config["models"] if specs[model].kind == "vlm"]
 
 
 def _of(pattern: paths.Pattern, runs: Iterable[tuple[str, str]]) -> list[str]:

@@ -138,8 +138,8 @@ def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
     cores = os.cpu_count() or 1
     minutes = math.ceil(seconds / 60)
     return (
-        f"{len(asked):,} jobs; about {minutes:,} minutes of one job at a time (this machine has "
-        f"{cores} cores), and {max(1, math.ceil(stored)):,} MB of activations."
+        f"{len(asked):,} jobs; about {minutes:,} minutes if they run one at a time (this machine "
+        f"has {cores} cores), and {max(1, math.ceil(stored)):,} MB of activations."
     )
 
 

@@ -28,12 +28,12 @@ class Checkpoints:
         for model in self.config["checkpoints"]:
             if model in training.MODELS:
                 raise UserError(
-                    f"checkpoints: {model} is made here and taken from no folder; "
+                    f"checkpoints: {model} is made here, not taken from a folder; "
                     "see tiny_models.weights"
                 )
             if (base := self.specs[model].base) is not None:
                 raise UserError(
-                    f"checkpoints: {model} is derived from {base} and taken from no folder; "
+                    f"checkpoints: {model} is derived from {base}, not taken from a folder; "
                     f"remove the line, or name {base}"
                 )
         for model in self.config["revisions"]:

@@ -128,7 +128,7 @@ def is_built(env: str) -> bool:
 
 def how_to_build(env: str) -> str:
     """Return the sentence for an environment that is not built, or was built from other pins."""
-    was = "was built of other pins" if (BUILT / env / STAMP).exists() else "is not built"
+    was = "was built from other pins" if (BUILT / env / STAMP).exists() else "is not built"
     return f"the environment {env} {was}; run `make env ENV={env}`, or snakemake with --use-conda"
 
 

@@ -26,8 +26,8 @@ class ExtractionPlan:
         if asked and not any(layout_of(self.config, d).located for d in probed):
             known = ", ".join(name for name, layout in LAYOUTS.items() if layout.located)
             raise UserError(
-                f"extraction.spans: {asked[0]!r} is a region of each item, and no dataset that is "
-                f"probed has any; expected one with the layout {known}"
+                f"extraction.spans: {asked[0]!r} is a region of each item, but no probed dataset "
+                f"has regions; expected one with the layout {known}"
             )
         for dataset in probed:
             if not self._stored(dataset)["spans"]:

@@ -5,7 +5,7 @@ from typing import Any
 from eyechart.core.fingerprint import fingerprint
 from eyechart.interventions.registry import EDITS, modules
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_trainable
+from eyechart.plan.behavior import check_tasks, check_trainable, check_vlms
 from eyechart.plan.configuration import canonical
 from eyechart.plan.stage import AskingStage
 
@@ -25,11 +25,14 @@ class InterventionsPlan(AskingStage):
         for dataset in self.datasets:
             why = "erasers are fitted on other groups"
             check_trainable(self.config, dataset, "where interventions are made", why)
+        check_tasks(self.config, "interventions.tasks", self.section["tasks"])
+        check_vlms(self.config, self.specs, "interventions.models", self.section["models"])
 
     def settings(self, wildcards: Any) -> str:
         """Return what is done, and the prompts, which are those of ``behavior``."""
         section = self.section
         own = {key: section[key] for key in SHARED}
+        own["tasks"] = section["tasks"].get(wildcards.dataset)
         own["options"] = {name: section[name] for name in section["edits"] if name in section}
         return canonical(own | self.prompts(wildcards.dataset, "prompt", "scoring"))
 

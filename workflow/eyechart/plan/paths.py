@@ -266,6 +266,8 @@ INTERVENTIONS = Pattern(
 )
 SALIENCY = Pattern("<results>/saliency/{model}/{dataset}/{table}.parquet", "maps of the image")
 IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model looks at the image")
+SPEED = Pattern("<results>/speed/{model}.parquet", "time and memory by precision and batch size")
+SPEED_PAGE = Pattern("<results>/speed/index.html", "the same of all models, as a page")
 TUNED = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{table}.parquet",
     "answers of the tuned model, or curve: losses of each training",

@@ -110,7 +110,7 @@ def main(*, settings: Json, snakefile: Path) -> None:
     """Print the table."""
     found = jobs(settings, snakefile)
     if not found:
-        raise UserError("nothing to be done: all files are there and up to date")
+        raise UserError("nothing to do: all files exist and are up to date")
     print(table(found))
 
 

@@ -51,8 +51,9 @@ class AskingStage(Stage):
         check_asked(self.config, f"{self.SECTION}.datasets", self.datasets)
 
     def runs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) of models with a language model."""
-        return vlm_runs(self.config, self.specs, self.datasets)
+        """Yield every (model, dataset) of models with a language model, or of those it names."""
+        chosen = self.section.get("models")
+        return vlm_runs(self.config, self.specs, self.datasets, chosen)
 
     def prompts(self, dataset: str, *keys: str) -> Config:
         """Return the named settings of a dataset's questions, and the form of their choices."""

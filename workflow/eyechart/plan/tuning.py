@@ -8,11 +8,18 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_asked, check_trainable, form, questions, vlm_runs
+from eyechart.plan.behavior import (
+    check_asked,
+    check_tasks,
+    check_trainable,
+    check_vlms,
+    form,
+    questions,
+    vlm_runs,
+)
 from eyechart.plan.checkpoints import ADAPTER
-from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.configuration import Config, canonical, one_of
 from eyechart.plan.readout import ReadoutPlan
-from eyechart.plan.registry import layout_of
 from eyechart.tuning.registry import arms, kinds, runs
 
 # Keys that do not change a training
@@ -28,19 +35,15 @@ class TuningPlan:
 
     def check(self) -> None:
         """Raise a UserError for an unknown dataset or task, or items that cannot be tuned on."""
-        check_asked(self.config, "tuning.tasks", self.tasks)
+        check_tasks(self.config, "tuning.tasks", self.tasks)
         check_asked(self.config, "tuning.others", self._section["others"])
-        for model in self._section["models"] or ():
-            check_known("tuning.models", "model", model, self.config["models"])
+        check_vlms(self.config, self.specs, "tuning.models", self._section["models"])
         if self.tasks and self._section["eval_every"] > self._section["steps"]:
             raise UserError(
                 f"tuning.eval_every is {self._section['eval_every']}, expected at most "
                 f"tuning.steps, {self._section['steps']}"
             )
-        for dataset, tasks in self.tasks.items():
-            layout = layout_of(self.config, dataset)
-            for task in tasks if not layout.own_tasks else ():
-                check_known(f"tuning.tasks.{dataset}", "task", task, layout.item_tasks)
+        for dataset in self.tasks:
             why = "they are trained on the other groups"
             check_trainable(self.config, dataset, "where models are tuned", why)
 
@@ -52,9 +55,8 @@ class TuningPlan:
     @property
     def models(self) -> list[str]:
         """The models that are tuned."""
-        chosen = self._section["models"]
-        every = dict.fromkeys(m for m, _ in vlm_runs(self.config, self.specs, self.tasks))
-        return [model for model in every if chosen is None or model in chosen]
+        found = vlm_runs(self.config, self.specs, self.tasks, self._section["models"])
+        return list(dict.fromkeys(model for model, _ in found))
 
     def trainings(self) -> list[str]:
         """Return the patterns of all adapters of an arm: its files, per training."""

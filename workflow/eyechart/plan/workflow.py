@@ -60,7 +60,7 @@ class WorkflowPlan:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
             if model not in used and not probed:
                 raise UserError(
-                    f"models: no task is asked of {model!r}; name one for its kind "
+                    f"models: no task applies to {model!r}; list one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
                 )
 

@@ -114,7 +114,7 @@ def identify(path: Path | str) -> File:
     if found is None or table is None:
         known = [pattern.rule(table=one) if one else pattern.rule() for pattern, one in _NAMED]
         raise UserError(
-            f"--tables: {path} is none of the files that the report reads; "
+            f"--tables: {path} is not a file that the report reads; "
             f"{nearest(str(path), [one.replace(paths.ROOT, paths.RESULTS) for one in known])}"
         )
     return File(table, Path(path), found[1])

@@ -44,12 +44,12 @@ from eyechart.tables.notes import write_noted
 from eyechart.tables.saliency import CURVES, INPUTS, MAPS
 
 
-def chosen(card: dict[str, Any], settings: SaliencySettings) -> dict[str, list[str]]:
-    """Return where each method is computed.
+def method_addresses(card: dict[str, Any], settings: SaliencySettings) -> dict[str, list[str]]:
+    """Return the addresses at which each method is computed.
 
-    Without patterns: at the connector, and Grad-CAM at the vision block that the connector reads
-    last. In an encoder the block before the last, since nothing reads the patches of the last where
-    a class token is compared. Raise a UserError for an address of another kind.
+    By default that is the connector, for Grad-CAM the last vision block that the connector reads,
+    and in an encoder the block before the last: if a class token is compared with texts, nothing
+    reads the last block's patches. Raise a UserError for an address of another kind.
     """
     every = [a["address"] for a in card["addresses"]]
     vision = [a for a in every if component(a) == VISION]
@@ -76,7 +76,7 @@ def _named(
     return found
 
 
-def asked(items: Sequence[Item], settings: SaliencySettings) -> list[Item]:
+def items_with_target(items: Sequence[Item], settings: SaliencySettings) -> list[Item]:
     """Return the items that have the target among their choices; a UserError if none has."""
     if settings.target == RIGHT:
         return list(items)
@@ -104,29 +104,29 @@ def main(
     flags: LoadFlags,
 ) -> None:
     """Write the three tables."""
-    picked = asked(choose_items(items, settings.items, seed), settings)
+    picked = items_with_target(choose_items(items, settings.items, seed), settings)
     paths, sizes = read_image_files(images)
     marks = marks_by_item(picked, next(iter(regions), None), sizes, seed)
     described, options = read_spec(spec), flags.options()
     eager = "relevancy" in settings.methods and described.kind == "vlm"
     loading = load_eager if eager else lambda *a: (load(*a), "")
     adapter, refused = loading(described, checkpoint, options)
-    addresses = chosen(read_json(card), settings)
+    addresses = method_addresses(read_json(card), settings)
     work = Attributor(adapter, settings, addresses, paths, marks, seed)
     for method in [method for method, own in addresses.items() if not own]:
         work.say(f"{method}: {model} has no address for it")
     if refused:
         work.say(f"relevancy: {refused}")
-    size = AdaptiveBatchSize(settings.batch_size, "saliency.batch_size")
+    size = AdaptiveBatchSize(settings.batch_size, "saliency.batch_size", adapter)
     usable = work.usable(picked)
     work.measure_means(usable, size)
     maps: list[Row] = []
     curves: list[Row] = []
     with tqdm(total=len(usable), unit=" items", mininterval=1.0) as bar:
-        for few, (own, tested) in size.over(usable, work.rows):
+        for few, (own, tested) in size.over(usable, work.rows, "maps"):
             bar.update(len(few))
             maps, curves = maps + own, curves + tested
-    inputs = [row for _, rows in size.over(usable, work.input_rows) for row in rows]
+    inputs = [row for _, rows in size.over(usable, work.input_rows, "inputs") for row in rows]
     inputs += work.weights()
     notes = work.notes(len(usable))
     named = {"model": model, "dataset": dataset}

@@ -1,4 +1,4 @@
-"""The maps of a batch of items, tested by deletion and by region, as rows of both tables."""
+"""Compute the saliency maps of a batch of items, test them, and return table rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def plain(image: Image.Image) -> Image.Image:
 
 @dataclass
 class Attributor:
-    """A loaded model, and what is asked of it.
+    """A loaded model with all that its maps and their tests need.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Attributor:
             self.said[sentence] = None
 
     def notes(self, items: int) -> dict[str, str]:
-        """Return what is said of the tables, given how many items they are about."""
+        """Return the note of the tables, given their number of items."""
         for address, count in (+self.incomplete).items():
             self.say(
                 f"integrated at {address}: the attributions of {count} of {items} items miss the "
@@ -90,7 +90,7 @@ class Attributor:
         return found
 
     def questions(self, items: Sequence[Item], blank: bool = False) -> list[Question]:
-        """Return items, ready to be asked about their images, or about baselines."""
+        """Return the questions of items about their own images, or about baselines."""
         draw = self.settings.blank if blank else plain
         return [prepare(self.adapter, self.settings, item, self.paths, draw) for item in items]
 
@@ -104,7 +104,7 @@ class Attributor:
                 return own.sum(dim=0), len(own)
 
             try:
-                done = [found for _, found in size.over(items, total)]
+                done = [found for _, found in size.over(items, total, "means")]
             except UserError as error:
                 self.say(str(error))
                 continue
@@ -138,11 +138,11 @@ class Attributor:
         return maps, curves
 
     def input_rows(self, items: Sequence[Item]) -> list[Row]:
-        """Return the rows about what the language model takes of a batch of items, if it can be."""
+        """Return the rows about image and text tokens of a batch; none without such tokens."""
         batch = subject(self.adapter, self.questions(items))
         try:
             if not isinstance(batch, PromptBatch):
-                raise UserError("an encoder has no language model to look at it")
+                raise UserError("an encoder has no language model")
             return list(token_rows(batch, self.seed))
         except UserError as error:
             self.say(f"inputs: {error}")

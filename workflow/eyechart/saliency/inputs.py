@@ -1,4 +1,4 @@
-"""What a language model takes of images, beside text, and the weights that make it."""
+"""Compare image tokens with text tokens, and describe the connector's matrices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eyechart.core.address import CONNECTOR
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.saliency.states import Features, states_at
+from eyechart.saliency.states import ConnectorStates, states_at
 from eyechart.saliency.subjects import PromptBatch
 from eyechart.tables.saliency import NEAREST, NORM, RANK, SINGULAR
 
@@ -27,8 +27,8 @@ def token_rows(batch: PromptBatch, seed: int) -> Iterator[Row]:
     random direction. Raise a UserError if no token of the prompt stands for the image.
     """
     states = states_at(batch, CONNECTOR)
-    if not isinstance(states, Features):
-        raise UserError("no token of the prompt stands for the image, so it is not beside text")
+    if not isinstance(states, ConnectorStates):
+        raise UserError("no token of the prompt stands for the image, so no text is beside it")
     embed = batch.adapter.model.get_input_embeddings()
     tokens = batch.adapter.tokens(batch.rows, states.encoded)
     words = torch.nn.functional.normalize(embed.weight.detach().float(), dim=1)

@@ -1,4 +1,4 @@
-"""What a map is worth: a deletion curve against random orders, and its share in a region."""
+"""Test saliency maps: deletion curves against random orders, and shares in a region."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Orders = Sequence[np.ndarray]  # by item, its tokens in the order in which they 
 
 
 def orders_of(maps: Sequence[Tensor]) -> Orders:
-    """Return each item's tokens, those that speak most for the choice first."""
+    """Return each item's tokens, those that support the choice most first."""
     return [own.cpu().numpy().argsort(kind="stable")[::-1] for own in maps]
 
 
@@ -62,8 +62,8 @@ def in_region(
 ) -> dict[str, Any]:
     """Return the share of a map in the referent's region, and in the moved region.
 
-    Only what speaks for the choice counts. Regions of what the item is about come first, else those
-    of the right choice. The ratio is that of the share to the region's share of the tokens.
+    Only positive values count. The region is what the item is about, else the right choice. The
+    ratio is that of the share to the region's share of the tokens.
     """
     positive = np.clip(values, 0, None)
     found: dict[str, Any] = dict.fromkeys(("mass", "area", "ratio", "moved_ratio"))

@@ -1,4 +1,4 @@
-"""Measure whether a model looks at the image: one table of what all stages say of it.
+"""Collect what all stages say about whether a model uses the image, in one table.
 
 Reads ``inputs.parquet`` of a model on datasets and, where there are any, its responses with
 ``items``, its attention summaries and its effects of interventions. Writes a row per number, each
@@ -37,7 +37,7 @@ DRAWS = 1000
 Row = dict[str, Any]
 
 
-def answers(model: str, responses: Sequence[Path], items: Sequence[Path]) -> Iterator[Row]:
+def answer_changes(model: str, responses: Sequence[Path], items: Sequence[Path]) -> Iterator[Row]:
     """Yield, by dataset, condition and task, the share of answers that change with the image."""
     tables = {_names(path)["dataset"]: read_items(path) for path in items}
     for dataset in dict.fromkeys(_names(path)["dataset"] for path in responses):
@@ -63,7 +63,7 @@ def _share(values: np.ndarray, groups: np.ndarray) -> Row:
     return {"value": float(values.mean()), **ends, "n": len(values), "groups": len(set(groups))}
 
 
-def masses(summaries: Sequence[Path]) -> Iterator[Row]:
+def image_attention(summaries: Sequence[Path]) -> Iterator[Row]:
     """Yield the attention on image tokens by block, beside their share of the prompt."""
     for path in summaries:
         rows = pl.DataFrame(read_noted(path, ATTENTION)[0]).filter(metric="image_mass")
@@ -72,7 +72,7 @@ def masses(summaries: Sequence[Path]) -> Iterator[Row]:
             yield kept | {"metric": MASS, "control_value": row["chance"]}
 
 
-def cuts(effects: Sequence[Path]) -> Iterator[Row]:
+def cut_effects(effects: Sequence[Path]) -> Iterator[Row]:
     """Yield the share of answers that move if no text attends to the image from a block on."""
     for path in effects:
         rows = pl.DataFrame(read_noted(path, EFFECTS)[0])
@@ -92,7 +92,7 @@ def cuts(effects: Sequence[Path]) -> Iterator[Row]:
 _NUMBERS = ("value", "ci_low", "ci_high", "n", "groups")
 
 
-def taken(model: str, tables: Sequence[Path]) -> Iterator[Row]:
+def token_metrics(model: str, tables: Sequence[Path]) -> Iterator[Row]:
     """Yield the norms of image tokens beside text, their nearest words, and the connector's rank.
 
     Weights are those of the model, so they are yielded once.
@@ -136,8 +136,12 @@ def main(
     output: Path,
 ) -> None:
     """Write the table; its note says what is missing."""
-    rows = [*answers(model, responses, items), *masses(attention), *cuts(effects)]
-    rows += taken(model, inputs)
+    rows = [
+        *answer_changes(model, responses, items),
+        *image_attention(attention),
+        *cut_effects(effects),
+    ]
+    rows += token_metrics(model, inputs)
     parts = {"responses": responses, "attention": attention, "interventions": effects}
     missing = [f"no {name} of {model}" for name, given in parts.items() if not given]
     notes = [read_noted(path, INPUTS)[1].get("note", "") for path in inputs]

@@ -16,7 +16,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.attention_weights import weights_in
 from eyechart.models.hooks import attached, pass_mode
 from eyechart.models.unembedding import answering_blocks
-from eyechart.saliency.states import Features, States
+from eyechart.saliency.states import ConnectorStates, States
 from eyechart.saliency.subjects import PromptBatch
 
 COMPLETE = 0.01  # of the difference of the scores, which integrated gradients must sum to
@@ -34,7 +34,7 @@ def integrated(states: States, baseline: States, steps: int) -> Maps:
     """Return integrated gradients along the straight path from the states of a baseline image.
 
     They sum to the score minus that of the baseline. Source: Sundararajan et al. 2017; the path is
-    integrated by Gauss and Legendre's rule. Rows that are no image token stay as they are.
+    integrated by Gauss and Legendre's rule. Rows that are not image tokens are not changed.
     """
     tokens = torch.cat(states.index)
     apart = torch.zeros_like(states.x)
@@ -47,7 +47,7 @@ def integrated(states: States, baseline: States, steps: int) -> Maps:
 
 
 def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[bool]:
-    """Return of which items the attributions sum to the difference of the scores, to 1 %."""
+    """Return for which items the attributions sum to the difference of the scores, to 1 %."""
     x = states.x.clone()
     x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
     with torch.no_grad():
@@ -75,8 +75,8 @@ def relevancy(states: States) -> Maps:
     rows of the answer's positions are followed, from the last block back.
     """
     subject = states.subject
-    if not isinstance(states, Features) or not isinstance(subject, PromptBatch):
-        raise UserError("no token of the prompt stands for the image, so no attention is to it")
+    if not isinstance(states, ConnectorStates) or not isinstance(subject, PromptBatch):
+        raise UserError("no token of the prompt stands for the image, so none can attend to it")
     prompts = [len(one.row.ids) for one in subject.questions if one.row is not None]
     tokens = subject.adapter.tokens(subject.rows, states.encoded)
     with pass_mode(gradients=True):
@@ -92,13 +92,13 @@ def relevancy(states: States) -> Maps:
     return [own[mask].detach().double() for own, mask in zip(r, image, strict=True)]
 
 
-def _with_weights(states: Features, subject: PromptBatch) -> tuple[Tensor, list[Tensor]]:
+def _with_weights(states: ConnectorStates, subject: PromptBatch) -> tuple[Tensor, list[Tensor]]:
     """Return the scores, and the attention weights (b, heads, t, t) of every block, as a graph."""
     adapter = subject.adapter
     known = adapter.addresses()
     stem, blocks = answering_blocks(list(known))
     if stem != "lm":
-        raise UserError("a decoder answers, and image tokens are read by an encoder before it")
+        raise UserError("a decoder answers, but an encoder reads the image tokens")
     t = max(len(o.row.ids) + len(o.answer) - 1 for o in subject.questions if o.row is not None)
     found: dict[str, Tensor] = {}
 

@@ -21,7 +21,7 @@ class SaliencySettings:
     ----------
     methods : names in the registry
     items : most items of each task, drawn from the test groups
-    addresses, cam_addresses : patterns, of Grad-CAM the latter; null: see ``chosen``
+    addresses, cam_addresses : patterns, of Grad-CAM the latter; null: see ``method_addresses``
     target : ``right``, or a choice
     baseline, steps : of integrated gradients: ``blank`` or ``mean`` image, and points on the path
     points, random : of deletion: shares of the tokens that are replaced, and random orders

@@ -1,4 +1,4 @@
-"""The states at an address that saliency is about, as one matrix that can be replaced.
+"""The states behind an address as one matrix that can be replaced.
 
 At the connector these are what the language model takes of the images, one row per image token.
 Elsewhere, and where no token of the prompt stands for the image, a hook replaces a module's output.
@@ -62,14 +62,14 @@ class States(ABC):
                 if len(boxes) != (count := left.pop(0)):
                     raise UserError(
                         f"{self.address}: item {one.item['item_id']!r} has {count} image tokens, "
-                        f"and {len(boxes)} have a place"
+                        f"but {len(boxes)} positions are known"
                     )
             found.append(own)
         self.places = found
 
 
-class Features(States):
-    """What the language model takes of the images, a row per image token."""
+class ConnectorStates(States):
+    """The image tokens that the language model takes in, a row each."""
 
     def __init__(self, subject: Subject, address: str = CONNECTOR) -> None:
         super().__init__(subject, address)
@@ -89,7 +89,7 @@ class Features(States):
         return self.subject.score([replace(own, features=part) for own, part in parts])
 
 
-class Outputs(States):
+class ModuleStates(States):
     """The output of an encoder's or connector's module, in the module's own layout."""
 
     def __init__(self, subject: Subject, address: str) -> None:
@@ -168,17 +168,17 @@ class Outputs(States):
 def states_at(subject: Subject, address: str) -> States:
     """Return the states behind an address; raise a UserError if a model has none there."""
     if address != CONNECTOR or not isinstance(subject, PromptBatch):
-        return Outputs(subject, address)
+        return ModuleStates(subject, address)
     try:
-        found = Features(subject)
+        found = ConnectorStates(subject)
         if len(found.x) and _reads(found):
             return found
     except UserError:  # no token of the prompt stands for the image
         pass
-    return Outputs(subject, address)
+    return ModuleStates(subject, address)
 
 
-def _reads(features: Features) -> bool:
+def _reads(features: ConnectorStates) -> bool:
     """Return whether the model reads features where prompts have tokens for them."""
     subject = features.subject
     tokens = subject.adapter.tokens(subject.rows, features.encoded)  # type: ignore[attr-defined]

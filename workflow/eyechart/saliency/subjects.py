@@ -1,4 +1,4 @@
-"""What is asked of a model in one batch, as a number per item that gradients are taken of.
+"""A batch of questions to a model, and a score per item that gradients are taken of.
 
 A language model gives the log-probability of a choice after the prompt, an encoder with a text
 tower the scaled cosine of image and text, as it compares choices.
@@ -83,7 +83,7 @@ class Subject(ABC):
 
     @abstractmethod
     def encode(self, images: Sequence[PreparedImage]) -> Sequence[Any]:
-        """Run the encoder, and the connector; return what ``score`` takes of each image."""
+        """Run the encoder and the connector; return the input of ``score`` for each image."""
 
     @abstractmethod
     def score(self, encoded: Sequence[Any]) -> Tensor:

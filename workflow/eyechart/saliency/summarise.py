@@ -1,4 +1,4 @@
-"""Summarise saliency: whether maps name what the answer depends on, and where they lie.
+"""Summarise saliency: whether maps show what the answer depends on, and where they lie.
 
 Reads ``curves.parquet`` of a model on a dataset. Writes means over items, each beside its control:
 deletion in random orders, and the region of another item.

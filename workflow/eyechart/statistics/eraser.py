@@ -68,7 +68,7 @@ def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
     x = x if x.ndim == 3 else x[:, None]
     classes, y = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"a single class {str(classes[0])!r}")
+        raise ValueError(f"there is only one class, {str(classes[0])!r}")
     z = np.eye(len(classes))[y]
     between = np.einsum("nld,nk->dlk", x - x.mean(axis=0), z - z.mean(axis=0)) / len(x)
     between = between.reshape(x.shape[-1], -1)

@@ -98,5 +98,5 @@ control: The same with the regions of other items
 difference: Value minus control; of `image_mass`, value minus chance
 difference_low, difference_high: End of its 95 % interval
 p: Sign test of groups of this difference
-q: Corrected over the tests of the metric, blocks and heads apart (Benjamini–Hochberg)
+q: Corrected over the tests of the metric, blocks and heads separately (Benjamini–Hochberg)
 """

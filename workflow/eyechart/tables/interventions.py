@@ -23,11 +23,11 @@ EDITS = schema(
 
 intervention: `patch`, `knockout`, `ablate`, `erase`; `none`, the answer without any, and `swap`,
   the answer to the question on the donor's images
-address: Where: `connector`, or the block behind which states are written; of a knock-out the first
+address: Where: `connector`, or the block behind which states are written; of a knockout the first
   block that is cut
 until: The last block; as `address` if it is one
 direction: Of a patch `noise` (the donor's states in the item's run) or `denoise` (the item's in the
-  donor's); of a knock-out the tokens that cannot attend: `question`, `last`, or `text` for both
+  donor's); of a knockout the tokens that cannot attend: `question`, `last`, or `text` for both
 target: Tokens that are changed, or that cannot be attended to: `image`, `referent`, `question`,
   `last`
 concept: The task whose answers are erased

@@ -21,7 +21,7 @@ group_split: `train` or `test`, drawn by group
 images: Ids of the images shown, in order
 prompt: Text of the question
 choices: Possible answers; empty for an open question
-answer: The true choice, or the reference text; null where nobody knows it
+answer: The true choice, or the reference text; null if unknown
 task: Name of the task
 type: Input type of the control task of Hewitt & Liang: equal types get equal random labels
 pair: Name of the pair of items that is scored together; null outside pairs

@@ -5,7 +5,7 @@ from eyechart.tables.parquet import schema
 PAIRS = schema(
     "rank: int32", "first_id second_id: string", "similarity_first similarity_second: float64"
 )
-"""One row per pair of images that are alike to the first encoder and different to the second, the
+"""One row per pair of images that are similar to the first encoder and different to the second, the
 widest gap first. The file's metadata hold the settings and how many pairs match.
 
 rank: 1 for the widest gap

@@ -75,6 +75,6 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:MOST_CHARACTERS]
         raise UserError(
-            f"{path}: damaged, no complete Parquet file ({reason}); run `snakemake verify`, then "
-            "run again"
+            f"{path}: damaged, not a complete Parquet file ({reason}); run `snakemake verify`, "
+            "then run again"
         ) from None

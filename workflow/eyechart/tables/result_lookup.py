@@ -34,6 +34,7 @@ PATTERNS = {
     "interventions": paths.INTERVENTIONS,
     "saliency": paths.SALIENCY,
     "image use": paths.IMAGE_USE,
+    "speed": paths.SPEED,
     "tuned models": paths.TUNED,
     "tuning": paths.TUNING,
     "verdict values": paths.VERDICT,

@@ -75,7 +75,7 @@ metric: `norm`: mean length of image tokens as the language model takes them, be
 address: Path of the matrix; null for items
 item_id, group: The item; null for matrices
 value: As the metric says
-control: What it stands beside
+control: What it is compared with
 """
 
 IMAGE_USE = schema(

@@ -95,6 +95,7 @@ TABLES = (
     Entry("Summary of saliency", "saliency", "SUMMARY", ("saliency",), "summary"),
     Entry("Inputs of the language model", "saliency", "INPUTS", ("saliency",), "inputs"),
     Entry("Use of the image", "saliency", "IMAGE_USE", ("image use",)),
+    Entry("Speed and memory", "speed", "SPEED", ("speed",)),
     Entry("Answers of tuned models", "tuning", "TUNED", ("tuned models",), "answers"),
     Entry("Curves of tuning", "curves", "CURVE", ("tuned models",), "curve"),
     Entry("Tuning", "tuning", "TUNING", ("tuning",)),

@@ -64,7 +64,7 @@ def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[S
         If the stages of a task have no item in common, no readout exists at all stages, or there
         is no such encoder address.
     """
-    found = []
+    found, fewer = [], []
     for task in source.tasks():
         where = f"{source.model} on {source.dataset}, task {task!r}"
         own = source.items.filter(pl.col("task") == task).sort("item_id")
@@ -77,8 +77,14 @@ def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[S
         if not tables:  # only evidence that cannot be compared, such as a DPT head
             continue
         shared = _shared(own, tables, where)
+        if len(shared) < (most := max(map(len, tables))):
+            fewer.append(f"{task} {len(shared)} of {most}")
         rng = generator("verdict", seed, source.model, source.dataset, task)
         found.append(_skill(source, task, shared, read, seen, rng))
+    if fewer:
+        where = f"{source.model} on {source.dataset}"
+        said = "stages are compared on items that all of them have"
+        log.info("%s: %s: %s", where, said, ", ".join(fewer))
     return found
 
 
@@ -125,9 +131,6 @@ def _shared(own: pl.DataFrame, tables: list[pl.DataFrame], where: str) -> pl.Dat
             f"{where}: no item is in all of its answers, readouts and probes, expected the "
             "same items in all"
         )
-    most = max(len(table) for table in tables)
-    if len(shared) < most:
-        log.info("%s: %d of %d items are in all tables", where, len(shared), most)
     return shared.sort("item_id")
 
 

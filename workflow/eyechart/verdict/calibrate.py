@@ -13,6 +13,7 @@ Writes: a row per scenario and number of items, and one where they are answered 
 """
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from eyechart.tables.looks import as_metadata, plan_looks, undecided
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.responses import ANSWERS
 from eyechart.tables.verdict import CALIBRATION, UNDECIDED, parts, read_verdict
-from eyechart.verdict import decide
+from eyechart.verdict import assemble, decide
 from eyechart.verdict.planted import SCENARIOS, PlantedTables, Scenario, write_tables
 
 Row = dict[str, Any]
@@ -77,7 +78,7 @@ def measure(name: str, n: int, settings: Row, seed: int, looks: Sequence[int] = 
 def answer_in_steps(
     tables: PlantedTables, looks: Sequence[int], classes: Path, seed: int
 ) -> Iterator[int]:
-    """Leave in the tables of responses what is answered up to each look, and yield the look.
+    """Write to the tables what is answered up to each look, and yield the look.
 
     The classes of a look have to be written before the next.
     """
@@ -175,6 +176,7 @@ def as_figure(table: pl.DataFrame) -> str:
 @command
 def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
     """Run the step."""
+    logging.getLogger(assemble.__name__).setLevel(logging.WARNING)  # not of every planted model
     looks, rows = settings["looks"], []
     for name, case in SCENARIOS.items():
         rows += [measure(name, n, settings, seed) for n in settings["items"]]

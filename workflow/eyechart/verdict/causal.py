@@ -58,7 +58,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Erasure:
-    """The effect of erasing a concept at an address, and who finds it there before and after."""
+    """The effect of erasing a concept at an address, and how well it is decoded there."""
 
     effect: Effect
     before: float

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eyechart.core.address import CONNECTOR, abbreviate
+from eyechart.core.address import located
 from eyechart.tables.verdict import REFUTED
 from eyechart.tables.verdict_rules import VerdictThresholds
 from eyechart.verdict.causal import CausalEvidence, Effect
@@ -10,9 +10,9 @@ from eyechart.verdict.sentences import share
 
 CAUSES = {
     "inert": "Inert: no answer depends on the image tokens",
-    "unspecific": "Unspecific: the answer depends on the image tokens, and not on what is asked",
-    "said_otherwise": "Said otherwise: the answer follows the image, and is another word for it",
-    "misread": "Misread: the answer follows the image, and not well enough",
+    "unspecific": "Unspecific: the answer depends on the image tokens, but not on what is asked",
+    "said_otherwise": "Said otherwise: the answer follows the image, but says another word",
+    "misread": "Misread: the answer follows the image, but is wrong too often",
 }
 
 
@@ -63,20 +63,18 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
     if horizon == list(found.image)[-1]:
         return [text, f"They do so up to the last address, {horizon}"]
     after = (
-        f"moves less than {share(thresholds.margin)}"
+        f"moves less than {share(thresholds.margin)} of the answers"
         if found.still(horizon, thresholds)
-        else "is shown neither to move it nor to leave it"
+        else "is not shown to move it, nor to leave it unchanged"
     )
-    return [text, f"The last address at which they do is {horizon}; exchanging them later {after}"]
+    return [text, f"The last address at which they do is {horizon}; a later exchange {after}"]
 
 
 def _at(addresses: Sequence[str], found: CausalEvidence) -> str:
-    """Return addresses in words: a patch or an erasure is made behind a block."""
+    """Return where something is changed, in words."""
     if len(addresses) > 1 and set(addresses) == set(found.erased):
         return "at every address"
-    blocks = [address for address in addresses if address != CONNECTOR]
-    first = [f"at the {CONNECTOR}"] if CONNECTOR in addresses else []
-    return " and ".join([*first, *([f"behind {abbreviate(blocks)}"] if blocks else [])])
+    return located(addresses)
 
 
 def _decoded(found: CausalEvidence, held: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def loss_of(found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Loss:
 
 
 def missing_from_the_start(found: Findings) -> float:
-    """Return how far the best stage is from always being right.
+    """Return how far the best stage is from 1, always right.
 
     It is 0 where the encoder was not probed or is at least half-way from its floor to that.
     """

@@ -1,8 +1,7 @@
 """The class of a skill, by the rules of ``eyechart.tables.verdict_rules``.
 
-There is evidence for a fact, or there is not. The first rule with evidence for all its facts and
-for none of its exceptions decides. A skill that no rule decides is undecided, so every skill has
-exactly one class. docs/verdict.md describes the rules.
+The first rule with evidence for all its facts and for none of its exceptions decides. A skill that
+no rule decides is undecided. docs/verdict.md describes the rules.
 """
 
 from collections.abc import Callable

@@ -85,8 +85,8 @@ def why(
 def _outlook(needed: int | None) -> str:
     if needed is None:
         return (
-            "; at these accuracies no number of items decides it: what differs, differs by about "
-            "the margin or less"
+            "; at these accuracies no number of items decides it: differences are about as large "
+            "as the margin, or smaller"
         )
     return f"; about {needed} items would decide it at these accuracies"
 

@@ -226,7 +226,7 @@ def _text(value: Any, where: str, column: str) -> str | None:
         return str(int(value))
     if isinstance(value, str | int | float):
         return str(value) if str(value).strip() else None
-    raise UserError(f"{where}: {column} holds a {type(value).__name__}, expected text or a number")
+    raise UserError(f"{where}: {column} is a {type(value).__name__}, expected text or a number")
 
 
 def _split(value: str, bars: bool, where: str) -> Any:

@@ -116,7 +116,7 @@ def check(settings: dict[str, Any], source: Path, root: Path, output: Path) -> N
     check_output(root, output)
     if root.resolve().is_relative_to(source.resolve()):
         raise UserError(
-            f"{source}: contains {root}, where its images would be taken to; keep the "
+            f"{source}: contains {root}, where its images would be linked; keep the "
             "images in a folder of their own"
         )
 

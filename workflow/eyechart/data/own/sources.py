@@ -78,7 +78,7 @@ def _folder(path: Path) -> list[RowSource]:
     unread = {s: n for s, n in others.items() if (guess_type(f"a{s}")[0] or "").startswith("image")}
     if unread:
         told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
-        log.warning("%s: files of a format that is not read are left out: %s", path, told)
+        log.warning("%s: files in unsupported formats are left out: %s", path, told)
     if not names:
         raise UserError(
             f"{path}: no images in this folder, expected files that end in "

@@ -91,8 +91,8 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise UserError(
-            f"{archive}: truncated or damaged, no complete {kind} ({' '.join(str(error).split())});"
-            " replace it and run again"
+            f"{archive}: truncated or damaged, not a complete {kind} "
+            f"({' '.join(str(error).split())}); replace it and run again"
         ) from None
 
 

@@ -85,7 +85,7 @@ def hub_token() -> str | None:
     found = os.environ.get("HF_TOKEN", "").strip()
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]*", found):
         raise UserError(
-            "HF_TOKEN: holds a character that no token has, such as a blank, a quote or a line "
+            "HF_TOKEN: contains a character that no token has, such as a blank, a quote or a line "
             "end; set it to the token alone (it is not shown here)"
         )
     return found or None

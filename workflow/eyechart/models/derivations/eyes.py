@@ -35,7 +35,8 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     how = chosen("eyes", settings, loses="color", cells=1)
     path, embedding = patch_embedding(adapter)
     if how["loses"] not in LOSSES:
-        raise UserError(f"derived.settings.loses: unknown {nearest(how['loses'], LOSSES)}")
+        loses = how["loses"]
+        raise UserError(f"derived.settings.loses: {loses!r}; {nearest(loses, LOSSES)}")
     if how["loses"] == "detail":
         embedding.weight.data.copy_(mosaic(adapter, embedding, how["cells"]))
     else:

@@ -44,6 +44,8 @@ class Adapter(ImageTokens):
         where registers follow it
     PACKED : whether the encoder takes the patches of all images in one row
     MAX_IMAGES_PER_PASS : maximum number of images per pass; 0 for no limit
+    BATCHED : whether the processor makes of each of several images what it makes of it alone;
+        families that inherit from one that says so say it themselves
     UNUSED : prefixes of the names of weights that a checkpoint may hold but that are not needed
     """
 
@@ -55,6 +57,7 @@ class Adapter(ImageTokens):
     LEADING: ClassVar[int] = 0
     PACKED: ClassVar[bool] = False
     MAX_IMAGES_PER_PASS: ClassVar[int] = 0
+    BATCHED: ClassVar[bool] = False
     UNUSED: ClassVar[tuple[str, ...]] = ()
 
     soft_prompt: torch.nn.Parameter | None = None  # see ``models.soft_prompt``
@@ -154,9 +157,21 @@ class Adapter(ImageTokens):
 
     def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one RGB image; done once per image, on the CPU."""
+        inputs, (text,) = self.processed([image])
+        return PreparedImage(inputs, text, self.rows(inputs))
+
+    def prepare_images(self, images: Sequence[Image.Image]) -> list[PreparedImage]:
+        """Preprocess RGB images, in one call of the processor where the family allows it."""
+        if not vars(type(self)).get("BATCHED", False) or len(images) == 1:
+            return [self.prepare_image(image) for image in images]
+        inputs, texts = self.processed(images)
+        each = [{k: v[i : i + 1] for k, v in inputs.items()} for i in range(len(images))]
+        return [PreparedImage(own, text) for own, text in zip(each, texts, strict=True)]
+
+    def processed(self, images: Sequence[Image.Image]) -> tuple[dict[str, Tensor], list[str]]:
+        """Return what the processor makes of images, and the text that represents each."""
         prepare = getattr(self.processor, "image_processor", self.processor)
-        inputs = dict(prepare(images=[image], return_tensors="pt"))
-        return PreparedImage(inputs, rows=self.rows(inputs))
+        return dict(prepare(images=list(images), return_tensors="pt")), [""] * len(images)
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
         """Return ``PreparedImage.rows`` for the inputs of an image."""

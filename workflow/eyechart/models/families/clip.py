@@ -11,6 +11,7 @@ from eyechart.models.families.two_towers import TwoTowers
 class ClipProjected(Adapter):
     """CLIPVisionModelWithProjection: what is examined of CLIPModel, without a text tower."""
 
+    BATCHED = True
     MODEL = "CLIPVisionModelWithProjection"
     VISION = "vision_model.encoder.layers"
     CONNECTOR = "visual_projection"
@@ -21,6 +22,7 @@ class ClipProjected(Adapter):
 class ClipVision(Adapter):
     """CLIPVisionModel: the image tower without its projection."""
 
+    BATCHED = True
     MODEL = "CLIPVisionModel"
     VISION = "encoder.layers"
     ROOTS: ClassVar = {"vision": "encoder"}
@@ -30,6 +32,7 @@ class ClipVision(Adapter):
 class Clip(TwoTowers):
     """CLIPModel; its connector projects only the class token, into the space shared with text."""
 
+    BATCHED = True
     MODEL = "CLIPModel"
     VISION = ClipProjected.VISION
     CONNECTOR = ClipProjected.CONNECTOR

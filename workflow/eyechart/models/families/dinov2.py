@@ -13,6 +13,7 @@ from eyechart.models.families.image_tokens import PreparedImage, rectangle
 class Dinov2(Adapter):
     """Dinov2Model, or its variant with registers, which follow the class token."""
 
+    BATCHED = True
     MODEL = "AutoModel"
     VISION = "encoder.layer"
     ROOTS: ClassVar = {"vision": "encoder"}

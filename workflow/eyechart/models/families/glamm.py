@@ -153,7 +153,7 @@ class GLaMM(RemoteAdapter):
         text = self.turn(prompt, len(images))
         pieces = text.split("<image>")
         if len(pieces) != len(images) + 1:
-            raise UserError(f"prompt {prompt!r} holds '<image>', the placeholder of an image")
+            raise UserError(f"prompt {prompt!r} contains '<image>', the placeholder of an image")
         ids = list(self.tokenizer(pieces[0])["input_ids"])
         for piece in pieces[1:]:  # the tokenizer adds an opening token to each piece
             ids += [IMAGE] * self.tokens_per_tile() + list(self.tokenizer(piece)["input_ids"][1:])

@@ -108,7 +108,7 @@ class InternLMXComposer(RemoteAdapter):
         text = (self.spec.turn or TURN).format(images=MARK * len(images), question=prompt)
         first, *rest = text.split(MARK)
         if len(rest) != len(images):
-            raise UserError(f"prompt {prompt!r} holds {MARK!r}, the placeholder of an image")
+            raise UserError(f"prompt {prompt!r} contains {MARK!r}, the placeholder of an image")
         ids = list(self.tokenizer(first, add_special_tokens=True)["input_ids"])
         for image, words in zip(images, rest, strict=True):
             ids += [IMAGE if patch else EDGE for patch in self._patches(image).tolist()]

@@ -10,6 +10,7 @@ from eyechart.models.families.language import LanguageAdapter
 class Janus(LanguageAdapter):
     """JanusForConditionalGeneration."""
 
+    BATCHED = True
     VISION = "model.vision_model.encoder.layers"
     CONNECTOR = "model.aligner"
     FEATURES_AS_LIST = False

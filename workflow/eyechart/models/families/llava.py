@@ -10,6 +10,7 @@ from eyechart.models.families.language import LanguageAdapter
 class Llava(LanguageAdapter):
     """LlavaForConditionalGeneration; a class token is dropped before the connector."""
 
+    BATCHED = True
     VISION = "model.vision_tower.encoder.layers"
     CONNECTOR = "model.multi_modal_projector"
     ROOTS: ClassVar = {

@@ -99,14 +99,14 @@ class MiniCPMO(RemoteAdapter):
         text = self.turn(prompt, len(images))
         pieces = text.split(MARK)
         if len(pieces) != len(images) + 1:
-            raise UserError(f"prompt {prompt!r} holds {MARK!r}, the placeholder of an image")
+            raise UserError(f"prompt {prompt!r} contains {MARK!r}, the placeholder of an image")
         shown = [self.image_text(p, n, len(images)) for n, p in enumerate(images)]
         filled = [a + b for a, b in zip(shown, pieces[1:], strict=True)]
         ids = list(self.tokenizer.encode(pieces[0] + "".join(filled)))
         opening = self.tokenizer.convert_tokens_to_ids(["<image>", "<slice>"])
         starts = [n + 1 for n, i in enumerate(ids) if i in opening]
         if len(starts) != sum(p.rows for p in images):
-            raise UserError(f"prompt {prompt!r} holds a token that starts an image")
+            raise UserError(f"prompt {prompt!r} contains a token that starts an image")
         queries = int(self.model.config.query_num)
         for start in starts:
             ids[start : start + queries] = [IMAGE] * queries

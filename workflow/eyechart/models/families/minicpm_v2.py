@@ -73,7 +73,7 @@ class MiniCPMV2(RemoteAdapter):
         starts = [n + 1 for n, i in enumerate(ids) if i == opening]
         if len(starts) != sum(p.rows for p in images):
             raise UserError(
-                f"prompt {prompt!r} holds {self.tokenizer.im_start!r}, which starts an image"
+                f"prompt {prompt!r} contains {self.tokenizer.im_start!r}, which starts an image"
             )
         queries = int(self.model.config.query_num)
         for start in starts:

@@ -20,6 +20,7 @@ class PaliGemma(Llava):
     Image tokens depend on the question, so no prefix is shared.
     """
 
+    BATCHED = True
     CAUSAL = False
     ACCEPTS_TEXT_ONLY = False
     FEATURES_AS_LIST = False

@@ -128,7 +128,7 @@ class Phi3V(RemoteAdapter):
         pieces = MARK.split(text)
         if len(pieces) != len(images) + 1:
             raise UserError(
-                f"prompt {prompt!r} holds a placeholder such as <|image_1|>, reserved for images"
+                f"prompt {prompt!r} contains a placeholder such as <|image_1|>, reserved for images"
             )
         ids = list(self.tokenizer(pieces[0])["input_ids"])
         for image, words in zip(images, pieces[1:], strict=True):

@@ -177,7 +177,7 @@ class Prismatic(Llava):
         self.check_number(prompt, len(images))
         opening, *words = self.tokenizer(self.turn(prompt, len(images)))["input_ids"]
         if self.image_id in words:
-            raise UserError(f"prompt {prompt!r} holds '<image>', the placeholder of an image")
+            raise UserError(f"prompt {prompt!r} contains '<image>', the placeholder of an image")
         row = Row([opening, *[self.image_id] * self.tokens_per_tile() * len(images), *words])
         self.check_length(prompt, len(row.ids))
         return row

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 import transformers
 from PIL import Image
+from torch import Tensor
 
 from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
@@ -16,6 +18,7 @@ from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.limits import rendered
 
 log = logging.getLogger(__name__)
+REMEMBERED = 1024  # prompts
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 
@@ -63,15 +66,16 @@ class PromptAdapter(Adapter):
         """Tokenizer of prompts."""
         return self.processor.tokenizer
 
-    def prepare_image(self, image: Image.Image) -> PreparedImage:
-        """Preprocess one RGB image and write its placeholder text."""
+    def processed(self, images: Sequence[Image.Image]) -> tuple[dict[str, Tensor], list[str]]:
+        """Return what the processor makes of images, and the placeholder text of each."""
         found = self.processor(
-            images=[image], text=[self.mark], return_text_replacement_offsets=True
+            images=list(images),
+            text=[self.mark] * len(images),
+            return_text_replacement_offsets=True,
         )
-        text = found.pop("text_replacement_offsets")[0][0]["replacement"]
+        texts = [str(own[0]["replacement"]) for own in found.pop("text_replacement_offsets")]
         kept = {k: v for k, v in found.items() if k not in TEXT_INPUTS}
-        inputs = dict(transformers.BatchFeature(kept, tensor_type="pt"))
-        return PreparedImage(inputs, str(text), self.rows(inputs))
+        return dict(transformers.BatchFeature(kept, tensor_type="pt")), texts
 
     # Prompts
 
@@ -87,7 +91,7 @@ class PromptAdapter(Adapter):
         images : its images, in order; none for text alone
         """
         self.check_number(prompt, len(images))
-        text = self.turn(prompt, len(images))
+        text = self._turn(prompt, len(images))
         pieces = text.split(self.mark)
         if len(pieces) != len(images) + 1:
             raise UserError(
@@ -96,7 +100,7 @@ class PromptAdapter(Adapter):
             )
         shown = [self.image_text(p, n, len(images)) for n, p in enumerate(images)]
         filled = [text + piece for text, piece in zip(shown, pieces[1:], strict=True)]
-        row = Row(self.encode(pieces[0] + "".join(filled)))
+        row = Row([*self._encode(pieces[0] + "".join(filled))])
         self.check_length(prompt, len(row.ids))
         return row
 
@@ -110,14 +114,30 @@ class PromptAdapter(Adapter):
         They get a space after their first character: ``< image>``. Else they would count as images
         or end the turn.
         """
+        for token in self._special:
+            if token in question:
+                log.warning("%r in %r is written as text", token, question[:60])
+                question = question.replace(token, f"{token[0]} {token[1:]}")
+        return question
+
+    @cached_property
+    def _special(self) -> list[str]:
+        """Special tokens that begin with a mark, longest first."""
         added = getattr(self.tokenizer, "added_tokens_decoder", {}).values()
         special = {str(token) for token in added if token.special}
         special |= {str(getattr(self.processor, "image_token", ""))}
-        found = [s for s in special if len(s) > 2 and not s[0].isalnum() and s in question]
-        for token in sorted(found, key=len, reverse=True):
-            log.warning("%r in %r is written as text", token, question[:60])
-            question = question.replace(token, f"{token[0]} {token[1:]}")
-        return question
+        found = [token for token in special if len(token) > 2 and not token[0].isalnum()]
+        return sorted(found, key=len, reverse=True)
+
+    # Datasets ask one question about many images: what was written last is remembered
+
+    @cached_property
+    def _turn(self) -> Callable[[str, int], str]:
+        return lru_cache(REMEMBERED)(self.turn)
+
+    @cached_property
+    def _encode(self) -> Callable[[str], list[int]]:
+        return lru_cache(REMEMBERED)(self.encode)
 
     def turn(self, prompt: str, images: int) -> str:
         """Return one user turn as text, with a placeholder per image."""

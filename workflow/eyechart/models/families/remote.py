@@ -131,7 +131,7 @@ class RemoteAdapter(LanguageAdapter):
         """Raise a UserError if a question contains tokens that are reserved for images."""
         if self.image_marker_ids().intersection(ids):
             raise UserError(
-                f"prompt {prompt!r} holds a token that {self.spec.family} reserves for images"
+                f"prompt {prompt!r} contains a token that {self.spec.family} reserves for images"
             )
 
     # Images

@@ -11,6 +11,7 @@ from eyechart.models.families.two_towers import TwoTowers
 class SiglipVision(Adapter):
     """SiglipVisionModel: what is examined of SiglipModel, without a text tower."""
 
+    BATCHED = True
     MODEL = "SiglipVisionModel"
     VISION = "encoder.layers"
     CONNECTOR = "head"
@@ -27,6 +28,7 @@ class SiglipVision(Adapter):
 class Siglip(TwoTowers):
     """SiglipModel; it has no class token; its connector returns one vector per image."""
 
+    BATCHED = True
     MODEL = "SiglipModel"
     VISION = "vision_model.encoder.layers"
     CONNECTOR = "vision_model.head"

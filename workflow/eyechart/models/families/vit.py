@@ -12,6 +12,7 @@ from eyechart.models.families.base import Adapter
 class Vit(Adapter):
     """ViTModel, the body of ViTForImageClassification."""
 
+    BATCHED = True
     MODEL = "ViTModel"
     VISION = "layers"
     ROOTS: ClassVar = {"vision": "layers"}

@@ -14,6 +14,7 @@ from eyechart.models.families.image_tokens import PreparedImage
 class VitMae(Adapter):
     """ViTMAEModel with nothing masked and patches in their order."""
 
+    BATCHED = True
     MODEL = "ViTMAEModel"
     VISION = "layers"
     ROOTS: ClassVar = {"vision": "layers"}

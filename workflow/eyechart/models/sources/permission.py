@@ -29,7 +29,7 @@ def check(model: str, spec: Spec, allowed: bool, revision: str | None) -> bool:
     if revision is not None and not COMMIT.fullmatch(revision):
         raise UserError(
             f"models: {model} runs code that comes with its checkpoint, so its revision must be a "
-            f"commit and not {revision!r}, which can come to mean other code; write "
+            f"commit and not {revision!r}, whose code may change; write "
             f"revisions: {{{model}: <40 hex digits>}} in the configuration"
         )
     return True

@@ -106,7 +106,7 @@ def tidy(folder: Path, names: set[str]) -> None:
         name = path.relative_to(folder).as_posix()
         stale = path.is_file() and "/" not in name and name not in kept
         if path.is_symlink() or stale:
-            _log.info("%s: not of this checkpoint, removed", path)
+            _log.info("%s: not part of this checkpoint, removed", path)
             path.unlink()
 
 

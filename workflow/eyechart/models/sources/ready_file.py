@@ -40,5 +40,5 @@ def _check_shards(folder: Path, names: set[str]) -> None:
         if missing := sorted({f"{place}/{name}".lstrip("/") for name in wanted.values()} - names):
             raise UserError(
                 f"{folder / index}: {len(missing)} of the shards that it lists are missing, first "
-                f"{missing[0]!r}; the checkpoint is not whole where it came from"
+                f"{missing[0]!r}; the checkpoint is incomplete at its source"
             )

@@ -6,7 +6,7 @@ BOOTSTRAP = "draws of the bootstrap by group behind the intervals"
 
 
 class Attention(Section):
-    """Where a language model attends, and which block knows the answer: docs/attention.md."""
+    """What a model attends to, and from which block on its answer is fixed: docs/attention.md."""
 
     datasets: Names | None = setting(
         None,

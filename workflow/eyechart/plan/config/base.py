@@ -126,6 +126,7 @@ File = Annotated[Text, AfterValidator(os.path.expanduser)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Names = Annotated[list[str], Unique, UNIQUE]
 Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]
+TasksOf = dict[Name, Annotated[list[Name], Field(min_length=1), Unique, UNIQUE]]  # by dataset
 Batch = Size | Literal["auto"]
 Span = Literal["cls", "image_mean", "text_mean", "last", "all_mean"]
 RISING = "rising numbers"
@@ -138,6 +139,7 @@ Range = Annotated[
 
 
 BATCH = (  # of extraction and behavior
-    "images, or prompts, in one forward pass; `auto` starts with 64, halves it whenever memory "
-    "runs out, and goes on with what fitted"
+    "images, or prompts, in one forward pass; `auto` times the first batches of 1, 2, 4, … up to "
+    "16 (64 on a GPU), keeps the quickest for this model and machine, and halves it whenever "
+    "memory runs out"
 )

@@ -95,7 +95,7 @@ class BehaviorSettings(QuestionSettings):
         362_880, "draws of a permutation test where there are more; 9! tries all orders of nine"
     )
     by_dataset: dict[Name, QuestionOverride] = setting(
-        {}, "by dataset, what differs for it: `{mmvp: {scoring: pmi}}`"
+        {}, "overrides by dataset: `{mmvp: {scoring: pmi}}`"
     )
 
     @model_validator(mode="after")

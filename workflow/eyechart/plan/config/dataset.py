@@ -27,7 +27,7 @@ Jobs = Annotated[int, Field(ge=1, le=1000)]
 
 # Descriptions that several layouts share
 MOST = "items of a task at most, drawn by the seed; null: all"
-OWN_CANVAS = "what differs from `canvas`"
+OWN_CANVAS = "overrides of `canvas` for this dataset"
 OFFICIAL = "official"  # the wording that the dataset itself has
 WORDING = "questions by task"
 WORDED = "its question; `official`: the dataset's own"
@@ -116,7 +116,9 @@ class Rendered(Dataset):
 
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")
-    rendering: RenderingOverride = optional("source `render`: what differs from `rendering`")
+    rendering: RenderingOverride = optional(
+        "source `render`: overrides of `rendering` for this dataset"
+    )
 
 
 class Points(Dataset):

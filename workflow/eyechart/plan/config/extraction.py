@@ -24,7 +24,7 @@ class LoadingSettings(Section):
     """The keys of ``loading`` that may differ between models."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
-        "auto", "`auto` takes a GPU where there is one"
+        "auto", "`auto` uses a GPU if there is one"
     )
     dtype: Literal["float32", "bfloat16", "float16"] | None = setting(
         None, "precision of weights and forward pass; null: what the model's spec says"
@@ -32,9 +32,9 @@ class LoadingSettings(Section):
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None = setting(
         None, "attention implementation; null: what the model's spec says"
     )
-    spread: bool = setting(False, "lay the model's blocks over all GPUs of the job")
+    spread: bool = setting(False, "spread the model's blocks over all GPUs of the job")
     bits: Literal[8, 4] | None = setting(
-        None, "quantise the weights of linear layers (bitsandbytes); null: not", unit="bits"
+        None, "quantise the weights of linear layers (bitsandbytes); null: no", unit="bits"
     )
 
 
@@ -46,7 +46,7 @@ class Loading(LoadingSettings):
     """How models are brought into memory. Numbers depend on it, so a change extracts again."""
 
     models: dict[Name, LoadingOverride] = setting(
-        {}, "by model, what differs for it: `{llava_1_5_7b: {bits: 4}}`"
+        {}, "overrides by model: `{llava_1_5_7b: {bits: 4}}`"
     )
 
 

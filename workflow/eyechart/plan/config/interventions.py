@@ -9,6 +9,7 @@ from eyechart.plan.config.base import (
     Names,
     Natural,
     Section,
+    TasksOf,
     Texts,
     nested,
     setting,
@@ -30,7 +31,7 @@ class PatchSettings(Section):
 
 
 class KnockoutSettings(Section):
-    """Attention knock-out."""
+    """Attention knockout."""
 
     queries: list[Literal["question", "last", "text"]] = setting(
         ["question", "last", "text"],
@@ -58,17 +59,21 @@ class EraseSettings(Section):
     """Erasure of concepts by LEACE."""
 
     concepts: list[Name] | None = setting(
-        None, "tasks whose answers are erased; null: all with marked regions"
+        None, "tasks whose answers are erased; null: those edited that have marked regions"
     )
     random: Natural = setting(2, "erasers of random subspaces of the same rank, as a control")
     permuted: Natural = setting(1, "erasers of permuted labels, as a control")
 
 
 class InterventionsSettings(Section):
-    """What in a language model its answers depend on: docs/interventions.md."""
+    """The states and attention that a model's answers depend on: docs/interventions.md."""
 
     datasets: Names = setting(
         [], "datasets whose items are answered under interventions, prompted as under `behavior`"
+    )
+    models: Names | None = setting(None, "models that are edited; null: all with a language model")
+    tasks: TasksOf = setting(
+        {}, "by dataset, tasks whose items are edited: `{clevr: [color]}`; of other datasets, all"
     )
     edits: Texts = setting(["patch", "knockout", "ablate", "erase"], "kinds of edit that are made")
     items: Count = setting(50, "items of each task, drawn by the seed from the test groups")

@@ -61,7 +61,9 @@ class Probing(Section):
         "cpu", "where probes are trained; a job asks for a GPU unless this is `cpu`"
     )
     folds: Folds = setting(3, "folds of the cross-validation by group that chooses penalties")
-    seeds: Few = setting(3, "every probe is trained with so many seeds: `seed`, `seed` + 1, …")
+    seeds: Few = setting(
+        3, "number of seeds that every probe is trained with: `seed`, `seed` + 1, …"
+    )
     bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
     probes: Probes = nested("the kinds of probe; null switches one off")
     question_types: QuestionTypes = nested("questions asked of images alone, by their type")

@@ -68,7 +68,7 @@ class CameraOverride(CameraSettings, Override):
 class RenderingOverride(Rendering, Override):
     """What differs from ``rendering`` for one dataset."""
 
-    camera: CameraOverride = optional("what differs from `rendering.camera`")
+    camera: CameraOverride = optional("overrides of `rendering.camera`")
 
 
 class Canvas(Section):
@@ -82,9 +82,7 @@ class Canvas(Section):
         "draw points as circles, boxes as frames, and their letters; datasets that are published "
         "with marks need it",
     )
-    square: bool = setting(
-        True, "fill the canvas up to a square, since some models crop the centre"
-    )
+    square: bool = setting(True, "pad the canvas to a square, since some models crop the centre")
     canvas_px: Pixels | None = setting(
         None, "the canvas' longer side; null: as large as the images need", unit="px"
     )

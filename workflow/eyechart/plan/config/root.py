@@ -29,6 +29,7 @@ from eyechart.plan.config.readout import ReadoutSettings
 from eyechart.plan.config.rendering import Canvas, Rendering
 from eyechart.plan.config.report import Report
 from eyechart.plan.config.saliency import SaliencySection
+from eyechart.plan.config.speed import SpeedSection
 from eyechart.plan.config.tiny_models import PRETRAIN, TRAINED_ON, TinyModels
 from eyechart.plan.config.tuning import TuningSettings
 from eyechart.plan.config.verdict import VerdictSettings
@@ -83,6 +84,7 @@ class RootConfig(Section):
     attention: Attention = nested("where a language model attends")
     interventions: InterventionsSettings = nested("what answers depend on")
     saliency: SaliencySection = nested("which image tokens answers depend on")
+    speed: SpeedSection = nested("what running a model costs")
     tuning: TuningSettings = nested("which part has to learn")
     verdict: VerdictSettings = nested("the rules of the verdict")
     report: Report = nested("what the report shows")

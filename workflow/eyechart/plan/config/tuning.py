@@ -9,12 +9,12 @@ from eyechart.plan.config.base import (
     Count,
     Few,
     Folds,
-    Name,
     Names,
     OpenShare,
     Rate,
     Section,
     Size,
+    TasksOf,
     Unique,
     nested,
     setting,
@@ -33,7 +33,7 @@ class LearningRates(Section):
 class TuningSettings(Section):
     """What has to learn for a model to answer a task: docs/tuning.md."""
 
-    tasks: dict[Name, Annotated[list[Name], Field(min_length=1), Unique, UNIQUE]] = setting(
+    tasks: TasksOf = setting(
         {}, "by dataset, tasks that models are tuned on: `{clevr: [color]}`; asked as by `behavior`"
     )
     models: Names | None = setting(None, "models that are tuned; null: all with a language model")

@@ -102,7 +102,7 @@ def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
             raise UserError(
                 f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
                 f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it, "
-                "or annotate it as its EXIF data turn it"
+                "or annotate it as it is shown, turned as its EXIF data say"
             )
 
 

@@ -61,7 +61,7 @@ class Coco(Rendered):
     layout: Literal["coco"] = setting(..., "`coco`")
     subset: Count | None = setting(None, "images of a split, drawn by the seed; null: all")
     allow_missing: bool = setting(
-        False, "go on where annotations name images that are not there; they are counted and listed"
+        False, "skip annotated images that are missing; they are counted and listed"
     )
     presence: Natural = setting(
         1,

@@ -22,7 +22,7 @@ class Mmvp(Rendered):
 
     layout: Literal["mmvp"] = setting(..., "`mmvp`")
     corrections: bool = setting(
-        True, "correct the two published labels that were found to be wrong; the report says so"
+        True, "correct the published labels of two pairs that are wrong; the report says so"
     )
 
 

@@ -1,9 +1,11 @@
 """Words, shapes and colours of the classes; nothing is shown by colour alone."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from eyechart.core.address import located
 from eyechart.report.chart_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from eyechart.tables.verdict import COMPARISONS, PATTERN, QUESTION, SIX
+from eyechart.tables.verdict import COMPARISONS, PATTERN, QUESTION, REFUTED, SHOWN, SIX
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,17 @@ LOOKS = {  # in the order of the legend: along the model, then what is not known
         "lost in LM", "triangle-down", *_BRAIN, "brain: its image tokens had it and lose it"
     ),
     "not_retrieved": ClassLook(
-        "not retrieved", "triangle-up", *_BRAIN, "brain: image tokens have it, nothing fetches it"
+        "not retrieved", "triangle-up", *_BRAIN, "brain: image tokens have it, it gets no further"
     ),
     "not_verbalised": ClassLook(
-        "not verbalised", "triangle-right", *_BRAIN, "brain: fetched, but the words do not follow"
+        "not verbalised", "triangle-right", *_BRAIN, "brain: retrieved, but the answer lacks it"
     ),
-    "not_used": ClassLook("not used", "triangle-left", *_BRAIN, "brain: it holds it, unused"),
-    "prior": ClassLook("prior", "cross", PURPLE, "#f8e6f0", "as right, or the same, when blind"),
+    "not_used": ClassLook(
+        "not used", "triangle-left", *_BRAIN, "brain: the LM has it, the answer does not"
+    ),
+    "prior": ClassLook("prior", "cross", PURPLE, "#f8e6f0", "as good, or the same, when blind"),
     "encoded": ClassLook("encoded", "ring", GREEN, "#f0f8f5", "an encoder has it; no LM to use it"),
-    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "the items do not settle it"),
+    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "too few items to tell"),
 }
 KEPT = ("used", "encoded", "prior", "not_encoded")  # of these, no loss is the reason
 SLOTS = {  # the five stages of a strip: from which stage each is drawn, the first that there is
@@ -88,3 +92,17 @@ def between(first: str, second: str) -> str:
     """
     one, other = SLOT_OF[first], SLOT_OF[second]
     return f"between {one} and {other}" if one != other else "inside the language model"
+
+
+CONTRADICTED = "contradicted by interventions"
+
+
+def shown(row: dict[str, Any]) -> str:
+    """Return in few words what interventions show of a skill, or nothing."""
+    if row["evidence"] == REFUTED:
+        return CONTRADICTED
+    if row["evidence"] != SHOWN or not row["used_at"]:
+        return ""
+    used, unused = ((row[name] or "").split(", ") for name in ("used_at", "unused_at"))
+    only = "only " if len(used) == 1 else ""
+    return f"read {only}{located(used)}" + (f", not {located(unused)}" if any(unused) else "")

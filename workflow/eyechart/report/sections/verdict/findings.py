@@ -1,11 +1,11 @@
-"""Two sentences a model: what it does with its skills, and what would decide the others."""
+"""Two sentences per model: what it does with its skills, and what would decide the others."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from eyechart.report.labels import listed
-from eyechart.report.sections.verdict.classes import KEPT, LOOKS, SLOTS, between
+from eyechart.report.sections.verdict.classes import CONTRADICTED, KEPT, LOOKS, SLOTS, between
 
 Row = dict[str, Any]
 MOST = 5  # names in a row; of more, the rest are counted
@@ -31,15 +31,28 @@ def summarise(cells: Sequence[Row]) -> str:
     text = "; ".join(_of_class(*key, list(members)) for key, members in groups)
     open_ = [cell for cell in cells if cell["row"]["verdict"] not in ENDS]
     first = f"{text[:1].upper()}{text[1:]}." if text else "No skill is decided."
-    return f"{first} {_undecided(open_, len(cells))}" if open_ else first
+    open_sentence = [_undecided(open_, len(cells))] if open_ else []
+    return " ".join([first, *_shown(decided), *open_sentence])
+
+
+def _shown(cells: Sequence[Row]) -> list[str]:
+    """Return up to two sentences: what interventions show, and what they contradict."""
+    groups: dict[str, list[Row]] = {}
+    for cell in cells:
+        groups.setdefault(cell["shown"], []).append(cell)
+    contradicted = groups.pop(CONTRADICTED, [])
+    parts = [f"{_names(some)} {_are(some)} {text}" for text, some in groups.items() if text]
+    sentences = [f"Interventions show that {listed(parts)}."] if parts else []
+    if contradicted:
+        sentences.append(f"Interventions contradict the class of {_names(contradicted)}.")
+    return sentences
 
 
 def _of_class(verdict: str, partly: bool, cells: Sequence[Row]) -> str:
     end, ways = ENDS[verdict]
     came = [way for way in ways if all(_holds(cell, WAYS[way]) for cell in cells)]
-    verb = "is" if len(cells) == 1 else "are"
-    part = " in part" if partly else ""
-    return f"{_names(cells)} {verb} {listed([*came, end])}{part}{_loss(verdict, cells)}"
+    end = f"in part {end}" if partly else end
+    return f"{_names(cells)} {_are(cells)} {listed([*came, end])}{_loss(verdict, cells)}"
 
 
 def _holds(cell: Row, slot: str) -> bool:
@@ -72,6 +85,10 @@ def _undecided(cells: Sequence[Row], total: int) -> str:
     elif len(needed) > 2:
         more = f", and up to {most:,} the other {len(needed) - 1}"
     return f"{text} (about {least:,} items would decide {name}{more})."
+
+
+def _are(cells: Sequence[Row]) -> str:
+    return "is" if len(cells) == 1 else "are"
 
 
 def _names(cells: Sequence[Row]) -> str:

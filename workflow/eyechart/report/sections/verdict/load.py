@@ -19,6 +19,7 @@ from eyechart.report.sections.verdict.classes import (
     SLOTS,
     TESTED,
     between,
+    shown,
     skill_name,
 )
 from eyechart.report.sections.verdict.findings import summarise
@@ -150,7 +151,7 @@ def cell(row: Row) -> Row:
     head = next(stages[stage] for stage in (*wanted, *HEADLINE) if stage in stages)
     return {"row": row, "name": skill_name(row["skill"]), "look": LOOKS[row["verdict"]],
             "lanes": lanes, "tests": tests, "head": head, "strip": strip(row),
-            "remark": _remark(row), "causal": _causal(row)}  # fmt: skip
+            "remark": _remark(row), "causal": _causal(row), "shown": shown(row)}  # fmt: skip
 
 
 def strip(row: Row) -> list[Row]:

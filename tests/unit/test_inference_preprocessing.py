@@ -1,0 +1,82 @@
+"""Batches are prepared ahead of the model in bounded memory, and a bad image costs itself alone."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from eyechart.inference import preprocessing
+from eyechart.inference.preprocessing import ahead, prepare_images
+from eyechart.models.families.image_tokens import PreparedImage
+
+
+@pytest.mark.parametrize(("room", "most"), [(1, 1), (30, 3), (10_000, 20)])
+def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, most):
+    made, taken, waited = [], [], []
+
+    def work(value):
+        waited.append(len(made) - len(taken))  # finished by now, and taken by nobody
+        made.append(value)
+        return value
+
+    for value in ahead(work, range(20), lambda _: 10, room):
+        taken.append(value)
+        time.sleep(0.01)
+    assert taken == list(range(20))
+    assert max(waited) <= most
+    assert max(waited) > 3 or room < 100  # with room, the thread is far ahead
+
+
+def test_an_error_of_the_thread_comes_where_its_result_would():
+    def work(value):
+        if value == 2:
+            raise ValueError("third")
+        return value
+
+    found = []
+    with pytest.raises(ValueError, match="third"):
+        found.extend(ahead(work, range(9), lambda _: 1, 1000))
+    assert found in ([], [0, 1])  # extend may drop what came before
+
+
+def test_the_thread_ends_when_the_consumer_leaves():
+    before = threading.active_count()
+    results = ahead(lambda value: value, range(1000), lambda _: 10, 20)
+    assert next(results) == 0
+    results.close()
+    assert threading.active_count() == before
+
+
+class Processor:
+    """An adapter that takes images of a height of at least 4."""
+
+    spec = SimpleNamespace(checkpoint="toy")
+
+    def __init__(self):
+        self.calls = []
+
+    def prepare_images(self, images):
+        self.calls.append(len(images))
+        if any(image.height < 4 for image in images):
+            raise ValueError("too low")
+        return [PreparedImage({}) for _ in images]
+
+
+def test_an_image_that_cannot_be_used_is_named_and_costs_no_other():
+    adapter = Processor()
+    images = [(f"p{n}", Image.new("RGB", (8, 2 if n == 1 else 6))) for n in range(3)]
+    found, unusable = prepare_images(adapter, images)
+    assert {name: one.size for name, one in found.items()} == {"p0": (8, 6), "p2": (8, 6)}
+    assert str(unusable["p1"]) == "image 'p1': toy cannot take it (ValueError: too low)"
+    assert adapter.calls == [3, 1, 1, 1]
+
+
+def test_few_decoded_images_wait_for_the_processor(monkeypatch):
+    monkeypatch.setattr(preprocessing, "DECODED", 3 * 8 * 6 * 2)
+    adapter = Processor()
+    images = [(n, Image.new("RGB", (8, 6))) for n in range(5)]
+    found, _ = prepare_images(adapter, images)
+    assert list(found) == [0, 1, 2, 3, 4]
+    assert adapter.calls == [2, 2, 1]

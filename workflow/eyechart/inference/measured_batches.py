@@ -1,0 +1,162 @@
+"""The quickest batch size by trial, kept in the user's cache per model, machine and kind of work.
+
+The sizes are no result: values differ by rounding alone (tested: 1e-5). Deleting the folder
+``~/.cache/eyechart/batches`` makes the next run time batches again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from eyechart.models.families.base import Adapter
+
+LOG = logging.getLogger("eyechart")
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+RUNS = 2  # timed batches of a size; the quicker one counts, so warming up does not
+ENOUGH = 8  # rows of a batch that is timed once
+GAIN = 1.02  # a larger batch must be quicker by this factor, as it takes more memory
+SHARE = 0.5  # of the memory that is free at first, which batches may take
+
+
+class Trial:
+    """Batch sizes of one kind of work, tried in turn until one is known to be the quickest.
+
+    Parameters
+    ----------
+    most : largest size
+    kept : file of the size that an earlier run found, or None to keep none
+    timed : whether sizes are tried; else the largest is taken
+    """
+
+    def __init__(
+        self, device: torch.device, most: int, kept: Path | None = None, *, timed: bool
+    ) -> None:
+        self.device, self.most, self.kept = device, most, kept
+        known = (read_size(kept) if kept else None) if timed else most
+        self.size, self.settled = min(known or 1, most), known is not None or most == 1
+        self.seconds: dict[int, list[float]] = {}  # a row, by size
+        self.free, self.first = (0, 0) if self.settled else (free_bytes(device), peak_bytes(device))
+
+    def run(self, few: Sequence[A], work: Callable[[Sequence[A]], B]) -> B:
+        """Return the result of a batch; time it as long as the quickest size is not known."""
+        if self.settled or len(few) != self.size:
+            return work(few)
+        start = seconds(self.device)
+        found = work(few)
+        own = self.seconds.setdefault(self.size, [])
+        own.append((seconds(self.device) - start) / len(few))
+        if len(own) == RUNS or self.size >= ENOUGH:
+            self._go_on()
+        return found
+
+    def stop(self, most: int) -> None:
+        """Settle on sizes up to ``most``, since more rows do not fit."""
+        self.most = most
+        if self.size > most:
+            self._settle()
+
+    def _go_on(self) -> None:
+        """Double the size, or settle: where it was slower, at most, or near the memory's end."""
+        best = {size: min(own) for size, own in self.seconds.items()}
+        slower = best[self.size] > GAIN * min(best.values())
+        grown = peak_bytes(self.device) - self.first
+        if slower or 2 * self.size > self.most or 2 * grown > SHARE * self.free:
+            self._settle()
+        else:
+            self.size *= 2
+
+    def _settle(self) -> None:
+        best = {n: min(own) for n, own in self.seconds.items() if n <= self.most}
+        limit = GAIN * min(best.values(), default=0)
+        self.size = min((n for n, s in best.items() if s <= limit), default=self.most)
+        self.settled = True
+        if self.kept:
+            write_size(self.kept, self.size)
+
+
+def seconds(device: torch.device) -> float:
+    """Return the time so far; of this thread alone where the model has one, as others disturb."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.thread_time() if alone else time.perf_counter()
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Return the most memory that was taken so far: of the device, or of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return the memory that is free: of the device, or of the machine and the job's limit."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    free = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+    except (OSError, ValueError):  # no such limit, or none that is a number
+        return free
+    return min(free, limit - peak_bytes(device))
+
+
+def machine(device: torch.device) -> str:
+    """Return the name of a device, for a CPU with the number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line for line in lines if line.startswith("model name")).partition(":")[2]
+    except (OSError, StopIteration):
+        name = os.uname().machine
+    return f"{name.strip()}, {torch.get_num_threads()} threads"
+
+
+def kept_at(adapter: Adapter, kind: str) -> Path | None:
+    """Return the file of the quickest size of a kind of work; None without a home."""
+    spec, model = adapter.spec, adapter.model
+    facts: list[Any] = [spec.checkpoint, spec.revision, type(model).__name__, str(adapter.dtype)]
+    facts += [sum(p.numel() for p in model.parameters()), machine(adapter.device)]
+    facts += [str(getattr(model, "quantization_method", None)), str(torch.__version__), kind]
+    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(home) / "eyechart" / "batches" / f"{name}.json"
+
+
+def read_size(path: Path) -> int | None:
+    """Return the kept size; None where there is none that can be read."""
+    try:
+        size = read_json(path)["size"] if path.exists() else None
+    except (UserError, KeyError, TypeError, OSError):
+        return None
+    return size if isinstance(size, int) and size > 0 else None
+
+
+def write_size(path: Path, size: int) -> None:
+    """Keep a size, where the cache can be written."""
+    try:
+        write_json(path, {"size": size})
+    except OSError as error:
+        LOG.debug("%s: batch size %d is not kept (%s)", path, size, error)

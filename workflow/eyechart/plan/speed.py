@@ -1,0 +1,22 @@
+"""The stage of speed and memory: how it is measured, and of which models."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.plan import paths
+from eyechart.plan.configuration import Config, canonical
+
+
+@dataclass(frozen=True)
+class SpeedPlan:
+    """The section ``speed`` of a checked configuration."""
+
+    config: Config
+
+    def settings(self, wildcards: Any) -> str:
+        """Return how speed and memory are measured."""
+        return canonical(self.config["speed"])
+
+    def tables(self, wildcards: Any) -> list[str]:
+        """Return the table of every model."""
+        return [paths.SPEED.rule(model=model) for model in self.config["models"]]

@@ -8,17 +8,20 @@
 ``faults`` needs the checkpoint data/models/tiny_llava and the tables of a drawn CLEVR, with four
 questions about size per image. The damage is drawn by seed. Each arm is trained on true and on
 white images; the table is that of the workflow. ``skew`` breaks nothing, and gives the items
-answers that no image tells.
+answers that no image tells. ``depth`` asks which of two objects is nearer, and trains twice as
+long.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import resource
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,7 @@ from eyechart.tuning.train import Trainer
 from eyechart.tuning.tune import tested
 
 TASK, ALPHA = "size", 0.01
+NOISE = 6  # times the norm of the weights
 # rate and steps of each arm: an encoder's adapters need smaller steps
 RECIPES = {"lora_vision": (0.0015, 80), "lora_connector": (0.006, 60), "lora_lm": (0.006, 60)}
 
@@ -60,8 +64,8 @@ def settings(args: argparse.Namespace) -> ArmSettings:
 def damage(adapter: Any, part: str, seed: int) -> None:
     """Break a part: noise of rank 3 in the encoder's first MLP, else large directions are removed.
 
-    These are 40 of the first 48 singular directions of each matrix of the connector, or 24 of the
-    first 32 of what text takes from images: the values of each block of the language model.
+    These are the first 60 singular directions of each matrix of the connector, or 32 of what text
+    takes from images, the values of each block of the language model; and 8 of the next 16.
     """
     for path in arms.linear_layers(adapter)[part]:
         weight = adapter.model.get_submodule(path).weight.data
@@ -69,21 +73,45 @@ def damage(adapter: Any, part: str, seed: int) -> None:
         if part == "lora_vision" and path.endswith("layers.0.mlp.fc1"):
             rows, columns = (torch.from_numpy(drawn.standard_normal((n, 3))) for n in weight.shape)
             noise = (rows @ columns.T).to(weight)
-            weight += 3 * weight.norm() / noise.norm() * noise
+            weight += NOISE * weight.norm() / noise.norm() * noise
         elif part == "lora_connector" or (part == "lora_lm" and path.endswith("v_proj")):
-            count, most = (40, 48) if part == "lora_connector" else (24, 32)
-            chosen = drawn.choice(most, count, replace=False)
+            first = 60 if part == "lora_connector" else 32
+            chosen = [*range(first), *(first + drawn.choice(16, 8, replace=False))]
             u, s, v = torch.linalg.svd(weight, full_matrices=False)
             weight -= (u[:, chosen] * s[chosen]) @ v[chosen]
 
 
 def items_of(args: argparse.Namespace, part: str) -> list[Item]:
     """Return the items; of ``skew`` with answers that no image tells, four of five the same."""
+    if args.what == "depth":
+        return depth_items(args, part)
     found = [i for i in answerable_items(args.tables / "items.parquet", part) if i["task"] == TASK]
     drawn = randomness.generator("skew", part)
     if args.what == "skew":
         found = [i | {"answer": i["choices"][int(drawn.random() < 0.2)]} for i in found]
     return found
+
+
+def depth_items(args: argparse.Namespace, part: str) -> list[Item]:
+    """Return questions about which of two objects of a scene is nearer, in both orders."""
+    found = []
+    for image in read_table(args.tables / "images.parquet").to_pylist():
+        name, own = image["image_id"], scenes(args.scenes, image["split"])
+        things = {f"the {o['color']} {o['shape']}": o["pixel_coords"][2] for o in own[name]}
+        for a, b in itertools.permutations(things, 2) if image["group_split"] == part else ():
+            near = min(a, b, key=things.__getitem__)
+            item = {"item_id": f"{name}/{a}/{b}", "images": [name], "group": image["group"]}
+            item |= {"prompt": f"Which is nearer, {a} or {b}?", "choices": [a, b], "answer": near}
+            found.append(item | {"task": "depth_order"})
+    return found
+
+
+@cache
+def scenes(folder: Path, split: str) -> dict[str, Any]:
+    """Return the objects of every image of a split."""
+    path = folder / f"CLEVR_{split}_scenes.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["scenes"]
+    return {f"{split}_{s['image_index']:06d}": s["objects"] for s in found}
 
 
 def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]]:
@@ -92,14 +120,20 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
     own = {name: items_of(args, name) for name in ("train", "test")}
     asked = [("clevr", item) for item in draw_items(own["test"], args.items, 7)]
     shown = {r["image_id"]: r for r in read_table(args.tables / "images.parquet").to_pylist()}
-    for arm in arms.LORA:
+    for arm in args.arms:
         spec = read_spec(Path("config/models/tiny_llava.yaml"))
         adapter = load(spec, Path("data/models/tiny_llava"), LoadOptions("cpu"))
         if args.what == "faults":
             damage(adapter, part, seed)
         questions = TunedItems(adapter, how.style(), "mean", shown, 64)
-        named = {"model": "tiny_llava", "tuned_on": "clevr", "tuned_task": TASK, "arm": arm}
+        named = {
+            "model": "tiny_llava",
+            "tuned_on": "clevr",
+            "tuned_task": own["test"][0]["task"],
+            "arm": arm,
+        }
         rate, steps = RECIPES[arm]
+        steps *= 2 if args.what == "depth" else 1
         named |= {"steps": steps, "learning_rate": rate}
         before = before or list(tested(questions, asked, []))
         learner = arms.make_arm(adapter, arm, how.rank, [])
@@ -120,7 +154,7 @@ def judged(answers: pl.DataFrame) -> list[dict[str, Any]]:
     rows = [r for r in compare.compared(answers, {}) if r["seed"] is None and "p" in r]
     rivals = compare.others(answers)
     for row, q in zip(rows, benjamini_hochberg(np.array([r["p"] for r in rows])), strict=True):
-        over = rivals[row["dataset"], row["task"], row["arm"]]
+        over = rivals.get((row["dataset"], row["task"], row["arm"]), (0.0, 1.0))
         row |= {"q": float(q), "over_others": over[0], "p_others": over[1]}
         row["adaptable"] = compare.adaptable(row, ALPHA)
     return rows
@@ -132,7 +166,7 @@ def faults(args: argparse.Namespace) -> None:
         for part in args.parts:
             rows = fault(args, part, seed)
             names = ("arm", "before", "after", "gain", "q", "over_others", "p_others", "adaptable")
-            broken = part if args.what == "faults" else "nothing, skewed answers"
+            broken = part if args.what == "faults" else f"nothing: {args.what}"
             line = {
                 "broken": broken,
                 "seed": seed,
@@ -205,9 +239,11 @@ def peak_mb() -> int:
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("faults", "skew", "table", "cost"))
+    parser.add_argument("what", choices=("faults", "skew", "depth", "table", "cost"))
     parser.add_argument("--tables", type=Path, default=Path("results/datasets/clevr"))
     parser.add_argument("--parts", nargs="+", choices=arms.LORA, default=list(arms.LORA))
+    parser.add_argument("--arms", nargs="+", choices=arms.LORA, default=list(arms.LORA))
+    parser.add_argument("--scenes", type=Path, default=Path("data/raw/clevr/scenes"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--items", type=int, default=360)
     parser.add_argument("--steps", type=int, default=40)
@@ -219,7 +255,9 @@ def main() -> None:
     args = parser.parse_args()
     logging.disable(logging.INFO)
     torch.set_num_threads(1)
-    {"faults": faults, "skew": faults, "table": table, "cost": cost}[args.what](args)
+    {"faults": faults, "skew": faults, "depth": faults, "table": table, "cost": cost}[args.what](
+        args
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from eyechart.plan.behavior import (
 from eyechart.plan.checkpoints import ADAPTER
 from eyechart.plan.configuration import Config, canonical, one_of
 from eyechart.plan.readout import ReadoutPlan
-from eyechart.plan.registry import layout_of
 from eyechart.tuning.registry import arms, kinds, runs
 
 # Keys that do not change a training

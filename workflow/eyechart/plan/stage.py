@@ -14,7 +14,7 @@ from eyechart.plan.configuration import Config, examines
 
 
 @dataclass(frozen=True)
-class Stage:
+class DatasetsPlan:
     """A section of a checked configuration, and the specs of all models."""
 
     config: Config
@@ -43,7 +43,7 @@ class Stage:
         return [self.TABLES.rule(model=m, dataset=d, table=name) for m, d in self.runs()]
 
 
-class AskingStage(Stage):
+class QuestionsPlan(DatasetsPlan):
     """A stage that asks models with a language model, in the prompts of ``behavior``."""
 
     def check(self) -> None:

@@ -1,8 +1,10 @@
 """Time the default search of the MLP against VLM-Lens' grid, trained one probe at a time.
 
-Reads nothing; writes JSON to stdout. Ratios are within one run; the two take turns, and medians are
-compared, since other work may share the machine.
+With `--linear`, time that of linear probes on some columns against scikit-learn's, to the same
+optimum. Reads nothing; writes JSON to stdout. Ratios are within one run; the two take turns, and
+medians are compared, since other work may share the machine.
 
+    PYTHONPATH=workflow python bench/probing.py --examples 4000 --rounds 3 --threads 1 --linear 8
     PYTHONPATH=workflow python bench/probing.py --examples 4000 --rounds 3 --threads 1
     PYTHONPATH=workflow python bench/probing.py --examples 600 --rounds 1 --threads 1   # quick
 """
@@ -15,9 +17,11 @@ import time
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from eyechart.core.randomness import generator
-from eyechart.probing.search import Choice, cross_validate, refit
+from eyechart.probing.search import LINEAR_SHARES, Choice, cross_validate, refit
 from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
 
@@ -58,6 +62,67 @@ def default_search(
     choices = cross_validate([x], plan, CLASSES, hidden)
     fit = refit([x], plan, choices, CLASSES, hidden)[0]
     return float((fit.predictions[0, 0] == y[~train]).mean()), choices[0]
+
+
+def ours(xs: list[torch.Tensor], y: np.ndarray, train: np.ndarray) -> list[np.ndarray]:
+    """Return the test predictions of the linear probes of some columns, as the workflow does."""
+    plan = plan_of(y, train)
+    choices = cross_validate(xs, plan, CLASSES, 0)
+    return [fit.predictions[0, 0] for fit in refit(xs, plan, choices, CLASSES, 0)]
+
+
+def theirs(
+    xs: list[torch.Tensor], y: np.ndarray, train: np.ndarray, tolerance: float
+) -> list[np.ndarray]:
+    """Return the same of scikit-learn: each penalty from where the last one ended, then refits."""
+    plan, found = plan_of(y, train), []
+    for x in (one.numpy() for one in xs):
+        right = np.zeros(len(LINEAR_SHARES))
+        for rows, held in plan.parts():
+            scaler = StandardScaler().fit(x[rows])
+            fit = LogisticRegression(max_iter=1000, tol=tolerance, warm_start=True)
+            for i, share in enumerate(LINEAR_SHARES):
+                fit.C = 1 / (share * WIDTH * len(rows))
+                fit.fit(scaler.transform(x[rows]), y[rows])
+                right[i] += (fit.predict(scaler.transform(x[held])) == y[held]).sum()
+        best = LINEAR_SHARES[int(right.argmax())]
+        scaler = StandardScaler().fit(x[train])
+        c = 1 / (best * WIDTH * train.sum())
+        fits = [
+            LogisticRegression(C=c, max_iter=1000, tol=tolerance).fit(
+                scaler.transform(x[train]), labels[train]
+            )
+            for labels in plan.labels[0]
+        ]
+        found.append(fits[0].predict(scaler.transform(x[~train])))
+    return found
+
+
+def linear(x: torch.Tensor, y: np.ndarray, train: np.ndarray, columns: int, rounds: int) -> None:
+    """Print what both take for columns of which each has more noise than the one before."""
+    noise = generator("bench columns").standard_normal((columns, *x.shape))
+    xs = [x + torch.tensor(0.5 * i * n, dtype=torch.float32) for i, n in enumerate(noise)]
+    took: dict[str, list[float]] = {"ours": [], "tol 1e-4": [], "tol 1e-6": []}
+    for _ in range(rounds):
+        predicted = {}
+        for name, call in (
+            ("ours", lambda: ours(xs, y, train)),
+            ("tol 1e-4", lambda: theirs(xs, y, train, 1e-4)),
+            ("tol 1e-6", lambda: theirs(xs, y, train, 1e-6)),
+        ):
+            _, processor, predicted[name] = timed(call)
+            took[name].append(round(processor, 2))
+    told = {
+        name: {
+            "processor_s": took[name],
+            "accuracy": float(np.mean([(p == y[~train]).mean() for p in found])),
+            "as ours": float(
+                np.mean([(p == q).mean() for p, q in zip(found, predicted["ours"], strict=True)])
+            ),
+        }
+        for name, found in predicted.items()
+    }
+    print(json.dumps(told, indent=1))
 
 
 def loop_epochs(x: torch.Tensor, y: torch.Tensor, batch: int, epochs: int) -> None:
@@ -108,9 +173,13 @@ def main() -> None:
     parser.add_argument("--examples", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--linear", type=int, help="columns of linear probes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     x, y, train = examples(args.examples)
+    if args.linear:
+        linear(x, y, train, args.linear, args.rounds)
+        return
     loops, defaults = [], []
     for _ in range(args.rounds):
         loops.append(loop_grid(x, y, train, 1))

@@ -40,7 +40,8 @@ MARKS = [
 WITHOUT = {  # tables that a family cannot fill, and why
     "mllama": ("attention", "prompts of family mllama have no image tokens")
 }
-NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of an image
+# queries look at all of an image
+NOWHERE = {"blip2", "blip2_t5", "instructblip", "mixture_attention", "mixture_qformer"}
 RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of weights
 
 

@@ -12,7 +12,7 @@ from zoo_parts import BUILDERS
 from eyechart.models.spec import Spec, defaults
 
 PLAIN = "{images}{question}"
-for _module in ("llava", "tiles", "prefix", "qwen", "blip", "encoders"):
+for _module in ("llava", "mixture", "tiles", "prefix", "qwen", "blip", "encoders"):
     import_module(f"zoo_{_module}")
 
 
@@ -92,6 +92,10 @@ def _phi(question: str, images: int) -> str:
 NEEDS_TV = {"torchvision": True}
 FAMILIES = {
     "llava": Case("llava"),
+    "mixture": Case("mixture", vision_blocks=5),
+    "mixture_interleaved": Case("mixture", vision_blocks=5),
+    "mixture_attention": Case("mixture", vision_blocks=5),
+    "mixture_qformer": Case("mixture", vision_blocks=5),
     "llava_next": Case("llava_next"),
     "llava_onevision": Case("llava_onevision", **NEEDS_TV),
     "pixtral": Case("pixtral", **NEEDS_TV),

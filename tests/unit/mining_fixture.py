@@ -78,7 +78,7 @@ def flags(first, second, images, output, changes):
     """Return the command line of find_pairs."""
     ask = {
         "first": "vision.0/cls", "second": "vision.0/cls", "similar": 0.95, "different": 0.6,
-        "centre": False, "block": 64, "most": 500,
+        "centre": False, "block": 64, "most": 500, "engine": "exact", "recall": 0.99,
     }  # fmt: skip
     return [
         "--first", str(first), "--second", str(second), "--images", str(images),

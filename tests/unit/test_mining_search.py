@@ -11,7 +11,7 @@ import pytest
 from mining_fixture import brute_force, planted, unit
 
 from eyechart.mining import search as module
-from eyechart.mining.search import memory_bound, search
+from eyechart.mining.search import all_blocks, memory_bound, rows_of, search
 
 ASK = {"similar": 0.95, "different": 0.6, "block": 512, "most": 500}
 STATED = """
@@ -38,6 +38,20 @@ def test_all_planted_pairs_among_20000_and_nothing_else():
     found = search((first, second), {**ASK, "block": 2048})
     assert set(pairs(found)) == wanted
     assert found.matching == len(found.best) == 150
+
+
+@pytest.mark.parametrize(("n", "parts"), [(1, 1), (10, 3), (9, 3), (4, 7), (100, 6)])
+def test_parts_hold_every_two_images_once(n, parts):
+    ranges = [rows_of(n, parts, part) for part in range(parts)]
+    assert [row for rows in ranges for row in rows] == list(range(n))
+    compared = [
+        pair
+        for one in range(parts)
+        for other in range(one, parts)
+        for a, b in all_blocks(ranges[one], ranges[other], 4)
+        for pair in ((i, j) for i in a for j in b if i < j)
+    ]
+    assert sorted(compared) == [(i, j) for i in range(n) for j in range(i + 1, n)]
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,13 @@ import pytest
 from mining_fixture import brute_force, flags, planted, unit, write_activations, write_images
 
 from eyechart.core.errors import UserError
-from eyechart.mining import export_labels, find_pairs
+from eyechart.mining import (
+    align_features,
+    export_labels,
+    find_pairs,
+    find_pairs_of_parts,
+    join_pairs,
+)
 from eyechart.mining.features import to_unit_length
 from eyechart.report.sections.mining import sheet
 from eyechart.tables.pairs import NOTE
@@ -117,6 +124,55 @@ def test_equal_input_gives_equal_bytes(tmp_path, two_eyes):
     before = (tmp_path / "pairs.parquet").read_bytes()
     mine(tmp_path, *two_eyes[:2])
     assert (tmp_path / "pairs.parquet").read_bytes() == before
+
+
+def mine_in_parts(folder, parts, changes):
+    """Mine what ``mine`` wrote to a folder in jobs, and return the path of the joined table."""
+    manifests = (folder / f"eye_{name}/manifest.json" for name in ("one", "two"))
+    aligned = folder / "features/images.parquet"
+    words = flags(*manifests, folder / "images.parquet", aligned, changes)
+    align_features.main(words)
+    ask = words[words.index("--settings") + 1]
+    tables = []
+    for part, other in combinations_with_replacement(range(parts), 2):
+        tables.append(str(folder / f"{part:03d}-{other:03d}.parquet"))
+        find_pairs_of_parts.main(
+            ["--features", str(aligned), "--settings", ask, "--part", f"{part:03d}",
+             "--other", f"{other:03d}", "--parts", str(parts), "--output", tables[-1]]
+        )  # fmt: skip
+    joined = folder / "joined.parquet"
+    join_pairs.main(["--parts", *tables, "--output", str(joined)])
+    return joined
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"most": 4}, {"similar": 1.0}, {"similar": 0.1, "different": 0.05, "block": 16}]
+)
+def test_jobs_that_share_the_images_write_the_bytes_of_one_job(tmp_path, two_eyes, changes):
+    _, note = mine(tmp_path, *two_eyes[:2], **changes)
+    for parts in (1, 2, 3, 15):
+        joined = mine_in_parts(tmp_path, parts, changes)
+        assert joined.read_bytes() == (tmp_path / "pairs.parquet").read_bytes()
+    units, at = (unit(two_eyes[0]), unit(two_eyes[1][::-1])), {"similar": 0.95, "different": 0.6}
+    asked = [changes.get(name, value) for name, value in at.items()]
+    assert note["matching"] == len(brute_force(*units, *asked))
+    features = np.load(tmp_path / "features/second.npy", mmap_mode="r")
+    np.testing.assert_allclose(features, unit(two_eyes[1][::-1]), atol=1e-6)
+
+
+def test_faiss_finds_the_same_pairs_and_the_page_says_how_many_it_would_miss(tmp_path, two_eyes):
+    everything, _ = mine(tmp_path, *two_eyes[:2])
+    table, note = mine(tmp_path, *two_eyes[:2], engine="faiss")
+    assert table.equals(everything)  # all, of so few
+    recall = note["recall"]
+    assert recall["planted"] == 10_000
+    assert 0.99 <= recall["low"] <= recall["found"] / 10_000 <= recall["high"]
+    assert note["highest_first"] is None
+    page = draw(tmp_path)
+    assert f"of 10,000 planted pairs with a cosine of 0.95, {recall['found']:,} were" in page
+    assert "All pairs were compared" not in page
+    mine(tmp_path, *two_eyes[:2], engine="faiss", different=-0.9)
+    assert "Of the pairs above 0.95, the lowest cosine in" in draw(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,13 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
         ({"rendering": {"camera": {"fow": 3}}}, "'rendering.camera.fow'; did you mean 'fov'?"),
         ({"seed": "x"}, "seed is 'x', expected a whole number"),
         ({"probing": {"folds": 1}}, "probing.folds is 1, expected at least 2"),
+        ({"mining": {"parts": 0}}, "mining.parts is 0, expected at least 1"),
+        ({"mining": {"recall": 1}}, "mining.recall is 1, expected at most 0.999"),
+        ({"mining": {"engine": "fais"}}, "mining.engine is 'fais'; did you mean 'faiss'?"),
+        (
+            {"mining": {"engine": "faiss", "parts": 3}},
+            "mining.parts is 3 with engine 'faiss', expected 1: it searches in one job",
+        ),
         ({"report": {"alpha": 1}}, "report.alpha is 1, expected less than 1"),
         ({"models": []}, "models is [], expected at least 1 entries"),
         ({"extraction": {"prompt": "hello"}}, "extraction.prompt is 'hello', expected the form"),

@@ -11,13 +11,14 @@ import pytest
 
 from eyechart.plan import configuration
 from eyechart.plan import resources as sizing
+from eyechart.plan import sizes as estimates
 from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "no results"  # not those of the checkout: nothing is prepared
 JOB = SimpleNamespace(
     dataset="clevr", split="train", shard="000", part="000", model="tiny_llava", scope="item",
-    task="color",
+    task="color", first="tiny_clip", second="tiny_llava",
 )  # fmt: skip
 OF_A_MODEL = [
     *("card_mb", "card_minutes", "model_mb", "extraction_minutes"),
@@ -25,7 +26,7 @@ OF_A_MODEL = [
 ]
 OF_A_DATASET = [
     *("scene_minutes", "dataset_mb", "dataset_minutes", "extraction_minutes", "manifest_minutes"),
-    *("probing_mb", "probing_minutes"),
+    *("probing_mb", "probing_minutes", "mining_mb", "mining_minutes", "aligning_minutes"),
 ]
 # Seen: the rule's method, changes of the job's model, MB or seconds of a run on a CPU
 MEASURED = [
@@ -99,6 +100,19 @@ def test_more_parts_share_the_time_of_an_extraction(config: dict[str, Any]) -> N
     assert one == pytest.approx(10 * ten, rel=0.05)
 
 
+def test_mining_in_parts_and_through_faiss_asks_for_less_time(config: dict[str, Any]) -> None:
+    many = {"splits": {"train": 10**6}}
+    one, ten, faiss = (
+        {name: ask(sizes(config, clevr=many, mining=how), f"mining_{name}")
+         for name in ("mb", "minutes")}
+        for how in ({}, {"parts": 10}, {"engine": "faiss"})
+    )  # fmt: skip
+    assert one["minutes"] > 20 * ten["minutes"] > 20 * estimates.START_MINUTES
+    assert one["mb"] > 2 * ten["mb"]
+    assert one["minutes"] > 10 * faiss["minutes"]
+    assert faiss["mb"] > one["mb"]
+
+
 def test_a_wider_number_takes_more_memory(config: dict[str, Any]) -> None:
     asked = [ask(sizes(config, {"parameters": 7 * 10**9, "dtype": dtype}), "model_mb")
              for dtype in ("bfloat16", "float32")]  # fmt: skip
@@ -113,7 +127,7 @@ def test_no_job_asks_for_less_than_was_seen(
     config: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sizing, "START_MINUTES", 0)  # which would cover any work of the demo
+    monkeypatch.setattr(estimates, "START_MINUTES", 0)  # which would cover any work of the demo
     amount = ask(sizes(config, spec, loading={"device": "cpu"}), name)
     assert amount > (seen / 60 if name.endswith("minutes") else seen)
 

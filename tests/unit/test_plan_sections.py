@@ -51,6 +51,20 @@ def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
         exam(config).check()
 
 
+def test_images_are_mined_in_one_job_or_every_two_parts_in_one(config: Config) -> None:
+    of = {"first": "tiny_clip", "second": "tiny_llava", "dataset": "clevr"}
+    config["mining"]["vectors"] = {"tiny_clip": "connector/cls", "tiny_llava": "vision.3/cls"}
+    plan = MiningPlan(config)
+    assert "clevr" in plan.parted_pattern(False).split("|")
+    assert plan.parted_pattern(True) == "(?!)"
+    config["mining"]["parts"] = 3
+    assert plan.parted_pattern(False) == "(?!)"
+    names = [path.rpartition("/")[2] for path in plan.part_tables(of)]
+    assert names == [f"00{a}-00{b}.parquet" for a, b in ("00", "01", "02", "11", "12", "22")]
+    asked = json.loads(plan.settings("centre")(SimpleNamespace(**of)))
+    assert asked == {"centre": True, "first": "connector/cls", "second": "vision.3/cls"}
+
+
 def saliency(config: Config) -> SaliencyPlan:
     return SaliencyPlan(config, configuration.read_specs())
 

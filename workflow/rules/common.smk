@@ -30,7 +30,7 @@ from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
-from eyechart.plan.mining import MiningPlan
+from eyechart.plan.mining import OF_A_PART, SETTINGS, MiningPlan
 from eyechart.plan.quick import plan_quickly, start_planning, start_run
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.speed import SpeedPlan
@@ -147,4 +147,5 @@ wildcard_constraints:
     task=r"[^/.]+",
     shard=r"\d{3}",
     part=r"\d{3}",
+    other=r"\d{3}",
     look=r"\d+",

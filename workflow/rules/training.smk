@@ -1,5 +1,9 @@
 """The tiny models: five training stages, packing, and installing shipped or trained weights."""
 
+from eyechart.plan.controlled import ControlledPlan
+
+CONTROLLED = ControlledPlan(config, SPECS)
+
 
 rule train_clip:
     input:
@@ -207,3 +211,36 @@ rule install_weights:
 rule train_tiny:
     input:
         expand(paths.PACKED.rule(), model=training.MODELS),
+
+
+rule build_model:
+    input:
+        receipt=CONTROLLED.receipt,
+        parts=CONTROLLED.parts,
+    output:
+        ready=paths.READY.rule(),
+        curve=paths.BUILT_CURVE.rule(),
+    log:
+        "<logs>/build_model/{model}.log",
+    benchmark:
+        "<benchmarks>/build_model/{model}.jsonl"
+    wildcard_constraints:
+        model=PLAN.checkpoints.model_pattern("built"),
+    conda:
+        BASE
+    threads: CONTROLLED.threads
+    resources:
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(240),
+    params:
+        recipe=CONTROLLED.recipe,
+        seed=config["controlled"]["seed"],
+        device=config["controlled"]["device"],
+        code=fingerprint("eyechart.tiny_models.build_model"),
+        environment=ENVIRONMENT,
+    message:
+        "Training {wildcards.model}"
+    shell:
+        "python -m eyechart.tiny_models.build_model --parts {input.parts:q} --receipt {input.receipt:q}"
+        " --recipe {params.recipe:q} --seed {params.seed:q} --device {params.device:q}"
+        " --output {output.ready:q} --curve {output.curve:q} 2>&1 | tee {log:q}"

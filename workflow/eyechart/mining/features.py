@@ -1,6 +1,13 @@
-"""One encoder's features of a dataset's images: a row of length 1 per image."""
+"""Both encoders' features of the same images, as memory-mapped files: a row of length 1 per image.
 
+Memory: what is computed at once (``ROWS`` rows), and a group of rows of one column as it is stored.
+What is mapped is the file system's, which drops it when room is needed.
+"""
+
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -8,10 +15,53 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.tables.activations import part_paths, read_manifest
-from eyechart.tables.parquet import read_table
+from eyechart.core.files import atomic
+from eyechart.tables.activations import not_dropped, part_paths, read_dropped, read_manifest
+from eyechart.tables.pairs import ALIGNED, NOTE
+from eyechart.tables.parquet import read_batches, read_notes, read_table, write_table
 
 ROWS = 4096  # rows processed at once
+SIDES = ("first", "second")
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The features of both encoders, (n, d₁) and (n, d₂), of the images ``ids``, and their note."""
+
+    ids: pa.Array
+    features: tuple[np.ndarray, np.ndarray]
+    note: dict[str, Any]  # dataset, first, second (models), settings, images, copies
+
+    @classmethod
+    def read(cls, folder: Path) -> "Aligned":
+        """Open what :func:`align` wrote to a folder."""
+        images = folder / "images.parquet"
+        ids = read_table(images)["image_id"].combine_chunks()
+        first, second = (np.load(folder / f"{side}.npy", mmap_mode="r") for side in SIDES)
+        note: dict[str, Any] = json.loads(read_notes(images)[NOTE])
+        return cls(ids, (np.asarray(first), np.asarray(second)), note)
+
+
+def align(manifests: tuple[Path, Path], images: Path, ask: dict[str, Any], folder: Path) -> None:
+    """Write to a folder ``first.npy``, ``second.npy`` and, last, the ids of their rows.
+
+    Images that a model's own code could not take are left out. Raise a UserError if a manifest is
+    not of scope image or lacks the column, an image is missing, a value is not finite, or a row is
+    zero.
+    """
+    ids, copies = read_distinct(images)
+    dropped = [image_id for path in manifests for image_id in read_dropped(path)]
+    ids = ids.filter(not_dropped(ids, dropped))
+    for path, side in zip(manifests, SIDES, strict=True):
+        with atomic(folder / f"{side}.npy") as partial:
+            features = read_features(path, ask[side], ids, partial)
+            to_unit_length(features, ask["centre"], f"{path}: column {ask[side]!r}", ids)
+            features.flush()
+    told = [read_manifest(path) for path in manifests]
+    models = {side: one["model"] for side, one in zip(SIDES, told, strict=True)}
+    note = {"dataset": told[0]["dataset"], "images": len(ids), "copies": copies, **models}
+    schema = ALIGNED.with_metadata({NOTE: json.dumps(note, sort_keys=True)})
+    write_table(folder / "images.parquet", pa.Table.from_arrays([ids], schema=schema))
 
 
 def read_distinct(images: Path) -> tuple[pa.Array, int]:
@@ -24,12 +74,10 @@ def read_distinct(images: Path) -> tuple[pa.Array, int]:
     return kept.to_arrow().cast(pa.string()), len(table) - len(kept)
 
 
-def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray:
-    """Load one ``address/span`` of the images ``ids``, in their order.
+def read_features(manifest_path: Path, column: str, ids: pa.Array, output: Path) -> np.memmap:
+    """Write one ``address/span`` of the images ``ids``, in their order, and return it mapped.
 
-    In addition to the result, the column of one part is in memory. Raise a UserError if the
-    manifest is not of scope image or has no such column, an image is missing, or a value is not
-    finite. Result: float32, shape (n, d).
+    Result: float32, shape (n, d).
     """
     manifest = read_manifest(manifest_path)
     widths = {entry["name"]: entry["width"] for entry in manifest["columns"]}
@@ -37,16 +85,30 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray
         raise UserError(f"{manifest_path}: scope is {manifest['scope']!r}, expected 'image'")
     if column not in widths:
         raise UserError(f"{manifest_path}: no column {column!r}; {nearest(column, widths)}")
-    features = np.empty((len(ids), widths[column]), np.float32)
+    shape = (len(ids), widths[column])
+    features = np.lib.format.open_memmap(output, "w+", np.float32, shape)
     seen = np.zeros(len(ids), bool)
     for path in part_paths(manifest_path, manifest):
-        _read_part(path, column, ids, features, seen)
+        found = pc.index_in(read_table(path, ["image_id"])["image_id"], ids)
+        places, start = pc.fill_null(found, -1).to_numpy(), 0
+        seen[places[places >= 0]] = True
+        for batch in read_batches(path, [column], ROWS):
+            place, start = places[start : start + len(batch)], start + len(batch)
+            values = batch[column].flatten().to_numpy(zero_copy_only=False)
+            features[place[place >= 0]] = values.reshape(len(place), shape[1])[place >= 0]
     if not seen.all():
         raise UserError(
             f"{manifest_path}: no row of {ids[int(np.argmin(seen))].as_py()!r} (of "
             f"{np.count_nonzero(~seen)} of {len(ids)} images); extract it again"
         )
-    _check_finite(manifest_path, column, features, ids)
+    for start in range(0, len(ids), ROWS):
+        finite = np.isfinite(features[start : start + ROWS]).all(axis=1)
+        if not finite.all():
+            image_id = ids[start + int(np.argmin(finite))].as_py()
+            raise UserError(
+                f"{manifest_path}: column {column!r}, {image_id!r}: NaN or infinity, expected "
+                "finite numbers"
+            )
     return features
 
 
@@ -55,9 +117,9 @@ def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array)
 
     Raise a UserError if a row is zero, and so has no cosine with any other.
     """
-    if centre:
-        features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32) if centre else 0
     for start in range(0, len(features), ROWS):
+        features[start : start + ROWS] -= mean
         rows = features[start : start + ROWS]
         lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
         if not lengths.all():
@@ -68,25 +130,3 @@ def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array)
                 "mine another column"
             )
         rows /= lengths[:, None]
-
-
-def _read_part(
-    path: Path, column: str, ids: pa.Array, features: np.ndarray, seen: np.ndarray
-) -> None:
-    """Copy the rows of one part to the positions of their ids, and mark them as seen."""
-    for batch in read_table(path, ["image_id", column]).to_batches(max_chunksize=ROWS):
-        place = pc.fill_null(pc.index_in(batch["image_id"], ids), -1).to_numpy()
-        values = batch[column].flatten().to_numpy(zero_copy_only=False)
-        values = values.reshape(len(place), features.shape[1])
-        features[place[place >= 0]] = values[place >= 0]
-        seen[place[place >= 0]] = True
-
-
-def _check_finite(path: Path, column: str, features: np.ndarray, ids: pa.Array) -> None:
-    for start in range(0, len(features), ROWS):
-        finite = np.isfinite(features[start : start + ROWS]).all(axis=1)
-        if not finite.all():
-            image_id = ids[start + int(np.argmin(finite))].as_py()
-            raise UserError(
-                f"{path}: column {column!r}, {image_id!r}: NaN or infinity, expected finite numbers"
-            )

@@ -1,11 +1,12 @@
-"""Exact search, block by block, for pairs that one encoder finds similar and another different.
+"""Search for pairs of images that one encoder finds similar and another different.
 
 Two blocks of images are compared at a time, in float32. Rounding changes a cosine of width d by at
 most about d · 2⁻²⁴ (Higham 2002, section 3.1, with rows of length 1), so a pair that is nearer to a
 threshold is decided by the cosine in float64. The result therefore depends neither on the size of
-the blocks nor on the library that multiplies them.
+the blocks nor on the library that multiplies them, nor on how the blocks are shared among jobs.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,19 +16,23 @@ from tqdm import tqdm
 PAIRS = 1024  # pairs whose cosines are computed in float64 at once
 FIELDS = np.dtype([("i", "i8"), ("j", "i8"), ("first", "f8"), ("second", "f8")])
 Features = tuple[np.ndarray, np.ndarray]  # of the first and the second encoder
+Rows = range | np.ndarray  # in order
+Blocks = tuple[Rows, Rows]
+Masked = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def memory_bound(features: Features, settings: dict[str, Any]) -> int:
-    """Return the most bytes that a search holds, its features included.
+def memory_bound(features: Features, settings: dict[str, Any], rows: int | None = None) -> int:
+    """Return the most bytes that a search holds, with the mapped features of ``rows`` images.
 
-    4 n (d₁ + d₂) + 24 b² + 8 b d₂ + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where n images have
-    features of widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``.
+    4 r (d₁ + d₂) + 24 b² + 8 b (d₁ + d₂) + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where features
+    have widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``; r is n unless
+    the search is of two parts alone.
     """
     (n, first), second = features[0].shape, features[1].shape[1]
     b, most = min(settings["block"], n), settings["most"]
-    blocks = 24 * b * b + 8 * b * second
+    blocks = 24 * b * b + 8 * b * (first + second)
     pairs = 16 * PAIRS * max(first, second) + 256 * (most + PAIRS)
-    return int(4 * n * (first + second) + blocks + pairs)
+    return int(4 * (n if rows is None else rows) * (first + second) + blocks + pairs)
 
 
 @dataclass
@@ -57,7 +62,39 @@ class SearchResult:
         self.best = together[order[: self.most]]
 
 
-def search(features: Features, settings: dict[str, Any]) -> SearchResult:
+def rows_of(n: int, parts: int, part: int) -> range:
+    """Return the rows of one part of n images; none of the last parts where n is small."""
+    size = -(-n // parts)
+    return range(min(n, part * size), min(n, (part + 1) * size))
+
+
+def all_blocks(first: range, second: range, block: int) -> list[Blocks]:
+    """Return the rows of every two blocks, one of each range, a block with itself included.
+
+    If both ranges are the same, every two blocks are returned once.
+    """
+    return [
+        (range(i, min(i + block, first.stop)), range(j, min(j + block, second.stop)))
+        for i in range(first.start, first.stop, block)
+        for j in range(max(i, second.start), second.stop, block)
+    ]
+
+
+def not_in_order(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return which pairs of rows, (r, c), are not in order: the same pair is, the other way round.
+
+    It is what an exact search leaves out, which compares blocks with themselves.
+    """
+    found: np.ndarray = a[:, None] >= b
+    return found
+
+
+def search(
+    features: Features,
+    settings: dict[str, Any],
+    blocks: Sequence[Blocks] | None = None,
+    left_out: Masked = not_in_order,
+) -> SearchResult:
     """Find pairs with a cosine above ``similar`` in the first, below ``different`` in the second.
 
     Blocks without a pair above the first threshold are not compared in the second encoder.
@@ -68,31 +105,40 @@ def search(features: Features, settings: dict[str, Any]) -> SearchResult:
         images in the order of their ids
     settings : ``similar``, ``different`` (cosines), ``block`` (images of a block), ``most`` (pairs
         kept; all are counted)
+    blocks : the rows that are compared; without them, all
+    left_out : of rows (r,) and (c,): the pairs, (r, c), that are compared elsewhere
     """
     found = SearchResult(settings["most"])
-    starts = range(0, len(features[0]), settings["block"])
-    corners = [(i, j) for i in starts for j in starts if i <= j]
-    for i, j in tqdm(corners, desc="blocks", unit="block", mininterval=5):
-        _compare(found, features, (i, j), settings)
+    everything = range(len(features[0]))
+    if blocks is None:
+        blocks = all_blocks(everything, everything, settings["block"])
+    for places in tqdm(blocks, desc="blocks", unit="block", mininterval=5):
+        _compare(found, features, places, settings, left_out)
     return found
 
 
 def _compare(
-    found: SearchResult, features: Features, corner: tuple[int, int], settings: dict[str, Any]
+    found: SearchResult,
+    features: Features,
+    places: Blocks,
+    settings: dict[str, Any],
+    left_out: Masked,
 ) -> None:
     """Compare two blocks in the first encoder, and the similar pairs in the second."""
-    (first, second), (i, j), block = features, corner, settings["block"]
-    cosines = first[i : i + block] @ first[j : j + block].T  # (b, b)
-    if i == j:
-        cosines[np.tri(len(cosines), dtype=bool)] = -2.0  # each pair once, no image with itself
+    (first, second), (a, b) = features, map(np.asarray, places)
+    cosines = first[a] @ first[b].T  # (r, c)
+    if a[-1] >= b[0] and b[-1] >= a[0]:
+        cosines[a[:, None] == b] = -2.0  # no image with itself
     found.highest_first = max(found.highest_first, float(cosines.max()))
     above = cosines > settings["similar"] - _margin(first)
     rows, columns = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
     if len(rows):
         del above
+        a, b = a[rows], b[columns]
         cosines = cosines[np.ix_(rows, columns)]
-        others = second[i + rows] @ second[j + columns].T  # (r, c)
-        _decide(found, features, (i + rows, j + columns), (cosines, others), settings)
+        cosines[left_out(a, b)] = -2.0
+        others = second[a] @ second[b].T  # (r, c)
+        _decide(found, features, (a, b), (cosines, others), settings)
 
 
 def _decide(
@@ -116,7 +162,8 @@ def _decide(
         found.matching += int(low.sum())  # these match, but others are better
         rows, columns = np.divmod(at[~low], one.shape[1])
         pairs = np.empty(len(rows), FIELDS)
-        pairs["i"], pairs["j"] = places[0][rows], places[1][columns]
+        both = np.sort([places[0][rows], places[1][columns]], axis=0)
+        pairs["i"], pairs["j"] = both
         for name, values in zip(("first", "second"), features, strict=True):
             product = np.multiply(values[pairs["i"]], values[pairs["j"]], dtype=np.float64)
             pairs[name] = product.sum(axis=1)

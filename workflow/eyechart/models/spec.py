@@ -57,6 +57,7 @@ class Spec:
     companions: dict[str, str]
     notes: str
     derived: dict[str, Any] | None
+    built: dict[str, Any] | None
 
     @property
     def from_hub(self) -> bool:
@@ -204,6 +205,28 @@ def _check_value(value: Any, expected: dict[str, Any], path: Path, whole: str) -
         raise UserError(f"{path}: {field}: {shorter(error.message)}")
 
 
+def built(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the field ``built`` with all defaults."""
+    fields = schema()["properties"]["built"]["properties"]
+    return {name: field.get("default") for name, field in fields.items()} | value
+
+
+def _check_built(value: dict[str, Any], path: Path) -> None:
+    """Raise a UserError for a controlled model whose parts do not make one."""
+    how = built(value["built"])
+    count, labelled = len(how["encoders"]), how["trains"] == "labels"
+    if labelled != (count == 0) or labelled != (how["lm"] is None):
+        raise UserError(
+            f"{path}: built: {count} encoders, lm {how['lm']!r}, trains {how['trains']!r}, "
+            "expected encoders and lm for a vlm, and neither where an encoder is trained on labels"
+        )
+    if (how["mix"] is not None) != (count == 2):
+        raise UserError(
+            f"{path}: built.mix is {how['mix']!r} with {count} encoders, expected additive or "
+            "interleaved with two, and none with fewer"
+        )
+
+
 def check(value: Any, path: Path) -> None:
     """Raise a UserError for the first violation of the schema in a spec."""
     if isinstance(value, dict):
@@ -213,5 +236,7 @@ def check(value: Any, path: Path) -> None:
                     f"{path}: unknown field {name!r}; {nearest(name, schema()['properties'])}"
                 )
     _check_value(value, schema(), path, "the file")
+    if isinstance(value, dict) and value.get("built") is not None:
+        _check_built(value, path)
     if value["kind"] == "encoder" and value["lm_blocks"] != 0:
         raise UserError(f"{path}: lm_blocks is {value['lm_blocks']}, expected 0 for an encoder")

@@ -1,14 +1,16 @@
 """The mining stage: which two encoders are compared on which dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.configuration import Config, canonical, check_known, one_of
 
-SETTINGS = ("similar", "different", "centre", "block", "most")
+OF_A_PART = ("centre", "similar", "different", "block", "most")
+SETTINGS = (*OF_A_PART, "engine", "recall")
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,33 @@ class MiningPlan:
             for dataset in mining["datasets"]:
                 yield first, second, dataset
 
-    def settings(self, wildcards: Any) -> str:
-        """Return the settings of one search, as canonical JSON."""
-        mining = self.config["mining"]
-        vectors = {"first": self._vector(wildcards.first), "second": self._vector(wildcards.second)}
-        return canonical({**{key: mining[key] for key in SETTINGS}, **vectors})
+    def settings(self, *keys: str) -> Callable[[Any], str]:
+        """Return the param of these settings and of one search's vectors, as canonical JSON."""
+        chosen = {key: self.config["mining"][key] for key in keys}
+
+        def settings(wildcards: Any) -> str:
+            sides = {"first": wildcards.first, "second": wildcards.second}
+            return canonical({**chosen, **{side: self._vector(m) for side, m in sides.items()}})
+
+        return settings
+
+    @property
+    def parts(self) -> int:
+        """In how many parts the images are compared."""
+        return int(self.config["mining"]["parts"])
+
+    def parted_pattern(self, parted: bool) -> str:
+        """Return the pattern of datasets that are mined in parts, or in one job: all or none."""
+        return one_of(self.config["datasets"] if (self.parts > 1) is parted else ())
+
+    def part_tables(self, wildcards: Any) -> list[str]:
+        """Return the tables of every two parts."""
+        of = {name: wildcards[name] for name in ("first", "second", "dataset")}
+        names = [f"{part:03d}" for part in range(self.parts)]
+        return [
+            paths.PAIRS_PART.rule(part=part, other=other, **of)
+            for part, other in combinations_with_replacement(names, 2)
+        ]
 
     def files(self, name: str) -> list[str]:
         """Return the file with this name of every search."""

@@ -185,6 +185,7 @@ TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a sta
 CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
 PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
 SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
+BUILT_CURVE = Pattern("data/models/{model}/curve.parquet", "the curve of a controlled model")
 SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "their training curves")
 
 # Activations and what is computed from them
@@ -216,15 +217,13 @@ CONCEPTS = Pattern(
     "<results>/concepts/{model}/{dataset}/{table}.parquet",
     "cues, separation or projection: a row per address, span and number of components",
 )
-PAIRS = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet", "a row per pair of images"
-)
-LABELS = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
-)
-PAIRS_PAGE = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
-)
+MINING = "<results>/mining/{first}_against_{second}/{dataset}"
+PAIRS = Pattern(f"{MINING}/pairs.parquet", "a row per pair of images")
+LABELS = Pattern(f"{MINING}/labels.csv", "the pairs, to be labelled")
+PAIRS_PAGE = Pattern(f"{MINING}/sheet.html", "the pairs as a page")
+PAIRS_PART = Pattern(f"{MINING}/parts/{{part}}-{{other}}.parquet", "the pairs between two parts")
+ALIGNED = Pattern(f"{MINING}/features/images.parquet", "the rows of both features; written last")
+ALIGNED_FEATURES = Pattern(f"{MINING}/features/{{side}}.npy", "an encoder's, a row per image")
 
 # Responses
 RESPONSES = Pattern(
@@ -258,9 +257,7 @@ ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
     "attention, lens, words, maps or summary: a row per item and block",
 )
-ATTENTION_PARTS = Pattern(
-    "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "of a part"
-)
+ATTENTION_PARTS = Pattern("<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "a part")
 INTERVENTIONS = Pattern(
     "<results>/interventions/{model}/{dataset}/{table}.parquet", "answers under edits"
 )
@@ -276,6 +273,7 @@ ADAPTER = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{training}/{file}", "in PEFT's layout"
 )
 TUNING = Pattern("<results>/tuning/{model}.parquet", "a row per task, arm, kind of data and seed")
+TUNING_PAGE = Pattern("<results>/tuning/{model}.html", "a page with the section of tuning alone")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")
@@ -293,12 +291,8 @@ FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
     "files of a section's figures of a model on a dataset",
 )
-FIGURE = Pattern(
-    "<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of these"
-)
-WHOLE_FIGURES = Pattern(
-    "<results>/report/figures/{section}/figures.json", "the same, of all models"
-)
+FIGURE = Pattern("<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of them")
+WHOLE_FIGURES = Pattern("<results>/report/figures/{section}/figures.json", "those of all models")
 WHOLE_FIGURE = Pattern("<results>/report/figures/{section}/{figure}.svg", "one of these figures")
 
 PATTERNS = {name: value for name, value in globals().items() if isinstance(value, Pattern)}

@@ -68,6 +68,7 @@ class ReportPlan:
             "deletions": saliency.tables("curves"),
             "image_use": saliency.image_use(),
             "tuning": TuningPlan(plan.config, plan.specs).tables(),
+            "built": [paths.READY.rule(model=m) for m in plan.models if plan.specs[m].built],
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

@@ -16,15 +16,19 @@ from typing import Any
 from eyechart.plan import parts
 from eyechart.plan.behavior import BehaviorPlan, questions
 from eyechart.plan.configuration import Config, by_region, scope_of
+from eyechart.plan.mining_resources import MiningResources
 from eyechart.plan.registry import layout_of
-from eyechart.plan.sizes import CPU_FLOPS, GPU_MB, GPU_PROBE_FLOPS, READ_MB_S, Sizes
+from eyechart.plan.sizes import (
+    CPU_FLOPS,
+    GPU_MB,
+    GPU_PROBE_FLOPS,
+    PROCESS_MB,
+    READ_MB_S,
+    grow,
+    minutes,
+)
 from eyechart.plan.training import rendering_settings
 
-GROWTH = 1.5  # memory and time of an attempt, relative to the previous one
-START_MINUTES = 10  # added for every job: a busy file system, imports
-SLACK = 2  # requested time, relative to the estimate
-
-PROCESS_MB = 2000  # Python, torch and, the larger part, the libraries of a GPU
 SHARDS_MB = 500  # row groups being filled and written (measured: 314 MB)
 AUTO_BATCH = 16  # the estimate for a batch size that is no number
 CPUS_PER_GPU = 4  # one thread each for the model, image decoding and writing, and one to spare
@@ -55,11 +59,6 @@ CLASSES = 11  # of a probe; CLEVR's numbers have as many
 Resource = Callable[..., int]
 
 
-def grow(amount: float, attempt: int) -> int:
-    """Return the amount that an attempt requests, rounded up."""
-    return math.ceil(amount * GROWTH ** (attempt - 1))
-
-
 def fixed(amount: float) -> Resource:
     """Return the resource of a rule whose jobs are all alike; it grows at a retry."""
 
@@ -69,7 +68,7 @@ def fixed(amount: float) -> Resource:
     return resource
 
 
-class JobResources(Sizes):
+class JobResources(MiningResources):
     """The resources of all jobs of a checked configuration."""
 
     # Datasets
@@ -80,7 +79,7 @@ class JobResources(Sizes):
         rendering = rendering_settings(self.config, wildcards.dataset)
         images = math.ceil(dataset["splits"][wildcards.split] / dataset["shards"])
         rays = math.prod(rendering["image_px"]) * rendering["samples_per_pixel"]
-        return _minutes(images * rays / RAYS_S, attempt)
+        return minutes(images * rays / RAYS_S, attempt)
 
     def dataset_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the memory of a step that holds all questions of a dataset."""
@@ -91,7 +90,7 @@ class JobResources(Sizes):
     def dataset_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of a step that handles every question and hashes every image."""
         images, items = self.rows(wildcards.dataset)
-        return _minutes(images * FILE_S + items * QUESTION_S, attempt)
+        return minutes(images * FILE_S + items * QUESTION_S, attempt)
 
     # Models
 
@@ -102,7 +101,7 @@ class JobResources(Sizes):
     def card_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of loading a model and running it once, on a CPU."""
         model = wildcards.model
-        return _minutes(self.loading_seconds(model) + self.forward_seconds(model), attempt)
+        return minutes(self.loading_seconds(model) + self.forward_seconds(model), attempt)
 
     def gpus(self, wildcards: Any) -> int:
         """Return how many GPUs a model is loaded on.
@@ -166,7 +165,7 @@ class JobResources(Sizes):
         images = self.size(wildcards.dataset).images
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards))
         work = images * (IMAGE_S + CAPTIONS * forward)
-        return _minutes(self.loading_seconds(wildcards.model) + work, attempt)
+        return minutes(self.loading_seconds(wildcards.model) + work, attempt)
 
     def intervention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of answering items under all edits, without prefix sharing."""
@@ -174,7 +173,7 @@ class JobResources(Sizes):
         tasks = max(1, len(self.config["datasets"][wildcards.dataset]["tasks"]))
         passes = EDITS_OF_BLOCK * (self.specs[model].lm_blocks or 1) * section["items"] * tasks
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        return _minutes(self.loading_seconds(model) + forward, attempt)
+        return minutes(self.loading_seconds(model) + forward, attempt)
 
     def saliency_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of all maps and deletion curves, a pass back counted as two passes."""
@@ -185,7 +184,7 @@ class JobResources(Sizes):
         deletions = section["points"] * (methods + 2 * section["random"])
         passes = (gradients + deletions) * section["items"] * tasks
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        return _minutes(self.loading_seconds(model) + forward, attempt)
+        return minutes(self.loading_seconds(model) + forward, attempt)
 
     def speed_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the CPU memory of the largest batch, with weights as float32."""
@@ -199,7 +198,7 @@ class JobResources(Sizes):
         passes = 2 * section["items"] * (section["largest"].bit_length() + 1)
         each = self.forward_seconds(model, self.gpus(wildcards)) * passes
         work = len(section["precisions"]) * (each + 2 * self.loading_seconds(model))
-        return _minutes(work, attempt)
+        return minutes(work, attempt)
 
     def tuning_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the CPU memory of training an arm: each step keeps what its blocks computed."""
@@ -209,11 +208,12 @@ class JobResources(Sizes):
     def tuning_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of all trainings of an arm, with the answers after each."""
         model, section = wildcards.model, self.config["tuning"]
-        trainings = section["folds"] + section["seeds"] * (2 + section["shuffled"])
+        rates = max(map(len, section["learning_rates"].values()))
+        trainings = section["folds"] * rates + section["seeds"] * (2 + section["shuffled"])
         trained = trainings * section["steps"] * section["batch_size"]
         passes = TRAINING_FLOPS / 2 * trained + 2 * trainings * section["training"]
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        return _minutes(self.loading_seconds(model) + forward, attempt)
+        return minutes(self.loading_seconds(model) + forward, attempt)
 
     def attention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of tracing the items of one part: attention, and the lens everywhere."""
@@ -226,14 +226,14 @@ class JobResources(Sizes):
     def readout_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of reading all items out of every address."""
         items = self.size(wildcards.dataset).items
-        return _minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
+        return minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
 
     def _part_minutes(
         self, wildcards: Any, seconds: float, attempt: int, work: str = parts.ANSWERS
     ) -> int:
         """Return the time of one part of a dataset's work, in seconds, with a loaded model."""
         share = seconds / parts.count(self.config, self.specs, wildcards, work)
-        return _minutes(self.loading_seconds(wildcards.model) + share, attempt)
+        return minutes(self.loading_seconds(wildcards.model) + share, attempt)
 
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
@@ -242,22 +242,7 @@ class JobResources(Sizes):
     def manifest_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of hashing all parts of one scope."""
         stored = self.stored_mb(wildcards.model, self.scope_rows(wildcards))
-        return _minutes(stored / READ_MB_S, attempt)
-
-    # Mining
-
-    def mining_mb(self, wildcards: Any, attempt: int) -> int:
-        """Return the memory of two encoders' vectors of all images, and two blocks of cosines."""
-        images, _ = self.rows(wildcards.dataset)
-        widths = self.width(wildcards.first) + self.width(wildcards.second)
-        block = self.config["mining"]["block"]
-        return grow(PROCESS_MB / 4 + (2 * images * widths + 4 * block**2) * 4 / 1e6, attempt)
-
-    def mining_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of comparing every two images in the vectors of both encoders."""
-        images, _ = self.rows(wildcards.dataset)
-        widths = self.width(wildcards.first) + self.width(wildcards.second)
-        return _minutes(images**2 * widths / CPU_FLOPS, attempt)
+        return minutes(stored / READ_MB_S, attempt)
 
     # Probes
 
@@ -287,14 +272,10 @@ class JobResources(Sizes):
         work = runs * (flops * self.task_rows(wildcards) + linear * images)
         on_gpu = probing["device"] == "cuda"
         speed = GPU_PROBE_FLOPS if on_gpu else CPU_FLOPS * self.config["threads"]
-        return _minutes(work / speed, attempt)
+        return minutes(work / speed, attempt)
 
     def _question_types(self, wildcards: Any) -> int:
         """Return how many question types of a task are probed at most."""
         at = (self.config, wildcards.dataset, wildcards.task)
         asked = scope_of(*at) == "item" and not by_region(*at)
         return int(self.config["probing"]["question_types"]["most"]) if asked else 0
-
-
-def _minutes(seconds: float, attempt: int) -> int:
-    return grow(START_MINUTES + SLACK * seconds / 60, attempt)

@@ -96,6 +96,9 @@ SECTIONS = {
     "tuning": PageSection(
         "Tuning: which part has to learn", ("tuning",), Figures(WHOLE, ("tuning",), ("gains",))
     ),
+    "controlled": PageSection(
+        "Controlled models: what one part changes", ("built", "verdicts", "scores")
+    ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
     "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),
     "training": PageSection(

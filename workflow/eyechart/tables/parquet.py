@@ -3,7 +3,7 @@
 Every page has a checksum, which is compared whenever it is read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,11 +49,17 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 
     Raise a UserError if the file is missing, is not a complete Parquet file, or lacks a column.
     """
-    with opened(path) as parquet:
-        absent = set(columns or ()) - set(parquet.schema_arrow.names)
-        if absent:
-            raise UserError(f"{path}: column {min(absent)!r} is missing")
+    with opened(path, columns or ()) as parquet:
         return parquet.read(columns=columns)
+
+
+def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a table, so many rows at most at once; errors as of ``read_table``.
+
+    A group of rows is in memory, as it is stored.
+    """
+    with opened(path, columns) as parquet:
+        yield from parquet.iter_batches(rows, columns=columns)
 
 
 def read_notes(path: Path) -> dict[bytes, bytes]:
@@ -65,10 +71,12 @@ def read_notes(path: Path) -> dict[bytes, bytes]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Yield an open file; a UserError says if it is missing or turns out to be damaged."""
+def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Yield an open file; a UserError says if it is missing, lacks a column or is damaged."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            if absent := set(columns) - set(parquet.schema_arrow.names):
+                raise UserError(f"{path}: column {min(absent)!r} is missing")
             yield parquet
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None

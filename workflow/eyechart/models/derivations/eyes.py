@@ -85,6 +85,11 @@ def patch_embedding(adapter: Adapter) -> tuple[str, nn.Conv2d | nn.Conv3d]:
             f"derived.by: eyes needs a convolution over three colours, and a model of family "
             f"{adapter.spec.family} has none"
         )
+    if sum(adapter.component_of(path) == "vision" for path, _ in found) > 1:
+        raise UserError(
+            f"derived.by: eyes needs one vision encoder, and a model of family "
+            f"{adapter.spec.family} has several here"
+        )
     return found[0]
 
 

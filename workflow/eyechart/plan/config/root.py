@@ -20,6 +20,7 @@ from eyechart.plan.config.base import (
 )
 from eyechart.plan.config.behavior import BehaviorSettings
 from eyechart.plan.config.concepts import ConceptsSettings
+from eyechart.plan.config.controlled import ControlledSettings
 from eyechart.plan.config.datasets import Datasets
 from eyechart.plan.config.extraction import Extraction, Loading
 from eyechart.plan.config.interventions import InterventionsSettings
@@ -89,10 +90,13 @@ class RootConfig(Section):
     verdict: VerdictSettings = nested("the rules of the verdict")
     report: Report = nested("what the report shows")
     tiny_models: TinyModels = nested("where the tiny models come from")
+    controlled: ControlledSettings = nested("how controlled models are trained")
 
     @model_validator(mode="after")
     def _fill(self) -> "RootConfig":
         """Fill in lists of datasets: by default all stages that a dataset's layout allows."""
+        if self.controlled.data in self.datasets:
+            self.datasets[self.controlled.data].tasks = []
         for dataset in self.datasets.values():
             derived = dataset.test_share if self.probing.split == "group" else None
             if dataset.tasks is None:
@@ -119,7 +123,7 @@ class RootConfig(Section):
         return self
 
     def _named(self) -> list[str]:
-        return [name for name in self.datasets if name != PRETRAIN]
+        return [name for name in self.datasets if name not in (PRETRAIN, self.controlled.data)]
 
     def _layout(self, dataset: str) -> str:
         return self.datasets[dataset].layout

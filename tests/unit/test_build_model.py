@@ -1,0 +1,127 @@
+"""Controlled models: what training moves, and mixtures that are one encoder's model bit for bit."""
+
+import json
+
+import pytest
+import torch
+from training_fixture import RECIPE, STEPS, draw, flags
+from transformers import Dinov2Model, LlavaForConditionalGeneration
+
+from eyechart.core.files import read_json
+from eyechart.models.mixture import CONNECTORS, QUERIED, Mixture, connector, inner_width
+from eyechart.models.spec import built
+from eyechart.tables.parquet import read_table
+from eyechart.tiny_models import build_model, train_clip, train_dino, train_language, train_llava
+from eyechart.tiny_models.labels import kinds, object_labels
+
+CONNECTOR = "model.multi_modal_projector."
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a folder with images and the models that others are made of; read-only."""
+    folder = tmp_path_factory.mktemp("made")
+    draw(folder / "raw")
+    ready = {s: str(folder / s / "model/ready.json") for s in ("contrastive", "language")}
+    train_clip.main(flags(folder / "raw", folder, "contrastive"))
+    train_language.main(flags(folder / "raw", folder, "language"))
+    train_dino.main(flags(folder / "raw", folder, "distillation"))
+    earlier = ["--vision", ready["contrastive"], "--language", ready["language"]]
+    aligned = flags(folder / "raw", folder, "alignment")
+    train_llava.main(["--stage", "alignment", *aligned, *earlier])
+    return folder
+
+
+def build(made, name, *encoders, **how):
+    """Train a controlled model of some encoders; return its weights."""
+    how = built({"trains": "connector", "encoders": list(encoders), **how})
+    recipe = {name: RECIPE[name] for name in ("images", "held_out", "augment", "architecture")}
+    recipe |= {"built": how, "stage": {**STEPS, "questions": 2}, "queries": 3}
+    parts = [*encoders, *(["alignment"] if encoders else [])]
+    paths = [str(made / part / "model/ready.json") for part in parts]
+    build_model.main(["--parts", *paths, *flags(made / "raw", made, name, recipe)])
+    folder = made / name / "model"
+    return (Mixture if encoders else Dinov2Model).from_pretrained(folder).state_dict()
+
+
+@pytest.mark.parametrize(("share", "encoder"), [(0.0, "contrastive"), (1.0, "distillation")])
+def test_a_mixture_with_all_of_one_encoder_trains_to_that_encoders_model(made, share, encoder):
+    both = ("contrastive", "distillation")
+    mixed = build(made, f"mixed_{share}", *both, mix="additive", share=share)
+    alone = build(made, f"alone_{encoder}", encoder)
+    trained = [name for name in alone if name.startswith(CONNECTOR)]
+    assert len(trained) == 4
+    for name in trained:
+        assert torch.equal(mixed[name], alone[name]), name
+    other = build(made, "other", *both, mix="additive", share=0.5)
+    assert not torch.equal(other[trained[0]], alone[trained[0]])
+
+
+def test_interleaved_encoders_have_a_connector_each_and_twice_the_tokens(made):
+    weights = build(made, "two", "contrastive", "distillation", mix="interleaved")
+    assert sum(name.startswith(CONNECTOR) for name in weights) == 8
+    assert read_json(made / "two/model/config.json")["image_seq_length"] == 2 * 4
+
+
+def test_the_connector_alone_moves_or_all_that_the_answer_depends_on(made):
+    aligned = LlavaForConditionalGeneration.from_pretrained(made / "alignment/model").state_dict()
+    alone, whole = build(made, "c", "contrastive"), build(made, "w", "contrastive", trains="all")
+    moved = set()
+    for name, value in whole.items():
+        source = aligned.get(name.replace("vision_tower.towers.0.", "vision_tower."))
+        if not name.startswith(CONNECTOR):
+            assert source is not None and torch.equal(alone[name], source), name
+            moved |= {name.split(".")[1]} if not torch.equal(value, source) else set()
+    assert moved == {"vision_tower", "language_model", "weight"}  # the last is the head
+    curve = read_table(made / "c/curve.parquet", ["metric", "step"]).to_pylist()
+    assert {row["metric"] for row in curve} >= {"loss", "sighted/color", "blank/color"}
+
+
+def test_two_trainings_give_equal_bytes(made):
+    for name in ("first", "second"):
+        build(made, name, "contrastive", connector="qformer")
+    first, second = (made / name / "model/model.safetensors" for name in ("first", "second"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("kind", CONNECTORS)
+def test_connectors_have_as_many_parameters_within_two_percent(kind):
+    queries = 64 if kind in QUERIED else 0
+    made = connector(kind, 128, inner_width(kind, 128, 128, queries), 128, queries)
+    count = sum(parameter.numel() for parameter in made.parameters())
+    assert abs(count / 33_024 - 1) < 0.02, count  # 33,024: LLaVA's two layers of 128
+
+
+def test_a_linear_connector_is_linear_and_queries_see_the_whole_image():
+    torch.manual_seed(0)
+    tokens = torch.randn(3, 5, 8)
+    linear = connector("linear", 8, 8, 6, 0)
+    halfway = linear(tokens[:1] / 2 + tokens[1:2] / 2)
+    ends = linear(tokens[:1]) / 2 + linear(tokens[1:2]) / 2
+    assert torch.allclose(halfway, ends, atol=1e-6)
+    for kind in QUERIED:
+        asked = connector(kind, 8, 8, 6, 4).eval()
+        assert asked(tokens).shape == (3, 4, 6)
+        assert torch.allclose(asked(tokens), asked(tokens.flip(1)), atol=1e-5)  # of any order
+        changed = tokens.clone()
+        changed[:, 4] += 1
+        assert ((asked(changed) - asked(tokens)).abs().amax((0, 2)) > 1e-6).all()
+
+
+def test_an_encoder_is_trained_on_the_colours_and_shapes_of_objects(made):
+    scenes = [
+        {"objects": [{"color": "red", "shape": "cube"}, {"color": "blue", "shape": "sphere"}]},
+        {"objects": [{"color": "red", "shape": "cube"}]},
+    ]
+    assert kinds(scenes) == ["blue sphere", "red cube"]
+    assert object_labels(scenes, ["blue sphere", "green cube", "red cube"]).tolist() == [
+        [1, 0, 1],
+        [0, 0, 1],
+    ]
+    weights = build(made, "labelled", trains="labels")
+    assert not any(name.startswith("head") for name in weights)
+    curve = read_table(made / "labelled/curve.parquet", ["metric", "value"]).to_pylist()
+    losses = [row["value"] for row in curve if row["metric"] == "loss"]
+    assert losses[-1] < losses[0]
+    assert {"labels/there", "labels/not_there"} <= {row["metric"] for row in curve}
+    assert json.loads((made / "labelled/model/config.json").read_text())["model_type"] == "dinov2"

@@ -1,0 +1,96 @@
+"""The section of controlled models: stages beside answers, and the curve of mixtures."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from eyechart.core.errors import UserError
+from eyechart.report.files import Inputs
+from eyechart.report.sections.controlled.page import context
+from eyechart.report.templates import render_section
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.scores import SCORES
+from eyechart.tables.verdict import VALUES
+
+ONE = {"mix": None, "share": 0.0, "connector": "mlp", "trains": "connector"}
+BUILT = {
+    "a": ONE | {"encoders": ["clip"]},
+    "b": ONE | {"encoders": ["clip", "dino"], "mix": "additive", "share": 0.25},
+    "c": ONE | {"encoders": ["clip", "dino"], "mix": "interleaved"},
+    "d": ONE | {"encoders": ["dino"]},
+}
+PAIRS = {"a": 0.25, "b": 0.5, "c": 0.75, "d": 0.375}
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = []
+    for model, how in BUILT.items():
+        found.append(tmp_path / f"data/models/{model}/ready.json")
+        found[-1].parent.mkdir(parents=True)
+        found[-1].write_text(json.dumps({"recipe": {"built": how}, "files": []}))
+        base = {"model": model, "dataset": "mmvp", "task": "all", "n": 80, "groups": 80}
+        rows = [
+            base | {"condition": on, "metric": m, "value": v, "chance": c}
+            | {"ci_low": v - 0.1, "ci_high": v + 0.05}
+            for on, m, v, c in [
+                ("sighted", "pair_accuracy", PAIRS[model], 0.25),
+                ("sighted", "unparsed", 0.125, None),
+                ("no_image", "accuracy", 0.5, 0.5),
+            ]
+        ]  # fmt: skip
+        found.append(tmp_path / f"results/behavior/scores/{model}/mmvp.parquet")
+        write_table(found[-1], pa.Table.from_pylist(rows, SCORES))
+        named = {"model": model, "dataset": "clevr", "skill": "color", "band": "question"}
+        values = {"encoder": 0.9, "connector": 0.8, "sighted": PAIRS[model], "blind": 0.125}
+        rows = [
+            named | {"stage": s, "address": "", "evidence": "probe", "value": v, "floor": 0.1}
+            | {"ci_low": v - 0.1, "ci_high": v + 0.05, "chance": 0.125, "n": 60, "groups": 50}
+            for s, v in values.items()
+        ]  # fmt: skip
+        found.append(tmp_path / f"results/verdict/{model}.parquet")
+        write_table(found[-1], pa.Table.from_pylist(rows, VALUES))
+    return found
+
+
+def test_mixtures_are_one_curve_whose_ends_are_the_encoders_alone(paths):
+    points = context(Inputs(paths), {})["points"]
+    pairs = [p for p in points if p["measure"] == "pairs: mmvp"]
+    assert [(p["model"], p["share"], p["interleaved"], p["value"]) for p in pairs] == [
+        ("a", 0.0, False, 0.25),
+        ("b", 0.25, False, 0.5),
+        ("d", 1.0, False, 0.375),
+        ("c", 0.0, True, 0.75),
+    ]
+    parsed = next(p for p in points if p["measure"] == "parsed: mmvp")
+    assert [parsed[n] for n in ("value", "low", "high")] == pytest.approx([0.875, 0.825, 0.975])
+    assert {p["n"] for p in points} == {80}
+
+
+def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
+    found = context(Inputs(paths), {})
+    page = render_section("controlled", **found, settings={}, criteria=None)
+    row = next(part for part in page.split("<tr>") if "<td>b</td><td>clip, dino" in part)
+    for number in ("additive 0.25", "<b>0.90</b>", "0.80 to 0.95", "<b>0.50</b>", ">60<", "0.12<"):
+        assert number in row, (number, row)
+    assert row.count("–") == 1  # nothing was read in the language model
+    spec = found["chart"]
+    assert len(spec["datasets"]["points"]) == 12
+    assert {"low", "high"} <= set(spec["datasets"]["points"][0])
+
+
+def test_without_controlled_models_there_is_no_section_and_without_mixtures_no_curve(paths):
+    assert context(Inputs([p for p in paths if p.name != "ready.json"]), {}) is None
+    alone = context(Inputs([p for p in paths if not {"b", "c"} & {p.parent.name, p.stem}]), {})
+    assert alone["points"] == [] and alone["chart"] is None and len(alone["rows"]) == 2
+
+
+@pytest.mark.parametrize("column", ["ci_low", "n", "chance"])
+def test_a_value_without_interval_n_or_chance_is_refused(paths, column):
+    path = next(p for p in paths if "verdict" in str(p))
+    rows = read_table(path, VALUES.names).to_pylist()
+    rows[1][column] = None
+    write_table(path, pa.Table.from_pylist(rows, VALUES))
+    with pytest.raises(UserError, match=rf"row 1 \(connector\): no {column}"):
+        context(Inputs(paths), {})

@@ -1,0 +1,41 @@
+"""Mixtures of two encoders as one curve: pairs of images against following instructions."""
+
+import altair as alt
+
+from eyechart.report import chart_style as style
+from eyechart.report.sections.controlled.load import Row
+
+NUMBERS = ("value", "low", "high", "n", "chance")
+KEY = "by the share of the second encoder; squares: interleaved · lines: 95 %"
+
+
+def mixture(points: list[Row]) -> style.Spec:
+    """Draw every measure by share, with intervals; interleaved models stand to the right."""
+    rows = style.rounded(points)
+    color = alt.Color(
+        "measure:N",
+        title=None,
+        scale=alt.Scale(range=style.LINE_COLORS),
+        legend={"orient": "bottom", "columns": 2, "labelLimit": 300},
+    )
+    ticks = {"values": [0, 0.25, 0.5, 0.75, 1]}
+    x = alt.X("place:Q", title="share of the second encoder", axis=ticks)
+    y = alt.Y("value:Q", title="share", scale=style.UNIT)
+    place = "datum.interleaved ? 1.12 : datum.share"
+    chart = style.base("points").transform_calculate(place=place)
+    added = chart.transform_filter("!datum.interleaved")
+    tips = [alt.Tooltip(name, type="quantitative", format=".3g") for name in NUMBERS]
+    square = alt.when("datum.interleaved === true").then(alt.value("square"))
+    layers = alt.layer(
+        added.mark_line().encode(x=x, y=y, color=color),
+        chart.mark_rule(strokeWidth=1.5).encode(x=x, y="low:Q", y2="high:Q", color=color),
+        chart.mark_point(filled=True, size=60, opacity=1).encode(
+            x=x, y=y, color=color, shape=square.otherwise(alt.value("circle")),
+            tooltip=["model:N", "measure:N", *tips],
+        ),
+    )  # fmt: skip
+    title = "Mixtures of two encoders"
+    named = layers.properties(
+        title={"text": title, "subtitle": KEY, "offset": 14}, width=520, height=320
+    )
+    return style.finish(named, {"points": rows}, f"{title}; {KEY}")

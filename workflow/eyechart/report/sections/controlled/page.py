@@ -1,0 +1,17 @@
+"""Controlled models: what the encoder holds against what is answered, and mixtures by share."""
+
+from typing import Any
+
+from eyechart.report.files import Inputs
+from eyechart.report.sections.controlled.charts import mixture
+from eyechart.report.sections.controlled.load import curve, read_built, stages
+
+
+def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the template shows, or None without a controlled model."""
+    built = read_built(inputs)
+    if not built:
+        return None
+    points = curve(inputs, built)
+    chart = mixture(points) if points else None
+    return {"built": built, "rows": stages(inputs, built), "points": points, "chart": chart}

@@ -1,0 +1,163 @@
+"""Train a controlled model: a VLM from parts of other models, or an encoder on object labels.
+
+All controlled models are trained on the same images by the same recipe, so that two of them differ
+in one thing: encoder, mixture of two encoders, connector, or what is trained. The language model is
+another VLM's. Reads the training images and the ``ready.json`` of encoders and of that VLM, in this
+order; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
+
+    python -m eyechart.tiny_models.build_model --parts data/models/tiny_clip/ready.json
+        data/models/tiny_llava_aligned/ready.json --receipt data/raw/training_scenes/acquired.json
+        --recipe JSON --seed 7 --device cpu --output data/models/tiny_vlm_clip/ready.json
+        --curve data/models/tiny_vlm_clip/curve.parquet
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoImageProcessor,
+    AutoModel,
+    AutoProcessor,
+    GenerationConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+)
+
+from eyechart.core import randomness
+from eyechart.core.errors import UserError
+from eyechart.core.step import Paths, command
+from eyechart.models.mixture import QUERIED, Mixture, MixtureConfig, TowersConfig, inner_width
+from eyechart.tiny_models import labels
+from eyechart.tiny_models.answers import accuracies
+from eyechart.tiny_models.architectures import IMAGE, build_image_processor
+from eyechart.tiny_models.images import MEAN, STD, TrainingImages, load_images
+from eyechart.tiny_models.packing import Packer
+from eyechart.tiny_models.train_llava import make_loss, trained_parameters
+from eyechart.training import loop, step_helpers
+
+STEP = "eyechart.tiny_models.build_model"
+READ = {"clip_vision_model": -2}  # the hidden state that MMVP reads of a CLIP; of others the last
+
+
+def encoder_of(folder: Path) -> tuple[Any, Any]:
+    """Return the vision encoder of a checkpoint, and its image processor."""
+    model = AutoModel.from_pretrained(folder)
+    return getattr(model, "vision_model", model), AutoImageProcessor.from_pretrained(folder)
+
+
+def towers_config(encoders: list[tuple[Any, Any]]) -> TowersConfig:
+    """Return the configuration of the encoders together."""
+    own = [encoder.config for encoder, _ in encoders]
+    pixels = int(encoders[0][1].crop_size["height"])
+    return TowersConfig(
+        towers=[config.to_dict() for config in own],
+        layers=[READ.get(config.model_type, -1) for config in own],
+        scale=[[MEAN] * 3, [STD] * 3],
+        scales=[[list(p.image_mean), list(p.image_std)] for _, p in encoders],
+        hidden_size=sum(config.hidden_size for config in own),
+        image_size=pixels,
+        patch_size=own[0].patch_size,
+    )
+
+
+def assemble(recipe: dict[str, Any], parts: list[Path], seed: int) -> tuple[Mixture, Any]:
+    """Return a VLM of encoders, a new connector and another VLM's language model; its processor.
+
+    Raise a UserError for encoders of different widths whose tokens are to be added.
+    """
+    how, (*folders, lm) = recipe["built"], [path.parent for path in parts]
+    encoders = [encoder_of(folder) for folder in folders]
+    base = LlavaForConditionalGeneration.from_pretrained(lm)
+    tokenizer = AutoProcessor.from_pretrained(lm).tokenizer
+    vision = towers_config(encoders)
+    text: Any = base.config.text_config
+    widths = [encoder.config.hidden_size for encoder, _ in encoders]
+    if how["mix"] == "additive" and len(set(widths)) > 1:
+        raise UserError(
+            f"built.mix: the tokens of {' and '.join(folder.name for folder in folders)} are "
+            f"{' and '.join(map(str, widths))} wide, expected equal widths; use interleaved"
+        )
+    patches = (vision.image_size // vision.patch_size) ** 2
+    queries = recipe["queries"] if how["connector"] in QUERIED else 0
+    tokens = (queries or patches) * (1 + (how["mix"] == "interleaved"))
+    config = MixtureConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_seq_length=tokens,
+        vision_feature_layer=-1,
+        inner=inner_width(how["connector"], widths[0], text.hidden_size, queries),
+        queries=queries,
+        **{name: how[name] for name in ("connector", "mix", "share")},
+    )
+    model = start(config, encoders, base, seed)
+    processor = LlavaProcessor(
+        build_image_processor(vision.image_size),
+        tokenizer,
+        patch_size=vision.patch_size,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=tokens - patches + 1,
+        chat_template=tokenizer.chat_template,
+    )
+    return model, processor
+
+
+def start(config: MixtureConfig, encoders: list[tuple[Any, Any]], base: Any, seed: int) -> Mixture:
+    """Return the model before training: only its connector is new, from a seed of its own."""
+    model = Mixture(config)
+    for tower, (encoder, _) in zip(model.model.vision_tower.towers, encoders, strict=True):
+        weights = tower.state_dict()
+        tower.load_state_dict({k: v for k, v in encoder.state_dict().items() if k in weights})
+    model.model.language_model.load_state_dict(base.model.language_model.state_dict())
+    model.lm_head.load_state_dict(base.lm_head.state_dict())
+    model.generation_config = GenerationConfig.from_model_config(config)
+    model.generation_config.eos_token_id = base.config.text_config.eos_token_id
+    torch.manual_seed(randomness.seed_for("initialise", seed, "connector") % 2**62)
+    connector = type(model.model.multi_modal_projector)(config)
+    model.model.multi_modal_projector.load_state_dict(connector.state_dict())
+    return model
+
+
+def train_vlm(
+    args: step_helpers.Training, parts: list[Path], train: TrainingImages, held_out: TrainingImages
+) -> tuple[list[loop.Row], list[Any]]:
+    """Train what the recipe says of a VLM; return the curve, and what is saved."""
+    recipe, stage = args.recipe, args.recipe["stage"]
+    model, processor = assemble(recipe, parts, args.seed)
+    model.to(args.place)  # type: ignore[arg-type]
+    packer = Packer(processor.tokenizer, model.config.image_seq_length)
+    alone = recipe["built"]["trains"] == "connector"
+    curve = loop.fit(
+        trained_parameters(model.train(), "alignment" if alone else "instruction"),
+        make_loss(model, packer, train, recipe, stage),
+        lambda: {
+            name: value
+            for condition in ("sighted", "blank")
+            for name, value in accuracies(model, packer, held_out, condition).items()
+        },
+        stage,
+        step_helpers.identity(args, "built", STEP, *parts),
+        step_helpers.checkpoint_path(args),
+    )
+    return curve, [model.requires_grad_(True), processor]
+
+
+@command
+def main(*, parts: Paths, args: step_helpers.Training) -> None:
+    """Train one model."""
+    recipe, root = args.recipe, args.receipt.parent
+    step_helpers.make_deterministic(recipe["stage"]["threads"])
+    train = load_images(root, "train", recipe["images"])
+    held_out = load_images(root, "val", recipe["held_out"])
+    if parts:
+        curve, saved = train_vlm(args, parts, train, held_out)
+    else:
+        curve, saved = labels.train_encoder(args, STEP, train, held_out)
+    step_helpers.finish(args, "built", curve, [(one, {}) for one in saved])
+
+
+if __name__ == "__main__":
+    main()

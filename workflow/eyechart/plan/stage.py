@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_asked, form, item_regions, questions, vlm_runs
-from eyechart.plan.configuration import Config, examines
+from eyechart.plan.behavior import check_asked, form, item_regions, questions
+from eyechart.plan.configuration import Config, examines, vlm_runs
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
-from eyechart.plan import configuration, environments, resources, targets, training
-from eyechart.plan import paths
+from eyechart.plan import configuration, environments, paths, resources, targets, training
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments, conda_file

@@ -22,7 +22,6 @@ sys.path.insert(0, CODE)
 
 from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
-from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
 from eyechart.plan import configuration, environments, resources, targets, training
 from eyechart.plan import paths
@@ -111,8 +110,7 @@ shell.prefix(
 
 # A param of every rule whose results depend on library versions and thread counts. Rules that load a
 # model use its own environment instead: ENVIRONMENTS.state.
-LOCK = PROJECT / "requirements.lock"
-ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
+ENVIRONMENT = environments.base_state(config["threads"])
 
 STARTED = time.time()
 BASE = conda_file("base")

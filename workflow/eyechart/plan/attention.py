@@ -6,10 +6,10 @@ from typing import Any
 from eyechart.plan import parts, paths
 from eyechart.plan.configuration import canonical
 from eyechart.plan.registry import layout_of
-from eyechart.plan.stage import AskingStage
+from eyechart.plan.stage import QuestionsPlan
 
 
-class AttentionPlan(AskingStage):
+class AttentionPlan(QuestionsPlan):
     """The section ``attention`` of a checked configuration, and the specs of all models."""
 
     SECTION = "attention"

@@ -1,6 +1,6 @@
 """The behavior stage: which model answers which dataset, and how it is prompted."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -287,17 +287,6 @@ def check_vlms(
     """Raise a UserError for a model that is not examined or has no language model."""
     for model in chosen or ():
         check_known(where, "vision-language model", model, _vlms(config, specs))
-
-
-def vlm_runs(
-    config: Config,
-    specs: dict[str, Spec],
-    datasets: Iterable[str],
-    chosen: Collection[str] | None = None,
-) -> Iterator[tuple[str, str]]:
-    """Yield every (model, dataset) of models with a language model, or of those chosen."""
-    models = [m for m in _vlms(config, specs) if chosen is None or m in chosen]
-    return ((m, d) for d in datasets for m in models if examines(config, m, d))
 
 
 def _vlms(config: Config, specs: dict[str, Spec]) -> list[str]:

@@ -6,13 +6,13 @@ from eyechart.core.errors import UserError
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import canonical, check_known
-from eyechart.plan.stage import Stage
+from eyechart.plan.stage import DatasetsPlan
 
 SETTINGS = ("columns", "components", "neighbours", "power", "shown", "threshold", "permutations",
             "bootstrap")  # fmt: skip
 
 
-class ConceptsPlan(Stage):
+class ConceptsPlan(DatasetsPlan):
     """The section ``concepts`` of a checked configuration, and the specs of all models."""
 
     SECTION = "concepts"

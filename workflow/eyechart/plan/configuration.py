@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +100,18 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 def examines(config: Config, model: str, dataset: str) -> bool:
     """Whether a model is examined on a dataset, see the key ``models`` of datasets."""
     return model in config["datasets"][dataset].get("models", [model])
+
+
+def vlm_runs(
+    config: Config,
+    specs: dict[str, Spec],
+    datasets: Iterable[str],
+    chosen: Collection[str] | None = None,
+) -> Iterator[tuple[str, str]]:
+    """Yield every (model, dataset) of models with a language model, or of those chosen."""
+    vlms = [model for model in config["models"] if specs[model].kind == "vlm"]
+    models = [m for m in vlms if chosen is None or m in chosen]
+    return ((m, d) for d in datasets for m in models if examines(config, m, d))
 
 
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:

@@ -48,8 +48,9 @@ class Environments:
     def state(self, wildcards: Any) -> str:
         """Return what results depend on, as canonical JSON: its pins and the threads of a job."""
         env = self.name(wildcards)
-        lock = sha256(LOCK)[:16] if env == BASE else pins_hash(env)
-        return canonical({"lock": lock, "threads": self.threads})
+        if env == BASE:
+            return base_state(self.threads)
+        return canonical({"lock": pins_hash(env), "threads": self.threads})
 
     def python(self, wildcards: Any, input: Any) -> str:
         """Return its Python, or, if it was not built, a command that reports so.
@@ -79,6 +80,16 @@ class Environments:
                     f"{paths.SPEC.at(model=model)}: env is {spec.env!r}; "
                     f"{nearest(spec.env, names())}"
                 )
+
+
+def base_state(threads: int) -> str:
+    """Return what results of steps in ``base`` depend on, as canonical JSON."""
+    return canonical({"lock": _lock_hash(), "threads": threads})
+
+
+@cache  # called once per job
+def _lock_hash() -> str:
+    return sha256(LOCK)[:16]
 
 
 def names() -> list[str]:

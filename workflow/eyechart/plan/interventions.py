@@ -7,12 +7,12 @@ from eyechart.interventions.registry import EDITS, modules
 from eyechart.plan import paths
 from eyechart.plan.behavior import check_tasks, check_trainable, check_vlms
 from eyechart.plan.configuration import canonical
-from eyechart.plan.stage import AskingStage
+from eyechart.plan.stage import QuestionsPlan
 
 SHARED = ("edits", "items", "training", "addresses", "batch_size")
 
 
-class InterventionsPlan(AskingStage):
+class InterventionsPlan(QuestionsPlan):
     """The section ``interventions`` of a checked configuration, and the specs of all models."""
 
     SECTION = "interventions"

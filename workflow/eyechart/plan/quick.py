@@ -16,7 +16,7 @@ from eyechart.plan import paths
 from eyechart.plan.configuration import Config
 
 
-class Command(str):
+class ShellCommand(str):
     """A shell command that counts as empty, so that it is not filled in, where it is not shown.
 
     Snakemake fills the command of every job three times in a dry run, and prints it with
@@ -60,7 +60,7 @@ def plan_quickly(workflow: Any) -> None:
 
     for rule in workflow.rules:
         if rule.shellcmd is not None:
-            rule.shellcmd = Command(rule.shellcmd)
+            rule.shellcmd = ShellCommand(rule.shellcmd)
             rule.shellcmd.shown = shown
         _state_arguments(_functions(rule))
     _state_arguments([Resource.evaluate], leave_out=("self",))

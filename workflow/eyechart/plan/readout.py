@@ -9,14 +9,14 @@ from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import canonical, check_known
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import LAYOUTS, layout_of
-from eyechart.plan.stage import Stage
+from eyechart.plan.stage import DatasetsPlan
 from eyechart.readout import registry
 
 SPANS = ("cls", "image_tokens")
 DEPTH_TASK = "depth_order"
 
 
-class ReadoutPlan(Stage):
+class ReadoutPlan(DatasetsPlan):
     """The section ``readout`` of a checked configuration, and the specs of all models."""
 
     SECTION = "readout"

@@ -8,12 +8,12 @@ from eyechart.plan.attention import AttentionPlan
 from eyechart.plan.behavior import BehaviorPlan, item_regions
 from eyechart.plan.configuration import canonical
 from eyechart.plan.interventions import InterventionsPlan
-from eyechart.plan.stage import AskingStage
+from eyechart.plan.stage import QuestionsPlan
 
 OF_SUMMARY = ("datasets", "bootstrap")  # keys that no map depends on
 
 
-class SaliencyPlan(AskingStage):
+class SaliencyPlan(QuestionsPlan):
     """The section ``saliency`` of a checked configuration, and the specs of all models."""
 
     SECTION = "saliency"

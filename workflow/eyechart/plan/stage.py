@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_asked, form, item_regions, questions, vlm_runs
-from eyechart.plan.configuration import Config, examines
+from eyechart.plan.behavior import check_asked, form, item_regions, questions
+from eyechart.plan.configuration import Config, examines, vlm_runs
 
 
 @dataclass(frozen=True)
-class Stage:
+class DatasetsPlan:
     """A section of a checked configuration, and the specs of all models."""
 
     config: Config
@@ -43,7 +43,7 @@ class Stage:
         return [self.TABLES.rule(model=m, dataset=d, table=name) for m, d in self.runs()]
 
 
-class AskingStage(Stage):
+class QuestionsPlan(DatasetsPlan):
     """A stage that asks models with a language model, in the prompts of ``behavior``."""
 
     def check(self) -> None:

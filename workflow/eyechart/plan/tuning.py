@@ -16,10 +16,9 @@ from eyechart.plan.behavior import (
     form,
     item_regions,
     questions,
-    vlm_runs,
 )
 from eyechart.plan.checkpoints import ADAPTER
-from eyechart.plan.configuration import Config, canonical, one_of
+from eyechart.plan.configuration import Config, canonical, one_of, vlm_runs
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.tuning.registry import arms, kinds, runs
 

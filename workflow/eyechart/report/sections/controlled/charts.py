@@ -18,7 +18,7 @@ def mixture(points: list[Row]) -> style.Spec:
         scale=alt.Scale(range=style.LINE_COLORS),
         legend={"orient": "bottom", "columns": 2, "labelLimit": 300},
     )
-    ticks = {"values": [0, 0.25, 0.5, 0.75, 1]}
+    ticks = {"values": [0, 0.25, 0.5, 0.75, 1], "format": "~g"}
     x = alt.X("place:Q", title="share of the second encoder", axis=ticks)
     y = alt.Y("value:Q", title="share", scale=style.UNIT)
     place = "datum.interleaved ? 1.12 : datum.share"

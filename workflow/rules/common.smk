@@ -32,7 +32,6 @@ from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import OF_A_PART, SETTINGS, MiningPlan
 from eyechart.plan.quick import plan_quickly, start_planning, start_run
 from eyechart.plan.report import ReportPlan
-from eyechart.plan.speed import SpeedPlan
 from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
@@ -63,7 +62,6 @@ try:
     INTERVENTIONS = PLAN.interventions
     TUNING = TuningPlan(config, SPECS)
     TUNING.check()
-    SPEED = SpeedPlan(config)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

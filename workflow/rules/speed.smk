@@ -1,5 +1,9 @@
 """Speed: what running each model costs. Run alone: others on the machine disturb its times."""
 
+from eyechart.plan.speed import SpeedPlan
+
+SPEED = SpeedPlan(config)
+
 
 rule measure_speed:
     input:
@@ -16,8 +20,8 @@ rule measure_speed:
         OF_MODEL
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.speed_mb,
-        runtime=RESOURCES.speed_minutes,
+        mem_mb=RESOURCES.model_mb,
+        runtime=resources.fixed(240),
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:

@@ -37,7 +37,6 @@ TRACED = 3  # passes that one with attention weights and the lens at every addre
 READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
-SPEED_COPIES = 2  # of a spec's bfloat16 in float32
 TRAINED = 4  # memory of an item in a training step, over that in a forward pass
 EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
@@ -185,20 +184,6 @@ class JobResources(MiningResources):
         passes = (gradients + deletions) * section["items"] * tasks
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
         return minutes(self.loading_seconds(model) + forward, attempt)
-
-    def speed_mb(self, wildcards: Any, attempt: int) -> int:
-        """Return the CPU memory of the largest batch, with weights as float32."""
-        model, batch = wildcards.model, self.config["speed"]["largest"]
-        loaded = SPEED_COPIES * self.loaded_mb(model, 0 if self.gpus(wildcards) > 0 else batch)
-        return grow(2 * PROCESS_MB + loaded, attempt)
-
-    def speed_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of all items in every batch size and precision, with each loading."""
-        section, model = self.config["speed"], wildcards.model
-        passes = 2 * section["items"] * (section["largest"].bit_length() + 1)
-        each = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        work = len(section["precisions"]) * (each + 2 * self.loading_seconds(model))
-        return minutes(work, attempt)
 
     def tuning_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the CPU memory of training an arm: each step keeps what its blocks computed."""

@@ -31,7 +31,7 @@ def build_registry(folder):
     return folder
 
 
-def make(folder, name, examples=(), /, **derived):
+def make(folder, name, examples=(), adapter=(), /, **derived):
     """Derive a model by the step; return base and derived model, loaded."""
     base = derived["from"]
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"derived": derived}))
@@ -39,7 +39,9 @@ def make(folder, name, examples=(), /, **derived):
     flags = {"model": name, "spec": folder / f"{name}.yaml", "base": folder / "data" / base}
     flags |= {"output": output}
     words = [str(word) for k, v in flags.items() for word in (f"--{k}", v)]
-    derive_model.main([*words, "--examples", *examples, "--split", "group"])
+    derive_model.main(
+        [*words, "--adapter", *map(str, adapter), "--examples", *examples, "--split", "group"]
+    )
     specs = [read_spec(folder / f"{n}.yaml") for n in (base, name)]
     loaded = [load(s, folder / "data" / n, CPU) for s, n in zip(specs, (base, name), strict=True)]
     return *loaded, json.loads(output.read_text())

@@ -98,6 +98,17 @@ def test_a_merged_adapter_equals_pefts_own_model(made, tmp_path):
     assert not torch.allclose(found, plain, atol=1e-2)
 
 
+def test_an_adapter_that_a_run_with_a_name_made_is_read_from_the_runs_folder(made, tmp_path):
+    folder = adapter_folder(made, tmp_path / "runs/x/results/lora")
+    files = [folder / name for name in ("adapter_config.json", "adapter_model.safetensors")]
+    how = {"from": "llava", "by": "results/lora"}
+    base, derived, ready = make(made, "of_run", (), files, **how)
+    assert (ready["by"], ready["changed"]) == (str(folder), ["connector", "lm"])
+    shown = pictures(base)
+    assert not torch.allclose(scores(derived, shown), scores(base, shown), atol=1e-2)
+    (made / "of_run.yaml").unlink()
+
+
 def test_a_derived_model_can_be_derived_from_and_two_runs_give_the_same_bytes(made):
     make(made, "first", **{"from": "llava", "by": "eyes"})
     make(made, "second", **{"from": "first", "by": "prior"})

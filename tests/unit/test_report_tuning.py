@@ -22,6 +22,8 @@ def path(tmp_path):
         own = {"model": "m", "dataset": "clevr", "task": "size", "arm": arm, "part": part}
         own |= {"parameters": 30720, "steps": 40, "n": 100, "groups": 90, "before": 0.5}
         own |= {"lift_low": -0.1, "lift_high": 0.2, "tv_before": 0.5, "tv_after": 0.25}
+        own |= {"learning_rate": 0.003, "mass_before": 0.21, "mass_after": 0.34}
+        own |= {"mass_low": 0.11, "mass_high": 0.15}
         gained = {"gain": gain, "gain_low": gain - 0.05, "gain_high": gain + 0.05}
         gained |= {"p": 0.001, "q": 0.002, "after": 0.55 + gain, "data": "true"}
         for seed in (0, None):
@@ -37,8 +39,10 @@ def test_the_page_shows_gains_beside_controls_and_the_warning(path):
     page = render_section("tuning", **found, settings=SETTINGS, criteria=None)
     assert "Adaptable: size of clevr at the part lm." in page
     assert "not comparable" in page and "2506.08008" in page
+    assert page.index("What the paper reports") < page.index('<td class="n">0.82</td>')
     row = next(part for part in page.split("<tr>") if "<code>lora_lm</code>" in part)
-    for number in ("30,720", "0.50", "<b>0.95</b>", "0.55", "+0.40", "+0.35 to +0.45", ".002"):
+    for number in ("30,720", "0.50", "<b>0.95</b>", "0.55", "+0.40", "+0.35 to +0.45", ".002",
+                   "40, 0.003", "0.21, 0.34", "+0.11 to +0.15"):  # fmt: skip
         assert number in row, (number, row)
     assert row.count('<td class="n">1</td>') == 1  # seeds
     assert context(Inputs([]), SETTINGS) is None

@@ -26,11 +26,18 @@ def answers(arm, counts, task="kind", dataset="mine", seeds=1):
             for n in range(N):
                 yield {
                     **{"model": "m", "tuned_on": "mine", "tuned_task": "kind", "arm": arm},
-                    **{"data": data, "seed": seed, "steps": 20, "parameters": 100},
+                    **{
+                        "data": data,
+                        "seed": seed,
+                        "steps": 20,
+                        "parameters": 100,
+                        "learning_rate": 0.01,
+                    },
                     **{"dataset": dataset, "task": task, "item_id": f"q{n}", "group": f"g{n}"},
                     **{"log_probability": [-1.0, -2.0], "answer": "a", "truth": 0},
                     **{"predicted": "ab"[n >= right], "chosen": int(n >= right)},
                     "right": n < right,
+                    "region_mass": 0.1 + n / 1000 + 0.2 * (data == "true") if n < 20 else None,
                 }
 
 
@@ -104,6 +111,13 @@ def test_readouts_distributions_and_other_tasks(table):
     assert found["other_n"] == 2 * N
     assert found["forgotten"] == pytest.approx((6 + 2) / (2 * N))
     assert found["forgotten_low"] < found["forgotten"] < found["forgotten_high"]
+
+
+def test_attention_to_regions_before_and_after(table):
+    found = row(table, "lora_lm")
+    assert (found["mass_before"], found["mass_after"]) == pytest.approx((0.1095, 0.3095))
+    assert found["mass_low"] == found["mass_high"] == pytest.approx(0.2)  # the same in all items
+    assert row(table, "lora_lm", "blank")["mass_after"] == pytest.approx(0.1095)
 
 
 def test_seeds_are_averaged_by_item():

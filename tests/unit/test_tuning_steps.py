@@ -5,6 +5,7 @@ import os
 import random
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -15,11 +16,17 @@ from interventions_fixture import WORDS, build_asked
 from stopping_steps import hold, kill_step
 from tiny_models import build_llava, spec
 
+from eyechart.attention.measure import ItemTracer
+from eyechart.attention.rows import Tables
+from eyechart.attention.settings import AttentionSettings
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe
+from eyechart.inference.marks import marks_of
 from eyechart.models.load import load
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import read_spec
+from eyechart.tables.attention import ATTENTION
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.training import loop
 from eyechart.tuning import compare, tune
@@ -28,11 +35,19 @@ from eyechart.tuning.questions import TunedItems
 from eyechart.tuning.train import shuffled
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+EAGER = LoadOptions("cpu", attention="eager")
 ANSWERS = (*WORDS[1:], WORDS[0])  # the random model gives others
 SETTINGS = {
-    **{"data": ["true", "blank"], "seeds": 1, "rank": 4, "items": 100, "training": 100},
+    **{
+        "data": ["true", "blank"],
+        "seeds": 1,
+        "rank": 4,
+        "items": 100,
+        "training": 100,
+        "attended": 12,
+    },
     **{"steps": 20, "batch_size": 16, "folds": 2, "eval_every": 5},
-    **{"learning_rates": {"prompt": 0.1, "lora": 0.02}, "gradient_checkpointing": False},
+    **{"learning_rates": {"prompt": [0.1], "lora": [0.02]}, "gradient_checkpointing": False},
     **{"prompt": "{question}", "choices": "text", "scoring": "mean"},
 }
 
@@ -57,6 +72,7 @@ def flags(registry, folder, arm, /, data="mine", **changes):
     words += ["--spec", registry / "llava.yaml", "--checkpoint", registry / "data" / "llava"]
     words += ["--datasets", "mine", "--items", registry / data / "items.parquet"]
     words += ["--images", registry / data / "images.parquet"]
+    words += ["--regions", registry / "mine" / "regions.parquet"]
     words += ["--settings", json.dumps(SETTINGS | changes)]
     return [str(word) for word in [*words, "--output", folder / arm / "answers.parquet"]]
 
@@ -101,6 +117,38 @@ def test_an_arm_learns_what_the_image_tells_and_its_adapter_does_it_again(arm, t
     torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), rtol=0, atol=1e-4)
 
 
+def test_attention_to_regions_is_that_of_the_attention_stage(tuned, registry):
+    found = pl.DataFrame(read_table(tuned("lora_lm") / "answers.parquet"))
+    measured = found.filter(pl.col("region_mass").is_not_null())
+    assert measured.group_by("data").len()["len"].to_list() == [12, 12, 12]
+    adapter = load(read_spec(registry / "llava.yaml"), registry / "data/llava", EAGER)
+    images = {r["image_id"]: r for r in read_table(registry / "mine/images.parquet").to_pylist()}
+    items = {r["item_id"]: r for r in read_table(registry / "mine/items.parquet").to_pylist()}
+    marks = marks_of(registry / "mine/regions.parquet", list(items.values()))
+    paths = {name: image["path"] for name, image in images.items()}
+    for name, mass in measured.filter(data="none").select("item_id", "region_mass").iter_rows():
+        tables = Tables("llava", "mine")
+        settings = AttentionSettings(10, "{question}", "text", 0, 1)
+        own = [mark for _, mark in marks[name] if mark.region.name == "REF"]
+        ItemTracer(adapter, settings, paths, tables).trace_item(items[name], own)
+        rows = pl.DataFrame(tables.whole("attention", ATTENTION)).filter(region="REF")
+        assert mass == pytest.approx(rows["mass"].mean(), abs=1e-5)
+    moved = measured.filter(pl.col("data") == "true")["region_mass"]
+    assert not np.allclose(moved, measured.filter(data="none")["region_mass"], atol=1e-4)
+
+
+def test_folds_choose_the_rate_that_learns(registry, tmp_path):
+    rates = {"prompt": [0.1], "lora": [1e-7, 0.02]}
+    tune.main(flags(registry, tmp_path, "lora_lm", learning_rates=rates))
+    table = pl.DataFrame(read_table(tmp_path / "lora_lm/answers.parquet"))
+    assert table["learning_rate"].unique().to_list() == [0.02]
+    curve = pl.DataFrame(read_table(tmp_path / "lora_lm/curve.parquet"))
+    last = curve.filter(metric="held_out_loss", step=20)
+    lost = {r: last.filter(pl.col("stage").str.ends_with(f"-rate-{r}"))["value"].mean()
+            for r in ("1e-07", "0.02")}  # fmt: skip
+    assert lost["0.02"] < lost["1e-07"] - 0.05
+
+
 def contents(folder):
     found = {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     assert len(found) == 6  # answers, curve, two adapters of two files
@@ -119,7 +167,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(call, tuned, registry, tmp_
     held = hold(stop, loop._save, call)
     kill_step("eyechart.tuning.tune", words, stop, held.exists)
     kept = sorted(p.name for p in (tmp_path / "lora_lm").rglob("*.checkpoint.safetensors"))
-    assert kept[0] == "fold-0.checkpoint.safetensors"
+    assert kept[0] == "fold-0-rate-0.02.checkpoint.safetensors"
     assert not (tmp_path / "lora_lm" / "answers.parquet").exists()
     tune.main(words)
     assert contents(tmp_path / "lora_lm") == expected

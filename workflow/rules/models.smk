@@ -95,7 +95,7 @@ rule derive_model:
         "Deriving {wildcards.model} from {params.folder}"
     shell:
         "{params.python:q} -m eyechart.models.derive_model --model {wildcards.model:q}"
-        " --spec {input.spec:q} --base {params.folder:q} {params.allowance}"
+        " --spec {input.spec:q} --base {params.folder:q} {params.allowance} --adapter {input.adapter:q}"
         " --examples {input.examples:q} --split {params.split:q} --output {output:q} 2>&1 | tee {log:q}"
 
 

@@ -151,3 +151,18 @@ rule build_report:
         "python -m eyechart.report.build_report --settings {params.settings:q}"
         " --benchmarks {params.benchmarks:q} --configuration {params.configuration:q} --tables {input.tables:q} --output {output.page:q}"
         " 2>&1 | tee {log:q}"
+
+
+# A page with the section of one model's tuning alone
+use rule build_report as build_tuning_page with:
+    input:
+        tables=paths.TUNING.rule(),
+        templates=REPORT.templates("tuning"),
+    output:
+        page=paths.TUNING_PAGE.rule(),
+    log:
+        "<logs>/build_tuning_page/{model}.log",
+    benchmark:
+        "<benchmarks>/build_tuning_page/{model}.jsonl"
+    message:
+        "Building the page of tuning {wildcards.model}"

@@ -8,6 +8,7 @@ rule tune:
         ready=paths.READY.rule(),
         item_tables=TUNING.items,
         image_tables=TUNING.images,
+        regions=TUNING.regions,
     output:
         answers=paths.TUNED.rule(table="answers"),
         curve=paths.TUNED.rule(table="curve"),
@@ -45,7 +46,7 @@ rule tune:
         "{params.python:q} -m eyechart.tuning.tune --model {wildcards.model:q} --task {wildcards.task:q}"
         " --arm {wildcards.arm:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
         " --datasets {params.datasets:q} --items {input.item_tables:q} --images {input.image_tables:q}"
-        " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
+        " --regions {input.regions:q} --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
         " --threads {params.threads:q} --seed {params.seed:q} --output {output.answers:q} 2>&1 | tee {log:q}"
 
 

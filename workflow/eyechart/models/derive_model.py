@@ -6,7 +6,7 @@ under data/models/<model>/; ``ready.json`` there, last.
 
     python -m eyechart.models.derive_model --model tiny_llava_prior \
         --spec config/models/tiny_llava_prior.yaml --base data/models/tiny_llava \
-        --examples --split group \
+        --adapter --examples --split group \
         --output data/models/tiny_llava_prior/ready.json
 """
 
@@ -16,6 +16,7 @@ import hashlib
 import importlib
 import logging
 import tempfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -127,19 +128,25 @@ def main(
     spec: Path,
     base: Path,
     output: Path,
+    adapter: Paths,
     examples: Paths,
     split: Literal["group", "official"],
     allow_remote_code: bool = False,
 ) -> None:
-    """Load the base, change it, save it, and write ``ready.json`` last."""
+    """Load the base, change it, save it, and write ``ready.json`` last.
+
+    ``adapter`` are the files of one that a rule made: a run with a name has its own.
+    """
     wanted = read_spec(spec)
+    if adapter and wanted.derived:
+        wanted = replace(wanted, derived={**wanted.derived, "by": str(adapter[0].parent)})
     base_spec = read_spec(spec.parent / f"{wanted.base}.yaml")
     how = LoadOptions("cpu", stored_dtype(base), remote_code=allow_remote_code)
-    adapter = load(base_spec, base, how)
+    loaded = load(base_spec, base, how)
     tables = {name: str(path) for name, path in zip(TABLES, examples, strict=False)}
-    changed = derive(adapter, wanted, tables | {"split": split})
+    changed = derive(loaded, wanted, tables | {"split": split})
     _log.info("%s: %s changed", model, ", ".join(changed) or "no weight")
-    files = save(adapter, base, output.parent, bool(changed))
+    files = save(loaded, base, output.parent, bool(changed))
     origin = {"source": "derived", **(wanted.derived or {}), "changed": changed}
     write_ready(output, model, {**origin, "code": allow_remote_code}, files)
 

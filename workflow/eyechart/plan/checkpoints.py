@@ -1,6 +1,7 @@
 """Where the checkpoint of every model comes from, and whether its own code may run."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
@@ -10,10 +11,10 @@ from eyechart.models.sources import permission
 from eyechart.models.spec import Spec, bases
 from eyechart.plan import paths, training
 from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.controlled import ControlledPlan
 from eyechart.plan.registry import layout_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
-MADE_HERE = "results"  # the folder of files that rules make
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Checkpoints:
 
     def check(self) -> None:
         """Raise a UserError for a model that has no checkpoint, or whose code may not run."""
+        ControlledPlan(self.config, self.specs).check()
         for model in self.config["checkpoints"]:
             if self.source(model) in ("tiny", "built"):
                 see = "tiny_models.weights" if model in training.MODELS else "controlled"
@@ -81,8 +83,13 @@ class Checkpoints:
         return [paths.SPEC.rule(model=base) for base in bases(self.specs, wildcards.model)]
 
     def adapter_files(self, wildcards: Any) -> list[str]:
-        """Return the files of the adapter that a model is derived by, or none."""
+        """Return the files of the adapter that a model is derived by, or none.
+
+        Those that rules make are in the folder of results of the run.
+        """
         folder = self.specs[wildcards.model].adapter_folder
+        if folder and folder.parts[0] == paths.RESULTS:
+            folder = Path(paths.ROOT, *folder.parts[1:])
         return [(folder / name).as_posix() for name in ADAPTER] if folder else []
 
     def examples(self, wildcards: Any) -> list[str]:
@@ -136,7 +143,7 @@ class Checkpoints:
         """Raise a UserError for an adapter that is missing and that no rule will make."""
         for name in [model, *bases(self.specs, model)]:
             folder = self.specs[name].adapter_folder
-            if folder is None or folder.parts[0] == MADE_HERE:
+            if folder is None or folder.parts[0] == paths.RESULTS:
                 continue
             missing = next((f for f in ADAPTER if not (folder / f).is_file()), None)
             if missing:

@@ -273,6 +273,7 @@ ADAPTER = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{training}/{file}", "in PEFT's layout"
 )
 TUNING = Pattern("<results>/tuning/{model}.parquet", "a row per task, arm, kind of data and seed")
+TUNING_PAGE = Pattern("<results>/tuning/{model}.html", "a page with the section of tuning alone")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")

@@ -208,7 +208,8 @@ class JobResources(MiningResources):
     def tuning_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of all trainings of an arm, with the answers after each."""
         model, section = wildcards.model, self.config["tuning"]
-        trainings = section["folds"] + section["seeds"] * (2 + section["shuffled"])
+        rates = max(map(len, section["learning_rates"].values()))
+        trainings = section["folds"] * rates + section["seeds"] * (2 + section["shuffled"])
         trained = trainings * section["steps"] * section["batch_size"]
         passes = TRAINING_FLOPS / 2 * trained + 2 * trainings * section["training"]
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes

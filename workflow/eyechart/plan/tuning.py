@@ -14,6 +14,7 @@ from eyechart.plan.behavior import (
     check_trainable,
     check_vlms,
     form,
+    item_regions,
     questions,
     vlm_runs,
 )
@@ -102,6 +103,10 @@ class TuningPlan:
     def images(self, wildcards: Any) -> list[str]:
         """Return their image tables."""
         return [paths.IMAGES.rule(dataset=d) for d in self.asked(wildcards)]
+
+    def regions(self, wildcards: Any) -> list[str]:
+        """Return the table of regions of the dataset that is tuned on, if it has one."""
+        return item_regions(self.config, [wildcards.dataset])
 
     def answers(self, wildcards: Any) -> list[str]:
         """Return the answers of all arms of a model."""

@@ -8,11 +8,13 @@ TUNED = schema(
     "model tuned_on tuned_task arm data: string",
     "seed steps: int32",
     "parameters: int64",
+    "learning_rate: float64",
     "dataset item_id task group: string",
     "log_probability: list of float64",
     "predicted answer: string",
     "chosen truth: int32",
     "right: bool",
+    "region_mass: float64",
 )
 """One row per item, kind of data and seed: answers of a tuned model, on the item's own images.
 
@@ -23,23 +25,28 @@ data: What it was tuned on: `true` data, `blank` (white images), `shuffled` answ
 seed: Number of the training; null before tuning
 steps: Steps of training
 parameters: Parameters that learn
+learning_rate: Of the training
 dataset, task: Of the item; others than the tuned ones show what is forgotten
 log_probability (nats): Of each choice
 predicted: The choice that follows from them
 answer: The right choice
 chosen, truth: Position of these two among the item's choices, from 0
 right: Whether they are equal
+region_mass (share): Attention of the answer position to the region that the item is about, mean
+  over blocks and heads; null where it was not measured
 """
 
 TUNING = schema(
     "model dataset task arm part data: string",
     "seed steps: int32",
     "parameters: int64",
+    "learning_rate: float64",
     "before after lift_low lift_high: float64",
     "gain gain_low gain_high p q: float64",
     "over_shuffled p_shuffled over_others p_others: float64",
     "closed tv_before tv_after: float64",
     "forgotten forgotten_low forgotten_high: float64",
+    "mass_before mass_after mass_low mass_high: float64",
     "n groups other_n: int32",
     "adaptable: bool",
 )
@@ -49,8 +56,9 @@ arm: What learns: `prompt_5` (embeddings), `lora_vision`, `lora_connector`, `lor
 part: Component that learns: `prompt`, `vision`, `connector` or `lm`
 data: What it was tuned on: `true` data, `blank` (white images), `shuffled` answers
 seed: Number of the training; null: the mean of all
-steps: Steps of training, those that were best on held-out groups of the training part
+steps: Steps of training
 parameters: Parameters that learn
+learning_rate: Of the training; like the steps, the best on held-out groups of the training part
 before, after (share): Test items answered right, on their own images
 lift_low, lift_high: End of the 95 % interval of after minus before
 gain: After `true` minus after `blank`, or minus before if that is more, on the same items; of
@@ -66,6 +74,9 @@ closed (share): Lift over what the best readout answers more than the model did 
 tv_before, tv_after: Total variation between the positions of right answers and of the model's
 forgotten: Accuracy on items of other tasks, before minus after
 forgotten_low, forgotten_high: End of its 95 % interval, by group
+mass_before, mass_after (share): Attention of the answer position to the regions that items are
+  about, mean over blocks and heads
+mass_low, mass_high (share): End of the 95 % interval of after minus before, by group
 other_n: Items of other tasks
 adaptable: Whether the task is adaptable at this part: its arm gains (q), over shuffled and all
   other parts' arms, too (p), each below `tuning.alpha`; null for embeddings and single seeds

@@ -22,7 +22,7 @@ import polars as pl
 import pyarrow as pa
 
 from eyechart.core.step import Json, Paths, command
-from eyechart.statistics.intervals import paired_interval
+from eyechart.statistics.intervals import mean_interval, paired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
@@ -48,7 +48,7 @@ def compared(answers: pl.DataFrame, best: Mapping[tuple[str, str], float]) -> li
     rows = []
     for key, arm in answers.group_by(ARM, maintain_order=True):
         named = {**dict(zip(("dataset", "task", "arm"), key, strict=True)), "part": part_of(key[2])}
-        named |= {name: arm[name][0] for name in ("model", "parameters", "steps")}
+        named |= {name: arm[name][0] for name in ("model", "parameters", "steps", "learning_rate")}
         seeds = sorted(arm["seed"].drop_nulls().unique())
         for seed in [*seeds, None]:
             own = (
@@ -73,15 +73,19 @@ def of_seed(arm: pl.DataFrame, seed: int | None, best: float | None) -> Iterator
             "tv_before": total_variation(arm.filter(own, data=BEFORE)),
             "tv_after": total_variation(arm.filter(own, data=data)),
             **forgotten(off, data),
+            **attention_moved(arm.filter(own, pl.col("region_mass").is_not_null()), data),
         }
         if best is not None and best > before.mean():
             row["closed"] = (after.mean() - before.mean()) / (best - before.mean())
         yield row | (gained(on) if data == TRUE else {})
 
 
-def shares(answers: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Return the share of trainings in which each item is right, by kind of data."""
-    right = pl.col("right").cast(pl.Float64)
+def shares(answers: pl.DataFrame, column: str = "right") -> dict[str, pl.DataFrame]:
+    """Return the share of trainings in which each item is right, by kind of data.
+
+    Of another column, return its mean over trainings under the same name.
+    """
+    right = pl.col(column).cast(pl.Float64)
     found = answers.group_by("data", "dataset", "item_id", "group").agg(
         right=right.mean(), draws=pl.len()
     )
@@ -128,6 +132,17 @@ def forgotten(off: Shares, data: str) -> Row:
     lost, low, high, _ = difference(off[BEFORE], off[data])
     names = ("forgotten", "forgotten_low", "forgotten_high", "other_n")
     return dict(zip(names, (lost, low, high, len(off[data])), strict=True))
+
+
+def attention_moved(measured: pl.DataFrame, data: str) -> Row:
+    """Return how the attention to marked regions changed; nothing where it was not measured."""
+    mass = shares(measured, "region_mass")
+    if data not in mass:
+        return {}
+    before, after, groups = paired(mass[BEFORE], mass[data])
+    low, high = mean_interval(after - before, groups)
+    names = ("mass_before", "mass_after", "mass_low", "mass_high")
+    return dict(zip(names, (float(before.mean()), float(after.mean()), low, high), strict=True))
 
 
 def total_variation(answers: pl.DataFrame) -> float:

@@ -1,7 +1,8 @@
 """A loaded model, and items as it is tuned and tested on them: with their images, or white ones.
 
 Images are encoded once where neither encoder nor connector is tuned; where the connector is, the
-outputs of the encoder are kept, unless the connector is a part of it.
+outputs of the encoder are kept, unless the connector is a part of it. Items of one step about the
+same images share their pass up to the last image token, where the model allows that.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from eyechart.data.open_image import open_image
-from eyechart.inference import whole_prompts
+from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
-from eyechart.inference.choice_tokens import Script, script
+from eyechart.inference.choice_tokens import Ids, Script, script
 from eyechart.inference.chosen_items import Item
 from eyechart.inference.prompts import PromptStyle
 from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 from eyechart.tables.choice_scoring import choose, score
 
 WHITE = (255, 255, 255)
@@ -54,6 +56,7 @@ class TunedItems:
         self.batches = AdaptiveBatchSize(batch_size, SIZE)
         self.memory = VisionMemory(adapter)
         self.tuned: tuple[str, ...] = ()  # components whose outputs change
+        self.share = True  # whether a cache may be kept for gradients
         self._prepared: dict[Key, PreparedImage] = {}
         self._encoded: dict[Key, EncodedImage] = {}
         self._scripts: dict[tuple[str, bool], Script] = {}
@@ -67,15 +70,11 @@ class TunedItems:
     def loss(self, items: Sequence[Item], blank: bool) -> Tensor:
         """Return the mean negative log-probability of the right choices, with gradients."""
         scripts = [self.script(item, blank) for item in items]
+        right = [
+            s.choices[i["choices"].index(i["answer"])] for s, i in zip(scripts, items, strict=True)
+        ]
         with torch.enable_grad():
-            encoded = self.encode({k for item in items for k in self.keys(item, blank)})
-            shown = [encoded[k] for item in items for k in self.keys(item, blank)]
-            right = [
-                s.choices[i["choices"].index(i["answer"])]
-                for s, i in zip(scripts, items, strict=True)
-            ]
-            begun = [ids[:-1] for ids in right]
-            found = self.adapter.logits([s.row for s in scripts], shown, begun)
+            found = self._logits(items, scripts, right, blank)
             how = "sum" if self.scoring == "sum" else "mean"
             lost = [
                 cross_entropy(
@@ -84,6 +83,41 @@ class TunedItems:
                 for logits, ids in zip(found, right, strict=True)
             ]
             return torch.stack(lost).mean()
+
+    def _logits(
+        self, items: Sequence[Item], scripts: Sequence[Script], right: Sequence[Ids], blank: bool
+    ) -> list[Tensor]:
+        """Return the logits (tokens, vocabulary) that predict each right choice."""
+        keys = [tuple(self.keys(item, blank)) for item in items]
+        encoded = self.encode({k for own in keys for k in own})
+        groups = {own: [n for n, k in enumerate(keys) if k == own] for own in dict.fromkeys(keys)}
+        if len(groups) == len(items) or not self._shares(keys[0]):
+            shown = [encoded[k] for own in keys for k in own]
+            return self.adapter.logits([s.row for s in scripts], shown, [ids[:-1] for ids in right])
+        starts = [
+            passes.shared_prefix(self.adapter, [scripts[n].row for n in own], str(shown))
+            for shown, own in groups.items()
+        ]
+        shown = [encoded[k] for own in groups for k in own]
+        prefix, _ = passes.read_prefix(self.adapter, starts, shown, [], gradients=True)
+        lines = [
+            [(replace(scripts[n], choices=[right[n]], branches=[right[n][:-1]]), rest)
+             for n in own for rest in [scripts[n].row.ids[len(start.ids) :]]]
+            for own, start in zip(groups.values(), starts, strict=True)
+        ]  # fmt: skip
+        bed = prefix_cache.lay(lines, self.adapter.device)
+        tokens = self.adapter.tokens([Row(ids) for ids in bed.ids])
+        after = prefix.after + bed.offset
+        hidden = self.adapter.read(tokens, bed.mask(prefix.seen), after, prefix.cache)
+        found = {
+            n: self.adapter.score(hidden[p.row, p.end : p.end + len(right[n])])
+            for n, p in zip((n for own in groups.values() for n in own), bed.places, strict=True)
+        }
+        return [found[n] for n in range(len(items))]
+
+    def _shares(self, keys: Sequence[Key]) -> bool:
+        """Whether prompts about the same images have a common prefix, whose states are kept."""
+        return self.share and len(keys) > 0 and self.adapter.shares_prefix(self.prepare(keys[0]))
 
     def answers(self, items: Sequence[Item], blank: bool = False) -> list[list[float]]:
         """Return the log-probability of each choice of items, as the behavior stage scores them."""

@@ -16,8 +16,9 @@ class ArmSettings:
     ----------
     data, seeds : kinds of data, and trainings of each
     rank : of the adapters of the part with the most parameters per rank
+    attended : most test items whose attention to regions is measured
     items, training : most test items of each task, and most training items
-    steps, batch_size, folds, learning_rates : of training; folds choose the number of steps
+    steps, batch_size, folds, learning_rates : of training; folds choose steps and rate
     eval_every : steps between held-out losses, and between checkpoints
     gradient_checkpointing : whether activations are computed twice to save memory
     prompt, choices, scoring : how items are asked and answered, as in the behavior stage
@@ -27,11 +28,12 @@ class ArmSettings:
     seeds: int
     rank: int
     items: int
+    attended: int
     training: int
     steps: int
     batch_size: int
     folds: int
-    learning_rates: dict[str, float]
+    learning_rates: dict[str, list[float]]
     eval_every: int
     gradient_checkpointing: bool
     prompt: str
@@ -42,11 +44,15 @@ class ArmSettings:
         """Return the prompt style: options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
 
-    def loop(self, arm: str, steps: int, held_out: bool) -> dict[str, Any]:
+    def rates(self, arm: str) -> list[float]:
+        """Return the learning rates that an arm is tried with."""
+        return self.learning_rates["prompt" if arm.startswith("prompt") else "lora"]
+
+    def loop(self, rate: float, steps: int, held_out: bool) -> dict[str, Any]:
         """Return the settings of the training loop: a constant rate after a tenth of the steps."""
         return {
             "steps": steps,
-            "lr": self.learning_rates["prompt" if arm.startswith("prompt") else "lora"],
+            "lr": rate,
             "lr_vision": 1.0,
             "weight_decay": 0.0,
             "warmup": max(1, self.steps // 10),

@@ -1,4 +1,4 @@
-"""Train an arm: on some items, for a number of steps that grouped folds choose."""
+"""Train an arm: on some items, at a rate and for a number of steps that grouped folds choose."""
 
 from __future__ import annotations
 
@@ -41,21 +41,25 @@ class Trainer:
     identity: dict[str, Any]
     folder: Path
 
-    def choose_steps(self) -> tuple[int, dict[str, list[Row]]]:
-        """Return the number of steps with the lowest held-out loss, and the curve of each fold."""
+    def choose(self) -> tuple[int, float, dict[str, list[Row]]]:
+        """Return the steps and the rate with the lowest held-out loss, and all curves."""
         groups = np.array([str(item["group"]) for item in self.items])
         _, answers = np.unique([str(i["answer"]) for i in self.items], return_inverse=True)
         folds = self.settings.folds
         held = grouped_folds(groups, answers, folds, self.seed, str(self.items[0]["task"]))
         curves = {}
-        for fold in range(folds):
-            rest = [i for i, f in zip(self.items, held, strict=True) if f != fold]
-            out = [i for i, f in zip(self.items, held, strict=True) if f == fold]
-            stage = f"fold-{fold}"
-            curves[stage] = self.train(stage, rest, TRUE, 0, self.settings.steps, out)
-        points = np.array([[v for _, m, v in c if m == HELD_OUT] for c in curves.values()])
-        steps = [s for s, m, _ in curves["fold-0"] if m == HELD_OUT]
-        return steps[int(points.mean(axis=0).argmin())], curves
+        found = []
+        for rate in self.settings.rates(self.name):
+            for fold in range(folds):
+                rest = [i for i, f in zip(self.items, held, strict=True) if f != fold]
+                out = [i for i, f in zip(self.items, held, strict=True) if f == fold]
+                stage = f"fold-{fold}-rate-{rate:g}"
+                curves[stage] = self.train(stage, rest, TRUE, 0, (self.settings.steps, rate), out)
+            points = [[v for _, m, v in c if m == HELD_OUT] for c in list(curves.values())[-folds:]]
+            steps = [s for s, m, _ in curves[stage] if m == HELD_OUT]
+            means = np.mean(points, axis=0)
+            found.append((float(means.min()), steps[int(means.argmin())], rate))
+        return *min(found)[1:], curves
 
     def train(
         self,
@@ -63,24 +67,33 @@ class Trainer:
         items: Sequence[Item],
         data: str,
         seed: int,
-        steps: int,
+        chosen: tuple[int, float],
         held_out: Sequence[Item] = (),
     ) -> list[Row]:
-        """Train from the start, or on from a checkpoint, and return the curve."""
+        """Train from the start, or on from a checkpoint, and return the curve.
+
+        ``chosen`` are the number of steps and the learning rate. Items of the same images stay
+        together in a step, since the images are then read once.
+        """
+        steps, rate = chosen
         used = shuffled(items, self.seed, seed) if data == SHUFFLED else list(items)
         self.arm.start(self.seed, seed)
         few = min(self.settings.batch_size, len(used))
+        groups: dict[tuple[str, ...], list[Item]] = {}
+        for item in used:
+            groups.setdefault(tuple(item["images"]), []).append(item)
+        together = list(groups.values())
 
         def loss(drawn: torch.Generator) -> torch.Tensor:
-            chosen = torch.randperm(len(used), generator=drawn)[:few].tolist()
-            return self.questions.loss([used[n] for n in chosen], data == BLANK)
+            order = torch.randperm(len(together), generator=drawn).tolist()
+            return self.questions.loss([i for n in order for i in together[n]][:few], data == BLANK)
 
         return fit(
             self.arm.parameters,
             loss,
             self._measure(held_out, few),
-            self.settings.loop(self.name, steps, bool(held_out)),
-            self.identity | {"stage": stage, "seed": seed, "steps": steps},
+            self.settings.loop(rate, steps, bool(held_out)),
+            self.identity | {"stage": stage, "seed": seed, "steps": steps, "rate": rate},
             self.folder / f"{stage}.checkpoint.safetensors",
         )
 

@@ -1,18 +1,21 @@
 """Tune one arm of a model on the training part of a task, and answer test items before and after.
 
-The number of steps is chosen by grouped folds of the training part, on true data. The same training
-is done on white images and with shuffled answers, as controls. Reads the checkpoint, and the tables
-of items and images of the dataset and of others on which forgetting is measured. Writes, beside the
-table of answers, the curves, and per training an adapter in PEFT's layout.
+Steps and learning rate are chosen by grouped folds of the training part, on true data. The same
+training is done on white images and with shuffled answers, as controls. Reads the checkpoint, the
+tables of items and images of the dataset and of others on which forgetting is measured, and the
+regions of the dataset, if it has any. Writes, beside the table of answers, the curves, and per
+training an adapter in PEFT's layout.
 
     python -m eyechart.tuning.tune --model tiny_llava_aligned --task material --arm lora_lm \
         --seed 7 --spec config/models/tiny_llava_aligned.yaml \
         --checkpoint data/models/tiny_llava_aligned --datasets clevr \
         --items results/datasets/clevr/items.parquet \
-        --images results/datasets/clevr/images.parquet --threads 1 \
+        --images results/datasets/clevr/images.parquet \
+        --regions results/datasets/clevr/regions.parquet --threads 1 \
         --settings '{"data": ["true", "blank"], "seeds": 1, "rank": 3, "items": 50, \
-            "training": 200, "steps": 40, "batch_size": 16, "folds": 2, "eval_every": 20, \
-            "learning_rates": {"prompt": 0.02, "lora": 0.003}, \
+            "attended": 20, "training": 200, "steps": 40, "batch_size": 16, "folds": 2, \
+            "eval_every": 20, \
+            "learning_rates": {"prompt": [0.02], "lora": [0.002, 0.01]}, \
             "gradient_checkpointing": false, "prompt": "{question}", "choices": "text", \
             "scoring": "mean"}' \
         --output results/tuning/tiny_llava_aligned/clevr/material/lora_lm/answers.parquet
@@ -30,7 +33,7 @@ import pyarrow as pa
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
-from eyechart.core.step import Fields, command
+from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.chosen_items import Item, answerable_items, draw_items
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load, module_of
@@ -43,6 +46,7 @@ from eyechart.tables.tuning import BEFORE, TUNED
 from eyechart.training.step_helpers import make_deterministic
 from eyechart.tuning.arms import make_arm, save, save_memory
 from eyechart.tuning.questions import TunedItems
+from eyechart.tuning.region_mass import Marked, marked, masses
 from eyechart.tuning.settings import ArmSettings
 from eyechart.tuning.train import Trainer
 
@@ -59,8 +63,11 @@ def training_items(path: Path, task: str, most: int, seed: int) -> list[Item]:
     return draw_items([item for item in every if item["task"] == task], most, seed)
 
 
-def tested(questions: TunedItems, asked: Sequence[tuple[str, Item]]) -> Iterator[dict[str, Any]]:
-    """Yield the columns of the answers to (dataset, item)."""
+def tested(
+    questions: TunedItems, asked: Sequence[tuple[str, Item]], known: Marked
+) -> Iterator[dict[str, Any]]:
+    """Yield the columns of the answers to (dataset, item), with attention to marked regions."""
+    attended = masses(questions, known)
     for (dataset, item), scores in zip(
         asked, questions.answers([i for _, i in asked]), strict=True
     ):
@@ -73,6 +80,7 @@ def tested(questions: TunedItems, asked: Sequence[tuple[str, Item]]) -> Iterator
             "chosen": chosen,
             "truth": truth,
             "right": chosen == truth,
+            "region_mass": attended.get(item["item_id"]) if dataset == asked[0][0] else None,
         }
 
 
@@ -88,6 +96,7 @@ def main(
     checkpoint: Path,
     items: list[Path],
     images: list[Path],
+    regions: Paths,
     threads: int,
     seed: int,
     output: Path,
@@ -107,9 +116,12 @@ def main(
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to tune")
     style, scoring = settings.style(), settings.scoring
     questions = TunedItems(adapter, style, scoring, shown, settings.batch_size)
-    before = list(tested(questions, asked))
+    own = [item for dataset, item in asked if (dataset, item["task"]) == (datasets[0], task)]
+    about = marked(own, next(iter(regions), None), settings.attended)
+    before = list(tested(questions, asked, about))
     learner = make_arm(adapter, arm, settings.rank, questions.words(known))
     questions.tune(learner.components)
+    questions.share = not settings.gradient_checkpointing
     if settings.gradient_checkpointing:
         save_memory(adapter.model)
     identity = {
@@ -118,21 +130,22 @@ def main(
         "loading": flags.loading,
         "device": adapter.device.type,
         "code": [fingerprint(step) for step in (STEP, module_of(adapter.spec.family))],
-        "read": [sha256(path) for path in (checkpoint / NAME, *items, *images)],
+        "read": [sha256(path) for path in (checkpoint / NAME, *items, *images, *regions)],
     }
     trainer = Trainer(questions, learner, arm, settings, known, seed, identity, output.parent)
-    steps, curves = trainer.choose_steps()
+    steps, rate, curves = trainer.choose()
     count = sum(p.numel() for p in learner.parameters.values())
-    logger.info("%s: %d parameters, %d steps", arm, count, steps)
+    logger.info("%s: %d parameters, %d steps at %g", arm, count, steps, rate)
     named: dict[str, Any] = {"model": model, "tuned_on": datasets[0], "tuned_task": task}
-    named |= {"arm": arm, "parameters": count, "steps": steps}
+    named |= {"arm": arm, "parameters": count, "steps": steps, "learning_rate": rate}
     rows = [named | {"data": BEFORE, "seed": None} | row for row in before]
     for number in range(settings.seeds):
         for data in settings.data:
             run = f"{data}-{number}"
-            curves[run] = trainer.train(run, known, data, number, steps)
+            curves[run] = trainer.train(run, known, data, number, (steps, rate))
             save(learner, model, output.parent / run)
-            rows += [named | {"data": data, "seed": number} | r for r in tested(questions, asked)]
+            said = tested(questions, asked, about)
+            rows += [named | {"data": data, "seed": number} | row for row in said]
     points = [(run, *point) for run, curve in curves.items() for point in curve]
     columns = [dict(zip(CURVE.names, point, strict=True)) for point in points]
     write_table(output.with_name("curve.parquet"), pa.Table.from_pylist(columns, CURVE))

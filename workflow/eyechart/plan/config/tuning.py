@@ -10,6 +10,7 @@ from eyechart.plan.config.base import (
     Few,
     Folds,
     Names,
+    Natural,
     OpenShare,
     Rate,
     Section,
@@ -20,14 +21,17 @@ from eyechart.plan.config.base import (
     setting,
 )
 
+Rates = Annotated[list[Rate], Field(min_length=1), Unique, UNIQUE]
 Arm = Literal["prompt", "lora_vision", "lora_connector", "lora_lm"]
 
 
 class LearningRates(Section):
-    """Learning rates of AdamW; constant after a tenth of the steps."""
+    """Learning rates of AdamW, of which folds choose one; constant after a tenth of the steps."""
 
-    prompt: Rate = setting(0.02, "of embeddings")
-    lora: Rate = setting(0.003, "of adapters")
+    prompt: Rates = setting([0.02, 0.1], "of embeddings")
+    lora: Rates = setting(
+        [0.0015, 0.006], "of adapters; those of an encoder often need the smaller one"
+    )
 
 
 class TuningSettings(Section):
@@ -59,10 +63,13 @@ class TuningSettings(Section):
     )
     seeds: Few = setting(1, "trainings of each kind")
     items: Count = setting(200, "items of each task that are tested, from the test groups")
+    attended: Natural = setting(
+        40, "of these, items whose attention to the region that they are about is measured"
+    )
     training: Count = setting(1000, "items that are trained on, from the training groups")
     steps: Count = setting(200, "most steps of training")
     folds: Folds = setting(
-        2, "grouped folds of the training items, which choose the number of steps"
+        2, "grouped folds of the training items, which choose the number of steps and the rate"
     )
     eval_every: Count = setting(
         20, "steps between held-out losses, at which training may end, and between checkpoints"

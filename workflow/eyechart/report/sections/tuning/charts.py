@@ -36,7 +36,7 @@ def gains(rows: list[Row]) -> style.Spec:
 def _panel(panel: str, arms: list[str]) -> alt.LayerChart:
     chart = style.base("points", panel=panel)
     y = alt.Y("arm:N", title=None, sort=arms)
-    low = alt.X("gain_low:Q", title="gain in accuracy", axis={"format": "+.1f", "tickCount": 5})
+    low = alt.X("gain_low:Q", title="gain in accuracy", axis={"format": "+.2f", "tickCount": 4})
     tips = [alt.Tooltip(name, type="quantitative", format=".3g") for name in NUMBERS]
     shown = alt.when("datum.adaptable === true").then(alt.value(style.VERMILION))
     color = shown.otherwise(alt.value(style.BLUE))

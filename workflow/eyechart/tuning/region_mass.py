@@ -1,0 +1,88 @@
+"""Attention of the answer position to the regions that items are about."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from eyechart.core.address import REFERENT
+from eyechart.inference.chosen_items import Item
+from eyechart.models.attention_weights import collect_attention
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.unembedding import answering_blocks
+from eyechart.tables.regions import CANVAS, Region, read_regions, referents
+from eyechart.tables.token_boxes import coverage
+from eyechart.tuning.questions import TunedItems
+
+logger = logging.getLogger(__name__)
+Marked = list[tuple[Item, str, tuple[Region, ...]]]  # an item, and its regions on one image
+
+
+def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:
+    """Return the first items that are about regions of one image, with these."""
+    table = read_regions(regions, CANVAS) if regions else {}
+    found = [
+        (item, *about)
+        for item in items
+        if (about := referents(table.get(item["item_id"], {}), item).get(REFERENT))
+    ]
+    return found[:most]
+
+
+def masses(questions: TunedItems, known: Marked) -> dict[str, float]:
+    """Return, by item id, the share of attention on the regions; nothing where weights are hidden.
+
+    It is a mean over blocks and heads, of the last token of the prompt.
+    """
+    adapter = questions.adapter
+    if known and (adapter.spec.trust_remote_code or not adapter.image_id):
+        logger.info("attention of family %s is not measured here", adapter.spec.family)
+        return {}
+    with torch.no_grad(), eager(adapter):
+        found = {
+            item["item_id"]: mass(questions, item, image, regions) for item, image, regions in known
+        }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def mass(
+    questions: TunedItems, item: Item, image: str, regions: tuple[Region, ...]
+) -> float | None:
+    """Return the attention of the last token of a prompt to regions; None where it is not given."""
+    adapter, keys = questions.adapter, questions.keys(item, blank=False)
+    row, encoded = questions.script(item, blank=False).row, questions.encode(keys)
+    shown = [encoded[key] for key in keys]
+    here = adapter.tokens([row], shown).image[0].cpu().numpy()
+    addresses = adapter.addresses()
+    blocks = {name: addresses[name] for name in answering_blocks(list(addresses))[1]}
+    with collect_attention(adapter.model, blocks, len(here)) as weights:
+        adapter.logits([row], shown, [[]])
+    places = [adapter.token_boxes(size, "lm", len(keys)) for _, size in keys]
+    if not weights or sum(map(len, places)) != here.sum():
+        return None
+    covered = [
+        np.clip(sum(coverage(own, r) for r in regions), 0, 1) if name == image else 0 * own[:, 0]
+        for own, name in zip(places, item["images"], strict=True)
+    ]
+    mean = torch.stack([own.mean(dim=0) for own in weights.values()]).mean(dim=0).numpy()
+    return float(mean[here] @ np.nan_to_num(np.concatenate(covered)))
+
+
+@contextmanager
+def eager(adapter: LanguageAdapter) -> Iterator[None]:
+    """Let a model return attention weights within the block, as far as it can."""
+    before = getattr(adapter.text_config, "_attn_implementation", None)
+    try:
+        adapter.model.set_attn_implementation("eager")
+    except (AttributeError, ValueError):  # then no weights are found
+        before = None
+    try:
+        yield
+    finally:
+        if before:
+            adapter.model.set_attn_implementation(before)

@@ -143,5 +143,4 @@ wildcard_constraints:
     task=r"[^/.]+",
     shard=r"\d{3}",
     part=r"\d{3}",
-    other=r"\d{3}",
     look=r"\d+",

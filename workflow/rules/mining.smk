@@ -74,6 +74,7 @@ rule find_pairs_of_parts:
     benchmark:
         "<benchmarks>/find_pairs_of_parts/{first}_against_{second}/{dataset}/{part}-{other}.jsonl"
     wildcard_constraints:
+        other=r"\d{3}",
         dataset=MINING.parted_pattern(True),
     conda:
         BASE

@@ -14,6 +14,7 @@ from eyechart.plan.behavior import (
     check_trainable,
     check_vlms,
     form,
+    item_regions,
     questions,
     vlm_runs,
 )
@@ -105,8 +106,7 @@ class TuningPlan:
 
     def regions(self, wildcards: Any) -> list[str]:
         """Return the table of regions of the dataset that is tuned on, if it has one."""
-        located = layout_of(self.config, wildcards.dataset).located
-        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if located else []
+        return item_regions(self.config, [wildcards.dataset])
 
     def answers(self, wildcards: Any) -> list[str]:
         """Return the answers of all arms of a model."""

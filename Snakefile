@@ -4,12 +4,9 @@ The contents page: `snakemake --cores all` makes results/report/index.html from 
 A config of your own, `--configfile mine.yaml`, replaces that one; `--config key=value` changes it.
 """
 
-import gc
-
 from snakemake.utils import min_version
 
 min_version("9.27.1")
-gc.disable()  # a plan grows and loses nothing until it is made; a run collects again
 
 
 report: "workflow/eyechart/report/workflow.rst"
@@ -53,6 +50,3 @@ rule all:
 for own in workflow.rules:
     if own.message and str(own.snakefile).startswith(CODE):
         own.message = f"{own.name}: {own.message}"
-
-
-plan_quickly(workflow)

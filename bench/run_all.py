@@ -25,7 +25,7 @@ SMALL = [
     ("families", "families.py --pictures 8 --rounds 2 --families llava llava_next clip siglip"),
     ("interventions", "interventions.py --size 2m --pictures 4 --questions 2 --rounds 1"),
     ("concepts", "concepts.py --columns 2"),
-    ("mining", "mining.py --pictures 5000 --case all"),
+    ("mining", "mining.py --images 5000 --case all"),
     ("probing", "probing.py --examples 600 --rounds 1 --threads 1"),
     ("readout", "readout.py --task semantic_correspondence --items 20 --addresses 2"),
 ]

@@ -35,13 +35,14 @@ CONSTANTS = {
     "entry": (192, "bytes of a file in the ledger", "measured"),
     "compare": (6e-6, "s to read and compare an entry", "measured: 2,290 and 91,600 entries"),
     "job": (0.002, "s to plan a job", "measured: 990 and 5,050 jobs"),
-    "rotation": (6.0e-10, "s × width⁻³ of a decomposition", "measured: width 3,584"),
+    "rotation": (2e-10, "s × width⁻³ of a decomposition", "measured: width 3,584"),
     "product": (1.3e-11, "s an operation of probes", "measured: width 3,584"),
-    "steps": (400, "passes of a linear probe over its examples", "measured"),
-    "probe_memory": (14, "copies of a column in memory, float32", "measured"),
+    "steps": (200, "passes of a linear probe over its examples", "measured: 100 to 200"),
+    "pass": (2.6e-10, "s × n⁻¹ × width⁻¹ × classes⁻¹ of a pass", "measured: width 3,584"),
+    "probe_memory": (10, "copies of a column in memory, float32", "measured: 10,000 × 3,584"),
     "prediction": (0.56, "bytes of a prediction of a probe", "measured"),
-    "exact": (1.4e-11, "s × n⁻² × width⁻¹ of exact mining", "measured: n = 100,000"),
-    "faiss": (6e-10, "s × n⁻¹·⁵ × width⁻¹ of mining through faiss", "measured: n = 1,000,000"),
+    "exact": (2.8e-11, "s × n⁻² × width⁻¹ of exact mining", "measured: n = 100,000"),
+    "faiss": (5e-10, "s × n⁻¹·⁵ × width⁻¹ of mining through faiss", "measured: n = 1,000,000"),
 }
 SEEDS, FOLDS = 3, 5
 
@@ -59,7 +60,7 @@ Need = tuple[
 def prepare(n: float) -> Need:
     """Return what the tables of a dataset take: one job reads all images."""
     hours = n * (of("file") + of("question")) / HOUR
-    return PREPARE, 1, hours, 0, n * of("row") / GB, n * of("entry")
+    return PREPARE, 1, hours, 0, 0.3 + n * of("row") / GB, n * of("entry")
 
 
 def extract(n: float) -> Need:
@@ -80,7 +81,7 @@ def probe(n: float) -> Need:
     for width, columns in ((WIDTH, COLUMNS), ENCODER):
         least = min(width, train)
         rotation = least**3 * of("rotation") + 6 * train * least * width * of("product")
-        passes = of("steps") * 8 * train * least * CLASSES * of("product")
+        passes = of("steps") * train * least * CLASSES * of("pass")
         hours += columns * (FOLDS + 1) * (rotation + passes) / HOUR
     stored = 0.2 * n * (COLUMNS + ENCODER[1]) * SEEDS * 2 * of("prediction")
     memory = (0.5e9 + of("probe_memory") * 4 * n * WIDTH) / GB

@@ -64,7 +64,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     y = generator("bench wide labels").integers(CLASSES, size=args.rows)
     ids, names = [f"{row:06d}" for row in range(args.rows)], [str(k) for k in range(CLASSES)]
-    groups, types = np.array(ids), np.full(args.rows, "one")
+    groups, types = np.array(ids), np.array([f"type {row % 50}" for row in range(args.rows)])
     examples = Examples(ids, y, names, groups, types, np.arange(args.rows) < 0.8 * args.rows)
     plan = plan_of(examples, "task", 7, 3, 5)
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:

@@ -4,25 +4,33 @@ import dataclasses
 
 import numpy as np
 import pytest
-from in_memory import pixels
-from PIL import Image
+from identities import (
+    IN_IMAGE,
+    SPANS,
+    batch_of,
+    blocks_of,
+    check_cut,
+    check_edits_of_nothing,
+    check_last_token,
+    check_patched_blocks,
+    close,
+    cut_off,
+    differ,
+    image_pair,
+    made_of,
+    regions_for,
+)
 from zoo import FAMILIES
 
 from eyechart.core.errors import UserError
-from eyechart.inference.prompts import PromptStyle
-from eyechart.interventions.asked import CONTROL, DONOR, OWN, AskedItem, RegionOfTokens
-from eyechart.interventions.batch import Batch
+from eyechart.interventions.asked import DONOR, OWN
 from eyechart.interventions.changes import IMAGE, LAST, QUESTION, Cut, Write, taken
-from eyechart.interventions.edit import Setup
-from eyechart.interventions.intervene import planned, run
-from eyechart.interventions.reader import Reader
 
 # PaliGemma's processor, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 SHARING = [name for name in READERS if FAMILIES[name].shares]
-CHOICES = ["a red square", "yes", "yes it is"]
 DECODERS = ("blip2_t5",)
 NO_TOKENS = ("mllama",)  # the image is no token
 RECURRENT = ("minicpmv4_6",)
@@ -31,37 +39,7 @@ ENCODED_AGAIN = ("instructblip",)
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    folder, found = tmp_path_factory.mktemp("images"), {}
-    first = pixels(1)[0]
-    for name, image in (("a", first), ("b", first.transpose(Image.Transpose.ROTATE_180))):
-        image.save(folder / f"{name}.png")
-        found[name] = str(folder / f"{name}.png")
-    return found
-
-
-def batch_of(adapter, paths, shares, pairs=("ab", "ba"), regions=None):
-    """Return a batch of two questions about each first image; the second is the donor's."""
-    asked = []
-    for n, pair in enumerate([pair for pair in pairs for _ in range(2)]):
-        prompt = ("what is it ?", "is the red square left of the blue circle ?")[n % 2]
-        item = {"item_id": f"q{n}", "task": "kind", "group": pair, "prompt": prompt}
-        item |= {"choices": CHOICES, "answer": CHOICES[n // 2]}
-        shown = {OWN: (pair[0],), DONOR: (pair[1],), CONTROL: (pair[1],)}
-        asked.append(AskedItem(item, shown, {DONOR: "d", CONTROL: "c"}, regions or {}))
-    reader = Reader(adapter, shares, PromptStyle("{question}", "text", 1), "mean", paths)
-    return Batch(reader, asked)
-
-
-def blocks_of(adapter):
-    return [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
-
-
-def close(found, expected, tolerance=1e-5):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
-
-
-def differ(found, expected):
-    return not np.allclose(found, expected, rtol=0, atol=1e-4)
+    return image_pair(tmp_path_factory.mktemp("images"))
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -77,10 +55,7 @@ def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(nam
         close(batch.answers(OWN, [taken("connector", IMAGE, DONOR)]), swapped)
     if name in (*DECODERS, *NO_TOKENS):  # a decoder reads what is behind the last block
         return
-    blocks = blocks_of(batch.adapter)
-    close(batch.mixed(OWN, DONOR, blocks[-1]), sighted)
-    close(batch.mixed(DONOR, OWN, blocks[-1]), swapped)
-    assert differ(batch.mixed(OWN, DONOR, blocks[0]), sighted)
+    check_patched_blocks(batch)
 
 
 @pytest.mark.parametrize("name", SHARING)
@@ -103,7 +78,7 @@ def deepstack(adapter):
 @pytest.mark.parametrize("name", SHARING)
 def test_every_change_is_alike_on_shared_prefixes_and_on_whole_prompts(name, loaded, paths):
     adapter = loaded(name)
-    region = regions_for(adapter, paths)
+    region = regions_for(adapter)
     shared, whole = (batch_of(adapter, paths, shares, regions=region) for shares in (True, False))
     block = blocks_of(adapter)[-2]
     plain = shared.answers()
@@ -118,36 +93,16 @@ def test_every_change_is_alike_on_shared_prefixes_and_on_whole_prompts(name, loa
         assert differ(found, plain), change
 
 
-IN_IMAGE = (IMAGE, "referent", "other_object")
-SPANS = (*IN_IMAGE, QUESTION, LAST)
-
-
-def regions_for(adapter, paths):
-    """Return two regions of one token each, elsewhere on the donor's image than on its own."""
-    size = pixels(1)[0].size
-    count = len(adapter.token_boxes(size, "lm", 1))
-
-    def at(place):
-        flags = np.arange(count) == place
-        return RegionOfTokens(flags, flags, np.arange(count)[:, None] * [1.0, 0.0])
-
-    own = {"referent": at(0), "other_object": at(1)}
-    return {OWN: own, DONOR: {"referent": at(2), "other_object": at(0)}}
-
-
 @pytest.mark.parametrize("name", READERS)
 def test_with_image_tokens_cut_from_all_text_no_answer_depends_on_the_image(name, loaded, paths):
     adapter = loaded(name)
     batch = batch_of(adapter, paths, FAMILIES[name].shares)
-    cut = Cut([QUESTION, LAST], IMAGE, range(len(blocks_of(adapter))))
     if name in (*NO_TOKENS, *RECURRENT):
         why = "no tokens of the image" if name in NO_TOKENS else "recurrent"
         with pytest.raises(UserError, match=why):
-            batch.answers(OWN, [cut])
+            batch.answers(OWN, [cut_off(adapter)])
         return
-    sighted = batch.answers(OWN, [cut])
-    close(sighted, batch.answers(DONOR, [cut]))
-    assert differ(sighted, batch.answers())
+    check_cut(batch)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -157,25 +112,17 @@ def test_the_last_token_behind_the_last_block_is_the_whole_answer(name, loaded, 
     names = list(adapter.addresses())
     stem = "decoder" if name in DECODERS else "lm"
     last = [a for a in names if a.startswith(stem) and a.split(".")[1].isdigit()][-1]
-    close(batch.answers(OWN, [taken(last, LAST, DONOR)]), batch.answers(DONOR))
+    check_last_token(batch, last)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_state_taken_from_the_same_image_changes_nothing(name, loaded, paths):
+def test_a_state_taken_from_the_same_image_or_written_as_it_is_changes_nothing(name, loaded, paths):
     adapter = loaded(name)
     batch = batch_of(adapter, paths, FAMILIES[name].shares, pairs=("aa", "bb"))
-    plain = batch.answers()
     without = {"mllama": IMAGE, "blip2_t5": LAST}.get(name)  # a decoder has the last token
-    for span in {IMAGE, QUESTION, LAST} - {without}:
-        close(batch.answers(OWN, [taken(blocks_of(adapter)[0], span, DONOR)]), plain)
+    check_edits_of_nothing(batch, {IMAGE, QUESTION, LAST} - {without})
 
 
-OPTIONS = {
-    "patch": {"tokens": [IMAGE, QUESTION, LAST], "directions": ["noise", "denoise"]},
-    "knockout": {"queries": ["text"], "keys": [IMAGE], "window": None},
-    "ablate": {"tokens": [IMAGE]},
-    "erase": {"concepts": None, "random": 1, "permuted": 0},  # of two images' labels
-}
 LEFT_OUT = {  # what of all edits is not made
     "instructblip": {("erase", "connector"), ("ablate", "connector")},
     "mllama": {("erase", "lm.0"), ("patch", "lm.0", IMAGE), ("knockout", "lm.0")},
@@ -185,15 +132,9 @@ LEFT_OUT = {  # what of all edits is not made
 
 @pytest.mark.parametrize("name", READERS)
 def test_what_a_family_cannot_provide_is_a_sentence_and_the_rest_goes_on(name, loaded, paths):
-    adapter, said = loaded(name), []
-    regions = {} if name in NO_TOKENS else regions_for(adapter, paths)
-    batch = batch_of(adapter, paths, FAMILIES[name].shares, regions=regions)
-    chosen, asked = ["connector", *blocks_of(adapter)], batch.asked
-    setup = Setup(batch.reader, chosen, asked, asked, OPTIONS, 7, 4, said.append)
-    edits = planned(setup, list(OPTIONS))
-    rows = [row for part in run(batch.reader, asked, edits, 4, said.append) for row in part]
-    made = {(row["intervention"], row["address"]) for row in rows}
-    made |= {(row["intervention"], row["address"], row["target"]) for row in rows}
+    adapter = loaded(name)
+    regions = {} if name in NO_TOKENS else regions_for(adapter)
+    made, said = made_of(batch_of(adapter, paths, FAMILIES[name].shares, regions=regions))
     left = LEFT_OUT.get(name, set())
     assert not made & left
     assert bool(left) == bool(said), said
@@ -205,7 +146,7 @@ def test_what_a_family_cannot_provide_is_a_sentence_and_the_rest_goes_on(name, l
 
 def test_regions_of_another_number_of_tokens_are_refused(loaded, paths):
     adapter = loaded("llava")
-    region = regions_for(adapter, paths)
+    region = regions_for(adapter)
     short = dataclasses.replace(region[OWN]["referent"], flags=np.ones(3, bool))
     batch = batch_of(adapter, paths, True, regions={OWN: {"referent": short}})
     with pytest.raises(UserError, match="image tokens, but 3 positions are known"):

@@ -19,6 +19,16 @@ FOLDERS = {  # of checkpoints, and the family of each
 SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
 QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
 
+OPERATORS = """
+import torch
+library = torch.library.Library("torchvision", "DEF")
+for name in ("nms", "qnms"):
+    try:
+        library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    except RuntimeError:
+        pass
+"""  # a torchvision built for CUDA is importable beside a torch for the CPU once these are known
+
 
 def spec_of(folder, **fields):
     fixed = {

@@ -11,18 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from cases import FOLDERS, spec_of
+from cases import FOLDERS, OPERATORS, spec_of
 
 CHECKPOINTS = "EYECHART_REMOTE_CHECKPOINTS"
-OPERATORS = """
-import torch
-library = torch.library.Library("torchvision", "DEF")
-for name in ("nms", "qnms"):
-    try:
-        library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    except RuntimeError:
-        pass
-"""  # a torchvision built for CUDA is importable beside a torch for the CPU once these are known
 
 _KEPT = {}
 if not torch.cuda.is_available():

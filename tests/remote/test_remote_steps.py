@@ -45,8 +45,8 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
         view=tmp_path / "view.json", output=tmp_path / "card.json")  # fmt: skip
     run("extraction.extract_activations", importable, model=family, dataset="d", spec=spec,
         checkpoint=checkpoint, card=tmp_path / "card.json", items=tmp_path / "items.parquet",
-        images=tmp_path / "images.parquet", part=0, parts=1, settings=json.dumps(settings),
-        image_output=tmp_path / "image.parquet",
+        images=tmp_path / "images.parquet", regions=[], part=0, parts=1,
+        settings=json.dumps(settings), image_output=tmp_path / "image.parquet",
         item_output=tmp_path / "item.parquet")  # fmt: skip
     seen, read = (pq.read_table(tmp_path / f"{scope}.parquet") for scope in ("image", "item"))
     assert seen.column("image_id").to_pylist() == list(pictures)

@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
+from cases import OPERATORS
 
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import closure
@@ -25,7 +26,9 @@ PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 ALL = environments.names()
 OWN = [env for env in ALL if env != "base"]
 # What runs in a model's environment
-STEPS = ("eyechart.extraction.extract_activations", "eyechart.models.describe_model")
+RULE = re.compile(r"conda:\n +OF_MODEL\n.*?-m (eyechart\.[a-z_.]+)", re.DOTALL)
+RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+STEPS = sorted({step for path in RULES for step in RULE.findall(path.read_text())})
 MODEL = SimpleNamespace(model="old")
 
 
@@ -117,7 +120,7 @@ def test_a_built_environment_holds_exactly_its_pins(built: str) -> None:
 
 def test_the_steps_can_be_imported_in_a_built_environment(built: str) -> None:
     done = subprocess.run(
-        [environments.python_of(built), "-c", f"import {', '.join(STEPS)}"],
+        [environments.python_of(built), "-c", f"{OPERATORS}\nimport {', '.join(STEPS)}"],
         env={"PYTHONPATH": str(ROOT / "workflow")},
         capture_output=True,
         text=True,

@@ -11,6 +11,7 @@ import pytest
 
 from eyechart.plan import configuration
 from eyechart.plan import resources as sizing
+from eyechart.plan import sizes as estimates
 from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,7 +107,7 @@ def test_mining_in_parts_and_through_faiss_asks_for_less_time(config: dict[str, 
          for name in ("mb", "minutes")}
         for how in ({}, {"parts": 10}, {"engine": "faiss"})
     )  # fmt: skip
-    assert one["minutes"] > 20 * ten["minutes"] > 20 * sizing.START_MINUTES
+    assert one["minutes"] > 20 * ten["minutes"] > 20 * estimates.START_MINUTES
     assert one["mb"] > 2 * ten["mb"]
     assert one["minutes"] > 10 * faiss["minutes"]
     assert faiss["mb"] > one["mb"]
@@ -126,7 +127,7 @@ def test_no_job_asks_for_less_than_was_seen(
     config: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sizing, "START_MINUTES", 0)  # which would cover any work of the demo
+    monkeypatch.setattr(estimates, "START_MINUTES", 0)  # which would cover any work of the demo
     amount = ask(sizes(config, spec, loading={"device": "cpu"}), name)
     assert amount > (seen / 60 if name.endswith("minutes") else seen)
 

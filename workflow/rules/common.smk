@@ -1,6 +1,5 @@
 """Shared by all rules: the checked configuration, the sweep before a run, the shell."""
 
-import gc
 import os
 import shlex
 import sys
@@ -23,7 +22,7 @@ sys.path.insert(0, CODE)
 
 from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
-from eyechart.core.files import sha256, write_json
+from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
 from eyechart.plan import configuration, environments, resources, targets, training
 from eyechart.plan import paths
@@ -32,12 +31,13 @@ from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import OF_A_PART, SETTINGS, MiningPlan
-from eyechart.plan.quick import plan_quickly
+from eyechart.plan.quick import plan_quickly, start_planning, start_run
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.speed import SpeedPlan
 from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
+start_planning()
 OWN = "config/config.yaml"
 if not workflow.overwrite_configfiles:
     FILE = OWN if os.path.exists(OWN) else str(PROJECT / OWN)
@@ -91,10 +91,9 @@ except Exception as error:
     sys.exit(f"eyechart: error: {errors.sentence(error)}")
 
 if workflow.is_main_process:
-    gpu_warnings = RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value)
     for warning in [
         *ENVIRONMENTS.unbuilt_warnings(PLAN.models),
-        *gpu_warnings,
+        *RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value),
         *BEHAVIOR.unasked_warnings(),
         *VERDICT.few_warnings(),
     ]:
@@ -102,9 +101,8 @@ if workflow.is_main_process:
 
 configuration.put_own_python_first()
 
-# Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to a rule's threads after it
-# scaled them down to --cores; the bytes of results must not depend on --cores.
-# Braces in the project's own path are doubled: Snakemake formats the prefix.
+# Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to threads scaled to --cores, on
+# which results must not depend. Braces in the project's path are doubled: the prefix is formatted.
 QUOTED = shlex.quote(CODE).replace("{", "{{").replace("}", "}}")
 shell.prefix(
     "set -euo pipefail; "
@@ -124,9 +122,7 @@ OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 
 
 onstart:
-    gc.enable()
-    configuration.lift_job_rate_limit(workflow)
-    write_json(Path(paths.CONFIGURATION.at(RESULTS)), config)
+    start_run(workflow, config, RESULTS)
 
 
 onsuccess:

@@ -79,3 +79,6 @@ if CONTAINERIZE:
                 f"../../envs/{ENV}.yaml"
             shell:
                 "true"
+
+
+plan_quickly(workflow)  # the last rules are above

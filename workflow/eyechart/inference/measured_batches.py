@@ -110,8 +110,10 @@ def free_bytes(device: torch.device) -> int:
     """Return the memory that is free: of the device, or of the machine and the job's limit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    free = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    known = Path("/proc/meminfo")  # of Linux
+    lines = known.read_text().splitlines() if known.exists() else []
+    found = (1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+    free = next(found, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     try:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
     except (OSError, ValueError):  # no such limit, or none that is a number

@@ -11,6 +11,7 @@ from eyechart.models.sources import permission
 from eyechart.models.spec import Spec, bases
 from eyechart.plan import paths, training
 from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.controlled import ControlledPlan
 from eyechart.plan.registry import layout_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
@@ -25,6 +26,7 @@ class Checkpoints:
 
     def check(self) -> None:
         """Raise a UserError for a model that has no checkpoint, or whose code may not run."""
+        ControlledPlan(self.config, self.specs).check()
         for model in self.config["checkpoints"]:
             if self.source(model) in ("tiny", "built"):
                 see = "tiny_models.weights" if model in training.MODELS else "controlled"

@@ -130,17 +130,6 @@ def put_own_python_first() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def lift_job_rate_limit(workflow: Any) -> None:
-    """Remove Snakemake's default limit of 100 jobs a second, unless the user set another.
-
-    Because of it, Snakemake searches for jobs to start again one second after every search, so
-    searches accumulate with jobs: by the end of the demo they took a quarter of a core.
-    """
-    limit = workflow.scheduling_settings.max_jobs_per_timespan
-    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
-        workflow.scheduler.job_rate_limiter = None
-
-
 def logged_errors(folder: str, since: float) -> list[str]:
     """Return the one-sentence errors in all logs written after a time, in seconds."""
     logs = sorted(Path(folder).rglob("*.log"))

@@ -257,9 +257,7 @@ ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
     "attention, lens, words, maps or summary: a row per item and block",
 )
-ATTENTION_PARTS = Pattern(
-    "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "of a part"
-)
+ATTENTION_PARTS = Pattern("<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "a part")
 INTERVENTIONS = Pattern(
     "<results>/interventions/{model}/{dataset}/{table}.parquet", "answers under edits"
 )
@@ -293,12 +291,8 @@ FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
     "files of a section's figures of a model on a dataset",
 )
-FIGURE = Pattern(
-    "<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of these"
-)
-WHOLE_FIGURES = Pattern(
-    "<results>/report/figures/{section}/figures.json", "the same, of all models"
-)
+FIGURE = Pattern("<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of them")
+WHOLE_FIGURES = Pattern("<results>/report/figures/{section}/figures.json", "those of all models")
 WHOLE_FIGURE = Pattern("<results>/report/figures/{section}/{figure}.svg", "one of these figures")
 
 PATTERNS = {name: value for name, value in globals().items() if isinstance(value, Pattern)}

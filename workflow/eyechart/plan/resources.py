@@ -16,15 +16,19 @@ from typing import Any
 from eyechart.plan import parts
 from eyechart.plan.behavior import BehaviorPlan, questions
 from eyechart.plan.configuration import Config, by_region, scope_of
+from eyechart.plan.mining_resources import MiningResources
 from eyechart.plan.registry import layout_of
-from eyechart.plan.sizes import CPU_FLOPS, GPU_MB, GPU_PROBE_FLOPS, READ_MB_S, Sizes
+from eyechart.plan.sizes import (
+    CPU_FLOPS,
+    GPU_MB,
+    GPU_PROBE_FLOPS,
+    PROCESS_MB,
+    READ_MB_S,
+    grow,
+    minutes,
+)
 from eyechart.plan.training import rendering_settings
 
-GROWTH = 1.5  # memory and time of an attempt, relative to the previous one
-START_MINUTES = 10  # added for every job: a busy file system, imports
-SLACK = 2  # requested time, relative to the estimate
-
-PROCESS_MB = 2000  # Python, torch and, the larger part, the libraries of a GPU
 SHARDS_MB = 500  # row groups being filled and written (measured: 314 MB)
 AUTO_BATCH = 16  # the estimate for a batch size that is no number
 CPUS_PER_GPU = 4  # one thread each for the model, image decoding and writing, and one to spare
@@ -34,8 +38,6 @@ READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s 
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
 SPEED_COPIES = 2  # of a spec's bfloat16 in float32
-NEARBY = 32  # cells of faiss that are searched per image (measured: 4 to 40, bench/mining.md)
-
 TRAINED = 4  # memory of an item in a training step, over that in a forward pass
 EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
@@ -57,11 +59,6 @@ CLASSES = 11  # of a probe; CLEVR's numbers have as many
 Resource = Callable[..., int]
 
 
-def grow(amount: float, attempt: int) -> int:
-    """Return the amount that an attempt requests, rounded up."""
-    return math.ceil(amount * GROWTH ** (attempt - 1))
-
-
 def fixed(amount: float) -> Resource:
     """Return the resource of a rule whose jobs are all alike; it grows at a retry."""
 
@@ -71,7 +68,7 @@ def fixed(amount: float) -> Resource:
     return resource
 
 
-class JobResources(Sizes):
+class JobResources(MiningResources):
     """The resources of all jobs of a checked configuration."""
 
     # Datasets
@@ -82,7 +79,7 @@ class JobResources(Sizes):
         rendering = rendering_settings(self.config, wildcards.dataset)
         images = math.ceil(dataset["splits"][wildcards.split] / dataset["shards"])
         rays = math.prod(rendering["image_px"]) * rendering["samples_per_pixel"]
-        return _minutes(images * rays / RAYS_S, attempt)
+        return minutes(images * rays / RAYS_S, attempt)
 
     def dataset_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the memory of a step that holds all questions of a dataset."""
@@ -93,7 +90,7 @@ class JobResources(Sizes):
     def dataset_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of a step that handles every question and hashes every image."""
         images, items = self.rows(wildcards.dataset)
-        return _minutes(images * FILE_S + items * QUESTION_S, attempt)
+        return minutes(images * FILE_S + items * QUESTION_S, attempt)
 
     # Models
 
@@ -104,7 +101,7 @@ class JobResources(Sizes):
     def card_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of loading a model and running it once, on a CPU."""
         model = wildcards.model
-        return _minutes(self.loading_seconds(model) + self.forward_seconds(model), attempt)
+        return minutes(self.loading_seconds(model) + self.forward_seconds(model), attempt)
 
     def gpus(self, wildcards: Any) -> int:
         """Return how many GPUs a model is loaded on.
@@ -168,7 +165,7 @@ class JobResources(Sizes):
         images = self.size(wildcards.dataset).images
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards))
         work = images * (IMAGE_S + CAPTIONS * forward)
-        return _minutes(self.loading_seconds(wildcards.model) + work, attempt)
+        return minutes(self.loading_seconds(wildcards.model) + work, attempt)
 
     def intervention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of answering items under all edits, without prefix sharing."""
@@ -176,7 +173,7 @@ class JobResources(Sizes):
         tasks = max(1, len(self.config["datasets"][wildcards.dataset]["tasks"]))
         passes = EDITS_OF_BLOCK * (self.specs[model].lm_blocks or 1) * section["items"] * tasks
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        return _minutes(self.loading_seconds(model) + forward, attempt)
+        return minutes(self.loading_seconds(model) + forward, attempt)
 
     def saliency_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of all maps and deletion curves, a pass back counted as two passes."""
@@ -187,7 +184,7 @@ class JobResources(Sizes):
         deletions = section["points"] * (methods + 2 * section["random"])
         passes = (gradients + deletions) * section["items"] * tasks
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        return _minutes(self.loading_seconds(model) + forward, attempt)
+        return minutes(self.loading_seconds(model) + forward, attempt)
 
     def speed_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the CPU memory of the largest batch, with weights as float32."""
@@ -201,7 +198,7 @@ class JobResources(Sizes):
         passes = 2 * section["items"] * (section["largest"].bit_length() + 1)
         each = self.forward_seconds(model, self.gpus(wildcards)) * passes
         work = len(section["precisions"]) * (each + 2 * self.loading_seconds(model))
-        return _minutes(work, attempt)
+        return minutes(work, attempt)
 
     def tuning_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the CPU memory of training an arm: each step keeps what its blocks computed."""
@@ -216,7 +213,7 @@ class JobResources(Sizes):
         trained = trainings * section["steps"] * section["batch_size"]
         passes = TRAINING_FLOPS / 2 * trained + 2 * trainings * section["training"]
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
-        return _minutes(self.loading_seconds(model) + forward, attempt)
+        return minutes(self.loading_seconds(model) + forward, attempt)
 
     def attention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of tracing the items of one part: attention, and the lens everywhere."""
@@ -229,14 +226,14 @@ class JobResources(Sizes):
     def readout_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of reading all items out of every address."""
         items = self.size(wildcards.dataset).items
-        return _minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
+        return minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
 
     def _part_minutes(
         self, wildcards: Any, seconds: float, attempt: int, work: str = parts.ANSWERS
     ) -> int:
         """Return the time of one part of a dataset's work, in seconds, with a loaded model."""
         share = seconds / parts.count(self.config, self.specs, wildcards, work)
-        return _minutes(self.loading_seconds(wildcards.model) + share, attempt)
+        return minutes(self.loading_seconds(wildcards.model) + share, attempt)
 
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
@@ -245,38 +242,7 @@ class JobResources(Sizes):
     def manifest_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of hashing all parts of one scope."""
         stored = self.stored_mb(wildcards.model, self.scope_rows(wildcards))
-        return _minutes(stored / READ_MB_S, attempt)
-
-    # Mining
-
-    def mining_mb(self, wildcards: Any, attempt: int) -> int:
-        """Return the memory of both encoders' vectors of the images of a job, and of its blocks.
-
-        The vectors are mapped files: with less, they are read again and again.
-        """
-        images, widths = self._mined(wildcards)
-        block, share = self.config["mining"]["block"], min(1, 2 / self.config["mining"]["parts"])
-        more = 20 * NEARBY * images if self.config["mining"]["engine"] == "faiss" else 0
-        held = 4 * images * share * widths + 24 * block**2 + 8 * block * widths + more
-        return grow(PROCESS_MB / 4 + held / 1e6, attempt)
-
-    def mining_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of comparing the images of a job in the vectors of both encoders."""
-        images, widths = self._mined(wildcards)
-        compared = images**2 / self.config["mining"]["parts"] ** 2
-        if self.config["mining"]["engine"] == "faiss":  # 2 √n cells, each image near to NEARBY
-            compared = images**1.5 * (2 + NEARBY / 2)
-        return _minutes(2 * compared * widths / CPU_FLOPS, attempt)
-
-    def aligning_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of reading and writing both encoders' vectors of all images."""
-        images, widths = self._mined(wildcards)
-        return _minutes(3 * 4 * images * widths / 1e6 / READ_MB_S, attempt)
-
-    def _mined(self, wildcards: Any) -> tuple[int, float]:
-        """Return how many images are mined, and the sum of both encoders' widths."""
-        widths = self.width(wildcards.first) + self.width(wildcards.second)
-        return self.rows(wildcards.dataset)[0], widths
+        return minutes(stored / READ_MB_S, attempt)
 
     # Probes
 
@@ -306,14 +272,10 @@ class JobResources(Sizes):
         work = runs * (flops * self.task_rows(wildcards) + linear * images)
         on_gpu = probing["device"] == "cuda"
         speed = GPU_PROBE_FLOPS if on_gpu else CPU_FLOPS * self.config["threads"]
-        return _minutes(work / speed, attempt)
+        return minutes(work / speed, attempt)
 
     def _question_types(self, wildcards: Any) -> int:
         """Return how many question types of a task are probed at most."""
         at = (self.config, wildcards.dataset, wildcards.task)
         asked = scope_of(*at) == "item" and not by_region(*at)
         return int(self.config["probing"]["question_types"]["most"]) if asked else 0
-
-
-def _minutes(seconds: float, attempt: int) -> int:
-    return grow(START_MINUTES + SLACK * seconds / 60, attempt)

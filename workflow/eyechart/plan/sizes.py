@@ -15,6 +15,11 @@ from eyechart.plan.behavior import questions
 from eyechart.plan.configuration import Config, scope_of
 from eyechart.plan.layout import Size
 
+GROWTH = 1.5  # memory and time of an attempt, relative to the previous one
+START_MINUTES = 10  # added for every job: a busy file system, imports
+SLACK = 2  # requested time, relative to the estimate
+PROCESS_MB = 2000  # Python, torch and, the larger part, the libraries of a GPU
+
 # A model in memory. Measured: the tiny models take 0.53 GB in all, of which Python, torch and
 # transformers take 0.4 GB; 64 M parameters in float32 take 1.19 GB (bench/extraction.md).
 WEIGHT_COPIES = 1.3  # times the weights: a file of them is read beside the model
@@ -40,6 +45,16 @@ READ_MB_S = 200  # weights and shards over a shared file system
 # shape has 13,273 of 149,991)
 TASK_SHARES = {"number": 0.24, "boolean": 0.41}
 TASK_SHARE = 0.09
+
+
+def grow(amount: float, attempt: int) -> int:
+    """Return the amount that an attempt requests, rounded up."""
+    return math.ceil(amount * GROWTH ** (attempt - 1))
+
+
+def minutes(seconds: float, attempt: int) -> int:
+    """Return the minutes that an attempt requests for work of so many seconds."""
+    return grow(START_MINUTES + SLACK * seconds / 60, attempt)
 
 
 @dataclass(frozen=True)

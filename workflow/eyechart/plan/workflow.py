@@ -27,7 +27,6 @@ from eyechart.plan.configuration import (
     scope_of,
     tasks_for,
 )
-from eyechart.plan.controlled import ControlledPlan
 from eyechart.plan.extraction import ExtractionPlan
 from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.layout import Layout
@@ -50,8 +49,7 @@ class WorkflowPlan:
         self.checkpoints.check()
         first = (self.own, self.extraction, self.behavior, self.readout, self.concepts)
         more = (self.attention, self.interventions, SaliencyPlan(self.config, self.specs))
-        controlled = ControlledPlan(self.config, self.specs)
-        for stage in (*first, *more, self.verdict, controlled):
+        for stage in (*first, *more, self.verdict):
             stage.check()
         check_test_shares(self.config)
         for dataset, settings in self.config["datasets"].items():

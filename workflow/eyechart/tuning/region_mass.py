@@ -44,7 +44,9 @@ def masses(questions: TunedItems, known: Marked) -> dict[str, float]:
         logger.info("attention of family %s is not measured here", adapter.spec.family)
         return {}
     with torch.no_grad(), eager(adapter):
-        found = {item["item_id"]: mass(questions, item, *about) for item, *about in known}
+        found = {
+            item["item_id"]: mass(questions, item, image, regions) for item, image, regions in known
+        }
     return {name: value for name, value in found.items() if value is not None}
 
 

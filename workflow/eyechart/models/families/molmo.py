@@ -59,6 +59,10 @@ class Molmo(RemoteAdapter):
         """Return the blocks whose outputs are joined."""
         return list(self.body.vision_backbone.config.vit_layers or [-1])
 
+    def mask_argument(self, address: str) -> tuple[str, bool]:
+        """Return the argument of a block that holds its attention mask, and how to read None."""
+        return "attention_bias", super().mask_argument(address)[1]
+
     def image_marker_ids(self) -> set[int]:
         """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, *(self.processor.special_token_ids[mark] for mark in MARKS)}

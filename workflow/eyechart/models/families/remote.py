@@ -169,7 +169,8 @@ class RemoteAdapter(LanguageAdapter):
     def prompt_rows(self, encoded: EncodedImage) -> Tensor:
         """Return the rows (t, d) of an image for its ids ``IMAGE`` and ``EDGE``, in order.
 
-        Where there are edges, ``encode_images`` keeps these rows as ``more["written"]``.
+        Where there are edges, ``encode_images`` keeps these rows as ``more["written"]``; those for
+        ``IMAGE`` are the features as they were encoded.
         """
         found: Tensor = encoded.more.get("written", encoded.features)
         return found
@@ -179,8 +180,10 @@ class RemoteAdapter(LanguageAdapter):
         embedded = self.words(tokens.ids.clamp(min=0))
         if not tokens.encoded:
             return embedded
-        filled = torch.cat([self.prompt_rows(s) for s in tokens.encoded]).to(embedded)
-        return embedded.masked_scatter((tokens.ids < 0)[:, :, None], filled)
+        rows = torch.cat([self.prompt_rows(s) for s in tokens.encoded]).to(embedded)
+        filled = embedded.masked_scatter((tokens.ids < 0)[:, :, None], rows)
+        features = torch.cat([s.features for s in tokens.encoded]).to(embedded)
+        return filled.masked_scatter(tokens.image[:, :, None], features)
 
     def read(
         self,

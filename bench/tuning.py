@@ -38,7 +38,7 @@ from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults, read_spec
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.parquet import read_table
-from eyechart.tables.tuning import BEFORE
+from eyechart.tables.tuning import BEFORE, ON_BLANK
 from eyechart.tuning import arms, compare
 from eyechart.tuning.questions import TunedItems
 from eyechart.tuning.settings import ArmSettings
@@ -135,7 +135,7 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
         rate, steps = RECIPES[arm]
         steps *= 2 if args.what == "depth" else 1
         named |= {"steps": steps, "learning_rate": rate}
-        before = before or list(tested(questions, asked, []))
+        before = before or list(tested(questions, asked))
         learner = arms.make_arm(adapter, arm, how.rank, [])
         questions.tune(learner.components)
         named["parameters"] = sum(p.numel() for p in learner.parameters.values())
@@ -144,8 +144,10 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
             trainer = Trainer(questions, learner, arm, how, own["train"], seed, {}, Path(folder))
             for data in how.data:
                 trainer.train(data, own["train"], data, seed, (steps, rate))
-                said = tested(questions, asked, [])
+                said = tested(questions, asked)
                 rows += [named | {"data": data, "seed": 0} | row for row in said]
+            said = tested(questions, asked, blank=True)  # the last training was on white images
+            rows += [named | {"data": ON_BLANK, "seed": 0} | row for row in said]
     return judged(pl.DataFrame(rows, infer_schema_length=None))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.readouts import READOUTS
-from eyechart.tables.tuning import TUNED
+from eyechart.tables.tuning import ON_BLANK, TUNED
 from eyechart.tuning import compare
 
 N = 40  # items, each a group of its own
@@ -84,6 +84,16 @@ def test_a_control_that_white_images_harm_is_no_gain(table):
     found = row(table, "lora_connector")
     assert found["gain"] == pytest.approx(0.05)  # over before, not over .05 after white images
     assert found["p"] == 0.5
+
+
+def test_answers_that_are_frequent_are_no_gain():
+    """Tuned on white images, a model may say the frequent answer of these alone."""
+    rows = list(answers("lora_lm", (10, 34, 12, 14)))
+    white = [r | {"data": ON_BLANK, "right": n < 33} for n, r in enumerate(rows[2 * N : 3 * N])]
+    found = compare.compared(pl.DataFrame(rows + white, schema_overrides={"seed": pl.Int32}), {})
+    (own,) = [r for r in found if r["data"] == "true" and r["seed"] is None]
+    assert (own["gain"], own["p"]) == (pytest.approx(1 / N), 1.0)
+    assert {r["data"] for r in found} == {"true", "blank", "shuffled"}
 
 
 def test_only_the_part_that_beats_controls_and_other_parts_is_adaptable(table):

@@ -3,6 +3,7 @@
 from eyechart.tables.parquet import schema
 
 BEFORE = "none"
+ON_BLANK = "blank_on_blank"  # trained on white images, and shown these
 
 TUNED = schema(
     "model tuned_on tuned_task arm data: string",
@@ -21,7 +22,7 @@ TUNED = schema(
 tuned_on, tuned_task: Dataset and task whose training items it was tuned on
 arm: What learns: `prompt_5` (embeddings), `lora_vision`, `lora_connector`, `lora_lm`
 data: What it was tuned on: `true` data, `blank` (white images), `shuffled` answers; `none`: the
-  model before tuning
+  model before tuning; `blank_on_blank`: its answers to white images after it was tuned on these
 seed: Number of the training; null before tuning
 steps: Steps of training
 parameters: Parameters that learn
@@ -61,10 +62,10 @@ parameters: Parameters that learn
 learning_rate: Of the training; like the steps, the best on held-out groups of the training part
 before, after (share): Test items answered right, on their own images
 lift_low, lift_high: End of the 95 % interval of after minus before
-gain: After `true` minus after `blank`, or minus before if that is more, on the same items; of
-  `true` alone, like what follows to `p_others`
+gain: After `true` minus the most of after `blank` (shown their own images or white ones) and
+  before, on the same items; of `true` alone, like what follows to `p_others`
 gain_low, gain_high: End of its 95 % interval, by group
-p: Sign-flip test by group, the larger one of these two
+p: Sign-flip test by group, the largest of these
 over_shuffled: After `true` minus after `shuffled`
 p_shuffled: Its sign-flip test
 over_others: The smallest difference to the other parts' arms

@@ -2,7 +2,8 @@
 
 Reads the tables of answers of all arms, and the tables of readouts. Writes a row per task, arm,
 kind of data and seed, and one over all seeds, with q over the table. Training on white images can
-do harm, so a gain is one over the model before tuning, too. A task is adaptable at a part if that
+do harm, or teach what is only said of white images, so a gain is one over the model before tuning,
+and over the answers to white images after it, too. A task is adaptable at a part if that
 part's arm gains, also over its other controls and the arms of all other parts.
 
     python -m eyechart.tuning.compare --model tiny_llava_aligned \
@@ -29,7 +30,7 @@ from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.readouts import READOUTS
 from eyechart.tables.readouts import SHUFFLED as OF_TOKENS
-from eyechart.tables.tuning import BEFORE, TUNED, TUNING
+from eyechart.tables.tuning import BEFORE, ON_BLANK, TUNED, TUNING
 from eyechart.tuning.registry import LORA
 
 MANY = 500  # groups, from which on the normal distribution replaces the exact one
@@ -64,7 +65,7 @@ def of_seed(arm: pl.DataFrame, seed: int | None, best: float | None) -> Iterator
     """Yield the rows of an arm's trainings with one seed, or of the mean over all of them."""
     own = (pl.col("dataset") == pl.col("tuned_on")) & (pl.col("task") == pl.col("tuned_task"))
     on, off = (shares(arm.filter(which)) for which in (own, ~own))
-    for data in [name for name in on if name != BEFORE]:
+    for data in [name for name in on if name not in (BEFORE, ON_BLANK)]:
         before, after, groups = paired(on[BEFORE], on[data])
         low, high = paired_interval(after, before, groups)
         row = {
@@ -116,7 +117,8 @@ def gained(on: Shares) -> Row:
     """Return the columns that compare the true data with the controls."""
     found: Row = {}
     if BLANK in on:
-        over = [difference(on[TRUE], on[control]) for control in (BLANK, BEFORE)]
+        controls = [on[name] for name in (BLANK, ON_BLANK, BEFORE) if name in on]
+        over = [difference(on[TRUE], control) for control in controls]
         names = ("gain", "gain_low", "gain_high")
         found |= dict(zip(names, min(over)[:3], strict=True)) | {"p": max(p for *_, p in over)}
     if SHUFFLED in on:

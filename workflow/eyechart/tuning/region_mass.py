@@ -20,7 +20,7 @@ from eyechart.tables.token_boxes import coverage
 from eyechart.tuning.questions import TunedItems
 
 logger = logging.getLogger(__name__)
-Marked = list[tuple[Item, str, tuple[Region, ...]]]  # an item, and its regions on one image
+Marked = Sequence[tuple[Item, str, tuple[Region, ...]]]  # an item, and its regions on one image
 
 
 def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:

@@ -40,9 +40,10 @@ from eyechart.models.load import load, module_of
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.sources.ready_file import NAME
 from eyechart.models.spec import read_spec
+from eyechart.tables.conditions import BLANK
 from eyechart.tables.curves import CURVE
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.tuning import BEFORE, TUNED
+from eyechart.tables.tuning import BEFORE, ON_BLANK, TUNED
 from eyechart.training.step_helpers import make_deterministic
 from eyechart.tuning.arms import make_arm, save, save_memory
 from eyechart.tuning.questions import TunedItems
@@ -64,12 +65,15 @@ def training_items(path: Path, task: str, most: int, seed: int) -> list[Item]:
 
 
 def tested(
-    questions: TunedItems, asked: Sequence[tuple[str, Item]], known: Marked
+    questions: TunedItems,
+    asked: Sequence[tuple[str, Item]],
+    known: Marked = (),
+    blank: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield the columns of the answers to (dataset, item), with attention to marked regions."""
     attended = masses(questions, known)
     for (dataset, item), scores in zip(
-        asked, questions.answers([i for _, i in asked]), strict=True
+        asked, questions.answers([i for _, i in asked], blank), strict=True
     ):
         chosen, truth = questions.said(item, scores), item["choices"].index(item["answer"])
         yield {
@@ -146,6 +150,9 @@ def main(
             save(learner, model, output.parent / run)
             said = tested(questions, asked, about)
             rows += [named | {"data": data, "seed": number} | row for row in said]
+            if data == BLANK:
+                said = tested(questions, [(datasets[0], item) for item in own], blank=True)
+                rows += [named | {"data": ON_BLANK, "seed": number} | row for row in said]
     points = [(run, *point) for run, curve in curves.items() for point in curve]
     columns = [dict(zip(CURVE.names, point, strict=True)) for point in points]
     write_table(output.with_name("curve.parquet"), pa.Table.from_pylist(columns, CURVE))

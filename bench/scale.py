@@ -29,7 +29,7 @@ CONSTANTS = {
     "gpu": (5e13, "operations a second of a GPU", "assumed: a sixth of an A100's peak"),
     "read": (200e6, "bytes a second from a shared file system", "assumed"),
     "value": (1.86, "bytes a stored value", "measured: float16, zstd"),
-    "file": (0.02, "s to hash an image and read its size", "assumed; 0.003 on a local disk"),
+    "file": (0.02, "s to hash an image and read its size", "assumed, for a network file system"),
     "question": (0.0007, "s to write a question", "measured"),
     "row": (3700, "bytes of a question in memory", "measured"),
     "entry": (192, "bytes of a file in the ledger", "measured"),

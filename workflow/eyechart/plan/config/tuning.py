@@ -46,7 +46,7 @@ class TuningSettings(Section):
     )
     arms: Annotated[list[Arm], Field(min_length=1), Unique, UNIQUE] = setting(
         ["prompt", "lora_vision", "lora_connector", "lora_lm"],
-        "what learns: embeddings before the text, or adapters of one part",
+        "what learns: embeddings between image and text, or adapters of one component",
     )
     prompts: Annotated[list[Few], Field(min_length=1), Unique, UNIQUE] = setting(
         [1, 5, 10], "numbers of embeddings, each an arm of its own: `prompt_5`"

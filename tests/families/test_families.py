@@ -204,7 +204,7 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
     template, adapter.processor.chat_template = adapter.processor.chat_template, None
     try:
         with pytest.raises(UserError, match=r"chat template.*give its spec a turn"):
-            adapter.row("what ?", [adapter.prepare_image(pixels(1)[0])])
+            adapter.row("what is new ?", [adapter.prepare_image(pixels(1)[0])])  # not asked before
     finally:
         adapter.processor.chat_template = template
 

@@ -205,5 +205,5 @@ def test_a_region_that_does_not_fit_is_one_sentence(data, tmp_path, item, image,
 def test_a_model_whose_tokens_miscount_is_refused(adapter, card, data, monkeypatch):
     boxes = type(adapter).token_boxes
     monkeypatch.setattr(type(adapter), "token_boxes", lambda self, *of: boxes(self, *of)[1:])
-    with pytest.raises(UserError, match=r"vision\.0 has 16 image tokens and 15 places"):
+    with pytest.raises(UserError, match=r"vision\.0 has 16 image tokens, but 15 positions"):
         run(adapter, card, plan(data), spans=["referent"])

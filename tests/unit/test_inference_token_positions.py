@@ -102,7 +102,7 @@ def test_a_value_that_is_no_number_is_named_with_its_row(manifest, tmp_path):
 def test_a_family_that_miscounts_is_stopped_with_both_counts(project, tmp_path, monkeypatch):
     honest = Llava.token_boxes
     monkeypatch.setattr(Llava, "token_boxes", lambda *args: honest(*args)[:-1])
-    with pytest.raises(UserError, match=r"vision: p000 has 16 tokens in vision.0/.* and 15 places"):
+    with pytest.raises(UserError, match=r"p000 has 16 tokens in vision.0/.*, but 15 positions"):
         project.extract(tmp_path, settings=TOKENS)
 
 

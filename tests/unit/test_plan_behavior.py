@@ -200,8 +200,11 @@ def test_what_mining_cannot_compare_is_named(
 def test_a_search_depends_on_its_own_vectors_alone(config: dict[str, Any]) -> None:
     pair = SimpleNamespace(first="tiny_clip", second="tiny_dino", dataset="clevr")
     vectors = {**config["mining"]["vectors"], "another": "vision.0/cls"}
-    assert mining(config, vectors=vectors).settings(pair) == mining(config).settings(pair)
-    assert mining(config, similar=0.5).settings(pair) != mining(config).settings(pair)
+    one, other = mining(config, vectors=vectors), mining(config)
+    assert one.settings("similar")(pair) == other.settings("similar")(pair)
+    changed = mining(config, similar=0.5)
+    assert changed.settings("similar")(pair) != one.settings("similar")(pair)
+    assert changed.settings("most")(pair) == one.settings("most")(pair)
 
 
 def test_a_dataset_that_leaves_nothing_to_train_probes_on_is_refused(

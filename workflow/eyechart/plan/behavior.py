@@ -281,16 +281,11 @@ def check_tasks(config: Config, where: str, tasks: Mapping[str, Iterable[str]]) 
             check_known(f"{where}.{dataset}", "task", name, layout.item_tasks)
 
 
-def check_vlms(
-    config: Config, specs: dict[str, Spec], where: str, chosen: Iterable[str] | None
-) -> None:
-    """Raise a UserError for a model that is not examined or has no language model."""
+def check_vlms(specs: dict[str, Spec], where: str, chosen: Iterable[str] | None) -> None:
+    """Raise a UserError for a model that is not known or has no language model."""
+    known = [model for model, spec in specs.items() if spec.kind == "vlm"]
     for model in chosen or ():
-        check_known(where, "vision-language model", model, _vlms(config, specs))
-
-
-def _vlms(config: Config, specs: dict[str, Spec]) -> list[str]:
-    return [model for model in config["models"] if specs[model].kind == "vlm"]
+        check_known(where, "vision-language model", model, known)
 
 
 def _of(pattern: paths.Pattern, runs: Iterable[tuple[str, str]]) -> list[str]:

@@ -26,7 +26,7 @@ class InterventionsPlan(QuestionsPlan):
             why = "erasers are fitted on other groups"
             check_trainable(self.config, dataset, "where interventions are made", why)
         check_tasks(self.config, "interventions.tasks", self.section["tasks"])
-        check_vlms(self.config, self.specs, "interventions.models", self.section["models"])
+        check_vlms(self.specs, "interventions.models", self.section["models"])
 
     def settings(self, wildcards: Any) -> str:
         """Return what is done, and the prompts, which are those of ``behavior``."""

@@ -37,7 +37,7 @@ class TuningPlan:
         """Raise a UserError for an unknown dataset or task, or items that cannot be tuned on."""
         check_tasks(self.config, "tuning.tasks", self.tasks)
         check_asked(self.config, "tuning.others", self._section["others"])
-        check_vlms(self.config, self.specs, "tuning.models", self._section["models"])
+        check_vlms(self.specs, "tuning.models", self._section["models"])
         if self.tasks and self._section["eval_every"] > self._section["steps"]:
             raise UserError(
                 f"tuning.eval_every is {self._section['eval_every']}, expected at most "

@@ -66,7 +66,9 @@ rule align_features:
 
 rule find_pairs_of_parts:
     input:
-        rules.align_features.output,
+        first=rules.align_features.output.first,
+        second=rules.align_features.output.second,
+        images=rules.align_features.output.images,
     output:
         paths.PAIRS_PART.rule(),
     log:
@@ -91,7 +93,7 @@ rule find_pairs_of_parts:
         "Finding images of {wildcards.dataset} that {wildcards.second} tells apart and"
         " {wildcards.first} does not, parts {wildcards.part} and {wildcards.other}"
     shell:
-        "python -m eyechart.mining.find_pairs_of_parts --features {input[2]:q}"
+        "python -m eyechart.mining.find_pairs_of_parts --features {input.images:q}"
         " --settings {params.settings:q} --part {wildcards.part:q} --other {wildcards.other:q}"
         " --parts {params.parts:q} --output {output:q} 2>&1 | tee {log:q}"
 

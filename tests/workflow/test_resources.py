@@ -12,7 +12,7 @@ import yaml
 from project import ROOT, Project, snakemake
 
 from eyechart.plan.resource_table import Asked, table
-from eyechart.plan.resources import GROWTH
+from eyechart.plan.sizes import GROWTH
 
 pytestmark = pytest.mark.workflow
 

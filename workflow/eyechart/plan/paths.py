@@ -285,7 +285,7 @@ CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to 
 CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 
 # Report
-CONFIGURATION = Pattern("<results>/configuration.json", "what the last run was asked for, in full")
+CONFIGURATION = Pattern("<results>/configuration.json", "what the page was asked for, in full")
 REPORT = Pattern("<results>/report/index.html", "the whole report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",

@@ -35,10 +35,11 @@ def start_planning() -> None:
 
 
 def start_run(workflow: Any, config: Config, results: str) -> None:
-    """Write what is run to a file, for the page; from now on, collect garbage."""
+    """Write the configuration to a file if a job reads it; from now on, collect garbage."""
     gc.enable()
     _lift_job_rate_limit(workflow)
-    write_json(Path(paths.CONFIGURATION.at(results)), config)
+    if any(hasattr(job.rule.params, "configuration") for job in workflow.dag.needrun_jobs()):
+        write_json(Path(paths.CONFIGURATION.at(results)), config)
 
 
 def _lift_job_rate_limit(workflow: Any) -> None:

@@ -11,22 +11,18 @@ from eyechart.plan.config.base import (
     Rate,
     Section,
     Seed,
-    Share,
     Size,
     nested,
     setting,
 )
-from eyechart.plan.config.tiny_models import Augment, Stage
+from eyechart.plan.config.tiny_models import Alignment, Augment, Stage
 
 
-class OfConnector(Stage):
+class OfConnector(Alignment):
     """The connector alone; encoders and language model are frozen."""
 
-    questions: Count = setting(8, "questions packed behind one image")
     steps: Count = setting(120, "steps in all")
-    weight_decay: NonNegative = setting(0.0, "AdamW's weight decay")
     warmup: Natural = setting(15, "steps until the highest learning rate")
-    final_lr_share: Share = setting(0.05, "share of it at the end")
     eval_every: Count = setting(120, "steps between two evaluations")
 
 

@@ -16,7 +16,7 @@ from clevr_fixture import make_clevr, make_receipt, read, write
 from stopping_steps import hold, kill_step
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import PARTIAL, atomic
+from eyechart.core.files import PARTIAL, flush
 from eyechart.data.sources import local as sources_local
 from eyechart.tables.receipt import read_receipt, write_receipt
 
@@ -279,7 +279,7 @@ def test_a_killed_run_leaves_no_receipt_and_the_next_one_completes(tmp_path, mon
         scenes["scenes"].append(scene)
     write(big / "scenes/CLEVR_val_scenes.json", scenes)
     archive = pack(big, Path("big.zip"))
-    reached = hold(tmp_path / "held", atomic, call=12)
+    reached = hold(tmp_path / "held", flush, call=12)  # written, and not yet renamed
     step = ("eyechart.data.sources.local", flags(archive, splits=("val",)))
     kill_step(*step, tmp_path / "held", reached.exists)
     assert not (ROOT / "acquired.json").exists()

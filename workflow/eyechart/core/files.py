@@ -38,11 +38,16 @@ def atomic(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.partial-{MACHINE}-{os.getpid()}")
     try:
         yield partial
-        with open(partial, "rb") as handle:
-            os.fsync(handle.fileno())
+        flush(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Return once a file's bytes are on the disk."""
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())
 
 
 def remove_partials(folder: Path | str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from clevr_fixture import make_clevr
-from site_server import COUNTS, HEADER, ROOT, Site, contents, flags, serving, settle_in
+from site_server import COUNTS, HEADER, ROOT, Answer, Site, contents, flags, serving, settle_in
 from stopping_steps import kill_step
 
 from eyechart.core.errors import UserError
@@ -24,8 +24,9 @@ def data():
 
 @pytest.fixture
 def site(tmp_path, monkeypatch, data):
-    settle_in(tmp_path, monkeypatch)
+    pauses = settle_in(tmp_path, monkeypatch)
     with serving(data) as server:
+        server.pauses = pauses
         yield server
 
 
@@ -70,7 +71,7 @@ def test_a_server_that_ignores_ranges_is_fetched_anew(site, data):
 
 
 def test_a_file_that_changed_between_two_runs_is_fetched_anew(site, data, monkeypatch):
-    monkeypatch.setattr(sources_http, "_ATTEMPTS", 1)
+    monkeypatch.setattr(sources_http, "_PATIENCE_S", 2.0)
     site.cuts = [300_000, 0]
     with pytest.raises(UserError, match=r"300000 of 1048576 bytes are kept in cache/some.zip.part"):
         get(site, data)
@@ -80,7 +81,7 @@ def test_a_file_that_changed_between_two_runs_is_fetched_anew(site, data, monkey
 
 
 def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
-    monkeypatch.setattr(sources_http, "_ATTEMPTS", 1)
+    monkeypatch.setattr(sources_http, "_PATIENCE_S", 2.0)
     site.cuts = [300_000, 0]
     with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)
@@ -92,9 +93,42 @@ def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
 
 def test_a_server_that_never_gets_further_is_given_up(site, data):
     site.ranges, site.cuts = False, [300_000] * 99
-    with pytest.raises(UserError, match=r"interrupted 6 times in a row"):
+    with pytest.raises(UserError, match=r"interrupted 14 times in a row, with 542 s of pauses"):
         get(site, data)
-    assert len(site.asked) == 7  # the first one made headway
+    assert len(site.asked) == 14
+
+
+def test_a_connection_that_is_cut_twelve_times_is_waited_for_longer_and_longer(site, data):
+    site.cuts = [0] * 12
+    assert get(site, data) == data
+    assert site.pauses == [2, 4, 8, 16, 32, *[60] * 7]
+
+
+def test_each_new_byte_begins_the_pauses_again(site, data):
+    site.cuts = [10_000, 0, 0] * 40
+    assert get(site, data) == data
+    assert site.pauses == [2, 4, 8] * 40
+
+
+def test_a_connection_that_is_always_cut_is_given_up_in_one_sentence_after_ten_minutes(site, data):
+    site.cuts = [300_000, *[0] * 99]
+    with pytest.raises(UserError) as raised:
+        get(site, data)
+    assert str(raised.value) == (
+        f"{site.url}: interrupted 14 times in a row, with 542 s of pauses (the connection was "
+        "cut); 300000 of 1048576 bytes are kept in cache/some.zip.part; run again to continue"
+    )
+    assert sum(site.pauses) == 542
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "9" * 400])
+def test_a_size_that_is_none_is_one_short_sentence(site, data, monkeypatch, length):
+    send = Answer.send_header
+    spoilt = {"Content-Length": length}
+    monkeypatch.setattr(Answer, "send_header", lambda a, k, v: send(a, k, spoilt.get(k, v)))
+    with pytest.raises(UserError, match=r"the server has .* bytes, expected 1048576$") as raised:
+        get(site, data)
+    assert len(str(raised.value)) < 200
 
 
 def test_a_busy_server_is_asked_again(site, data):
@@ -133,25 +167,25 @@ def test_a_file_in_the_cache_is_verified_and_not_asked_for(site, data):
 
 def test_a_server_with_another_size_is_refused_before_a_byte_is_kept(site, data):
     site.data = data + b"more"
-    with pytest.raises(UserError, match=r"the server has 1048580 bytes, expected 1048576"):
+    with pytest.raises(UserError, match=r"the server has '1048580' bytes, expected 1048576"):
         get(site, data)
     assert left() == []
 
 
 def test_a_server_whose_file_became_shorter_is_refused(site, data, monkeypatch):
-    monkeypatch.setattr(sources_http, "_ATTEMPTS", 2)
+    monkeypatch.setattr(sources_http, "_PATIENCE_S", 6.0)
     site.cuts = [300_000, 0, 0]
     with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)
     site.data = data[:100]
-    with pytest.raises(UserError, match=r"the server has 100 bytes, expected 1048576"):
+    with pytest.raises(UserError, match=r"the server has '100' bytes, expected 1048576"):
         get(site, data)
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_is_one_sentence_at_once(site, data, status):
     site.statuses = [status]
-    with pytest.raises(UserError, match=rf"some.zip: HTTP {status} \w+"):
+    with pytest.raises(UserError, match=rf"some.zip: HTTP {status}; correct the address"):
         get(site, data)
     assert len(site.asked) == 1
 
@@ -159,8 +193,9 @@ def test_a_refusal_is_one_sentence_at_once(site, data, status):
 def test_a_site_that_is_away_is_given_up_in_one_sentence(site, data):
     with Site(data) as closed:
         url = closed.url
-    with pytest.raises(UserError, match=r"interrupted 6 times in a row"):
+    with pytest.raises(UserError, match=r"6 times in a row, with 62 s .* Connection refused\)"):
         sources_http.fetch(url, Path("cache/some.zip"), 10, "0" * 64)
+    assert site.pauses == [2, 4, 8, 16, 32]
 
 
 def test_a_disk_without_room_is_refused_before_asking(site, data, monkeypatch):

@@ -65,7 +65,12 @@ def test_two_models_and_six_patients_of_each_are_examined_with_any_seed(tmp_path
     project = Project.create(tmp_path / "project")
     words = ["--config", "run=seed_8", "seed=8"]
     plan = " ".join(planned(project, "config/presets/patient_seeds.yaml", *words).split())
-    for rule, count in {"derive_model": 12, "answer_vlm": 14, "train_probes": 56, "decide": 14}.items():
+    for rule, count in {
+        "derive_model": 12,
+        "answer_vlm": 14,
+        "train_probes": 56,
+        "decide": 14,
+    }.items():
         assert f" {rule} {count} " in plan
     assert "trace_items" not in plan and "intervene" not in plan
 

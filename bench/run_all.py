@@ -27,7 +27,7 @@ SMALL = [
     ("families", "families.py --pictures 8 --rounds 2 --families llava llava_next clip siglip"),
     ("interventions", "interventions.py --size 2m --pictures 4 --questions 2 --rounds 1"),
     ("concepts", "concepts.py --columns 2"),
-    ("mining", "mining.py --images 5000 --case all"),
+    ("mining", "mining.py --images 10000 --case planted"),
     ("planning", "planning.py --rounds 1"),
     ("probing", "probing.py --examples 600 --rounds 1 --threads 1"),
     ("probing", "wide_probes.py --addresses 2 --threads 1 --width 448 --rows 2000"),

@@ -16,8 +16,12 @@ from eyechart.tables.activations import column
 from eyechart.tables.attention import SUMMARY
 from eyechart.tables.concepts import CUES
 from eyechart.tables.interventions import EFFECTS
+from eyechart.tables.pairs import PAIRS
 from eyechart.tables.parquet import write_table
+from eyechart.tables.saliency import IMAGE_USE
 from eyechart.tables.saliency import SUMMARY as SALIENCY
+from eyechart.tables.scores import CORRELATIONS, PATTERNS
+from eyechart.tables.speed import SPEED
 from eyechart.tables.tuning import TUNING
 
 WIDTH, PICTURES, PARTS = 16, 60, 3
@@ -39,6 +43,10 @@ def write_results(root: Path) -> Path:
     for name, schema in (("concepts/tiny_llava/stroop/cues", CUES),
                          ("interventions/tiny_llava/clevr/effects", EFFECTS),
                          ("saliency/tiny_llava/clevr/summary", SALIENCY),
+                         ("saliency/tiny_llava", IMAGE_USE), ("speed/tiny_llava", SPEED),
+                         ("behavior/patterns/patterns", PATTERNS),
+                         ("behavior/patterns/tiny_llava/correlations", CORRELATIONS),
+                         ("mining/tiny_clip_against_tiny_dino/clevr/pairs", PAIRS),
                          ("tuning/tiny_llava", TUNING),
                          ("attention/tiny_llava/clevr/summary", SUMMARY)):  # fmt: skip
         row = dict.fromkeys(schema.names) | {"model": "tiny_llava", "dataset": name.split("/")[-2]}

@@ -80,6 +80,13 @@ def test_tables_are_frames_by_model_dataset_and_task(root):
     assert len(results.interventions(*CLEVR, root=root)) == 1
     assert len(results.saliency(*CLEVR, root=root)) == 1
     assert len(results.tuning("tiny_llava", root=root)) == 1
+    assert len(results.image_use("tiny_llava", root=root)) == 1
+    assert len(results.speed("tiny_llava", root=root)) == 1
+    assert len(results.patterns(root=root)) == 1
+    assert len(results.patterns("tiny_llava", table="correlations", root=root)) == 1
+    assert len(results.pairs("clevr", first="tiny_clip", root=root)) == 1
+    with pytest.raises(UserError, match=r"first is 'tiny_dino'; .*tiny_clip"):
+        results.pairs("clevr", first="tiny_dino", root=root)
 
 
 def test_responses_can_be_decided_again_by_another_scoring(root):

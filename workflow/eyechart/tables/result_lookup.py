@@ -9,6 +9,7 @@ from eyechart.plan import paths
 from eyechart.tables.parquet import read_table
 
 Root = str | Path
+ROOT = Path("results")
 Named = dict[str, str | None]
 PATTERNS = {
     "items": paths.ITEMS,

@@ -75,10 +75,11 @@ def cases(scratch: Path, finished: Path | None) -> Iterator[tuple[str, list[str]
 
 
 def main() -> None:
-    """Print a row per case, and the jobs of each rule of the paper's preset."""
+    """Print a row per case, and if asked the jobs of each rule of the paper's preset."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--finished", type=Path, help="a folder in which the demo was run")
+    parser.add_argument("--rules", action="store_true", help="count the jobs of the paper's rules")
     parser.add_argument("--case", help="only cases with this in their name")
     given = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = {}
@@ -102,7 +103,8 @@ def main() -> None:
             f"| {name} | {jobs:,} | {least['seconds']:.1f} | {ratio:.1f} | {each} "
             f"| {least['mb']:.0f} |"
         )
-    for rule, count in sorted(found.get("paper", [{}])[0].items(), key=lambda item: -item[1]):
+    of_rules = found.get("paper", [{}])[0] if given.rules else {}
+    for rule, count in sorted(of_rules.items(), key=lambda item: -item[1]):
         if rule not in ("seconds", "mb", "jobs", "total"):
             print(f"{count:6,} {rule}")
 

@@ -124,7 +124,7 @@ def main() -> None:
         for reader in readers.values():
             reader.encode(sorted(paths))
         addresses = [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
-        print("| edit | alone, answers/s | whole | shared | shared / alone |")
+        print("| edit | alone, answers/s | whole, answers/s | shared, answers/s | shared / alone |")
         print("|---|---|---|---|---|")
         for named, edit in EDITS.items():
             cells = compared(readers, asked, edit, addresses, args.rounds)

@@ -196,29 +196,6 @@ def test_a_hub_that_is_away_is_one_sentence(hub, monkeypatch):
     assert "the hub cannot be reached" in sentence()
 
 
-@pytest.mark.parametrize("fails", [[0] * 12, [503, 429, 408, 500], [504] * 12])
-def test_a_hub_that_is_cut_off_or_busy_is_asked_again(hub, checkpoint, fails):
-    hub.fails = list(fails)
-    pull()
-    assert hub.fails == [] and pulled()[WEIGHTS] == checkpoint[WEIGHTS]
-
-
-@pytest.mark.parametrize(
-    ("status", "told"),
-    [(0, "the hub cannot be reached (Server"), (503, "the hub answers HTTP 503;")],
-)
-def test_a_hub_that_never_answers_is_given_up_in_one_sentence(hub, status, told):
-    hub.fails = [status] * 99
-    assert told in sentence()
-    assert len(hub.asked) == 14
-
-
-def test_a_hub_that_refuses_is_asked_once(hub):
-    hub.fails = [403] * 2
-    assert "HTTP 403; correct the token" in sentence()
-    assert len(hub.asked) == 1
-
-
 def test_a_revision_that_moved_is_refused_until_the_user_says_so(hub, checkpoint, monkeypatch):
     first = pull()["commit"]
     READY.unlink()

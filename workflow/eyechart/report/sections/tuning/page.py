@@ -3,8 +3,10 @@
 from typing import Any
 
 from eyechart.report.files import Inputs
+from eyechart.report.mapped_images import card
+from eyechart.report.overlays import change, over_image
 from eyechart.report.sections.tuning.charts import gains
-from eyechart.report.sections.tuning.load import read_tuning
+from eyechart.report.sections.tuning.load import read_moved, read_tuning
 
 # Accuracy of a DINOv2 VLM of 7B parameters, read off the figure (arXiv 2506.08008), by task: the
 # encoder's readout, the VLM, and the VLM with its encoder, projector or language model tuned
@@ -30,5 +32,15 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
         said = [f"{r['task']} of {r['dataset']} at the part {r['part']}" for r in parts]
         chart = gains(own)
         blocks.append({"id": f"tuning-{model}", "model": model, "rows": own, "adaptable": said}
-                      | {"chart": chart})  # fmt: skip
+                      | {"chart": chart} | moved(inputs, model, settings))  # fmt: skip
     return {"blocks": blocks, "paper": PAPER}
+
+
+def moved(inputs: Inputs, model: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return images under a model's change of attention, in one scale, and what is missing."""
+    pictures, missing = read_moved(inputs, model)
+    most = max((float(abs(v).max()) for p in pictures for _, v, _ in p.panels), default=0.0)
+    scale = change(most or 1.0, "of all attention, per image token")
+    sheets = [over_image(p, p.panels, settings["gallery_px"], scale) for p in pictures]
+    cards = [card(p, sheet) for p, sheet in zip(pictures, sheets, strict=True)]
+    return {"moved": cards, "missing": missing}

@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Questions:
+class MappedItems:
     """Items, how they are asked, and the rows of all images by id."""
 
     style: PromptStyle
@@ -74,7 +74,7 @@ def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: i
 
 
 def attended(
-    loaded: tuple[LanguageAdapter, str], folder: Path | None, questions: Questions
+    loaded: tuple[LanguageAdapter, str], folder: Path | None, questions: MappedItems
 ) -> list[Attended]:
     """Return the attention of a loaded model on the images of items, with an adapter or without.
 
@@ -140,7 +140,7 @@ def main(
     """Write the table; the model is loaded once for every adapter."""
     chosen = mapped_items(items, next(iter(regions), None), task, settings.maps, seed)
     shown = {row["image_id"]: row for row in read_table(images).to_pylist()}
-    questions = Questions(PromptStyle(settings.prompt, settings.choices, 1), shown, chosen)
+    questions = MappedItems(PromptStyle(settings.prompt, settings.choices, 1), shown, chosen)
 
     def look(folder: Path | None) -> list[Attended]:
         return attended(load_eager(read_spec(spec), checkpoint, flags.options()), folder, questions)

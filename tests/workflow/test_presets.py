@@ -61,6 +61,20 @@ def test_a_derived_model_is_planned_from_its_base_like_any_other(tmp_path: Path)
     assert "Traceback" not in done.stdout
 
 
+def test_two_models_and_six_patients_of_each_are_examined_with_any_seed(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project")
+    words = ["--config", "run=seed_8", "seed=8"]
+    plan = " ".join(planned(project, "config/presets/patient_seeds.yaml", *words).split())
+    for rule, count in {
+        "derive_model": 12,
+        "answer_vlm": 14,
+        "train_probes": 56,
+        "decide": 14,
+    }.items():
+        assert f" {rule} {count} " in plan
+    assert "trace_items" not in plan and "intervene" not in plan
+
+
 ROWS = "image,prompt,choices,answer,task\na.png,What?,b|c,b,t\n"
 
 

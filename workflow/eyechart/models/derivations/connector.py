@@ -45,7 +45,18 @@ def last_linear(adapter: Adapter, rule: str, width: int) -> nn.Linear:
 
 
 def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, EncodedImage]:
-    """Return the connector's output for an image, and all that the language model takes of it."""
+    """Return the connector's output for an image, and all that the language model takes of it.
+
+    Raises
+    ------
+    UserError
+        If the connector has no output for an image alone, because it reads the question too.
+    """
+    if adapter.scope("connector") != "image":
+        raise UserError(
+            f"derived.by: the connector of family {adapter.spec.family} reads the question too, so "
+            "no lesion can be folded into it; those of llava and llava_next read the image alone"
+        )
     found: dict[str, Tensor] = {}
     path = str(adapter.CONNECTOR)
     with pass_mode(), read_outputs(adapter.model, [path], found.__setitem__, stop=False):

@@ -120,7 +120,8 @@ def add_to_patches(
     if not isinstance(positions, nn.Embedding):
         raise UserError(
             f"derived.by: eyes cannot be folded into a model of family {adapter.spec.family}: its "
-            "patch embedding has no bias, and its patches no learned positions"
+            "patch embedding has no bias, and its patches no learned positions, as those of "
+            "llava have"
         )
     first = int(hasattr(owner, "class_embedding"))
     positions.weight.data[first:] += rest.to(positions.weight)

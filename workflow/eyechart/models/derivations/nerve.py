@@ -83,7 +83,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
         if off or len(taken(reads)) > 1 or len(taken(then)) > 1:
             raise UserError(
                 f"derived.by: nerve cannot be folded into a model of family {adapter.spec.family}: "
-                "something follows or bypasses its connector's last linear layer"
+                "something follows or bypasses its connector's last linear layer, unlike llava's"
             )
 
 

@@ -39,5 +39,5 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     if not same or not all(torch.equal(a, b) for a, b in pairs):
         raise UserError(
             f"derived.by: prior cannot be folded into a model of family {adapter.spec.family}: "
-            "the language model's input still depends on the image"
+            "the language model's input still depends on the image, unlike that of llava"
         )

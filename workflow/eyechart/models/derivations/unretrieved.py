@@ -41,5 +41,6 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     if not free or not torch.allclose(seen, blind, atol=CLOSE):
         raise UserError(
             f"derived.by: unretrieved cannot be applied to family {adapter.spec.family}: its "
-            "answer still depends on the image, or its image tokens on the text"
+            "answer still depends on the image, or its image tokens on the text, unlike those of "
+            "llava"
         )

@@ -1,0 +1,78 @@
+"""A lesion is folded exactly into every family, or refused in a sentence that says where it can."""
+
+import pytest
+import torch
+from in_memory import pixels
+from PIL import ImageOps
+from zoo import FAMILIES
+
+from eyechart.core.errors import UserError
+from eyechart.models.derivations import eyes, prior, unretrieved
+from eyechart.models.hooks import pass_mode
+from eyechart.models.load import load
+from eyechart.models.load_options import LoadOptions
+
+# PaliGemma's processor, not ours
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+LANGUAGE = [name for name, case in FAMILIES.items() if case.kind == "vlm"]
+REFUSED = {  # what cannot be folded into families that need no torchvision, and why
+    (prior, "mixture_interleaved"): "input still depends on the image, unlike that of llava",
+    (prior, "instructblip"): "reads the question too, .* those of llava and llava_next read",
+    (prior, "gemma3"): "does not end in a linear layer with a bias, as those of llava and",
+}
+
+
+@pytest.fixture
+def own(checkpoint):
+    """Return a function that loads a family for this test alone, since its weights change."""
+
+    def loaded(name):
+        adapter = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu"))
+        for key, parameter in adapter.model.named_parameters():
+            if key.endswith("_gate"):  # Mllama's, which are closed before training
+                parameter.data.fill_(1)
+        return adapter
+
+    return loaded
+
+
+def logits(adapter):
+    """Return next-token logits of one question about two images of one size, (2, words)."""
+    first = pixels(1)[0]
+    with pass_mode():
+        shown = [adapter.prepare_image(image) for image in (first, ImageOps.invert(first))]
+        rows = [adapter.row("what is it ?", [image]) for image in shown]
+        return torch.stack(
+            [own[-1] for own in adapter.logits(rows, adapter.encode_images(shown), [[], []])]
+        )
+
+
+@pytest.mark.parametrize("rule", [prior, unretrieved], ids=["prior", "unretrieved"])
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_a_patient_answers_alike_whatever_the_image_or_is_refused(name, rule, own):
+    adapter = own(name)
+    before = logits(adapter)
+    assert not torch.equal(before[0], before[1])
+    try:
+        rule.derive(adapter, {}, 0)
+    except UserError as error:
+        assert f"family {adapter.spec.family}" in str(error)
+        assert "llava" in str(error)
+        assert rule is unretrieved or FAMILIES[name].torchvision or (rule, name) in REFUSED
+    else:
+        assert (rule, name) not in REFUSED
+        after = logits(adapter)
+        torch.testing.assert_close(after[0], after[1], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rule", "name"), REFUSED)
+def test_what_cannot_be_folded_says_why_and_where_it_can(rule, name, own):
+    with pytest.raises(UserError, match=REFUSED[rule, name]):
+        rule.derive(own(name), {}, 0)
+
+
+@pytest.mark.parametrize("name", ["mixture"])
+def test_an_encoder_that_is_not_the_only_one_is_not_made_worse(name, own):
+    with pytest.raises(UserError, match=r"eyes needs one vision encoder, .* mixture has several"):
+        eyes.derive(own(name), {}, 0)

@@ -1,6 +1,7 @@
 """Attention before and after tuning: planted in an adapter, it is found on the right token."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from eyechart.report.files import Inputs
 from eyechart.report.mapped_images import mapped_images
 from eyechart.report.overlays import DIVERGING, change, colors, over_image
 from eyechart.report.sections.tuning.load import changes, read_moved
-from eyechart.report.sections.tuning.page import moved
+from eyechart.report.sections.tuning.page import moved, sheet
 from eyechart.tables.items import ITEMS
 from eyechart.tables.notes import notes_of, write_noted
 from eyechart.tables.parquet import read_table, write_table
@@ -144,7 +145,7 @@ def test_the_page_shows_where_attention_moved_in_one_scale(root, maps):
     (one, *_) = pictures
     assert [title for title, *_ in one.panels] == list(reversed(ADAPTERS))
     most = max(float(abs(values).max()) for p in pictures for _, values, _ in p.panels)
-    drawn = np.asarray(over_image(one, one.panels, 64, change(most, "x")))[22:, 64 + 10 : 128 + 10]
+    drawn = np.asarray(over_image(one, one.panels, 64, change(most)))[22:, 64 + 10 : 128 + 10]
     x, y = (int(2 * v) for v in one.regions[0].middle)
     red, elsewhere = drawn[y, x].astype(int), drawn[(y + 32) % 64, (x + 32) % 64].astype(int)
     assert red[0] > red[2] + 40 and red[0] > red[1] + 40
@@ -152,11 +153,19 @@ def test_the_page_shows_where_attention_moved_in_one_scale(root, maps):
 
 
 def test_the_colours_of_a_change_end_at_both_sides_and_nothing_is_between():
-    scale = change(0.5, "x")
+    scale = change(0.5)
     ends = colors(np.array([-2.0, -0.5, 0.0, 0.5, 2.0]), scale)
     hexes = ["#" + "".join(f"{int(v):02x}" for v in row) for row in ends]
     assert hexes == [DIVERGING[0], DIVERGING[0], "#f7f7f7", DIVERGING[-1], DIVERGING[-1]]
-    assert scale.notes == ("-0.5", "0", "+0.5 x")
+    assert scale.notes == ("-0.5 or less", "0", "+0.5 or more")
+
+
+def test_many_maps_are_narrow_enough_for_the_page(root, maps):
+    files = [root / f"datasets/mine/{n}.parquet" for n in ("items", "images", "regions")]
+    (one, *_), _ = read_moved(Inputs([maps, *files]), "llava")
+    many = replace(one, panels=one.panels * 3)
+    assert sheet(many, change(0.1), 240).width == 7 * 142 + 6 * 10
+    assert sheet(one, change(0.1), 240).width == 3 * 240 + 2 * 10
 
 
 def test_seeds_are_averaged():

@@ -144,7 +144,7 @@ class Project:
                     output.parent.mkdir(parents=True, exist_ok=True)
                     listing = output.suffix == ".json"  # the ledger reads what it lists
                     output.write_text('{"files": []}' if listing else str(output))
-        self.finish("--touch", *targets)
+        self.finish("--touch", "--forceall", *targets)
 
     def plan(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a run would start, ``all`` left out."""

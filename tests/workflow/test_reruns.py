@@ -123,7 +123,10 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
 ASKED = {
     "tuning": {"tasks": {"clevr": ["shape"]}, "arms": ["lora_connector", "lora_lm"], "seeds": 2},
     "saliency": {"datasets": ["clevr"]},
-    "controlled": {"data": "clevr"},
+    "controlled": {"data": "scenes"},
+    "datasets": {
+        "scenes": {"layout": "clevr", "source": "render", "splits": {"train": 8, "val": 8}}
+    },
 }
 TARGETS = [
     *("results/speed/index.html", "results/tuning/tiny_llava.html"),
@@ -134,7 +137,7 @@ SPEED = {"measure_speed": 2, "draw_speed": 1}
 TUNING_PAGE = {"build_tuning_page": 1}
 ARMS = {"compare_arms": 1, **TUNING_PAGE}
 TUNING = {"tune": 2, "map_attention": 1, **ARMS}
-SUMMARY = {"summarise_saliency": 2}
+SUMMARY = {"summarise_saliency": 1}  # that of the encoder is asked for
 SALIENCY = {"attribute": 2, "measure_image_use": 1, **SUMMARY}
 MORE: dict[str, tuple[Change, dict[str, int]]] = {
     "nothing changes in further stages": (touch_everything, {}),

@@ -121,13 +121,13 @@ UNIFORM = Scale(
 )
 
 
-def change(most: float, what: str) -> Scale:
+def change(most: float) -> Scale:
     """Return the scale of differences per token, whose colours end at ``most`` to both sides."""
 
     def place(values: np.ndarray) -> np.ndarray:
         return np.clip(values / most, -1, 1) / 2 + 0.5
 
-    return Scale(per_token, place, DIVERGING, (f"-{most:.2g}", "0", f"+{most:.2g} {what}"))
+    return Scale(per_token, place, DIVERGING, (f"-{most:.2g} or less", "0", f"+{most:.2g} or more"))
 
 
 def over_image(

@@ -21,6 +21,7 @@ import tables
 # Page, script and its flags; ``make bench`` runs them in this order
 SMALL = [
     ("extraction", "extraction.py --size 2m --pictures 64 --questions 1 --rounds 5"),
+    ("extraction", "extraction.py --size 2m --pictures 64 --questions 1 --rounds 5 --pixels 80 80"),
     ("extraction", "extraction.py --size 60m --pictures 8 --questions 1 --rounds 3 --batch auto"),
     ("extraction", "extraction.py --size 2m --pictures 16 --questions 10 --rounds 3"),
     ("answering", "answering.py --size 2m --pictures 16 --rounds 3"),

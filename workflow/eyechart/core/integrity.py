@@ -6,7 +6,6 @@ to replace. The ledger knows them all (:mod:`eyechart.core.ledger`). What a run 
 moved to ``.snakemake/eyechart-damaged``, if it is there, and made again, with all that is below.
 """
 
-import errno
 import fcntl
 import os
 import shutil
@@ -18,7 +17,8 @@ from typing import Any
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import remove_partials
-from eyechart.core.ledger import Fault, Ledger
+from eyechart.core.ledger import LEDGER, Fault, Ledger
+from eyechart.core.lock import NO_LOCKS, alone
 from eyechart.plan import paths
 
 LOCK = Path(".snakemake/eyechart.lock")
@@ -80,10 +80,11 @@ def check_temporary() -> None:
 
 def update(results: str, full: bool = False) -> list[Fault]:
     """Enter into the ledger what is new, and return what is not as it was written."""
-    ledger = Ledger(results)
-    ledger.adopt()
-    faults = ledger.check(full)
-    ledger.save()
+    with alone(LEDGER):  # a run with another name may be active in the folder
+        ledger = Ledger(results)
+        ledger.adopt()
+        faults = ledger.check(full)
+        ledger.save()
     return faults
 
 
@@ -149,7 +150,7 @@ def _lock(handle: int, kind: int) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+        if error.errno not in NO_LOCKS:
             raise
         return not list(SNAKEMAKE_LOCKS.glob("*.lock"))
     return True

@@ -146,7 +146,7 @@ def test_maps_of_attention_are_those_whose_mass_is_measured(tuned, registry, tmp
     words += ["--spec", registry / "llava.yaml", "--checkpoint", registry / "data/llava"]
     for name in ("items", "images", "regions"):
         words += [f"--{name}", registry / f"mine/{name}.parquet"]
-    words += ["--settings", '{"maps": 3, "prompt": "{question}", "choices": "text"}', "--adapters"]
+    words += ["--settings", '{"maps": 40, "prompt": "{question}", "choices": "text"}', "--adapters"]
     for arm in ("lora_lm", "prompt_2"):
         for file in ADAPTER:
             place = Path(paths.ADAPTER.at(str(tmp_path), arm=arm, file=file, **names))
@@ -154,7 +154,12 @@ def test_maps_of_attention_are_those_whose_mass_is_measured(tuned, registry, tmp
             words.append(shutil.copy(tuned(arm) / f"true-0/{file}", place))
     map_attention.main([str(w) for w in [*words, "--output", tmp_path / "maps.parquet"]])
     found = pl.DataFrame(read_table(tmp_path / "maps.parquet"))
-    assert found.group_by("arm").len()["len"].to_list() == [3, 3]
+    assert found.group_by("arm").len()["len"].to_list() == [40, 40]
+    measured = pl.DataFrame(read_table(tuned("lora_lm") / "answers.parquet")).drop_nulls(
+        "region_mass"
+    )
+    found = found.filter(pl.col("item_id").is_in(measured["item_id"].unique()))
+    assert len(found) == 2 * 12
     for row in found.to_dicts():
         answers = pl.DataFrame(read_table(tuned(row["arm"]) / "answers.parquet"))
         own = answers.filter(item_id=row["item_id"])

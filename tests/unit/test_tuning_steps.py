@@ -196,7 +196,7 @@ def test_a_second_run_writes_equal_bytes(tuned, registry, tmp_path):
 def test_a_killed_training_goes_on_to_the_same_bytes(call, tuned, registry, tmp_path):
     expected = contents(tuned("lora_lm"))
     stop, words = tmp_path / "stop", flags(registry, tmp_path, "lora_lm")
-    held = hold(stop, loop._save, call)
+    held = hold(stop, loop._save, call=call)
     kill_step("eyechart.tuning.tune", words, stop, held.exists)
     kept = sorted(p.name for p in (tmp_path / "lora_lm").rglob("*.checkpoint.safetensors"))
     assert kept[0] == "fold-0-rate-0.02.checkpoint.safetensors"

@@ -38,6 +38,15 @@ SMALL: dict[str, Any] = {
     "extraction": {"addresses": ["vision.*", "lm.*"], "batch_size": 64},
     "probing": {"folds": 3, "seeds": 2, "bootstrap": 100, "probes": {"mlp": {"hidden": 128}}},
 }
+ROOTS = (
+    "data/raw",
+    "data/models",
+    "results/datasets",
+    "results/models",
+    "results/extraction",
+    "results/probing",
+    "results/verdict",
+)
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the Python of these tests
 LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 LISTED = {"configfiles": ["small.yaml"], "config": {}}
@@ -170,7 +179,7 @@ class Project:
         The job that comes first to that call of the function waits there, while ``meanwhile()``
         runs; see :func:`stopping_steps.hold`. With SIGTERM for ``how`` Snakemake ends by itself.
         """
-        reached = hold(self.path("workflow"), function, call)  # on the path of jobs alone
+        reached = hold(self.path("workflow"), function, call=call)  # on the path of jobs alone
         run = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,

@@ -43,17 +43,22 @@ from eyechart.tables.regions import about_image, box, write_regions
 
 SPANS = ["cls", "image_mean", "text_mean", "last", "all_mean"]
 BATCH = 16
+PIXELS = (240, 160)  # of a picture
 
 
-def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:
+def build_data(
+    folder: Path, pictures: int, questions: int, size: tuple[int, int]
+) -> SimpleNamespace:
+    width, height = size
     draw = np.random.default_rng(0)
     folder.mkdir()
     images = []
     for i in range(pictures):
         coarse = Image.fromarray(draw.integers(0, 255, (16, 24, 3), dtype=np.uint8))
         path = folder / f"{i:05}.png"
-        coarse.resize((240, 160), Image.Resampling.BICUBIC).save(path)
-        images.append({"image_id": f"{i:05}", "path": str(path), "width": 240, "height": 160})
+        coarse.resize((width, height), Image.Resampling.BICUBIC).save(path)
+        row = {"image_id": f"{i:05}", "path": str(path), "width": width, "height": height}
+        images.append(row)
     items = [
         {
             "item_id": f"{i:05}-{q}",
@@ -65,7 +70,8 @@ def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:
     ]
     write_table(folder / "images.parquet", pa.Table.from_pylist(images, IMAGES))
     write_table(folder / "items.parquet", pa.Table.from_pylist(items, ITEMS))
-    things = draw.uniform((0, 0, 20, 20), (200, 120, 40, 40), (pictures, 6, 4))  # six a picture
+    most = (width - 40, height - 40, 40, 40)
+    things = draw.uniform((0, 0, 20, 20), most, (pictures, 6, 4))  # six a picture
     rows = []
     for item in items:
         x, y, wide, high = things[int(item["item_id"][:5]), draw.integers(6)]
@@ -85,7 +91,7 @@ class Bench:
             build_model(checkpoint, size, getattr(torch, args.dtype))
         data = folder / f"data-{args.pictures}-{questions}"
         if not data.exists():
-            build_data(data, args.pictures, questions)
+            build_data(data, args.pictures, questions, args.pixels)
         blocks = SIZES[size][0][2], SIZES[size][1][2]
         fields = {
             "family": "llava",
@@ -200,10 +206,12 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
                 busy[variant].append(time.process_time() - starts[1])
     print(
         f"{bench.card['parameters'] / 1e6:.1f}M parameters, {bench.card['image_tokens']} image "
-        f"tokens, {args.pictures} pictures x {args.questions} questions, batch {args.batch}, "
+        f"tokens, {args.pictures} pictures of {args.pixels[0]} x {args.pixels[1]} pixels x "
+        f"{args.questions} questions, batch {args.batch}, "
         f"{args.dtype}, {where(bench)}, median of {args.rounds}\n"
     )
-    print(f"| variant | wall s | pictures/s | speed, {first} = 1 | processor s | same | peak MB |")
+    speeds = f"speed by wall, {first} = 1 | processor s | speed by processor, {first} = 1"
+    print(f"| variant | wall s | pictures/s | {speeds} | peak MB |")
     print("|---|---|---|---|---|---|---|")
     flags = ["--size", args.size, "--pictures", str(args.pictures), "--rounds", "1"]
     flags += ["--questions", str(args.questions), "--folder", str(folder), "--batch", args.batch]
@@ -230,6 +238,7 @@ def main() -> None:
     parser.add_argument("--size", choices=list(SIZES), required=True)
     parser.add_argument("--pictures", type=int, required=True)
     parser.add_argument("--questions", type=int, required=True, help="per picture")
+    parser.add_argument("--pixels", type=int, nargs=2, default=PIXELS, help="width and height")
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--variants", nargs="+", help="the first is what others are compared with")
     parser.add_argument("--batch", default=str(BATCH), help="pictures or prompts, or auto")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import tables
-from extraction import Bench
+from extraction import PIXELS, Bench
 from peer_runs import LENS, NNSIGHT, OURS, READ, RUN, Used, read_ours
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="internal: where model and data are")
     parser.add_argument("--stored", default="float16", help="internal: precision of our files")
     args = parser.parse_args()
-    args.dtype, args.device = "float32", "cpu"
+    args.dtype, args.device, args.pixels = "float32", "cpu", PIXELS
     rows = []
     for size, pictures, questions in zip(args.size, args.pictures, args.questions, strict=True):
         args.size, args.pictures, args.questions = size, pictures, questions

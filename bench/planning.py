@@ -31,6 +31,7 @@ OTHERS = {
     "coco_train": {"layout": "coco", "source": "download", "splits": ["train2017"], "subset": 5000},
     "stroop": {"layout": "stroop", "source": "render", "splits": {"test": 1000}},
 }
+START = "Snakemake's start"
 _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
@@ -63,6 +64,7 @@ def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
 
 def cases(scratch: Path, finished: Path | None) -> Iterator[tuple[str, list[str], Path]]:
     """Yield the name, the arguments and the folder of every case."""
+    yield START, ["--version"], PROJECT
     if finished:
         yield "finished demo", ["--cores", "2"], finished
     yield "demo", ["-n"], PROJECT
@@ -73,10 +75,11 @@ def cases(scratch: Path, finished: Path | None) -> Iterator[tuple[str, list[str]
 
 
 def main() -> None:
-    """Print a row per case, and the jobs of each rule of the paper's preset."""
+    """Print a row per case, and if asked the jobs of each rule of the paper's preset."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--finished", type=Path, help="a folder in which the demo was run")
+    parser.add_argument("--rules", action="store_true", help="count the jobs of the paper's rules")
     parser.add_argument("--case", help="only cases with this in their name")
     given = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = {}
@@ -84,18 +87,24 @@ def main() -> None:
         every = list(cases(Path(scratch), given.finished))
         for _ in range(given.rounds):
             for name, words, folder in every:
-                if given.case is None or given.case in name:
+                if given.case is None or given.case in name or name == START:
                     command = [sys.executable, "-m", "snakemake", *words]
                     found.setdefault(name, []).append(measure(command, folder))
-    print("| case | jobs | processor time | per job | peak memory |\n|---|---|---|---|---|")
+    print(
+        "| case | jobs | processor s | same, start = 1 | a job, start = 1 | peak MB |\n"
+        "|---|---|---|---|---|---|"
+    )
+    start = min(one["seconds"] for one in found[START])
     for name, rounds in found.items():
         least = min(rounds, key=lambda one: one["seconds"])
-        each = f"{1000 * least['seconds'] / least['jobs']:.1f} ms" if least["jobs"] else ""
+        ratio, jobs = least["seconds"] / start, least["jobs"]
+        each = f"{ratio / jobs:.4f}" if jobs else ""
         print(
-            f"| {name} | {least['jobs']:,} | {least['seconds']:.1f} s | {each} "
-            f"| {least['mb']:.0f} MB |"
+            f"| {name} | {jobs:,} | {least['seconds']:.1f} | {ratio:.1f} | {each} "
+            f"| {least['mb']:.0f} |"
         )
-    for rule, count in sorted(found.get("paper", [{}])[0].items(), key=lambda item: -item[1]):
+    of_rules = found.get("paper", [{}])[0] if given.rules else {}
+    for rule, count in sorted(of_rules.items(), key=lambda item: -item[1]):
         if rule not in ("seconds", "mb", "jobs", "total"):
             print(f"{count:6,} {rule}")
 

@@ -14,6 +14,7 @@ import json
 import resource
 import statistics
 import time
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -188,8 +189,9 @@ def main() -> None:
     for unit, name in enumerate(("clock", "processor")):
         loop, default = (statistics.median(t[unit] for t in turns) for turns in (loops, defaults))
         report[name] = {"loop_s": loop, "default_s": default, "loop / default": loop / default}
-    report["mlp"] = str(default_search(x, y, train))
-    report["linear"] = str(default_search(x, y, train, 0))
+    for probe, hidden in (("mlp", HIDDEN), ("linear", 0)):
+        accuracy, choice = default_search(x, y, train, hidden)
+        report[probe] = {"accuracy": accuracy, **asdict(choice)}
     report["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(report, indent=1))
 

@@ -1,5 +1,12 @@
-"""A random LLaVA with a tokenizer of its own, for benchmarks of what runs models."""
+"""A random LLaVA with a tokenizer of its own, for benchmarks of what runs models.
 
+Run as a script, it makes one in a folder and prints its file for config/models/:
+
+    python bench/random_llava.py --size 700m --dtype bfloat16 --folder checkpoints/random_llava \
+        > config/models/random_llava.yaml
+"""
+
+import argparse
 from pathlib import Path
 
 import torch
@@ -10,6 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 SIZES = {
     "2m": ((128, 384, 4, 4), (128, 384, 4, 4), 80, 10),
     "60m": ((384, 1536, 8, 6), (512, 1536, 12, 8), 168, 14),
+    "700m": ((1024, 4096, 24, 16), (896, 4864, 24, 14), 336, 14),  # CLIP L/14-336, Qwen2 0.5B
     "1b": ((768, 3072, 12, 12), (2048, 5632, 22, 32), 112, 14),
     "7b": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 336, 14),  # LLaVA 1.5: for a GPU
 }
@@ -76,3 +84,19 @@ def build_model(folder: Path, size: str, dtype: torch.dtype) -> None:
     made = transformers.LlavaForConditionalGeneration._from_config(config, dtype=dtype)
     made.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", choices=list(SIZES), required=True)
+    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--folder", type=Path, required=True, help="where it is written")
+    args = parser.parse_args()
+    build_model(args.folder, args.size, getattr(torch, args.dtype))
+    (_, _, seen, _), (_, _, read, _), *_ = SIZES[args.size]
+    print(f"family: llava\nkind: vlm\ncheckpoint: {args.folder}\nrevision: null")
+    print(f"dtype: {args.dtype}\nlicence: none\nvision_blocks: {seen}\nlm_blocks: {read}")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,13 +2,15 @@
 
     make bench
 
-Machines differ: only ratios are kept of tables that have them, and sizes of memory. Under ten
-minutes on two free cores. bench/gpu.sh is for a machine with a GPU.
+Machines differ: only ratios are kept, and sizes of memory. Where there is nothing to compare with,
+processor time is given in products of two matrices, timed just before. Under ten minutes on two
+free cores. bench/gpu.sh is for a machine with a GPU; bench/tuning.py needs tables of a dataset.
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -19,36 +21,64 @@ import tables
 # Page, script and its flags; ``make bench`` runs them in this order
 SMALL = [
     ("extraction", "extraction.py --size 2m --pictures 64 --questions 1 --rounds 5"),
+    ("extraction", "extraction.py --size 2m --pictures 64 --questions 1 --rounds 5 --pixels 80 80"),
     ("extraction", "extraction.py --size 60m --pictures 8 --questions 1 --rounds 3 --batch auto"),
     ("extraction", "extraction.py --size 2m --pictures 16 --questions 10 --rounds 3"),
     ("answering", "answering.py --size 2m --pictures 16 --rounds 3"),
     ("families", "families.py --pictures 8 --rounds 2 --families llava llava_next clip siglip"),
     ("interventions", "interventions.py --size 2m --pictures 4 --questions 2 --rounds 1"),
     ("concepts", "concepts.py --columns 2"),
-    ("mining", "mining.py --images 5000 --case all"),
+    ("mining", "mining.py --images 10000 --case planted"),
+    ("planning", "planning.py --rounds 1"),
     ("probing", "probing.py --examples 600 --rounds 1 --threads 1"),
+    ("probing", "wide_probes.py --addresses 2 --threads 1 --width 448 --rows 2000"),
     ("readout", "readout.py --task semantic_correspondence --items 20 --addresses 2"),
 ]
 PEERS = "peers.py --size 2m 60m --pictures 32 8 --questions 10 1 --rounds 2"
 TIMES = (" s", "/s")  # how heads of columns end that depend on the machine
+PRODUCT = """
+import numpy, time
+a, took = numpy.ones((2048, 2048), "float32"), []
+for _ in range(5):
+    start = time.process_time()
+    a @ a
+    took.append(time.process_time() - start)
+print(min(took))
+"""
+UNIT = ", in products of two 2,048 × 2,048 matrices (float32)"
 
 
-def run(script: str) -> str:
-    """Return what a benchmark prints; end with its error where it fails."""
-    name, *flags = script.split()
+def run(*command: str | Path) -> str:
+    """Return what Python prints; end with its error where it fails."""
     paths = [tables.FOLDER.parent / part for part in ("workflow", "tests/families", "tests/unit")]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ":".join(map(str, paths))}
-    command = [sys.executable, str(tables.FOLDER / name), *flags]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *command], env=env, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        raise SystemExit(f"bench/{script} failed:\n{done.stderr[-3000:]}")
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-3000:]}")
     return done.stdout.strip()
 
 
-def ratios(printed: str) -> str:
-    """Return a page's text of what was printed: tables without seconds, JSON as a table."""
+def bench(script: str) -> str:
+    """Return what a benchmark of this folder prints, given as its name and flags."""
+    name, *flags = script.split()
+    return run(tables.FOLDER / name, *flags)
+
+
+def processor() -> float:
+    """Return the processor time of all benchmarks so far, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def ratios(printed: str, product: float) -> str:
+    """Return a page's text of what was printed: tables without seconds, JSON as a table.
+
+    ``product`` is the time in which JSON's times are given, in seconds.
+    """
     if printed.startswith("{"):
-        return tables.table(["measured", "value"], flat(json.loads(printed)))
+        return tables.table(["measured", "value"], flat(json.loads(printed), product))
     lines = printed.splitlines()
     head = next(cells(line) for line in lines if line.startswith("|"))
     kept = [n for n, name in enumerate(head) if not name.endswith(TIMES)]
@@ -63,33 +93,40 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def flat(value: dict, before: str = "") -> list[list[object]]:
-    """Return the rows of a nested report: name and value, numbers with three digits."""
+def flat(value: dict, product: float, before: str = "") -> list[list[object]]:
+    """Return the rows of a nested report: name and value, numbers with three digits.
+
+    Wall times and lists are left out: they say more of the machine than of the work.
+    """
     rows: list[list[object]] = []
     for name, one in value.items():
         if isinstance(one, dict):
-            rows += flat(one, f"{before}{name} ")
-        else:
+            rows += flat(one, product, f"{before}{name} ")
+        elif name.endswith("_s") and "clock" not in before + name:
+            rows.append([f"{before}{name[:-2]}{UNIT}", f"{one / product:.3g}"])
+        elif not name.endswith("_s") and not isinstance(one, list) and one is not None:
             rows.append([before + str(name), f"{one:.3g}" if isinstance(one, float) else one])
     return rows
 
 
 def main() -> None:
+    pages = list(dict.fromkeys(page for page, _ in SMALL))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pages", nargs="+", choices=pages, default=pages, help="only these")
     parser.add_argument("--vlm-lens", type=Path, help="a clone of VLM-Lens, for peers.py")
     parser.add_argument("--python", type=Path, help="a Python with what the peers need")
     args = parser.parse_args()
-    texts: dict[str, list[str]] = {}
-    for page, script in SMALL:
-        start = time.perf_counter()
-        text = f"`bench/{script}`:\n\n{ratios(run(script))}"
-        texts.setdefault(page, []).append(text)
-        print(f"{time.perf_counter() - start:4.0f} s  bench/{script}", flush=True)
-    for page, own in texts.items():
-        tables.rewrite(f"{page}.md", "small", "\n\n".join(own))
+    for page in args.pages:
+        texts = []
+        for script in (script for of, script in SMALL if of == page):
+            start = time.perf_counter(), processor()
+            texts.append(f"`bench/{script}`:\n\n{ratios(bench(script), float(run('-c', PRODUCT)))}")
+            took = time.perf_counter() - start[0], processor() - start[1]
+            print("{:4.0f} s, {:4.0f} s of processor  ".format(*took) + script, flush=True)
+        tables.rewrite(f"{page}.md", "small", "\n\n".join(texts))
     if args.python:
         flags = f"--python {args.python} --write"
-        print(run(f"{PEERS} {flags}" + (f" --vlm-lens {args.vlm_lens}" if args.vlm_lens else "")))
+        print(bench(f"{PEERS} {flags}" + (f" --vlm-lens {args.vlm_lens}" if args.vlm_lens else "")))
     else:
         print("bench/peers.py DID NOT RUN: give PEERS='--vlm-lens <clone> --python <python>'")
 

@@ -5,13 +5,18 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
 
+@cache
 def stamp() -> str:
-    """Return machine, date and commit in one sentence; the commit says if files were changed."""
+    """Return machine, date and commit in one sentence; the commit says if files were changed.
+
+    They are those of the first call, as writing a page changes a file.
+    """
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     commit, changed = (

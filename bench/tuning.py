@@ -8,8 +8,7 @@
 ``faults`` needs the checkpoint data/models/tiny_llava and the tables of a drawn CLEVR, with four
 questions about size per image. The damage is drawn by seed. Each arm is trained on true and on
 white images; the table is that of the workflow. ``skew`` breaks nothing, and gives the items
-answers that no image tells. ``depth`` asks which of two objects is nearer, and trains twice as
-long.
+answers that no image tells. ``depth`` asks which of two objects is nearer.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def settings(args: argparse.Namespace) -> ArmSettings:
     """Return how arms are trained and asked."""
     return ArmSettings(
         data=["true", "blank"], seeds=1, rank=args.rank, items=args.items, attended=0,
-        training=10_000, steps=args.steps, batch_size=16, folds=2, eval_every=args.steps,
+        training=10_000, steps=args.steps, batch_size=args.batch, folds=2, eval_every=args.steps,
         learning_rates={}, gradient_checkpointing=args.checkpointing,
         prompt="{question}", choices="text", scoring="mean",
     )  # fmt: skip
@@ -133,8 +132,7 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
             "arm": arm,
         }
         rate, steps = RECIPES[arm]
-        steps *= 2 if args.what == "depth" else 1
-        named |= {"steps": steps, "learning_rate": rate}
+        named |= {"steps": steps * args.times, "learning_rate": rate}
         before = before or list(tested(questions, asked))
         learner = arms.make_arm(adapter, arm, how.rank, [])
         questions.tune(learner.components)
@@ -143,7 +141,7 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(questions, learner, arm, how, own["train"], seed, {}, Path(folder))
             for data in how.data:
-                trainer.train(data, own["train"], data, seed, (steps, rate))
+                trainer.train(data, own["train"], data, seed, (steps * args.times, rate))
                 said = tested(questions, asked)
                 rows += [named | {"data": data, "seed": 0} | row for row in said]
             said = tested(questions, asked, blank=True)  # the last training was on white images
@@ -249,6 +247,8 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--items", type=int, default=360)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--times", type=int, default=1, help="of RECIPES' steps")
+    parser.add_argument("--batch", type=int, default=16, help="items of a step")
     parser.add_argument("--rank", type=int, default=6)
     parser.add_argument("--size", default="2m")
     parser.add_argument("--dtype", default="float32")

@@ -1,24 +1,18 @@
 """A headless Chromium for the tests that look at pages."""
 
 import os
-import re
 import shutil
-import subprocess
-from html import unescape
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-DARK = "--blink-settings=preferredColorScheme=0"
-# A window is never narrower than 500 px, so a page is looked at in a frame, as wide as a phone
-FRAME = """<!doctype html><body><iframe src="{src}" style="width:{width}px;height:900px;border:0">
-</iframe><script>onload = () => setTimeout(async () => {{
-  const {{ contentWindow: view, contentDocument: page }} = document.querySelector("iframe");
-  const said = "said " + (await ({script})(view, page));
-  document.body.innerHTML = "<pre>";
-  document.querySelector("pre").textContent = said;
-}}, 3000)</script>"""
+WAIT = 240_000  # milliseconds: a limit for what never happens, as nothing waits for a time to pass
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND"]
 
 
 def chromium() -> str:
@@ -31,62 +25,58 @@ def chromium() -> str:
     return found
 
 
-def browse(path: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
-    """Open a page without network; return its final markup and its console's messages."""
-    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-dev-shm-usage"]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
-    command += ["--enable-logging=stderr", "--v=0", "--window-size=1400,3000", *flags]
-    command += ["--virtual-time-budget=120000", "--dump-dom", path.resolve().as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+@contextmanager
+def opened(
+    path: Path, width: int = 1280, *, dark: bool = False
+) -> Iterator[tuple[Page, list[str]]]:
+    """Open a page without network in a window of a width; yield it and its console's messages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        scheme = "dark" if dark else "light"
+        window = {"width": width, "height": 900}
+        page = browser.new_page(viewport=window, color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_default_timeout(WAIT)
+        console: list[str] = []
+        page.on("console", lambda message: console.append(message.text))
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.goto(path.resolve().as_uri())
+        yield page, console
+        browser.close()
 
 
-def ask(page: Path, width: int, script: str, *flags: str) -> str:
-    """Return what a function of window and document says of a page of some width."""
-    frame = page.with_name(f"{page.stem}_framed.html")
-    frame.write_text(FRAME.format(src=page.name, width=width, script=script), encoding="utf-8")
-    local = "--allow-file-access-from-files"  # else a frame's document cannot be read
-    markup, console = browse(frame, page.with_name("profile"), local, *flags)
-    said = re.search(r"<pre>said (.*?)</pre>", markup, re.S)
-    assert said, console
-    return unescape(said[1])
+def ask(path: Path, width: int, script: str, *, dark: bool = False) -> Any:
+    """Return what an expression or a function of JavaScript says of a page of some width."""
+    with opened(path, width, dark=dark) as (page, _):
+        return page.evaluate(script)
 
 
-# Functions for ``ask``. A figure has its own colours and its own card.
-WIDE = """(view, page) => {
-  for (const one of page.querySelectorAll("details")) one.open = true;
-  return page.documentElement.scrollWidth;
+def draw_all(page: Page) -> None:
+    """Open every fold, as before printing, and return when all charts are drawn."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function("!document.querySelector('[data-chart]:not(:has(svg.marks))')")
+
+
+# A figure has its own colours and its own card.
+WIDE = """() => {
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  return document.documentElement.scrollWidth;
 }"""
-CONTRAST = """(view, page) => {
-  for (const one of page.querySelectorAll("details")) one.open = true;
+CONTRAST = """() => {
+  for (const one of document.querySelectorAll("details")) one.open = true;
   const rgb = (text) => text.match(/[\\d.]+/g).map((v) => v * (text.startsWith("c") ? 1 : 1 / 255));
   const light = (text) => rgb(text).slice(0, 3)
     .map((v) => (v <= 0.04 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const found = [];
-  for (const one of page.querySelectorAll("body *:not(script):not(style):not(.chart *)")) {
+  for (const one of document.querySelectorAll("body *:not(script):not(style):not(.chart *)")) {
     const own = [...one.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     if (!own || !one.getClientRects().length) continue;
     let at = one;
-    const behind = () => view.getComputedStyle(at).backgroundColor;
-    while (at !== page.body && behind() === "rgba(0, 0, 0, 0)") at = at.parentElement;
-    const two = [view.getComputedStyle(one).color, behind()];
+    const behind = () => getComputedStyle(at).backgroundColor;
+    while (at !== document.body && behind() === "rgba(0, 0, 0, 0)") at = at.parentElement;
+    const two = [getComputedStyle(one).color, behind()];
     const [low, high] = two.map(light).sort((a, b) => a - b);
     found.push([(high + 0.05) / (low + 0.05), one.tagName, one.textContent.trim(), ...two]);
   }
-  return JSON.stringify(found.sort((a, b) => a[0] - b[0])[0]);
-}"""
-CUT_CURVES = """async (view, page) => {
-  view.dispatchEvent(new Event("beforeprint")); // opens every fold and draws its charts
-  const drawn = () => page.querySelector("#probing [data-chart=curve] svg");
-  for (let n = 0; n < 100 && !drawn(); n++)
-    await new Promise((resolve) => view.setTimeout(resolve, 300));
-  const found = [];
-  for (const chart of page.querySelectorAll("#probing [data-chart=curve] svg")) {
-    const edge = chart.getBoundingClientRect().right + 1;
-    found.push([...chart.querySelectorAll("text")]
-      .filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent));
-  }
-  return JSON.stringify(found);
+  return found.sort((a, b) => a[0] - b[0])[0];
 }"""

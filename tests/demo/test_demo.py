@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from browser import browse
+from browser import draw_all, opened
 
 pytestmark = pytest.mark.demo
 
@@ -70,8 +70,10 @@ def test_a_patient_has_the_class_of_its_lesion_and_else_those_of_the_healthy_mod
     assert all(found[skill] in (healthy[skill], "undecided") for skill in kept)
 
 
-def test_the_page_opens_without_a_console_message(tmp_path: Path) -> None:
-    markup, console = browse(ROOT / "results/report/index.html", tmp_path / "profile")
+def test_the_page_opens_and_draws_without_a_console_message() -> None:
+    with opened(ROOT / "results/report/index.html") as (view, console):
+        draw_all(view)
+        markup = view.content()
     assert console == []
     assert 'id="verdict"' in markup
     assert all(model in markup for model in MODELS)

@@ -1,4 +1,9 @@
-"""A zip or a tar that a dataset comes in: cut, altered, made to harm, or no archive at all."""
+"""A zip or a tar that a dataset comes in: cut, altered, made to harm, or no archive at all.
+
+A zip and a gzip have checksums of all their bytes, a plain tar of its headers only: a bit flipped
+inside one of its members is noticed only where the archive's SHA-256 is known, from
+`data/versions.tsv` or the lock file.
+"""
 
 import gzip
 import io

@@ -83,8 +83,13 @@ def spelt(token: str) -> Any:
         patch.undo()
 
 
-def cut(hub: HubServer) -> None:
-    hub.cuts[WEIGHTS] = [0] * 9
+def cut(times: int) -> Callable[[HubServer], None]:
+    """Cut the connection so often, while the hub is asked and while it sends."""
+
+    def spoil(hub: HubServer) -> None:
+        hub.fails, hub.cuts[WEIGHTS] = [0] * min(times, 12), [0] * times
+
+    return spoil
 
 
 def dead_end(hub: HubServer) -> None:
@@ -118,7 +123,8 @@ FAULTS = [
     _kept("tabs around it", f"\t{TOKEN}\t", pulled=True),
     _kept("blanks alone", " \n", pulled=False),
     _kept("another account's", f"{TOKEN}2", pulled=False),
-    _kept("the connection cut nine times", TOKEN, pulled=False, spoil=cut),
+    _kept("the connection cut twelve times", TOKEN, pulled=True, spoil=cut(12)),
+    _kept("the connection always cut", TOKEN, pulled=False, spoil=cut(99)),
     _kept("a signed address where nobody answers", TOKEN, pulled=False, spoil=dead_end),
     _refused("a line end in it", f"{TOKEN[:6]}\n{TOKEN[6:]}"),
     _refused("a carriage return in it", f"{TOKEN[:6]}\r{TOKEN[6:]}"),

@@ -64,7 +64,7 @@ def serving_clip(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setattr(sources_http, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(sources_http, "_sleep", lambda pause: None)
     monkeypatch.setattr(sources_http, "_CHUNK", 5_000)
     with serving() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)

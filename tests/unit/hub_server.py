@@ -44,7 +44,8 @@ class Asked(NamedTuple):
 class HubServer(ThreadingHTTPServer):
     """Repositories by owner/name; ``cuts`` are the numbers of bytes the next responses send.
 
-    A cut answer waits until the server is shut down while ``stall`` is true.
+    A cut answer waits until the server is shut down while ``stall`` is true. The next ``fails``
+    requests are answered with these statuses, or with nothing where one is 0.
     """
 
     daemon_threads = True
@@ -54,6 +55,7 @@ class HubServer(ThreadingHTTPServer):
         self.repositories: dict[str, Repository] = {}
         self.cuts: dict[str, list[int]] = {}
         self.asked: list[Asked] = []
+        self.fails: list[int] = []
         self.stall, self.closing = False, threading.Event()
 
     def handle_error(self, request, client_address):
@@ -76,10 +78,12 @@ def running(server: ThreadingHTTPServer) -> Iterator[Any]:
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.closing.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:  # a thread that goes on would keep the tests from ending
+            server.closing.set()
+            server.shutdown()
+            thread.join()
 
 
 def serving() -> AbstractContextManager[HubServer]:
@@ -105,6 +109,10 @@ class _Answer(BaseHTTPRequestHandler):
         host = (self.headers.get("Host") or "").split(":")[0]
         self.server.asked.append(Asked(host, self.path, self.headers.get("Range"), token))
         _, *parts = path.split("/")
+        if self.server.fails:
+            if status := self.server.fails.pop(0):
+                self._refuse(status, "")
+            return
         if parts[0] == "stored":
             self._send_file(parts[1], "/".join(parts[2:]))
             return

@@ -79,11 +79,13 @@ def serving(data: bytes) -> AbstractContextManager[Site]:
 
 
 def settle_in(folder, monkeypatch):
-    """Work in a temporary folder, without proxies and without pauses between retries."""
+    """Work in a temporary folder, without proxies; return the pauses, which are not made."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setattr(sources_http, "_PAUSE_S", 0.0)
+    pauses = []
+    monkeypatch.setattr(sources_http, "_sleep", pauses.append)
     monkeypatch.setattr(sources_http, "_CHUNK", 10_000)
+    return pauses
 
 
 def flags(dataset="clevr", splits=("train", "val"), layout="clevr", root=ROOT):

@@ -21,8 +21,8 @@ ZIP = Path("data/downloads/CLEVR_v1.0.zip")
 REPOSITORY = "owner/clevr"
 
 
-def write_table(file, url, size="-"):
-    row = ["clevr", file, url, size, "-", "CC BY 4.0", "who knows"]
+def write_table(file, url, files="-"):
+    row = ["clevr", file, url, "-", "-", files, "CC BY 4.0", "who knows"]
     Path("versions.tsv").write_text(HEADER + "\n" + "\t".join(row) + "\n")
 
 
@@ -112,7 +112,7 @@ def test_size_licence_and_note_are_told_before_the_download(archive, caplog):
 
 
 def test_an_archive_named_like_a_split_is_fetched_for_that_split_alone(archive):
-    row = ["clevr", "train.zip", f"{archive.url}/away", "-", "-", "CC BY 4.0", "x"]
+    row = ["clevr", "train.zip", f"{archive.url}/away", "-", "-", "-", "CC BY 4.0", "x"]
     with open("versions.tsv", "a") as handle:
         handle.write("\t".join(row) + "\n")
     download.main(flags(splits=("val",)))
@@ -178,6 +178,13 @@ def test_a_repository_is_fetched_at_one_commit_with_only_what_is_needed(hub):
     assert len(locks) == len(contents(ROOT))
     hub.asked.clear()
     download.main(flags())
+    assert hub.fetched() == []
+
+
+def test_a_repository_with_fewer_files_than_the_dataset_is_refused_before_the_first(hub):
+    write_table("-", f"hub:datasets/{REPOSITORY}@main", files="12")
+    head = hub.repositories[REPOSITORY].revisions["main"]
+    assert f"{REPOSITORY} at {head}: has 11 of the 12 files that clevr has" in sentence()
     assert hub.fetched() == []
 
 

@@ -30,8 +30,8 @@ def here(tmp_path, monkeypatch):
     settle_in(tmp_path, monkeypatch)
 
 
-def write_table(*rows):
-    lines = ["\t".join([*row, "-", "-", "a licence", "a note"]) for row in rows]
+def write_table(*rows, files="-"):
+    lines = ["\t".join([*row, "-", "-", files, "a licence", "a note"]) for row in rows]
     Path("versions.tsv").write_text("\n".join([HEADER, *lines]) + "\n")
 
 
@@ -130,6 +130,9 @@ def test_the_official_tar_is_downloaded_resumed_and_locked(monkeypatch):
         site.cuts = [2_000]
         receipt = get("spair", "test")
         assert [asked[0] for asked in site.asked] == [None, "bytes=2000-"]
+        write_table(("spair", "SPair-71k.tar.gz", site.url), files="12")
+        with pytest.raises(UserError, match=r"71k.tar.gz: has \d+ of the 12 files that spair"):
+            get("spair", "test")
     assert receipt["splits"] == {"test": {"images": 5, "questions": 4}}
     assert [known.file for known in versions.read_lock(LOCK).values()] == ["SPair-71k.tar.gz"]
     named = {entry["path"] for entry in receipt["files"]}

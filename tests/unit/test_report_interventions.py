@@ -90,7 +90,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
         cards[-1].parent.mkdir(parents=True)
         cards[-1].write_text(json.dumps({"model": model, "kind": kind}))
     found = page(path, *cards)
-    assert "aligned: no interventions were made" in found
+    assert "No interventions were made in aligned: these verdicts" in found
     assert "eye: no inter" not in found and "m: no inter" not in found
     assert context(Inputs(cards), SETTINGS) is None  # of none: there is no section
     empty = write(tmp_path / "empty", [], [], {"note": "knockout: no attention mask"})

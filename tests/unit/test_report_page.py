@@ -1,13 +1,12 @@
 """The page holds everything, shows data as text, asks the network for nothing, and stays small."""
 
-import json
 import re
 from html import unescape
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from browser import CONTRAST, CUT_CURVES, DARK, WIDE, ask, browse
+from browser import CONTRAST, WIDE, ask, draw_all, opened
 from report_fixture import flags
 
 from eyechart.core.errors import UserError
@@ -20,39 +19,34 @@ OUTSIDE = (
     r"""(?:src|href|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//"""
     r"""|@import|url\(\s*["']?(?:https?:)?//"""
 )
-DRIVER = """<script>
-const wait = setInterval(async () => {
-  if (!document.documentElement.dataset.ready) return;
-  clearInterval(wait);
+# Chooses every option of every list, one by one, and returns what the page then says.
+CHOOSE = """async () => {
   const said = {};
-  openAll();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
-  for (const section of document.querySelectorAll("[data-draw=probes]")) {
-    const task = section.querySelector("select[name=task]");
-    for (const name of ["task", "span", "probe", "map"]) {
-      for (const option of [...section.querySelector(`select[name=${name}]`).options]) {
-        section.querySelector(`select[name=${name}]`).value = option.value;
-        section.querySelector(`select[name=${name}]`).dispatchEvent(new Event("change"));
-        await new Promise((resolve) => setTimeout(resolve, 150));
-        said[`${section.id}/${task.value}`] = section.querySelector(".status").textContent;
+  const choose = async (block, name, option, chart) => {
+    const status = block.querySelector(".status");
+    const drawn = () => block.querySelector(`[data-chart="${chart}"] svg.marks`);
+    if (chart !== "selectivity") status.textContent = "";
+    if (chart !== "responses") drawn().remove(); // it is drawn anew
+    const list = block.querySelector(`select[name=${name}]`);
+    list.value = option;
+    list.dispatchEvent(new Event("change"));
+    while (!status.textContent || !drawn()) await new Promise((next) => setTimeout(next, 10));
+    return status.textContent;
+  };
+  const options = (block, name) =>
+    [...(block.querySelector(`select[name=${name}]`)?.options ?? [])];
+  const charts = { task: "matrix", span: "matrix", probe: "matrix", map: "selectivity" };
+  for (const section of document.querySelectorAll("[data-draw=probes]"))
+    for (const [name, chart] of Object.entries(charts))
+      for (const { value } of options(section, name)) {
+        const sentence = await choose(section, name, value, chart);
+        said[`${section.id}/${section.querySelector("select[name=task]").value}`] = sentence;
       }
-    }
-  }
-  for (const block of document.querySelectorAll("details.block")) {
-    const view = block.querySelector("select[name=view]");
-    for (const option of view ? view.options : []) {
-      view.value = option.value;
-      view.dispatchEvent(new Event("change"));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      said[`${block.id}/${option.textContent}`] = block.querySelector(".status").textContent;
-    }
-  }
-  const note = document.createElement("pre");
-  note.id = "said";
-  note.textContent = JSON.stringify(said);
-  document.body.append(note);
-}, 100);
-</script>"""
+  for (const block of document.querySelectorAll("details.block"))
+    for (const { value, textContent } of options(block, "view"))
+      said[`${block.id}/${textContent}`] = await choose(block, "view", value, "responses");
+  return said;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +133,7 @@ def test_every_accuracy_in_the_tables_stands_with_its_statistics(page):
 
 
 def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
-    monkeypatch.setattr(build_report, "build", lambda tables, settings: "x" * 10_100_000)
+    monkeypatch.setattr(build_report, "build", lambda *_: "x" * 10_100_000)
     monkeypatch.chdir(built[0])
     large = [*built[1][:-1], str(tmp_path / "large.html")]
     with pytest.raises(UserError, match=r"the page would have 10\.1 MB, expected at most 10"):
@@ -149,14 +143,14 @@ def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path):
-    driven = tmp_path / "driven.html"
-    driven.write_text(before_end(page, DRIVER), encoding="utf-8")
-    markup, console = browse(driven, tmp_path / "profile")
+def test_all_choices_draw_in_a_browser_without_a_console_message(shown):
+    with opened(shown) as (view, console):
+        draw_all(view)
+        sentences = view.evaluate(CHOOSE)
+        charts = view.eval_on_selector_all(
+            "[data-chart]:has(svg)", "found => found.map((one) => one.dataset.chart)"
+        )
     assert console == []
-    said = re.search(r'<pre id="said">(.*?)</pre>', markup, re.S)
-    assert said, "the driver did not finish"
-    sentences = json.loads(unescape(said[1]))
     probed = {
         place: text for place, text in sentences.items() if not place.startswith("responses-")
     }
@@ -166,7 +160,6 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
     answered = [text for place, text in sentences.items() if place.startswith("responses-")]
     assert len(answered) == 48  # coco: 3 answers, 1 place; mmvp: 10 and 10; of two models
     assert all(re.match(r"Total variation from the truth .*n = \d+", text) for text in answered)
-    charts = re.findall(r'<div class="chart[^"]*" data-chart="(\w+)".*?<svg', markup, re.S)
     coco, mmvp = ["accuracy", "responses"], ["accuracy", "pair_accuracy", "responses"]
     blocks = ["overview", *coco * 2, *mmvp * 2]
     exams = ["curve", "matrix", "selectivity", "components"] * 2
@@ -174,26 +167,13 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
 
 
 SCREENS, SCREEN = 6, 900
-FOLDED = """(view, page) => [page.documentElement.scrollHeight,
-  page.querySelectorAll("#main details[open]").length, page.querySelectorAll("svg.marks").length]"""
-LINKED = """async (view, page) => {
-  page.querySelector('nav a[href="#probing"]').click();
-  await new Promise((resolve) => view.setTimeout(resolve, 500));
-  view.location.hash = "#clevr-tiny_llava";
-  await new Promise((resolve) => view.setTimeout(resolve, 3000));
-  const open = [...page.querySelectorAll("details[open]")];
-  return JSON.stringify(open.map((one) => [one.id, one.querySelectorAll("svg.marks").length]));
-}"""
-PRINTED = """async (view, page) => {
-  const state = () => [
-    page.querySelectorAll("details:not([open], .vega-embed *)").length,
-    page.querySelectorAll("[data-chart]:not(:has(svg.marks))").length];
-  const before = state();
-  view.dispatchEvent(new Event("beforeprint"));
-  await new Promise((resolve) => view.setTimeout(resolve, 3000));
-  const printed = state();
-  view.dispatchEvent(new Event("afterprint"));
-  return JSON.stringify([before, printed, state()]);
+OPEN = """() => [...document.querySelectorAll("details[open]")]
+  .map((one) => [one.id, one.querySelectorAll("svg.marks").length])"""
+CUT_CURVES = """() => {
+  const cut = (chart) => [...chart.querySelectorAll("text")]
+    .filter((one) => one.getBoundingClientRect().right > chart.getBoundingClientRect().right + 1);
+  return [...document.querySelectorAll("#probing [data-chart=curve] svg")]
+    .map((chart) => cut(chart).map((one) => one.textContent));
 }"""
 
 
@@ -206,40 +186,53 @@ def shown(page, tmp_path_factory) -> Path:
 
 @pytest.mark.browser
 def test_all_but_the_card_is_folded_and_that_is_at_most_six_screens(shown):
-    height, opened, drawn = map(int, ask(shown, 1280, FOLDED).split(","))
-    assert 2 * SCREEN < height <= SCREENS * SCREEN
-    assert opened == drawn == 0
+    with opened(shown) as (view, _):
+        height = view.evaluate("document.documentElement.scrollHeight")
+        assert 2 * SCREEN < height <= SCREENS * SCREEN
+        assert view.locator("#main details[open]").count() == 0
+        assert view.locator("svg.marks").count() == 0
 
 
 @pytest.mark.browser
 def test_a_link_opens_its_fold_and_draws_what_was_hidden(shown):
-    opened = json.loads(ask(shown, 1280, LINKED))
-    assert opened == [["probing", 4], ["clevr-tiny_llava", 4]]
+    with opened(shown) as (view, _):
+        view.click('nav a[href="#probing"]')
+        view.evaluate("location.hash = '#clevr-tiny_llava'")
+        view.wait_for_function(
+            "document.querySelectorAll('#clevr-tiny_llava svg.marks').length == 4"
+        )
+        assert view.evaluate(OPEN) == [["probing", 4], ["clevr-tiny_llava", 4]]
 
 
 @pytest.mark.browser
 def test_printing_opens_every_fold_with_its_charts_and_closes_them_again(shown):
-    before, printed, after = json.loads(ask(shown, 1280, PRINTED))
-    assert before[0] > 20 and before[1] > 10
-    assert printed == [0, 0]
-    assert after[0] == before[0]
+    with opened(shown) as (view, _):
+        closed = view.locator("details:not([open], .vega-embed *)")
+        before = closed.count()
+        assert before > 20 and view.locator("[data-chart]:not(:has(svg.marks))").count() > 10
+        draw_all(view)
+        assert closed.count() == 0
+        view.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert closed.count() == before
 
 
 @pytest.mark.browser
 def test_nothing_is_cut_on_a_phone(shown):
-    assert int(ask(shown, 390, WIDE)) <= 390
+    assert ask(shown, 390, WIDE) <= 390
 
 
 @pytest.mark.browser
 def test_no_name_in_the_legend_of_a_curve_is_cut_on_a_phone(shown):
-    found = json.loads(ask(shown, 390, CUT_CURVES))
+    with opened(shown, 390) as (view, _):
+        draw_all(view)
+        found = view.evaluate(CUT_CURVES)
     assert found and not any(found), found
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("flags", [(), (DARK,)])
-def test_every_text_stands_out(shown, flags):
-    ratio, *where = json.loads(ask(shown, 1280, CONTRAST, *flags))
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_text_stands_out(shown, dark):
+    ratio, *where = ask(shown, 1280, CONTRAST, dark=dark)
     assert ratio >= 4.5, where
 
 
@@ -291,5 +284,6 @@ def test_the_browser_refuses_what_a_page_would_fetch(page, tmp_path):
     leaking = tmp_path / "leaking.html"
     image = '<img src="http://example.invalid/x.png">'
     leaking.write_text(before_end(own_part(page), image), encoding="utf-8")
-    _, console = browse(leaking, tmp_path / "profile")
+    with opened(leaking) as (_, console):
+        pass
     assert any("Content Security Policy" in line for line in console)

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 from behavior_fixture import NINE, SETTINGS, write_behaviour
-from test_report_page import OUTSIDE, browse
+from browser import opened
+from test_report_page import OUTSIDE
 
 from eyechart.core.errors import UserError
 from eyechart.report.sections.patterns import sheet
@@ -247,7 +248,7 @@ def test_labels_that_have_room_stay_where_they_are():
 
 
 @pytest.mark.browser
-def test_the_page_draws_in_a_browser_without_a_console_message(root, page, tmp_path):
-    markup, console = browse(root / "page.html", tmp_path / "profile")
+def test_the_page_draws_in_a_browser_without_a_console_message(root, page):
+    with opened(root / "page.html") as (view, console):
+        assert "Worst pairs" in view.content()
     assert console == []
-    assert "Worst pairs" in markup

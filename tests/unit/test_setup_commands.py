@@ -11,7 +11,8 @@ from documented_commands import ROOT, Command, in_docstrings, in_texts
 
 TEXTS = in_texts()
 OF_STEPS = [*in_docstrings(), *(c for c in TEXTS if "-m eyechart." in c.line)]
-OF_MAKE = [c for c in TEXTS if c.words[0] == "make"]
+# Each once, though several texts name it; of these, the first
+OF_MAKE = list({tuple(c.words): c for c in reversed(TEXTS) if c.words[0] == "make"}.values())
 
 
 class ParsedError(Exception):

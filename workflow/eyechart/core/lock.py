@@ -1,6 +1,7 @@
 """Lock files: tab-separated tables that several jobs may add to at once, kept by the user."""
 
 import csv
+import errno
 import fcntl
 import io
 import os
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_text
+
+# Errors of file systems without locks
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[str, str]]:
@@ -46,11 +50,19 @@ def write_rows(lock: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, .
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """Hold the lock exclusively; the kernel releases it when its holder dies."""
+    """Hold the lock exclusively; the kernel releases it when its holder dies.
+
+    Where the file system has no locks, nothing is held: writes are atomic, and of two at once, one
+    may be lost.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(lock.with_name(f".{lock.name}.held"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
         yield
     finally:
         os.close(handle)

@@ -1,5 +1,6 @@
 """Limits of what a stranger's checkpoint may ask for: what is built, and how long that takes."""
 
+import ctypes
 import re
 import signal
 import threading
@@ -14,6 +15,7 @@ from eyechart.core.files import read_json
 MOST_BYTES = 10_000_000
 MOST_SECONDS = 10  # that a chat template takes
 MOST_CHARACTERS = 1_000_000  # of a prompt
+_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
 # The most of a number, by the pattern of its key. The largest models have 126 blocks, a width of
 # 16,384 and 262,144 tokens
@@ -69,14 +71,17 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 
 @contextmanager
 def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a UserError in the block after some time.
+    """Raise a UserError in the block after some time, in any thread.
 
-    Signals only reach the main thread, where each template is first rendered; others have no limit.
+    Signals only reach the main thread; in others, where batches are prepared, a timer raises it.
     """
-    if threading.current_thread() is not threading.main_thread():
+    inside = threading.current_thread() is threading.main_thread()
+    with _signal(seconds, sentence) if inside else _timer(seconds, sentence):
         yield
-        return
 
+
+@contextmanager
+def _signal(seconds: float, sentence: str) -> Iterator[None]:
     def over(signum: int, frame: Any) -> None:
         raise UserError(sentence)
 
@@ -87,3 +92,25 @@ def time_limit(seconds: float, sentence: str) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, left)
         signal.signal(signal.SIGALRM, handler)
+
+
+@contextmanager
+def _timer(seconds: float, sentence: str) -> Iterator[None]:
+    late = type("LateError", (UserError,), {"__str__": lambda _: sentence})  # raised without a text
+    thread, turn, ended = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
+
+    def over() -> None:
+        with turn:
+            if not ended:
+                _raise_in(thread, ctypes.py_object(late))
+
+    timer = threading.Timer(seconds, over)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with turn:
+            ended = True
+            _raise_in(thread, None)  # what was to be raised after the end
+        timer.cancel()

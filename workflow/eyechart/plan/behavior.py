@@ -52,6 +52,11 @@ class BehaviorPlan:
                 if self.can_answer(model, dataset):
                     yield model, dataset
 
+    def answered(self, model: str) -> list[str]:
+        """Return the datasets whose items one of the configuration's models answers."""
+        listed = model in self.config["models"]
+        return [d for d in self.datasets if listed and self.can_answer(model, d)]
+
     def can_answer(self, model: str, dataset: str) -> bool:
         """Whether a model is examined on a dataset, reads text, and reads its form of item."""
         spec = self.specs[model]

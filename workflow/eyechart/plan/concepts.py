@@ -38,4 +38,4 @@ class ConceptsPlan(DatasetsPlan):
         behavior = BehaviorPlan(self.config, self.specs)
         model, dataset = wildcards.model, wildcards.dataset
         sighted = paths.RESPONSES.rule(model=model, dataset=dataset, condition="sighted")
-        return [sighted] if (model, dataset) in behavior.runs() else []
+        return [sighted] if dataset in behavior.answered(model) else []

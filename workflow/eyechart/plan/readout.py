@@ -114,6 +114,6 @@ class ReadoutPlan(DatasetsPlan):
 
     def _of_responses(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:
         model, dataset = wildcards.model, wildcards.dataset
-        if (model, dataset) not in BehaviorPlan(self.config, self.specs).runs():
+        if dataset not in BehaviorPlan(self.config, self.specs).answered(model):
             return []
         return [pattern.rule(model=model, dataset=dataset, **names)]

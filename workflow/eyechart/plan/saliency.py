@@ -48,7 +48,8 @@ class SaliencyPlan(QuestionsPlan):
     def responses(self, wildcards: Any) -> list[str]:
         """Return the responses under all conditions to datasets that are answered."""
         behavior = BehaviorPlan(self.config, self.specs)
-        own = [d for d in self._of(wildcards) if (wildcards.model, d) in set(behavior.runs())]
+        answered = behavior.answered(wildcards.model)
+        own = [dataset for dataset in self._of(wildcards) if dataset in answered]
         conditions = behavior.conditions(self.specs[wildcards.model].kind)
         named = [{"dataset": d, "condition": c} for d in own for c in conditions]
         sighted = named if "sighted" in conditions else []

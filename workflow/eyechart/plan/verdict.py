@@ -87,7 +87,7 @@ class VerdictPlan:
 
     def evidence(self, model: str) -> list[Evidence]:
         """Return what is measured of a model, a record per dataset."""
-        answered = {d for m, d in self._behavior.runs() if m == model}
+        answered = self._behavior.answered(model)
         read_out = [d for m, d in ReadoutPlan(self.config, self.specs).runs() if m == model]
         probed = {d: self._item_tasks(model, d) for d in probed_datasets(self.config)}
         found = [

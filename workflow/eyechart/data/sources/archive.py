@@ -44,6 +44,7 @@ _UNWRITABLE = {
     errno.EEXIST: "a file is in the place of its folder",
 }
 Choose = Callable[[str], str | None]
+Check = Callable[[list[str]], None]
 
 
 class _Member(NamedTuple):
@@ -61,7 +62,7 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".zip" or bool(_TAR.fullmatch(path.name))
 
 
-def unpack(archive: Path, root: Path, choose: Choose) -> None:
+def unpack(archive: Path, root: Path, choose: Choose, check: Check = lambda names: None) -> None:
     """Write the chosen members of an archive under ``root``, each atomically.
 
     An existing file with a zip member's size and CRC-32 is kept, so a killed run resumes where it
@@ -75,10 +76,11 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
     archive : a tar, gzipped or not, judged by its name; else a zip
     root : folder to unpack into
     choose : returns the path under ``root`` for a member's name, or None to leave the member out
+    check : raises an error for the names of all files in it, before anything is unpacked
     """
     kind = "tar" if _TAR.fullmatch(archive.name) else "zip"
     try:
-        (_unpack_tar if kind == "tar" else _unpack_zip)(archive, root, choose)
+        (_unpack_tar if kind == "tar" else _unpack_zip)(archive, root, choose, check)
     except FileNotFoundError:
         raise UserError(f"{archive}: no such file") from None
     except IsADirectoryError as error:
@@ -119,9 +121,12 @@ def _refuse(archive: Path, found: int) -> None:
         raise UserError(f"{archive}: {fault}, so nothing was unpacked")
 
 
-def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) -> dict[str, Any]:
+def _plan(
+    archive: Path, members: Iterable[_Member], choose: Choose, check: Check, kind: str
+) -> dict[str, Any]:
     """Return the chosen members by path, after checking that all members are safe."""
     chosen: dict[str, Any] = {}
+    names = []
     for name, is_file, is_plain, fault_if_chosen, info in members:
         fault = "" if is_plain else "is a link or a device"
         fault = "would land outside of the folder" if _leads_out(name) else fault
@@ -129,6 +134,7 @@ def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) 
         if target is not None:
             fault = fault_if_chosen or ("occurs in it twice" if target in chosen else "")
             chosen[target] = info
+        names += [name] if is_file else []
         if fault:
             raise UserError(
                 f"{archive}: member {shown(name)} {fault}, so nothing was unpacked; "
@@ -139,6 +145,7 @@ def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) 
         raise UserError(
             f"{archive}: member {shown(both[0])} is a file and a folder, so nothing was unpacked"
         )
+    check(names)
     return chosen
 
 
@@ -162,9 +169,9 @@ def _writers(count: int) -> Iterator[tuple[ThreadPoolExecutor, tqdm]]:
         yield pool, progress
 
 
-def _unpack_zip(archive: Path, root: Path, choose: Choose) -> None:
+def _unpack_zip(archive: Path, root: Path, choose: Choose, check: Check) -> None:
     with zipfile.ZipFile(archive) as opened:
-        chosen = _plan(archive, map(_zip_member, opened.infolist()), choose, "zip")
+        chosen = _plan(archive, map(_zip_member, opened.infolist()), choose, check, "zip")
         _check_index(opened)
         _refuse(archive, sum(info.file_size for info in chosen.values()))
         missing = {k: info for k, info in chosen.items() if not _is_whole(root / k, info)}
@@ -217,9 +224,9 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
             raise zipfile.BadZipFile(f"{info.filename} ends before its declared size")
 
 
-def _unpack_tar(archive: Path, root: Path, choose: Choose) -> None:
+def _unpack_tar(archive: Path, root: Path, choose: Choose, check: Check) -> None:
     with opened_tar(archive, partial(_refuse, archive)) as (opened, stream):
-        sizes = _plan(archive, map(_tar_member, opened), choose, "tar")
+        sizes = _plan(archive, map(_tar_member, opened), choose, check, "tar")
         check_end(stream)
     _make_room(archive, root, sum(sizes.values()))
     with (

@@ -13,6 +13,7 @@ official layout; sizes and checksums of sources without one, into the lock file;
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -26,7 +27,7 @@ from eyechart.core.step import Json, command
 from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.base import LayoutModule
 from eyechart.data.sources import versions as table
-from eyechart.data.sources.archive import Choose, is_archive, unpack
+from eyechart.data.sources.archive import Check, Choose, is_archive, unpack
 from eyechart.data.sources.http import fetch
 from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot, hub_token
 from eyechart.data.sources.versions import UNKNOWN, Locked, Locks, Version, read_versions
@@ -80,7 +81,20 @@ def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]
     return [state.check(found, path)]
 
 
-def pull(version: Version, state: LockState, root: Path, choose: Choose) -> list[Locked]:
+def check_count(version: Version, needed: Choose, where: str, names: Iterable[str]) -> None:
+    """Raise a UserError if fewer of the files are needed than a complete source has."""
+    found = sum(needed(name) is not None for name in names)
+    if found < (version.files or 0):
+        raise UserError(
+            f"{where}: has {found} of the {version.files} files that {version.dataset} has at "
+            "least, so nothing was taken; it is not complete: delete it and run again, or correct "
+            "files in the table of versions"
+        )
+
+
+def pull(
+    version: Version, state: LockState, root: Path, choose: Choose, needed: Choose
+) -> list[Locked]:
     """Fetch the needed files of a hub repository into a folder; return lock entries.
 
     The commit that a revision first resolved to is used from then on, until the user deletes its
@@ -93,6 +107,7 @@ def pull(version: Version, state: LockState, root: Path, choose: Choose) -> list
     state : the table, the lock file and the locked entries
     root : the folder; files are written directly into it
     choose : returns the path under ``root`` for a file's path, or None to leave the file out
+    needed : the same for the files of all splits, which are counted
     """
     repository, revision = version.repository or ("", "")
     commits = {
@@ -109,6 +124,9 @@ def pull(version: Version, state: LockState, root: Path, choose: Choose) -> list
             f"{state.versions}: {repository} at {snapshot.commit} contains none of the files that "
             f"{version.dataset} needs (found: {found_names}); correct its url"
         )
+    if not version.is_archive:
+        names = [file.path for file in snapshot.files]
+        check_count(version, needed, f"{repository} at {snapshot.commit}", names)
     _log_source(version, snapshot, [file for file, _ in chosen])
     hub.check_access(snapshot)
     return [_take(version, state, hub, file, root / _safe(target)) for file, target in chosen]
@@ -166,10 +184,10 @@ def only_wanted(wanted: str, path: str) -> str | None:
     return path if path == wanted else None
 
 
-def unpack_or_link(path: Path, root: Path, choose: Choose) -> None:
+def unpack_or_link(path: Path, root: Path, choose: Choose, check: Check) -> None:
     """Unpack an archive into the dataset's folder, or link any other file there."""
     if is_archive(path):
-        unpack(path, root, choose)
+        unpack(path, root, choose, check)
     elif choose(path.name):
         link_files(path.parent, root, [Path(path.name)])
 
@@ -193,17 +211,19 @@ def main(
     wanted = sources_of(read_versions(versions, dataset, layout.NAME), layout, splits)
     state = LockState(versions, lock, table.read_lock(lock))
     choose = partial(layouts_base.member, layout, splits=splits)
+    needed = partial(layouts_base.member, layout, splits=list(layout.RELEASED or splits))
     found: list[Locked] = []
     for version in wanted:
         if version.repository and version.is_archive:
-            found += pull(version, state, cache, partial(only_wanted, version.file))
+            found += pull(version, state, cache, partial(only_wanted, version.file), needed)
         elif version.repository:
-            found += pull(version, state, root, choose)
+            found += pull(version, state, root, choose, needed)
         else:
             found += get_archive(version, state, cache)
     for version in wanted:
         if version.is_archive:
-            unpack_or_link(cache / version.file, root, choose)
+            path = cache / version.file
+            unpack_or_link(path, root, choose, partial(check_count, version, needed, str(path)))
     counts, files = layout.inventory(root, splits)
     table.add_to_lock(lock, found)  # only now is it verified to be the dataset
     write_receipt(

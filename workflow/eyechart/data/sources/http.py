@@ -13,22 +13,57 @@ from pathlib import Path
 
 import requests
 from tqdm import tqdm
+from urllib3.exceptions import ConnectTimeoutError, ProxyError, SSLError
 
 from eyechart.core import files
-from eyechart.core.errors import UserError, without_secrets
+from eyechart.core.errors import UserError, shown, without_secrets
 
-_ATTEMPTS = 6  # consecutive interruptions without a new byte
-_PAUSE_S = 1.0  # after the first interruption; doubled each time
+_PAUSE_S = 2.0  # after the first interruption; doubled each time
+_LONGEST_PAUSE_S = 60.0
+_PATIENCE_S = 600.0  # pauses in all, without a new byte
+_UNREACHED_S = 120.0  # the same where no server was reached: its name may be wrong
 _TIMEOUT_S = 60.0
 _CHUNK = 1 << 20
+BUSY = (408, 429)  # and all from 500 on: later it may answer
 _CUT_OFF = requests.exceptions.ChunkedEncodingError
 _BREAKS = (requests.ConnectionError, requests.Timeout, _CUT_OFF)
 Headers = dict[str, str]
 _log = logging.getLogger(__name__)
+_sleep = time.sleep
 
 
 class _Break(requests.ConnectionError):
     """The server failed this time, but a retry may succeed."""
+
+
+class Patience:
+    """Growing pauses between attempts, up to a stated time.
+
+    The time counts pauses, not what the attempts take: two minutes as long as no server was
+    reached, else ten. It begins again with every new byte.
+    """
+
+    def __init__(self, reached: bool = False) -> None:
+        self.reached = reached
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin the time again."""
+        self.attempts, self.waited = 0, 0.0
+
+    def wait(self) -> bool:
+        """Pause before another attempt; return whether there is time for one."""
+        pause = min(_PAUSE_S * 2**self.attempts, _LONGEST_PAUSE_S)
+        self.attempts += 1
+        if self.waited + pause > (_PATIENCE_S if self.reached else _UNREACHED_S):
+            return False
+        self.waited += pause
+        _sleep(pause)
+        return True
+
+    def __str__(self) -> str:
+        """How often and how long it was tried, for a message."""
+        return f"{self.attempts} times in a row, with {self.waited:.0f} s of pauses"
 
 
 class _Part:
@@ -127,7 +162,7 @@ def _check_room(path: Path, needed: int) -> None:
 
 
 def _complete(url: str, part: _Part, own: Headers) -> None:
-    failures, most = 0, part.bytes
+    patience, most = Patience(), part.bytes
     shown = {"initial": part.bytes, "unit": "B", "unit_scale": True}
     progress = tqdm(None, part.path.name, part.size, **shown)
     with requests.Session() as session, progress:
@@ -137,23 +172,33 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
             try:
                 _stream(session, url, part, progress, own)
             except _BREAKS as error:
-                why, address = without_secrets(error)[:120], without_secrets(url)
-                # progress is a new byte: a server without ranges restarts each time
-                failures = 0 if part.bytes > most else failures + 1
-                most = max(most, part.bytes)
-                if failures == _ATTEMPTS:
+                why, reached = _reason(error)
+                patience.reached |= reached
+                if part.bytes > most:  # a server without ranges restarts each time
+                    most = part.bytes
+                    patience.renew()
+                if not patience.wait():
                     raise UserError(
-                        f"{address}: interrupted {failures} times in a row ({why}); "
-                        f"{part.bytes} of {part.size or '?'} bytes are kept in {part.path}; run "
-                        "again to continue"
+                        f"{without_secrets(url)}: interrupted {patience} ({why}); {part.bytes} of "
+                        f"{part.size or '?'} bytes are kept in {part.path}; run again to continue"
                     ) from None
-                _log.info("%s: %s; trying again", address, why)
-                time.sleep(_PAUSE_S * 2**failures)
+                _log.info("%s: %s; trying again", without_secrets(url), why)
             except requests.RequestException as error:
                 why = without_secrets(error)
                 raise UserError(
                     f"{without_secrets(url)}: cannot be fetched ({why}); correct the address"
                 ) from None
+
+
+def _reason(error: requests.RequestException) -> tuple[str, bool]:
+    """Return why a transfer broke off, in a few words, and whether a server was reached."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(cause, ConnectTimeoutError | ProxyError | SSLError):
+        return without_secrets(cause).rpartition(": ")[2], False
+    if isinstance(error, _Break):
+        return str(error), True
+    late = isinstance(error, requests.Timeout)
+    return f"no answer in {_TIMEOUT_S:.0f} s" if late else "the connection was cut", True
 
 
 def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, own: Headers) -> None:
@@ -188,14 +233,14 @@ def _begin(response: requests.Response, part: _Part) -> None:
     if status in (206, 416):  # another range than requested, or none left: restart
         part.restart("")
         raise _Break(f"HTTP {status} with a wrong range")
-    if status in (408, 429) or status >= 500:
-        raise _Break(f"HTTP {status} {response.reason}")
+    if status in BUSY or status >= 500:
+        raise _Break(f"HTTP {status}")
     address = without_secrets(response.url)
     if status != 200:
-        raise UserError(f"{address}: HTTP {status} {response.reason}; correct the address")
+        raise UserError(f"{address}: HTTP {status}; correct the address")
     length = response.headers.get("Content-Length")
-    if part.size is not None and length is not None and int(length) != part.size:
-        raise UserError(f"{address}: the server has {length} bytes, expected {part.size}")
+    if part.size is not None and length is not None and length != str(part.size):
+        raise UserError(f"{address}: the server has {shown(length)} bytes, expected {part.size}")
     etag = response.headers.get("ETag", "")
     # a weak ETag does not vouch for bytes (RFC 9110, 13.1.5)
     strong = etag if not etag.startswith("W/") else ""

@@ -1,12 +1,14 @@
 """Query the Hugging Face hub with huggingface_hub; turn its errors into user messages."""
 
 import hashlib
+import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 from huggingface_hub import HfApi, hf_hub_url
@@ -22,7 +24,10 @@ from huggingface_hub.utils import build_hf_headers
 
 from eyechart.core.errors import UserError, nearest, without_secrets
 from eyechart.core.files import sha256
-from eyechart.data.sources.http import fetch
+from eyechart.data.sources.http import BUSY, Patience, fetch
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,20 @@ def hub_token() -> str | None:
     return found or None
 
 
+def _patiently(ask: Callable[[], T]) -> T:
+    """Return the hub's answer; ask again, after growing pauses, while it is busy or cut off."""
+    patience = Patience(reached=True)
+    while True:
+        try:
+            return ask()
+        except (HfHubHTTPError, httpx2.TransportError) as error:
+            status = error.response.status_code if isinstance(error, HfHubHTTPError) else 408
+            unreached = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+            if unreached or not (status in BUSY or status >= 500) or not patience.wait():
+                raise
+            _log.info("the hub: %s; trying again", without_secrets(error)[:120])
+
+
 class Hub:
     """The hub named by ``HF_ENDPOINT``, else huggingface_hub's default, with its messages."""
 
@@ -108,7 +127,7 @@ class Hub:
         dataset = self._messages.kind == "dataset"
         ask = self._api.dataset_info if dataset else self._api.model_info
         with self._sentences(repository, revision):
-            info = ask(repository, revision=revision, files_metadata=True)
+            info = _patiently(lambda: ask(repository, revision=revision, files_metadata=True))
         at = (repository, str(info.sha))
         files = [
             HubFile(*at, s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
@@ -124,7 +143,8 @@ class Hub:
         if self._token is None:
             raise UserError(self._gated(snapshot.repository))
         with self._sentences(snapshot.repository, snapshot.commit):
-            self._api.auth_check(snapshot.repository, repo_type=self._messages.kind)
+            kind = self._messages.kind
+            _patiently(lambda: self._api.auth_check(snapshot.repository, repo_type=kind))
 
     def fetch(self, file: HubFile, path: Path, fault: str) -> None:
         """Download a file, resumed after interruptions.

@@ -2,7 +2,8 @@
 
 The table has the download addresses and licences of datasets: one row per archive or plain file, or
 per hub repository (``hub:datasets/<owner>/<name>@<revision>``), of which ``file`` may name one
-archive. Size and checksum are ``-`` if they were not published.
+archive. Size and checksum are ``-`` if they were not published. ``files`` is how many files a
+complete copy has at least, of those that its layout needs for all its splits; ``-`` if unknown.
 
 The lock file, ``data/versions.lock.tsv``, then keeps those of the first download, and the commit of
 files of the hub. It belongs under version control: later downloads that differ are refused, so
@@ -17,18 +18,22 @@ from pathlib import Path
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.lock import alone, malformed, read_rows, write_rows
 
-COLUMNS = ("dataset", "file", "url", "bytes", "sha256", "licence", "note")
+COLUMNS = ("dataset", "file", "url", "bytes", "sha256", "files", "licence", "note")
 LOCK_COLUMNS = ("dataset", "file", "url", "commit", "bytes", "sha256")
 UNKNOWN = "-"
+_UNPUBLISHED = ("bytes", "sha256", "files")
 _HUB = re.compile(r"hub:datasets/([\w.-]+/[\w.-]+)@([\w./-]+)")
 _ENDING = r"(zip|tar\.gz|tgz|mat)"
 _ENDINGS = ".zip, .tar.gz, .tgz or .mat"
+_FILES = ("files", r"[1-9]\d*|-", "a count of files, or - where it is not known")
 _ARCHIVE = (
+    _FILES,
     ("file", rf"[\w][\w.-]*\.{_ENDING}", f"a plain name ending in {_ENDINGS}"),
     ("bytes", r"[1-9]\d*|-", "a count of bytes, or - where it is not known"),
     ("sha256", r"[0-9a-f]{64}|-", "64 hex digits, or - where they are not known"),
 )
 _REPOSITORY = (
+    _FILES,
     ("file", rf"-|[\w][\w.-]*\.{_ENDING}", f"- for all files needed, or an archive ({_ENDINGS})"),
     ("bytes", r"-", "- as the hub says it of every file"),
     ("sha256", r"-", "- as the lock file keeps it of every file"),
@@ -49,6 +54,7 @@ class Version:
     url: str
     bytes: int | None
     sha256: str | None
+    files: int | None
     licence: str
     note: str
 
@@ -115,9 +121,10 @@ def _version(row: dict[str, str], where: str) -> Version:
     for column, form, expected in _REPOSITORY if _HUB.fullmatch(row["url"]) else _ARCHIVE:
         if not re.fullmatch(form, row[column]):
             raise UserError(f"{where}: {column} is {row[column]!r}, expected {expected}")
-    size, digest = (None if row[c] == UNKNOWN else row[c] for c in ("bytes", "sha256"))
-    texts = {column: row[column] for column in COLUMNS if column not in ("bytes", "sha256")}
-    return Version(**texts, bytes=int(size) if size else None, sha256=digest)
+    size, digest, files = (None if row[c] == UNKNOWN else row[c] for c in _UNPUBLISHED)
+    texts = {column: row[column] for column in COLUMNS if column not in _UNPUBLISHED}
+    count = int(files) if files else None
+    return Version(**texts, bytes=int(size) if size else None, sha256=digest, files=count)
 
 
 def read_lock(lock: Path) -> Locks:

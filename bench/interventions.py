@@ -3,6 +3,8 @@
 Variants run in turn, so that whatever else the machine does falls on all alike. *Alone* answers one
 item at a time, by hooks on whole prompts; *whole* does so in batches; *shared* is what the pipeline
 does: batches, and caches of prefixes where the prompts share them. All must give the same numbers.
+*Passes* are counted, not timed: tokens that run through blocks of the language model per answer,
+over those of one whole prompt; passes that fetch a donor's states count, too.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/interventions.py --size 2m --pictures 16 \
         --questions 4 --rounds 3
@@ -13,7 +15,8 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,22 @@ def measure(
     return time.process_time() - started, np.concatenate(found, axis=1)
 
 
+@contextmanager
+def counted(adapter: LanguageAdapter, addresses: Sequence[str]) -> Iterator[list[int]]:
+    """Collect the tokens that each call of a block's attention reads, padding included."""
+    found: list[int] = []
+
+    def see(module: torch.nn.Module, inputs: object, named: dict[str, torch.Tensor]) -> None:
+        found.append(named["hidden_states"].shape[:2].numel())
+
+    with ExitStack() as stack:
+        for address in addresses:
+            attention = adapter.model.get_submodule(f"{adapter.module_path(address)}.self_attn")
+            hook = attention.register_forward_pre_hook(see, with_kwargs=True)
+            stack.callback(hook.remove)
+        yield found
+
+
 def compared(
     readers: dict[str, Reader],
     asked: Sequence[AskedItem],
@@ -86,18 +105,23 @@ def compared(
     rounds: int,
 ) -> str:
     """Return the answers per second of each way, as cells; all ways must give the same."""
+    adapter = readers["alone"].adapter
+    whole = sum(len(readers["alone"].script(one, OWN).row.ids) for one in asked) * len(addresses)
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
-        said = {}
+        said, passes = {}, {}
         for way, (_, size) in WAYS.items():
-            seconds, said[way] = measure(readers[way], asked, size, edit, addresses)
+            with counted(adapter, addresses) as tokens:
+                seconds, said[way] = measure(readers[way], asked, size, edit, addresses)
             spent[way].append(seconds)
+            passes[way] = sum(tokens) / whole / len(addresses)
         for way in ("whole", "shared"):
             np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
     answers = len(asked) * len(addresses)
     speed = {way: answers / statistics.median(own) for way, own in spent.items()}
     cells = " | ".join(f"{speed[way]:.0f}" for way in WAYS)
-    return f"{cells} | {speed['shared'] / speed['alone']:.1f}"
+    ratio = speed["shared"] / speed["alone"]
+    return f"{cells} | {ratio:.1f} | {passes['alone']:.2f} | {passes['shared']:.2f}"
 
 
 def main() -> None:
@@ -124,8 +148,9 @@ def main() -> None:
         for reader in readers.values():
             reader.encode(sorted(paths))
         addresses = [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
-        print("| edit | alone, answers/s | whole, answers/s | shared, answers/s | shared / alone |")
-        print("|---|---|---|---|---|")
+        heads = ["edit", *(f"{way}, answers/s" for way in WAYS), "shared / alone"]
+        print("| " + " | ".join([*heads, "passes alone", "passes shared"]) + " |")
+        print("|---" * 7 + "|")
         for named, edit in EDITS.items():
             cells = compared(readers, asked, edit, addresses, args.rounds)
             print(f"| {named} | {cells} |", flush=True)

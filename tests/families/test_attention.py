@@ -16,6 +16,8 @@ from eyechart.inference.marks import Mark
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import box, point, whole_image
+from eyechart.tuning.questions import TunedItems
+from eyechart.tuning.region_mass import HiddenError, attention_on_images
 
 # PaliGemma's processor, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -126,3 +128,21 @@ def test_the_last_layer_of_the_lens_is_what_the_class_says(name, loaded, examine
     alone = name == "blip2_t5" or name in WITHOUT
     assert set(rows["place"]) == ({"answer"} if alone else {"answer", "image"} | (
         set() if name in NOWHERE else {"A", "B", "REF"}))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_attention_of_tuned_models_is_the_same_or_has_the_same_reason(name, loaded, examined):
+    tracer = examined(name)
+    images = {"p": {"path": tracer.paths["p"], "width": 64, "height": 40}}
+    adapter = loaded(name, attention="eager")
+    asked = TunedItems(adapter, SETTINGS.style(), "mean", images, 1)
+    with torch.no_grad():
+        if name in WITHOUT:
+            with pytest.raises(HiddenError, match=WITHOUT[name][1]):
+                attention_on_images(asked, ITEM)
+            return
+        found, places = attention_on_images(asked, ITEM)
+    rows = pl.DataFrame(tracer.tables.whole("attention", ATTENTION)).filter(region="")
+    assert found.sum() == pytest.approx(rows["image_mass"].mean(), abs=1e-5)
+    assert [len(own) for own in places] == [len(found)]
+    assert np.isnan(places[0][:, 3]).all() == (name in NOWHERE)

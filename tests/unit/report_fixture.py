@@ -19,6 +19,7 @@ from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
 from eyechart.plan.config.report import DRAWN
 from eyechart.plan.paths import CONFIGURATION
+from eyechart.report.registry import SECTIONS
 from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS, PROBES
@@ -283,6 +284,7 @@ def flags(root: Path) -> list[str]:
         given[table] = [str(path.relative_to(root)) for path in paths]
     words = ["--tables", *(path for paths in given.values() for path in paths)]
     words += ["--settings", json.dumps(SETTINGS), "--benchmarks", "benchmarks"]
+    words += ["--sections", *SECTIONS]
     (root / CONFIGURATION.at()).write_text(json.dumps({"seed": 7, "models": ["tiny_clip"]}))
     words += ["--configuration", CONFIGURATION.at()]
     return [*words, "--output", "results/report/index.html"]

@@ -14,31 +14,42 @@ from typing import Any
 SITE = Path(__file__).parent / "hold/sitecustomize.py"
 
 
-def hold(folder: Path, function: Callable[..., Any], call: int = 1) -> Path:
-    """Make every Python that has ``folder`` on its path stop before a call of ``function``.
+def hold(folder: Path, *functions: Callable[..., Any] | str, call: int = 1, only: str = "") -> Path:
+    """Make every Python that has ``folder`` on its path stop before a call of some functions.
 
     Parameters
     ----------
     folder : Path
         Where ``sitecustomize.py`` is put.
-    function : callable
-        A function or method of a module that the step imports; not of the step's own module, which
-        Python runs under the name ``__main__``.
+    functions : callable or str
+        Functions or methods of modules that the step imports, or ``"module:name"``; not of the
+        step's own module, which Python runs under the name ``__main__``.
     call : int
-        The number of the call in each process, counted from 1.
+        The number of the call in each process, counted from 1, of all functions together. With 0
+        none stops: each process adds a line with its count of calls and its command to the file.
+    only : str
+        Other processes than those whose command has this text are left alone.
 
     Returns
     -------
     Path
-        The file that is there once a process is held.
+        The file that is there once a process is held; it has the number of the process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reached = (folder / "held").resolve()
     reached.unlink(missing_ok=True)
     shutil.copy2(SITE, folder)
-    what = {"module": function.__module__, "function": function.__qualname__, "call": call}
-    (folder / "hold.json").write_text(json.dumps({**what, "reached": str(reached)}))
+    names: dict[str, list[str]] = {}
+    for function in functions:
+        named = function if isinstance(function, str) else _name(function)
+        names.setdefault(named.split(":")[0], []).append(named.split(":")[1])
+    what = {"functions": names, "call": call, "only": only, "reached": str(reached)}
+    (folder / "hold.json").write_text(json.dumps(what))
     return reached
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 def release(folder: Path) -> None:

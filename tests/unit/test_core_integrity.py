@@ -1,8 +1,5 @@
 """The ledger and what is done before a run: damage and loss are found, all else is left alone."""
 
-import asyncio
-import errno
-import fcntl
 import json
 import os
 import subprocess
@@ -10,56 +7,30 @@ import sys
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from integrity_fixture import (
+    FOLDER,
+    LABELS,
+    MANIFEST,
+    PART,
+    RECEIPT,
+    SHARD,
+    WHOLE_IMAGE,
+    Graph,
+    damage,
+    make_folder,
+)
 
 from eyechart.core import integrity, ledger
 from eyechart.core.files import MACHINE, describe, remove_partials, write_json
 from eyechart.core.ledger import Ledger
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path("results/extraction/clip/clevr/image")
-MANIFEST = FOLDER / "manifest.json"
-PART = FOLDER / "part-001.parquet"
-RAW = Path("data/raw/clevr")
-SHARD = RAW / "shards/val-000.json"
-WHOLE_IMAGE = RAW / "images/val/1.png"
-RECEIPT = RAW / "acquired.json"
-TABLES = Path("results/datasets/clevr")
-PREPARED = TABLES / "images/1.png"
-LABELS = Path("results/mining/a_against_b/clevr/labels.csv")
-OUTPUTS = [MANIFEST, PART, SHARD, RECEIPT, TABLES / "items.parquet", TABLES / "images.parquet"]
-
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder after a run: two parts, a drawn shard of three images, a prepared one."""
-    monkeypatch.chdir(tmp_path)
-    Path(".snakemake").mkdir()
-    for path in (PART, PART.with_name("part-000.parquet"), LABELS, PREPARED, *OUTPUTS[4:]):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(path.name.encode() * 100)
-    parts = [PART.with_name("part-000.parquet"), PART]
-    write_json(MANIFEST, {"parts": [{**describe(p), "path": p.name} for p in parts]})
-    WHOLE_IMAGE.parent.mkdir(parents=True)
-    images = [WHOLE_IMAGE.with_name(f"{n}.png") for n in range(3)]
-    for n, path in enumerate(images):
-        path.write_bytes(bytes([n]) * 100)
-    files = [{**describe(p), "path": str(p.relative_to(RAW))} for p in images]
-    write_json(SHARD, {"files": files, "scenes": []})
-    write_json(RECEIPT, {"files": files})
-    assert integrity.update("results") == []
+    make_folder(tmp_path, monkeypatch)
     return tmp_path
-
-
-def damage(path: Path, keep_time: bool = False) -> None:
-    """Change a byte; the size stays."""
-    before, content = path.stat(), bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
-    if keep_time:
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def record(path: Path, kind: str = "metadata") -> None:
@@ -155,26 +126,6 @@ def test_a_bit_that_the_disk_lost_is_found_by_a_full_check_and_then_by_a_run(
     assert len(sentences()) == 1
 
 
-class Graph:
-    """The jobs of a run, as far as Snakemake shows them to the check."""
-
-    def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
-        self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
-        self.workflow = SimpleNamespace(dryrun=dryrun)
-        self.forcefiles: set[str] = set()
-
-    async def check_incomplete(self) -> None:
-        """Do nothing, where Snakemake looks for the marks of killed jobs."""
-
-    def repair(self) -> list[str]:
-        """Do what happens once Snakemake has built the jobs; return the warnings."""
-        said: list[str] = []
-        graph = type("Checked", (Graph,), {})
-        integrity.make_again(integrity.update("results"), graph, said.append)
-        asyncio.run(graph.check_incomplete(self))
-        return said
-
-
 def test_only_what_a_run_makes_is_set_aside_and_forced() -> None:
     damage(PART)
     damage(MANIFEST)
@@ -231,58 +182,6 @@ def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not()
     remove_partials("results")
     assert not left.exists() and not long_ago.exists()
     assert being_written.exists() and named_alike.exists() and elsewhere.exists()
-
-
-START = "from eyechart.core import integrity; print(len(integrity.start()))"
-
-
-def start() -> int:
-    """Start as Snakemake does, in a process of its own; return the number of faults."""
-    done = subprocess.run(
-        [sys.executable, "-c", START],
-        env={"PYTHONPATH": str(ROOT / "workflow")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(done.stdout)
-
-
-def lock() -> Path:
-    Path(".snakemake/locks").mkdir()
-    write_json(path := Path(".snakemake/locks/0.input.lock"), "")
-    return path
-
-
-def test_locks_of_a_killed_run_are_removed() -> None:
-    left = lock()
-    start()
-    assert not left.exists()
-
-
-def test_nothing_is_touched_while_another_run_is_alive() -> None:
-    held = lock()
-    damage(PART)
-    with open(integrity.LOCK, "w") as other:
-        fcntl.flock(other, fcntl.LOCK_SH)
-        assert start() == 0
-        assert PART.exists() and held.exists()
-    assert start() == 1
-    assert not held.exists()
-
-
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_where_files_cannot_be_locked_snakemakes_own_locks_decide(
-    code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_locks(handle: int, kind: int) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(fcntl, "flock", no_locks)
-    damage(PART)
-    assert len(integrity.start()) == 1
-    held = lock()
-    assert integrity.start() == [] and held.exists()
 
 
 def test_20000_files_are_checked_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

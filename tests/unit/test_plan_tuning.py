@@ -57,3 +57,26 @@ def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Confi
     config["behavior"]["scoring"] = "pmi"
     with pytest.raises(UserError, match=r"^behavior.scoring is 'pmi' for 'clevr', expected mean"):
         tuning(config).check()
+
+
+def test_a_number_of_maps_retrains_nothing(config: Config) -> None:
+    config["tuning"] |= {
+        "tasks": {"clevr": ["color", "size"]},
+        "arms": ["lora_lm"],
+        "seeds": 2,
+        "models": None,
+    }
+    of = SimpleNamespace(model="tiny_llava", dataset="clevr", task="size")
+    before = tuning(config)
+    trained, mapped = before.settings(of), before.map_settings(of)
+    maps = "<results>/tuning/tiny_llava/clevr/size/maps.parquet"
+    assert maps in before.maps() and maps in before.page_tables(of)
+    folder = "<results>/tuning/tiny_llava/clevr/size/lora_lm/true-"
+    assert {path.rpartition("/")[0] for path in before.adapters(of)} == {
+        f"{folder}{n}" for n in (0, 1)
+    }
+    config["tuning"]["maps"] = 7
+    assert tuning(config).settings(of) == trained
+    assert json.loads(tuning(config).map_settings(of)) == json.loads(mapped) | {"maps": 7}
+    config["tuning"]["maps"] = 0
+    assert tuning(config).maps() == []

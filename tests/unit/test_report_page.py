@@ -133,7 +133,7 @@ def test_every_accuracy_in_the_tables_stands_with_its_statistics(page):
 
 
 def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
-    monkeypatch.setattr(build_report, "build", lambda tables, settings: "x" * 10_100_000)
+    monkeypatch.setattr(build_report, "build", lambda *_: "x" * 10_100_000)
     monkeypatch.chdir(built[0])
     large = [*built[1][:-1], str(tmp_path / "large.html")]
     with pytest.raises(UserError, match=r"the page would have 10\.1 MB, expected at most 10"):

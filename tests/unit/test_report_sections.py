@@ -79,6 +79,8 @@ def test_a_new_section_is_one_folder_and_one_entry(project):
         "build_report",
         *tables,
         *settings,
+        "--sections",
+        "toy",
         "--benchmarks",
         "b",
         "--configuration",

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,12 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import read_spec
+from eyechart.plan import paths
+from eyechart.plan.checkpoints import ADAPTER
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.training import loop
-from eyechart.tuning import compare, tune
+from eyechart.tuning import compare, map_attention, tune
 from eyechart.tuning.arms import matched_ranks
 from eyechart.tuning.questions import TunedItems
 from eyechart.tuning.train import shuffled
@@ -137,6 +140,35 @@ def test_attention_to_regions_is_that_of_the_attention_stage(tuned, registry):
     assert not np.allclose(moved, measured.filter(data="none")["region_mass"], atol=1e-4)
 
 
+def test_maps_of_attention_are_those_whose_mass_is_measured(tuned, registry, tmp_path):
+    names = {"model": "llava", "dataset": "mine", "task": "kind", "training": "true-0"}
+    words = ["--model", "llava", "--dataset", "mine", "--task", "kind", "--seed", "7"]
+    words += ["--spec", registry / "llava.yaml", "--checkpoint", registry / "data/llava"]
+    for name in ("items", "images", "regions"):
+        words += [f"--{name}", registry / f"mine/{name}.parquet"]
+    words += ["--settings", '{"maps": 40, "prompt": "{question}", "choices": "text"}', "--adapters"]
+    for arm in ("lora_lm", "prompt_2"):
+        for file in ADAPTER:
+            place = Path(paths.ADAPTER.at(str(tmp_path), arm=arm, file=file, **names))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            words.append(shutil.copy(tuned(arm) / f"true-0/{file}", place))
+    map_attention.main([str(w) for w in [*words, "--output", tmp_path / "maps.parquet"]])
+    found = pl.DataFrame(read_table(tmp_path / "maps.parquet"))
+    assert found.group_by("arm").len()["len"].to_list() == [40, 40]
+    measured = pl.DataFrame(read_table(tuned("lora_lm") / "answers.parquet")).drop_nulls(
+        "region_mass"
+    )
+    found = found.filter(pl.col("item_id").is_in(measured["item_id"].unique()))
+    assert len(found) == 2 * 12
+    for row in found.to_dicts():
+        answers = pl.DataFrame(read_table(tuned(row["arm"]) / "answers.parquet"))
+        own = answers.filter(item_id=row["item_id"])
+        left = np.array(row["places"])[:, 3] < 16  # the half that the item is about
+        for data, column in (("none", "before"), ("true", "after")):
+            (mass,) = own.filter(data=data)["region_mass"]
+            assert np.array(row[column])[left].sum() == pytest.approx(mass, abs=1e-5)
+
+
 def test_folds_choose_the_rate_that_learns(registry, tmp_path):
     rates = {"prompt": [0.1], "lora": [1e-7, 0.02]}
     tune.main(flags(registry, tmp_path, "lora_lm", learning_rates=rates))
@@ -166,7 +198,7 @@ def test_a_second_run_writes_equal_bytes(tuned, registry, tmp_path):
 def test_a_killed_training_goes_on_to_the_same_bytes(call, tuned, registry, tmp_path):
     expected = contents(tuned("lora_lm"))
     stop, words = tmp_path / "stop", flags(registry, tmp_path, "lora_lm")
-    held = hold(stop, loop._save, call)
+    held = hold(stop, loop._save, call=call)
     kill_step("eyechart.tuning.tune", words, stop, held.exists)
     kept = sorted(p.name for p in (tmp_path / "lora_lm").rglob("*.checkpoint.safetensors"))
     assert kept[0] == "fold-0-rate-0.02.checkpoint.safetensors"

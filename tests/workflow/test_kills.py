@@ -1,15 +1,19 @@
 """`kill -9` of Snakemake and all its jobs: the next run completes, as if nothing had happened."""
 
 import contextlib
+import os
 import random
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from project import Project
+from project import ROOTS, Project
+from stopping_steps import hold, release, wait_until
 
 from eyechart.core import files, integrity
 from eyechart.extraction.shards import Shard
@@ -18,16 +22,8 @@ from eyechart.rendering import drawing
 
 pytestmark = pytest.mark.workflow
 
-ROOTS = (
-    "data/raw",
-    "data/models",
-    "results/datasets",
-    "results/models",
-    "results/extraction",
-    "results/probing",
-    "results/verdict",
-)
 CORRUPTED = 200
+PIPED: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 
 
 def test_a_run_killed_while_drawing_extracting_and_probing_ends_as_an_undisturbed_one(
@@ -53,14 +49,43 @@ def test_two_runs_at_once_are_refused_but_no_lock_outlives_its_run(
     project = copy()
     project.configure({"report": {"title": "Other"}})
 
-    def a_second_run_is_refused() -> None:
-        refused = project.run()
-        assert refused.returncode == 1
+    def others_are_refused() -> None:
+        refused, unverified = project.run(), project.run("verify")
+        assert refused.returncode == unverified.returncode == 1
         assert "Directory cannot be locked" in refused.stdout
+        assert "another run is active in this folder; verify files after it" in unverified.stdout
+        assert "Traceback" not in refused.stdout + unverified.stdout
 
-    project.kill_at(search.refit, "--forcerun", "train_probes", meanwhile=a_second_run_is_refused)
+    project.kill_at(search.refit, "--forcerun", "train_probes", meanwhile=others_are_refused)
     assert list(project.folder.glob(".snakemake/locks/*.lock"))
     project.finish()
+
+
+def test_a_run_that_begins_while_files_are_verified_waits_and_heals_what_it_finds(
+    finished: Project, copy: Callable[[], Project]
+) -> None:
+    project, folder = copy(), "verifying"
+    table = "results/probing/tiny_clip/clevr/has_metal.parquet"
+    project.path(table).write_bytes(b"damaged")
+    reached = hold(project.path(folder), integrity.update)
+    environment = {**os.environ, "PYTHONPATH": str(project.path(folder))}
+    with ThreadPoolExecutor(2) as pool:
+        verified = subprocess.Popen(
+            project.command("verify"), cwd=project.folder, env=environment, **PIPED
+        )
+        wait_until(reached.exists, verified)
+        run = subprocess.Popen(project.command(), cwd=project.folder, **PIPED)
+        wait_until(lambda: f"-> FLOCK  ADVISORY  READ {run.pid} " in locks(), run)
+        release(project.path(folder))
+        told, done = pool.map(lambda process: process.communicate()[0], (verified, run))
+    assert verified.returncode == 1 and f"{table} was damaged" in told
+    assert run.returncode == 0 and f"{table} was damaged; it is made again" in done, done
+    assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
+
+
+def locks() -> str:
+    """Return the kernel's list of locks, and of who waits for one."""
+    return Path("/proc/locks").read_text()
 
 
 def lost(project: Project) -> set[str]:
@@ -115,11 +140,15 @@ def test_two_folders_that_share_data_draw_at_once_and_end_with_the_same_images(
     projects = [Project.create(tmp_path / name) for name in ("one", "other")]
     shutil.rmtree(projects[1].path("data"))
     projects[1].path("data").symlink_to(projects[0].path("data"))
-    receipt = "data/raw/clevr/acquired.json"
+    shared = [f"data/models/{model}/ready.json" for model in ("tiny_clip", "tiny_llava")]
+    shared.append("data/raw/clevr/acquired.json")
     with ThreadPoolExecutor(2) as pool:
-        for done in pool.map(lambda project: project.run(receipt), projects):
+        for done in pool.map(lambda project: project.run(*shared), projects):
             assert "Traceback" not in done.stdout
             assert done.returncode == 0 or "eyechart: error: " in done.stdout
     for project in projects:
-        project.finish(receipt)
-        assert project.hashes("data/raw") == finished.hashes("data/raw")
+        project.finish(*shared)
+        assert project.hashes("data/raw", "data/models") == finished.hashes(
+            "data/raw", "data/models"
+        )
+        assert project.plan(*shared) == {}

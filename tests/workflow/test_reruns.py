@@ -1,12 +1,25 @@
 """What runs again after a change, and what does not: real plans on a finished run."""
 
-import ast
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from changes import (
+    Change,
+    clevr,
+    configure,
+    damage,
+    delete,
+    edit_logic,
+    edit_words,
+    put_folder,
+    reorder_keys,
+    swap_folds_and_seeds,
+    touch_everything,
+    truncate,
+    upgrade_library,
+)
 from project import Project
 
 pytestmark = pytest.mark.workflow
@@ -23,84 +36,6 @@ OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_probing": 1, **PAGE}
 OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_probing": 1, "decide": 1, **CARD}
 PART = "results/extraction/tiny_clip/clevr/image/part-001.parquet"
 WHOLE_IMAGE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
-
-Change = Callable[[Project], None]
-
-
-def touch_everything(project: Project) -> None:
-    for path in project.folder.rglob("*"):
-        if ".snakemake" not in path.parts:
-            os.utime(path)
-
-
-def edit_words(project: Project) -> None:
-    """Add a comment to every module and change the first docstring in it."""
-    for path in project.path("workflow/eyechart").rglob("*.py"):
-        text = path.read_text()
-        if doc := ast.get_docstring(ast.parse(text), clean=False):
-            text = text.replace(doc, doc + " And more.", 1)
-        path.write_text(text + "\n\n# a comment\n")
-
-
-def edit_logic(module: str) -> Change:
-    def change(project: Project) -> None:
-        with open(project.path(f"workflow/eyechart/{module}"), "a") as file:
-            file.write("\nMORE = 1\n")
-
-    return change
-
-
-def configure(**changes: object) -> Change:
-    return lambda project: project.configure(changes)
-
-
-def clevr(**changes: object) -> Change:
-    return configure(datasets={"clevr": changes})
-
-
-def delete(name: str) -> Change:
-    return lambda project: project.path(name).unlink()
-
-
-def put_folder(name: str) -> Change:
-    def change(project: Project) -> None:
-        project.path(name).unlink()
-        project.path(name).mkdir()
-
-    return change
-
-
-def damage(name: str, keep_time: bool = False) -> Change:
-    """Flip one byte in the middle: the size stays."""
-
-    def change(project: Project) -> None:
-        before, content = project.path(name).stat(), bytearray(project.path(name).read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        project.path(name).write_bytes(content)
-        if keep_time:
-            os.utime(project.path(name), ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    return change
-
-
-def truncate(name: str) -> Change:
-    return lambda project: os.truncate(project.path(name), 100)
-
-
-def reorder_keys(project: Project) -> None:
-    for section in ("extraction", "probing", "datasets"):
-        project.config[section] = dict(reversed(project.config[section].items()))
-    project.configure({})
-
-
-def upgrade_library(project: Project) -> None:
-    with open(project.path("requirements.lock"), "a") as lock:
-        lock.write("another==1.0\n")
-
-
-def swap_folds_and_seeds(project: Project) -> None:
-    probing = project.config["probing"]
-    project.configure({"probing": {"folds": probing["seeds"], "seeds": probing["folds"]}})
 
 
 CASES: dict[str, tuple[Change, dict[str, int]]] = {
@@ -184,29 +119,107 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
 }
 
 
+# Stages that the small exam leaves out; their outputs are pretended, since only plans are made
+ASKED = {
+    "tuning": {"tasks": {"clevr": ["shape"]}, "arms": ["lora_connector", "lora_lm"], "seeds": 2},
+    "saliency": {"datasets": ["clevr"]},
+    "controlled": {"data": "scenes"},
+    "datasets": {
+        "scenes": {"layout": "clevr", "source": "render", "splits": {"train": 8, "val": 8}}
+    },
+}
+TARGETS = [
+    *("results/speed/index.html", "results/tuning/tiny_llava.html"),
+    *("results/saliency/tiny_llava.parquet", "results/saliency/tiny_clip/clevr/summary.parquet"),
+    "data/models/tiny_vlm_supervised/ready.json",  # needs that of tiny_supervised
+]
+SPEED = {"measure_speed": 2, "draw_speed": 1}
+TUNING_PAGE = {"build_tuning_page": 1}
+ARMS = {"compare_arms": 1, **TUNING_PAGE}
+TUNING = {"tune": 2, "map_attention": 1, **ARMS}
+SUMMARY = {"summarise_saliency": 1}  # that of the encoder is asked for
+SALIENCY = {"attribute": 2, "measure_image_use": 1, **SUMMARY}
+MORE: dict[str, tuple[Change, dict[str, int]]] = {
+    "nothing changes in further stages": (touch_everything, {}),
+    "logic of probing, which they do not read": (edit_logic("probing/stacked.py"), {}),
+    "images that are timed": (configure(speed={"items": 5}), SPEED),
+    "logic of timing": (edit_logic("speed/measure.py"), SPEED),
+    "logic of the page of speed": (edit_logic("report/sections/speed/sheet.py"), {"draw_speed": 1}),
+    "steps of tuning": (configure(tuning={"steps": 77}), TUNING),
+    "logic of an arm": (edit_logic("tuning/arms.py"), TUNING),
+    "one arm more": (
+        configure(tuning={"arms": ["lora_connector", "lora_lm", "lora_vision"]}),
+        {**TUNING, "tune": 1},
+    ),
+    "seeds of tuning": (configure(tuning={"seeds": 1}), TUNING),
+    "level of tuning": (configure(tuning={"alpha": 0.2}), ARMS),
+    "logic of comparing arms": (edit_logic("tuning/compare.py"), ARMS),
+    "maps of attention": (configure(tuning={"maps": 5}), {"map_attention": 1, **TUNING_PAGE}),
+    "logic of maps of attention": (
+        edit_logic("tuning/map_attention.py"),
+        {"map_attention": 1, **TUNING_PAGE},
+    ),
+    "logic of the section of tuning": (edit_logic("report/sections/tuning/page.py"), TUNING_PAGE),
+    "an adapter deleted": (
+        delete("results/tuning/tiny_llava/clevr/shape/lora_lm/true-0/adapter_model.safetensors"),
+        {**TUNING, "tune": 1},
+    ),
+    "items of saliency": (configure(saliency={"items": 3}), SALIENCY),
+    "logic of saliency": (edit_logic("saliency/methods.py"), SALIENCY),
+    "draws of saliency's summary": (configure(saliency={"bootstrap": 200}), SUMMARY),
+    "logic of the use of the image": (
+        edit_logic("saliency/measure_image_use.py"),
+        {"measure_image_use": 1},
+    ),
+    "recipe of all controlled models": (configure(controlled={"images": 9}), {"build_model": 2}),
+    "logic of controlled models": (edit_logic("tiny_models/build_model.py"), {"build_model": 2}),
+    "recipe of connectors alone": (
+        configure(controlled={"connector": {"steps": 9}}),
+        {"build_model": 1},
+    ),
+    "the prompt, which recipes do not have": (
+        configure(behavior={"prompt": "Q: {question}"}),
+        {**TUNING, **SALIENCY},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def further(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small exam as if further stages had run; not to be changed."""
+    project = finished.clone(tmp_path_factory.mktemp("further") / "project")
+    project.configure(ASKED)
+    project.pretend(*TARGETS)
+    return project
+
+
 @pytest.fixture(scope="module")
 def plans(
     request: pytest.FixtureRequest, finished: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, int]]:
     """Return the plan of every case that was asked for; two are made at a time."""
     folder = tmp_path_factory.mktemp("plans")
+    every = {**CASES, **MORE}
     calls = [getattr(item, "callspec", None) for item in request.session.items]
-    names = [call.params["name"] for call in calls if call and call.params.get("name") in CASES]
+    names = [call.params["name"] for call in calls if call and call.params.get("name") in every]
+    start = {name: finished for name in names if name in CASES}
+    if len(start) < len(names):
+        start |= dict.fromkeys(set(names) - set(start), request.getfixturevalue("further"))
 
     def plan(name: str) -> dict[str, int]:
-        project = finished.clone(folder / name.replace(" ", "_"))
-        CASES[name][0](project)
-        return project.plan()
+        project = start[name].clone(folder / name.replace(" ", "_"))
+        every[name][0](project)
+        return project.plan(*(TARGETS if name in MORE else ()))
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(names, pool.map(plan, names), strict=True))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *MORE])
 def test_a_change_reruns_exactly_what_depends_on_it(
     name: str, plans: dict[str, dict[str, int]]
 ) -> None:
-    assert plans[name] == CASES[name][1]
+    assert plans[name] == {**CASES, **MORE}[name][1]
 
 
 def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:

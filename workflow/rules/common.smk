@@ -81,7 +81,7 @@ try:
             raise UserError(
                 f"{found}not as they were written: {len(FAULTS)}; run again"
             )
-        integrity.make_again(FAULTS, DAG, logger.warning)
+        integrity.make_again(FAULTS, DAG, logger.warning, RESULTS)
 except Exception as error:
     if errors.sentence(error) is None:
         raise
@@ -119,6 +119,8 @@ OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 
 onstart:
     start_run(workflow, config, RESULTS)
+    for sentence in integrity.share_data():
+        logger.warning(f"eyechart: {sentence}")
 
 
 onsuccess:
@@ -131,6 +133,8 @@ onerror:
         workflow.pathvars.get("logs"), since=STARTED
     ):
         logger.error(sentence)
+    for sentence in integrity.share_data():
+        logger.error(f"eyechart: error: {sentence}")
 
 
 wildcard_constraints:

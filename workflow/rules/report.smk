@@ -140,6 +140,7 @@ rule build_report:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(60),
     params:
+        sections=REPORT.sections,
         settings=PLAN.report_settings(),
         benchmarks=workflow.pathvars.get("benchmarks"),
         # no input: what matters of it changes what the page is made from
@@ -148,7 +149,7 @@ rule build_report:
     message:
         "Building the report"
     shell:
-        "python -m eyechart.report.build_report --settings {params.settings:q}"
+        "python -m eyechart.report.build_report --sections {params.sections:q} --settings {params.settings:q}"
         " --benchmarks {params.benchmarks:q} --configuration {params.configuration:q} --tables {input.tables:q} --output {output.page:q}"
         " 2>&1 | tee {log:q}"
 
@@ -156,7 +157,7 @@ rule build_report:
 # A page with the section of one model's tuning alone
 use rule build_report as build_tuning_page with:
     input:
-        tables=paths.TUNING.rule(),
+        tables=TUNING.page_tables,
         templates=REPORT.templates("tuning"),
     output:
         page=paths.TUNING_PAGE.rule(),
@@ -164,5 +165,7 @@ use rule build_report as build_tuning_page with:
         "<logs>/build_tuning_page/{model}.log",
     benchmark:
         "<benchmarks>/build_tuning_page/{model}.jsonl"
+    params:
+        sections=["tuning", "provenance"],
     message:
         "Building the page of tuning {wildcards.model}"

@@ -50,6 +50,52 @@ rule tune:
         " --threads {params.threads:q} --seed {params.seed:q} --output {output.answers:q} 2>&1 | tee {log:q}"
 
 
+rule map_attention:
+    input:
+        spec=paths.SPEC.rule(),
+        base_specs=PLAN.checkpoints.base_specs,
+        ready=paths.READY.rule(),
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
+        regions=TUNING.regions,
+        adapters=TUNING.adapters,
+    output:
+        paths.TUNED_MAPS.rule(),
+    log:
+        "<logs>/map_attention/{model}/{dataset}/{task}.log",
+    benchmark:
+        "<benchmarks>/map_attention/{model}/{dataset}/{task}.jsonl"
+    wildcard_constraints:
+        model=PLAN.model_pattern("vlm"),
+        task=TUNING.task_pattern(),
+    conda:
+        OF_MODEL
+    threads: config["threads"]
+    resources:
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.map_minutes,
+        gpu=RESOURCES.gpus,
+        cpus_per_gpu=resources.CPUS_PER_GPU,
+    params:
+        checkpoint=subpath(input.ready, parent=True),
+        python=ENVIRONMENTS.python,
+        settings=TUNING.map_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
+        seed=config["seed"],
+        code=PLAN.code_with_family("eyechart.tuning.map_attention"),
+        environment=ENVIRONMENTS.state,
+    message:
+        "Mapping the attention of {wildcards.model}, tuned on {wildcards.task} of {wildcards.dataset}"
+    shell:
+        "{params.python:q} -m eyechart.tuning.map_attention --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --task {wildcards.task:q} --spec {input.spec:q}"
+        " --checkpoint {params.checkpoint:q} --items {input.item_table:q} --images {input.image_table:q}"
+        " --regions {input.regions:q} --adapters {input.adapters:q} --settings {params.settings:q}"
+        " --loading {params.loading:q} {params.allowance} --seed {params.seed:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
 rule compare_arms:
     input:
         answers=TUNING.answers,

@@ -1,15 +1,19 @@
-"""Hold this process at one call of one function; ``stopping_steps.hold`` puts this file in place.
+"""Hold this process at one call of some functions; ``stopping_steps.hold`` puts this file in place.
 
-Python imports it when it starts. ``hold.json`` beside it names the function, the number of the call
-before which the process stops, and the file that is made there, so that whoever waits knows. The
-process goes on if ``hold.json`` is removed.
+Python imports it when it starts. ``hold.json`` beside it names the functions, the number of the
+call, of all of them together, before which the process stops, and the file that is made there, with
+the process number in it, so that whoever waits knows. The process goes on if ``hold.json`` is
+removed. Number 0 holds nothing: when a process ends, a line with its count of calls and its command
+is added to that file.
 """
 
+import atexit
 import functools
 import importlib.abc
 import importlib.util
 import itertools
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -23,18 +27,24 @@ HOLD = Path(__file__).with_name("hold.json")
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Find the one module as usual, and replace the function once the module is loaded."""
+    """Find the modules as usual, and replace their functions once they are loaded."""
 
-    def __init__(self, module: str, function: str, call: int, reached: str) -> None:
-        self.module, self.function, self.call, self.reached = module, function, call, Path(reached)
+    def __init__(self, functions: dict[str, list[str]], call: int, reached: str) -> None:
+        self.functions, self.call, self.reached = functions, call, Path(reached)
+        self.calls = itertools.count(1)
+        for module in functions.keys() & sys.modules.keys():
+            self.replace(sys.modules[module])
+        if not call:
+            atexit.register(self.tell)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != self.module:
+        if name not in self.functions:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
+        sys.meta_path.insert(0, self)
         assert spec and spec.loader
         load = spec.loader.exec_module
 
@@ -46,19 +56,30 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
     def replace(self, module: ModuleType) -> None:
-        owner, _, name = self.function.rpartition(".")
-        holder = attrgetter(owner)(module) if owner else module
-        original, calls = getattr(holder, name), itertools.count(1)
+        for function in self.functions.pop(module.__name__):
+            owner, _, name = function.rpartition(".")
+            holder = attrgetter(owner)(module) if owner else module
+            setattr(holder, name, self.held(getattr(holder, name)))
 
+    def held(self, original: Any) -> Any:
         @functools.wraps(original)
         def held(*args: Any, **kwargs: Any) -> Any:
-            if next(calls) == self.call:
-                self.reached.touch()
+            if next(self.calls) == self.call:
+                partial = f"{self.reached}.{os.getpid()}"
+                with open(partial, "w") as handle:
+                    handle.write(str(os.getpid()))
+                os.rename(partial, self.reached)  # noqa: PTH104  (Path's may be held)
                 while HOLD.exists():
                     time.sleep(0.05)
             return original(*args, **kwargs)
 
-        setattr(holder, name, held)
+        return held
+
+    def tell(self) -> None:
+        with open(self.reached, "a") as handle:
+            handle.write(f"{next(self.calls) - 1} {' '.join(sys.orig_argv)}\n")
 
 
-sys.meta_path.insert(0, Finder(**json.loads(HOLD.read_text())))
+found = json.loads(HOLD.read_text())
+if found.pop("only") in " ".join(sys.orig_argv):
+    sys.meta_path.insert(0, Finder(**found))

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,23 @@ SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 BESIDE = ("logs", "benchmarks")  # results
 TEMPORARY_BYTES = 1 << 18  # as Snakemake needs to choose among many jobs
 ASIDE = Path(".snakemake/eyechart-damaged")
+DATA_LOCK = Path("data/.eyechart.lock")
+ALSO_USED = (
+    f"{DATA_LOCK.parent}: another run uses this folder, too; if both make the same file, one may "
+    "miss it and fail; run again when the other has ended"
+)
+
+
+@dataclass
+class _Lock:
+    """The hold that this process has of the folder's lock, as long as it lives."""
+
+    handle: int = -1
+    is_alone: bool = True
+    others: list[str] | None = None
+
+
+_own = _Lock()
 
 
 def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
@@ -34,23 +52,43 @@ def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
     While another Snakemake works in the folder, only missing files are, since what it writes does
     not match the ledger yet. The kernel releases a lock when its holder dies, so a process that
     gets the exclusive lock also knows that Snakemake's own locks are left over from a killed run.
-    With ``full`` every file is read; raise a UserError if another Snakemake works in the folder.
+    With ``full`` every file is read, and others may begin afterwards; raise a UserError if another
+    Snakemake works in the folder.
     """
     check_writable([LOCK.parent, Path(results), *(Path(results).with_name(n) for n in BESIDE)])
     check_temporary()
     LOCK.parent.mkdir(exist_ok=True)
-    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # held as long as the process lives
-    if not _is_alone(handle):
-        if full:
-            raise UserError("another run is active in this folder; verify files after it has ended")
+    _own.handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    faults = _check_alone(results, full)
+    if full and not _own.is_alone:
+        raise UserError("another run is active in this folder; verify files after it has ended")
+    if full:
+        _lock(_own.handle, fcntl.LOCK_UN)
+    return faults
+
+
+def _check_alone(results: str, full: bool = False) -> list[Fault]:
+    """Tidy up and check all files; only for missing ones if another Snakemake works here."""
+    _own.is_alone = _is_alone(_own.handle)
+    if not _own.is_alone:
         return [fault for fault in Ledger(results).check() if not os.path.lexists(fault.path)]
     for lock in SNAKEMAKE_LOCKS.glob("*.lock"):
         lock.unlink()
     for folder in (results, paths.raw_of(results), "data"):
         remove_partials(folder)
     faults = update(results, full)
-    _lock(handle, fcntl.LOCK_SH)
+    _lock(_own.handle, fcntl.LOCK_SH)
     return faults
+
+
+def _check_again(faults: list[Fault], results: str, dry: bool) -> list[Fault]:
+    """Return what is found once the jobs are known, when it is known whether this run is dry.
+
+    A dry run lets others begin. If one of those was active at the start, files are checked now.
+    """
+    if dry and _own.handle >= 0:
+        _lock(_own.handle, fcntl.LOCK_UN)
+    return faults if dry or _own.is_alone else _check_alone(results)
 
 
 def check_writable(folders: Iterable[Path]) -> None:
@@ -78,6 +116,24 @@ def check_temporary() -> None:
         ) from None
 
 
+def share_data() -> list[str]:
+    """Return a sentence if a run in another folder, that shares ``data/``, was active at first.
+
+    The first call, when jobs are about to start, holds a lock there as long as the process lives.
+    """
+    if _own.others is None:
+        _own.others = []
+        with suppress(OSError):  # data that cannot be written to, or a file system without locks
+            DATA_LOCK.parent.mkdir(exist_ok=True)
+            handle = os.open(DATA_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _own.others = [ALSO_USED]
+            fcntl.flock(handle, fcntl.LOCK_SH)
+    return _own.others
+
+
 def update(results: str, full: bool = False) -> list[Fault]:
     """Enter into the ledger what is new, and return what is not as it was written."""
     with alone(LEDGER):  # a run with another name may be active in the folder
@@ -94,7 +150,9 @@ def remember(results: str) -> None:
         update(results)
 
 
-def make_again(faults: list[Fault], graph: Any, warn: Callable[[str], None]) -> None:
+def make_again(
+    found: list[Fault], graph: Any, warn: Callable[[str], None], results: str = paths.RESULTS
+) -> None:
     """Have Snakemake make the owners of these files again, where a job of the run makes them.
 
     It is done when ``graph``, Snakemake's class of a run's jobs, looks for incomplete outputs.
@@ -104,6 +162,7 @@ def make_again(faults: list[Fault], graph: Any, warn: Callable[[str], None]) -> 
 
     async def check_incomplete(dag: Any) -> None:
         await check(dag)
+        faults = _check_again(found, results, dag.workflow.dryrun)
         made = {str(file) for job in dag.jobs for file in job.output}
         for fault in faults:
             if fault.owner in made:

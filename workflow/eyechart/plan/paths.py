@@ -272,6 +272,7 @@ TUNED = Pattern(
 ADAPTER = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{training}/{file}", "in PEFT's layout"
 )
+TUNED_MAPS = Pattern("<results>/tuning/{model}/{dataset}/{task}/maps.parquet", "of attention")
 TUNING = Pattern("<results>/tuning/{model}.parquet", "a row per task, arm, kind of data and seed")
 TUNING_PAGE = Pattern("<results>/tuning/{model}.html", "a page with the section of tuning alone")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")

@@ -1,6 +1,6 @@
 """The report: which files each section reads, and which figures it has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,12 +37,16 @@ class ReportPlan:
         """The files of every table of the workflow, by name in ``report.files.TABLES``."""
         plan, behavior, readout = self.workflow, self.workflow.behavior, self.workflow.readout
         concepts, attention, verdict = plan.concepts, plan.attention, plan.verdict
-        saliency = self.saliency
-        datasets = list(dict.fromkeys([*plan.reported_datasets, *saliency.datasets]))
+        saliency, tuning = self.saliency, TuningPlan(plan.config, plan.specs)
+        datasets = [*plan.reported_datasets, *saliency.datasets, *tuning.tasks]
+        regions = attention.all_regions() + saliency.all_regions() + tuning.all_regions()
         curves = Inputs(map(Path, training.curves(plan.config)))
         return {
-            **{name: _each(name, datasets) for name in ("items", "images", "receipts")},
-            "regions": list(dict.fromkeys(attention.all_regions() + saliency.all_regions())),
+            **{
+                name: _each(name, dict.fromkeys(datasets))
+                for name in ("items", "images", "receipts")
+            },
+            "regions": list(dict.fromkeys(regions)),
             "cards": [paths.CARD.rule(model=model) for model in plan.models],
             "manifests": plan.manifests(),
             "probes": plan.probes(".parquet"),
@@ -67,7 +71,8 @@ class ReportPlan:
             "saliency_maps": saliency.tables("maps"),
             "deletions": saliency.tables("curves"),
             "image_use": saliency.image_use(),
-            "tuning": TuningPlan(plan.config, plan.specs).tables(),
+            "tuning": tuning.tables(),
+            "tuning_maps": tuning.maps(),
             "built": [paths.READY.rule(model=m) for m in plan.models if plan.specs[m].built],
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
@@ -209,5 +214,5 @@ class ReportPlan:
         return found
 
 
-def _each(table: str, datasets: list[str]) -> list[str]:
+def _each(table: str, datasets: Iterable[str]) -> list[str]:
     return [TABLES[table][0].rule(dataset=dataset) for dataset in datasets]

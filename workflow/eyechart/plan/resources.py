@@ -28,6 +28,7 @@ from eyechart.plan.sizes import (
     minutes,
 )
 from eyechart.plan.training import rendering_settings
+from eyechart.tuning.registry import arms
 
 SHARDS_MB = 500  # row groups being filled and written (measured: 314 MB)
 AUTO_BATCH = 16  # the estimate for a batch size that is no number
@@ -199,6 +200,13 @@ class JobResources(MiningResources):
         passes = TRAINING_FLOPS / 2 * trained + 2 * trainings * section["training"]
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
         return minutes(self.loading_seconds(model) + forward, attempt)
+
+    def map_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of loading a model for every training, and of reading a few items."""
+        section, model = self.config["tuning"], wildcards.model
+        trainings = 1 + section["seeds"] * len(arms(section))
+        read = section["maps"] * (IMAGE_S + self.forward_seconds(model, self.gpus(wildcards)))
+        return minutes(trainings * (self.loading_seconds(model) + read), attempt)
 
     def attention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of tracing the items of one part: attention, and the lens everywhere."""

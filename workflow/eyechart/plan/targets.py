@@ -37,9 +37,10 @@ def check(
         for name in MODELS:
             if name in names:
                 check_known(target, "model", names[name], specs)
-        if pattern.stage == "tuning" and "arm" in names:
+        if pattern.stage == "tuning" and "task" in names:
             section = config["tuning"]
-            check_known(target, "arm", names["arm"], arms(section))
+            if "arm" in names:
+                check_known(target, "arm", names["arm"], arms(section))
             check_known(target, "dataset", names["dataset"], section["tasks"])
             check_known(target, "task", names["task"], section["tasks"][names["dataset"]])
         elif "dataset" in names:

@@ -20,10 +20,11 @@ from eyechart.plan.behavior import (
 from eyechart.plan.checkpoints import ADAPTER
 from eyechart.plan.configuration import Config, canonical, one_of, vlm_runs
 from eyechart.plan.readout import ReadoutPlan
+from eyechart.tables.conditions import TRUE
 from eyechart.tuning.registry import arms, kinds, runs
 
 # Keys that do not change a training
-OF_TABLE = ("tasks", "models", "others", "arms", "prompts", "alpha", "shuffled")
+OF_TABLE = ("tasks", "models", "others", "arms", "prompts", "alpha", "shuffled", "maps")
 
 
 @dataclass(frozen=True)
@@ -121,13 +122,57 @@ class TuningPlan:
         """Return the table of every model that is tuned."""
         return [paths.TUNING.rule(model=model) for model in self.models]
 
+    # Attention before and after
+
+    def map_settings(self, wildcards: Any) -> str:
+        """Return how many items' attention is kept, and their prompts."""
+        behavior = questions(self.config, wildcards.dataset)
+        asked = {"prompt": behavior["prompt"], "choices": form(behavior)}
+        return canonical(asked | {"maps": self._section["maps"]})
+
+    def adapters(self, wildcards: Any) -> list[str]:
+        """Return the adapters of a task that were trained on true data, of all arms."""
+        of = {name: getattr(wildcards, name) for name in ("model", "dataset", "task")}
+        trainings = [f"{TRUE}-{seed}" for seed in range(self._section["seeds"])]
+        return [
+            paths.ADAPTER.rule(**of, arm=arm, training=training, file=file)
+            for arm in arms(self._section)
+            for training in trainings
+            for file in ADAPTER
+        ]
+
+    def maps(self) -> list[str]:
+        """Return the attention before and after, of every model and task."""
+        return list(dict.fromkeys(path for model in self.models for path in self._maps(model)))
+
+    def page_tables(self, wildcards: Any) -> list[str]:
+        """Return what the page of a model's tuning shows."""
+        of_data = (paths.ITEMS, paths.IMAGES)
+        return [
+            paths.TUNING.rule(model=wildcards.model),
+            *self._maps(wildcards.model),
+            *(pattern.rule(dataset=dataset) for dataset in self.tasks for pattern in of_data),
+            *self.all_regions(),
+        ]
+
+    def all_regions(self) -> list[str]:
+        """Return the region tables of all datasets that have one."""
+        return item_regions(self.config, self.tasks)
+
     @property
     def _section(self) -> Config:
         return dict(self.config["tuning"])
 
     def _answers(self, model: str) -> Iterator[str]:
+        for named in self._tasks(model):
+            for arm in arms(self._section):
+                yield paths.TUNED.rule(**named, arm=arm, table="answers")
+
+    def _maps(self, model: str) -> list[str]:
+        wanted = self._section["maps"] > 0
+        return [paths.TUNED_MAPS.rule(**named) for named in self._tasks(model) if wanted]
+
+    def _tasks(self, model: str) -> Iterator[dict[str, str]]:
         for one, dataset in vlm_runs(self.config, self.specs, self.tasks):
             for task in self.tasks[dataset] if one == model else ():
-                for arm in arms(self._section):
-                    named = {"model": model, "dataset": dataset, "task": task, "arm": arm}
-                    yield paths.TUNED.rule(**named, table="answers")
+                yield {"model": model, "dataset": dataset, "task": task}

@@ -3,7 +3,8 @@
 Reads:  the tables of all sections (see eyechart.report.registry), benchmarks <dir>/<rule>/….jsonl
 Writes: --output
 
-    python -m eyechart.report.build_report --settings "$SETTINGS" --benchmarks benchmarks \
+    python -m eyechart.report.build_report --sections datasets probing \
+        --settings "$SETTINGS" --benchmarks benchmarks \
         --configuration results/configuration.json --tables results/datasets/clevr/items.parquet \
             results/datasets/clevr/images.parquet \
             results/probing/tiny_clip/clevr/object_count.parquet \
@@ -11,9 +12,10 @@ Writes: --output
         --output results/report/index.html
 """
 
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import vl_convert
 
@@ -29,8 +31,10 @@ EMBED = "window.vegaEmbed = vegaEmbed;"  # all of the bundle that page.js calls
 HINT = "show fewer or smaller images (report: gallery, differing, gallery_px)"
 
 
-def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the sections that have anything to show.
+def build_sections(
+    inputs: Inputs, settings: dict[str, Any], names: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return those of some sections that have anything to show.
 
     Result: rows with ``name``, ``title``, ``about``, ``html``, ``findings`` (per dataset and model:
     sentences) and ``script``.
@@ -38,6 +42,8 @@ def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, A
     criteria = Criteria(settings["alpha"], settings["selectivity"])
     found = []
     for name, section in SECTIONS.items():
+        if name not in names:
+            continue
         page = import_module(f"eyechart.report.sections.{name}.page")
         context = page.context(inputs, settings)
         if context is None:
@@ -56,9 +62,11 @@ def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, A
     return found
 
 
-def build(tables: list[Path], settings: dict[str, Any]) -> str:
-    """Return the text of the page."""
-    sections = build_sections(Inputs(tables), settings)
+def build(
+    tables: list[Path], settings: dict[str, Any], names: Collection[str] = tuple(SECTIONS)
+) -> str:
+    """Return the text of the page with some sections."""
+    sections = build_sections(Inputs(tables), settings, names)
     return (
         open_templates()
         .get_template("page.html.j2")
@@ -74,11 +82,17 @@ def build(tables: list[Path], settings: dict[str, Any]) -> str:
 
 @command
 def main(
-    *, settings: Json, tables: Paths, benchmarks: Path, configuration: Path, output: Path
+    *,
+    sections: Annotated[list[str], {"choices": list(SECTIONS)}],
+    settings: Json,
+    tables: Paths,
+    benchmarks: Path,
+    configuration: Path,
+    output: Path,
 ) -> None:
     """Write the page, unless it is larger than a page may be."""
     own = {"benchmarks": str(benchmarks), "folder": str(output.parent)}
-    text = build(tables, settings | own | {"configuration": read_json(configuration)})
+    text = build(tables, settings | own | {"configuration": read_json(configuration)}, sections)
     write_page(output, text, settings["megabytes"], HINT)
 
 

@@ -50,6 +50,7 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "deletions": (paths.SALIENCY, "curves"),
     "image_use": (paths.IMAGE_USE, ""),
     "tuning": (paths.TUNING, ""),
+    "tuning_maps": (paths.TUNED_MAPS, ""),
     "built": (paths.READY, ""),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),

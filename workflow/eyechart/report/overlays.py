@@ -1,7 +1,7 @@
 """An item's image with maps of its tokens laid over it, marked regions outlined."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +16,8 @@ from eyechart.tables.regions import POINT, Region
 VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e",
            "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]  # fmt: skip
 REACH = 3  # the colours end at 2 ** -REACH and 2 ** REACH times uniform attention
+# RdBu (Brewer, colorbrewer2.org), from less to more: safe for whatever colour vision, too
+DIVERGING = ["#2166ac", "#67a9cf", "#d1e5f0", "#f7f7f7", "#fddbc7", "#ef8a62", "#b2182b"]
 SHOWS = 0.35  # of the image, through the map
 GREY_SHARE = 0.6  # how far the image beneath a map is turned grey, so that hues are the map's
 GAP, HEAD, BAR, NOTE = 10, 22, 12, 18  # px: between panels, titles, colour bar, its numbers
@@ -52,33 +54,87 @@ def relative(
 ) -> np.ndarray:
     """Return how many times more attention each pixel gets than with uniform attention.
 
+    The arguments are those of :func:`per_token`. Result: float64, shape (height, width); NaN where
+    no token lies.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return per_token(attention, places, of, size) / float(np.mean(attention))
+
+
+def per_token(
+    values: np.ndarray, places: np.ndarray, of: tuple[int, int], size: tuple[int, int]
+) -> np.ndarray:
+    """Return the value of the token over each pixel.
+
     Of several tokens over one pixel (tiles, and the whole image beside them) all count, each spread
     over its own area. Result: float64, shape (height, width); NaN where no token lies.
 
     Parameters
     ----------
-    attention : ndarray, shape (t,)
+    values : ndarray, shape (t,)
     places : ndarray, float32, shape (t, 7)
     of : (width, height) of the image that places are measured in
     size : (width, height) of what is drawn
     """
-    found, uniform = np.zeros(size[::-1]), np.zeros(size[::-1])
-    mean = float(np.mean(attention))
+    found, tokens = np.zeros(size[::-1]), np.zeros(size[::-1])
     zoom = np.array([size[0] / of[0], size[1] / of[1]] * 2)
-    for value, place in zip(attention, places, strict=True):
+    for value, place in zip(values, places, strict=True):
         if np.isnan(place[3]):
             continue
         left, top, right, bottom = np.round(place[3:7] * zoom).astype(int)
         here = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
         area = max(1, (right - left) * (bottom - top))
         found[here] += value / area
-        uniform[here] += mean / area
+        tokens[here] += 1 / area
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(uniform > 0, found / uniform, np.nan)
+        return np.where(tokens > 0, found / tokens, np.nan)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How maps are drawn: what each pixel shows, and in which colour.
+
+    Attributes
+    ----------
+    pixels : values of pixels from those of tokens, as :func:`per_token` returns them
+    place : of values, among the colours, from 0 to 1
+    colors : in even steps
+    notes : what the first, the middle and the last colour stand for
+    """
+
+    pixels: Callable[[np.ndarray, np.ndarray, tuple[int, int], tuple[int, int]], np.ndarray]
+    place: Callable[[np.ndarray], np.ndarray]
+    colors: Sequence[str]
+    notes: tuple[str, str, str]
+
+
+def _by_logarithm(times: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return (np.clip(np.log2(times), -REACH, REACH) + REACH) / (2 * REACH)
+
+
+UNIFORM = Scale(
+    relative,
+    _by_logarithm,
+    VIRIDIS,
+    (f"1/{2**REACH} or less", "1", f"{2**REACH} times uniform or more"),
+)
+
+
+def change(most: float) -> Scale:
+    """Return the scale of differences per token, whose colours end at ``most`` to both sides."""
+
+    def place(values: np.ndarray) -> np.ndarray:
+        return np.clip(values / most, -1, 1) / 2 + 0.5
+
+    return Scale(per_token, place, DIVERGING, (f"-{most:.2g} or less", "0", f"+{most:.2g} or more"))
 
 
 def over_image(
-    example: Picture, panels: Sequence[tuple[str, np.ndarray, np.ndarray]], width: int
+    example: Picture,
+    panels: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    width: int,
+    scale: Scale = UNIFORM,
 ) -> Image.Image:
     """Draw an image, then the same under each map of its tokens, then the colours.
 
@@ -88,36 +144,38 @@ def over_image(
     width : of each panel, in pixels; an image that is wider is shrunk
     """
     image = open_image(example.image)
-    scale = width / image.width
-    size = (width, max(1, round(image.height * scale)))
+    zoom = width / image.width
+    size = (width, max(1, round(image.height * zoom)))
     plain = image.resize(size, Image.Resampling.LANCZOS)
     several = f", image {example.number + 1}" if len(example.item["images"]) > 1 else ""
     drawn = [(f"{example.item['item_id']}{several}", plain)]
     for title, values, places in panels:
-        times = relative(values, places, image.size, size)
-        drawn.append((title, laid_over(plain, times)))
+        pixels = scale.pixels(values, places, image.size, size)
+        drawn.append((title, laid_over(plain, pixels, scale)))
     for _, panel in drawn:
-        mark(panel, example.regions, example.roles, scale)
-    return joined(drawn, size)
+        mark(panel, example.regions, example.roles, zoom)
+    return joined(drawn, size, scale)
 
 
-def laid_over(image: Image.Image, times: np.ndarray) -> Image.Image:
+def laid_over(image: Image.Image, values: np.ndarray, scale: Scale = UNIFORM) -> Image.Image:
     """Lay a map over an image; what no token covers stays as it is, under white."""
     pixels = np.asarray(image, dtype=np.float64)
     light = pixels @ np.array([0.299, 0.587, 0.114])
     dull = (1 - GREY_SHARE) * pixels + GREY_SHARE * light[:, :, None]
-    seen = np.isfinite(times)
-    over = np.where(seen[:, :, None], colors(np.where(seen, times, 1)), 255.0)
+    seen = np.isfinite(values)
+    over = np.where(seen[:, :, None], colors(np.where(seen, values, 1), scale), 255.0)
     mixed = SHOWS * dull + (1 - SHOWS) * over
     return Image.fromarray(np.clip(np.round(mixed), 0, 255).astype(np.uint8))
 
 
-def colors(times: np.ndarray) -> np.ndarray:
-    """Return the colour of each ratio, (..., 3) from 0 to 255, by its logarithm."""
-    with np.errstate(divide="ignore"):
-        place = (np.clip(np.log2(times), -REACH, REACH) + REACH) / (2 * REACH)
-    table = np.array([[int(c[n : n + 2], 16) for n in (1, 3, 5)] for c in VIRIDIS], dtype=float)
-    at = np.linspace(0, 1, len(table))
+def colors(values: np.ndarray, scale: Scale = UNIFORM) -> np.ndarray:
+    """Return the colour of each value, (..., 3) from 0 to 255; of ratios by their logarithm."""
+    return _mixed(scale.place(values), scale)
+
+
+def _mixed(place: np.ndarray, scale: Scale) -> np.ndarray:
+    steps = [[int(c[n : n + 2], 16) for n in (1, 3, 5)] for c in scale.colors]
+    table, at = np.array(steps, dtype=float), np.linspace(0, 1, len(steps))
     return np.stack([np.interp(place, at, table[:, k]) for k in range(3)], axis=-1)
 
 
@@ -147,7 +205,9 @@ def mark(
         draw.text(place, text, fill=PAPER, stroke_fill=INK, stroke_width=2, font=_font(13))
 
 
-def joined(panels: Sequence[tuple[str, Image.Image]], size: tuple[int, int]) -> Image.Image:
+def joined(
+    panels: Sequence[tuple[str, Image.Image]], size: tuple[int, int], scale: Scale = UNIFORM
+) -> Image.Image:
     """Put titled panels side by side, over a bar of the colours."""
     width = len(panels) * (size[0] + GAP) - GAP
     height = HEAD + size[1] + GAP + BAR + NOTE
@@ -158,19 +218,21 @@ def joined(panels: Sequence[tuple[str, Image.Image]], size: tuple[int, int]) -> 
         draw.text((x, 2), _fit(draw, title, size[0]), fill=INK, font=_font(13))
         whole.paste(panel, (x, HEAD))
     if len(panels) > 1:
-        _bar(whole, size[0] + GAP, HEAD + size[1] + GAP, min(300, width - size[0] - GAP))
+        place = size[0] + GAP, HEAD + size[1] + GAP
+        _bar(whole, place, min(300, width - size[0] - GAP), scale)
     return whole
 
 
-def _bar(whole: Image.Image, x: int, y: int, width: int) -> None:
-    ends = np.linspace(-REACH, REACH, width)
-    row = np.round(SHOWS * 200 + (1 - SHOWS) * colors(2.0**ends)).astype(np.uint8)
+def _bar(whole: Image.Image, place: tuple[int, int], width: int, scale: Scale) -> None:
+    x, y = place
+    mixed = SHOWS * 200 + (1 - SHOWS) * _mixed(np.linspace(0, 1, width), scale)
+    row = np.round(mixed).astype(np.uint8)
     whole.paste(Image.fromarray(np.repeat(row[None], BAR, axis=0)), (x, y))
     draw = ImageDraw.Draw(whole)
-    low, high = f"1/{2**REACH} or less", f"{2**REACH} times uniform or more"
+    low, middle, high = scale.notes
     font = _font(11)
     draw.text((x, y + BAR + 2), low, fill=INK, font=font)
-    draw.text((x + width / 2, y + BAR + 2), "1", fill=INK, font=font, anchor="ma")
+    draw.text((x + width / 2, y + BAR + 2), middle, fill=INK, font=font, anchor="ma")
     draw.text((x + width, y + BAR + 2), high, fill=INK, font=font, anchor="ra")
 
 

@@ -94,7 +94,9 @@ SECTIONS = {
         Figures(PAIR, ATTRIBUTED, ("deletion",), ("png_scale", "gallery_px", "maps")),
     ),
     "tuning": PageSection(
-        "Tuning: which part has to learn", ("tuning",), Figures(WHOLE, ("tuning",), ("gains",))
+        "Tuning: which part has to learn",
+        ("tuning", "tuning_maps", "items", "images", "regions"),
+        Figures(WHOLE, ("tuning",), ("gains",)),
     ),
     "controlled": PageSection(
         "Controlled models: what one part changes", ("built", "verdicts", "scores")

@@ -40,6 +40,7 @@ PATTERNS = {
     "image use": paths.IMAGE_USE,
     "speed": paths.SPEED,
     "tuned models": paths.TUNED,
+    "attention of tuned models": paths.TUNED_MAPS,
     "tuning": paths.TUNING,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,

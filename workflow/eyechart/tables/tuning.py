@@ -1,4 +1,4 @@
-"""The tables of tuning: answers before and after, and what each arm gained."""
+"""The tables of tuning: answers and attention before and after, and what each arm gained."""
 
 from eyechart.tables.parquet import schema
 
@@ -35,6 +35,26 @@ chosen, truth: Position of these two among the item's choices, from 0
 right: Whether they are equal
 region_mass (share): Attention of the answer position to the region that the item is about, mean
   over blocks and heads; null where it was not measured
+"""
+
+TUNED_MAPS = schema(
+    "model dataset task arm: string",
+    "seed: int32",
+    "item_id image_id: string",
+    "number: int32",
+    "before after: list of float32",
+    "places: list of float32[7]",
+)
+"""One row per arm, seed and image of a few test items of the task, the same for all arms. Metadata
+`reason`: why there are none; `note`: what cannot be drawn.
+
+arm: What learned: `prompt_5` (embeddings), `lora_vision`, `lora_connector`, `lora_lm`
+seed: Number of the training on true data
+image_id: The image
+number: Its number among the item's images, from 0
+before, after (share): Attention of the answer position on each image token, before tuning and after
+  it: mean over blocks and heads
+places: View, row, column, left, top, right, bottom of each image token, edges in pixels
 """
 
 TUNING = schema(

@@ -99,6 +99,7 @@ TABLES = (
     Entry("Speed and memory", "speed", "SPEED", ("speed",)),
     Entry("Answers of tuned models", "tuning", "TUNED", ("tuned models",), "answers"),
     Entry("Curves of tuning", "curves", "CURVE", ("tuned models",), "curve"),
+    Entry("Attention of tuned models", "tuning", "TUNED_MAPS", ("attention of tuned models",)),
     Entry("Tuning", "tuning", "TUNING", ("tuning",)),
     Entry("Verdict: values", "verdict", "VALUES", ("verdict values",)),
     Entry("Verdict: classes", "verdict", "SKILLS", ("verdict classes",)),

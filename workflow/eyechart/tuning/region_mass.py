@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 Marked = Sequence[tuple[Item, str, tuple[Region, ...]]]  # an item, and its regions on one image
 
 
+class HiddenError(Exception):
+    """Attention that a model does not tell."""
+
+
 def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:
     """Return the first items that are about regions of one image, with these."""
     table = read_regions(regions, CANVAS) if regions else {}
@@ -54,23 +58,48 @@ def mass(
     questions: TunedItems, item: Item, image: str, regions: tuple[Region, ...]
 ) -> float | None:
     """Return the attention of the last token of a prompt to regions; None where it is not given."""
-    adapter, keys = questions.adapter, questions.keys(item, blank=False)
-    row, encoded = questions.script(item, blank=False).row, questions.encode(keys)
-    shown = [encoded[key] for key in keys]
-    here = adapter.tokens([row], shown).image[0].cpu().numpy()
-    addresses = adapter.addresses()
-    blocks = {name: addresses[name] for name in answering_blocks(list(addresses))[1]}
-    with collect_attention(adapter.model, blocks, len(here)) as weights:
-        adapter.logits([row], shown, [[]])
-    places = [adapter.token_boxes(size, "lm", len(keys)) for _, size in keys]
-    if not weights or sum(map(len, places)) != here.sum():
+    try:
+        attention, places = attention_on_images(questions, item)
+    except HiddenError:
         return None
     covered = [
         np.clip(sum(coverage(own, r) for r in regions), 0, 1) if name == image else 0 * own[:, 0]
         for own, name in zip(places, item["images"], strict=True)
     ]
+    return float(attention @ np.nan_to_num(np.concatenate(covered)))
+
+
+def attention_on_images(questions: TunedItems, item: Item) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the attention of the last token of a prompt on image tokens, and their boxes.
+
+    Raise a HiddenError where the model does not tell.
+
+    Returns
+    -------
+    ndarray, float32, shape (t,)
+        The mean over blocks and heads.
+    list of ndarray, float32, shape (t of the image, 7)
+        Per image.
+    """
+    adapter, keys = questions.adapter, questions.keys(item, blank=False)
+    row, encoded = questions.script(item, blank=False).row, questions.encode(keys)
+    shown = [encoded[key] for key in keys]
+    here = adapter.tokens([row], shown).image[0].cpu().numpy()
+    addresses, family = adapter.addresses(), adapter.spec.family
+    blocks = {name: addresses[name] for name in answering_blocks(list(addresses))[1]}
+    if not here.any():
+        raise HiddenError(f"prompts of family {family} have no image tokens")
+    with collect_attention(adapter.model, blocks, len(here)) as weights:
+        adapter.logits([row], shown, [[]])
+    if not weights:
+        raise HiddenError(f"no block of family {family} returns attention weights")
+    places = [adapter.token_boxes(size, "lm", len(keys)) for _, size in keys]
+    if (known := sum(map(len, places))) != here.sum():
+        raise HiddenError(
+            f"prompts have {here.sum()} image tokens, but {known} positions are known"
+        )
     mean = torch.stack([own.mean(dim=0) for own in weights.values()]).mean(dim=0).numpy()
-    return float(mean[here] @ np.nan_to_num(np.concatenate(covered)))
+    return mean[here], places
 
 
 @contextmanager

@@ -24,19 +24,28 @@ MERGED = ("LORA", PROMPT)
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     """Merge the adapter in ``settings["folder"]`` into a loaded model's weights.
 
+    Raise what :func:`attach` raises.
+    """
+    model = attach(adapter, Path(settings["folder"]))
+    if model is not None:
+        model.merge_and_unload(safe_merge=True)
+
+
+def attach(adapter: Adapter, folder: Path) -> Any | None:
+    """Put an adapter beside the weights of a loaded model; return PEFT's model, if it is LoRA.
+
     Raises
     ------
     UserError
         If the folder has no adapter, one that cannot be merged, or one for other modules.
     """
-    folder = Path(settings["folder"])
     check_folder(folder)
     if read_json(folder / CONFIG)["peft_type"] == PROMPT:
         tensors = load_file(folder / WEIGHTS)
         if list(tensors) != [soft_prompt.KEY]:
             raise UserError(f"{folder / WEIGHTS}: expected {soft_prompt.KEY} alone")
         soft_prompt.attach(adapter, tensors[soft_prompt.KEY])
-        return
+        return None
     config = PeftConfig.from_pretrained(str(folder))
     config.base_model_name_or_path = adapter.model.name_or_path  # wherever it was trained
     model = get_peft_model(adapter.model, config)
@@ -48,7 +57,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
                 f"{folder / WEIGHTS}: {kind} key {sorted(keys)[0]} for {adapter.spec.family}; was "
                 "the adapter trained on this model?"
             )
-    model.merge_and_unload(safe_merge=True)
+    return model
 
 
 def check_folder(folder: Path) -> None:

@@ -66,6 +66,9 @@ class TuningSettings(Section):
     attended: Natural = setting(
         40, "of these, items whose attention to the region that they are about is measured"
     )
+    maps: Natural = setting(
+        2, "test items of each task whose change of attention by tuning is drawn on the image"
+    )
     training: Count = setting(1000, "items that are trained on, from the training groups")
     steps: Count = setting(200, "most steps of training")
     folds: Folds = setting(

@@ -8,11 +8,11 @@ from PIL import Image
 from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import task_name
+from eyechart.report.mapped_images import MappedImage
 from eyechart.report.overlays import SMALLEST, in_turn, over_image
 from eyechart.report.sections.saliency.load import (
     RANDOM,
     Attributed,
-    MappedImage,
     falls,
     read_attributed,
     read_pictures,

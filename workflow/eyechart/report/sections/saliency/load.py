@@ -9,16 +9,13 @@ import numpy as np
 import polars as pl
 
 from eyechart.core.address import sort_key
-from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
 from eyechart.report.checking import Checker, absent, below
 from eyechart.report.files import Inputs, check_pair, identify
 from eyechart.report.labels import natural
-from eyechart.report.overlays import Picture
+from eyechart.report.mapped_images import MappedImage, mapped_images
 from eyechart.statistics.bootstrap import GroupBootstrap
 from eyechart.tables.notes import read_noted
-from eyechart.tables.parquet import read_table
-from eyechart.tables.regions import CANVAS, read_regions, roles_of
 from eyechart.tables.saliency import CURVES, IMAGE_USE, MAPS, RANK, SINGULAR, SUMMARY
 
 DRAWS = 1000  # of the bootstrap by group behind the bands
@@ -40,13 +37,6 @@ class Attributed:
     dataset: str
     rows: list[Row]
     note: str
-
-
-@dataclass(frozen=True)
-class MappedImage(Picture):
-    """One image of an item, with its maps: title, positive part of each value, boxes of tokens."""
-
-    panels: list[tuple[str, np.ndarray, np.ndarray]]
 
 
 def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
@@ -117,33 +107,15 @@ def falls(path: Path) -> list[Row]:
 
 
 def read_pictures(inputs: Inputs, one: Attributed) -> list[MappedImage]:
-    """Read the images that have a map, sorted by task, item and position in it.
-
-    Raise a UserError for an item that is missing in the dataset.
-    """
+    """Read the images that have a map, with the positive part of each; see ``mapped_images``."""
     pair = one.model, one.dataset
     (maps,) = (file.path for file in inputs.of("saliency_maps") if file.pair == pair)
-    items, images = (inputs.by_dataset(name)[one.dataset] for name in ("items", "images"))
-    regions = inputs.by_dataset("regions").get(one.dataset)
-    known = {row["item_id"]: row for row in read_table(items).to_pylist()}
-    paths = dict(pl.DataFrame(read_table(images, ["image_id", "path"])).rows())
-    marked = read_regions(regions, CANVAS) if regions else {}
-    found: dict[tuple[str, int], MappedImage] = {}
     rows = pl.DataFrame(read_noted(maps, MAPS)[0]).sort("item_id", "number").to_dicts()
-    for row in sorted(rows, key=_place):
-        name, image = row["item_id"], row["image_id"]
-        if name not in known:
-            raise UserError(f"{items}: item {name!r} of {maps} is missing")
-        there = [r for i, r in marked.get(name, {}).values() if i == image]
-        about = [r for r in there if r.name.startswith("REF")] or there
-        places = np.array(row["places"], dtype=np.float32).reshape(-1, 7)
-        if np.isnan(places[:, 3]).all():
-            continue  # learned queries have no position in the image
-        known_as, n = known[name], row["number"]
-        picture = MappedImage(known_as, n, Path(paths[image]), about, roles_of(known_as), [])
-        own = found.setdefault((name, n), picture)
-        own.panels.append((name_of(row), np.clip(row["saliency"], 0, None), places))
-    return sorted(found.values(), key=lambda p: (p.item["task"], p.item["item_id"], p.number))
+    shown = [
+        row | {"title": name_of(row), "saliency": np.clip(row["saliency"], 0, None)}
+        for row in sorted(rows, key=_place)
+    ]
+    return mapped_images(inputs, one.dataset, maps, shown, "saliency")
 
 
 def _place(row: Row) -> tuple[int, Any]:

@@ -7,13 +7,12 @@ from typing import Any
 from eyechart.report.chart_style import svg_address
 from eyechart.report.files import Inputs
 from eyechart.report.format import p_value
-from eyechart.report.images import png_address
 from eyechart.report.labels import task_name
+from eyechart.report.mapped_images import MappedImage, card
 from eyechart.report.overlays import in_turn
 from eyechart.report.sections.saliency.charts import deletion, sheet
 from eyechart.report.sections.saliency.load import (
     Attributed,
-    MappedImage,
     Row,
     falls,
     name_of,
@@ -72,7 +71,7 @@ def block(one: Attributed, chart: str, pictures: Sequence[MappedImage], settings
             for metric, text in METRICS.items()
             if any(row["metric"] == metric for row in one.rows)
         ],
-        "items": [card(picture, settings["gallery_px"]) for picture in pictures],
+        "items": [card(one, sheet(one, settings["gallery_px"])) for one in pictures],
     }
 
 
@@ -126,11 +125,3 @@ def lines(rows: Sequence[Row], metric: str) -> list[list[str]]:
 
 def _between(low: float | None, high: float | None, sign: str = "") -> str:
     return "–" if low is None or high is None else f"{low:{sign}.2f} to {high:{sign}.2f}"
-
-
-def card(picture: MappedImage, pixels: int) -> Row:
-    """Return one item: its image under each map, and its question."""
-    image = sheet(picture, pixels)
-    named = ("item_id", "task", "prompt", "choices", "answer")
-    size = {"width": image.width, "height": image.height}
-    return {**{name: picture.item[name] for name in named}, **size, "source": png_address(image)}

@@ -1,16 +1,19 @@
-"""Tables of tuning, as the section shows them: rows over all seeds, checked."""
+"""Tables of tuning, as the section shows them: rows over all seeds, checked; and maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from eyechart.report.checking import Checker, absent, below
-from eyechart.report.files import check_pair
+from eyechart.report.files import Inputs, check_pair
+from eyechart.report.mapped_images import MappedImage, mapped_images
 from eyechart.tables.conditions import TRUE
+from eyechart.tables.notes import read_noted
 from eyechart.tables.parquet import read_table
-from eyechart.tables.tuning import TUNING
+from eyechart.tables.tuning import TUNED_MAPS, TUNING
 
 Row = dict[str, Any]
 GAIN = ("gain", "gain_low", "gain_high", "p", "q")
@@ -46,3 +49,37 @@ def check(path: Path, table: pl.DataFrame) -> None:
         checker.refuse(~absent("gain") & absent(name), f"a gain without {name}")
     checker.refuse((pl.col("data") == TRUE) & absent("gain"), "no gain")
     checker.refuse(below("q", "p"), "its q is below its p")
+
+
+def read_moved(inputs: Inputs, model: str) -> tuple[list[MappedImage], list[str]]:
+    """Read the images of a model's items, with the change of attention by each arm.
+
+    Return them by dataset and task, and sentences about what is not drawn. The change is after
+    minus before, mean over seeds.
+    """
+    found, missing = [], []
+    for file in inputs.of("tuning_maps"):
+        if file.names["model"] != model:
+            continue
+        table, notes = read_noted(file.path, TUNED_MAPS)
+        task, dataset = file.names["task"], file.names["dataset"]
+        check_pair(
+            file.path, zip(*(table[n].to_pylist() for n in ("model", "dataset")), strict=True)
+        )
+        said = (notes[name] for name in ("reason", "note") if notes.get(name))
+        missing += [f"{task} of {dataset}: {text}." for text in said]
+        found += mapped_images(inputs, dataset, file.path, changes(table.to_pylist()), "change")
+    return found, missing
+
+
+def changes(rows: Sequence[Row]) -> list[Row]:
+    """Return, per image and arm, the change of attention on each token, mean over seeds."""
+    seeds: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        seeds.setdefault((row["item_id"], row["number"], row["arm"]), []).append(row)
+    found = []
+    for (*_, arm), own in seeds.items():
+        change = np.mean([np.subtract(row["after"], row["before"]) for row in own], axis=0)
+        title = arm if len(own) == 1 else f"{arm}, mean of {len(own)} seeds"
+        found.append(own[0] | {"title": title, "change": change})
+    return found

@@ -2,9 +2,17 @@
 
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from eyechart.report.files import Inputs
+from eyechart.report.mapped_images import MappedImage, card
+from eyechart.report.overlays import GAP, Scale, change, over_image
 from eyechart.report.sections.tuning.charts import gains
-from eyechart.report.sections.tuning.load import read_tuning
+from eyechart.report.sections.tuning.load import read_moved, read_tuning
+
+PAGE_PX = 1060  # what a section is wide
+SHOWN = 0.99  # of the changes are within the scale: a few large ones would leave the others pale
 
 # Accuracy of a DINOv2 VLM of 7B parameters, read off the figure (arXiv 2506.08008), by task: the
 # encoder's readout, the VLM, and the VLM with its encoder, projector or language model tuned
@@ -30,5 +38,22 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
         said = [f"{r['task']} of {r['dataset']} at the part {r['part']}" for r in parts]
         chart = gains(own)
         blocks.append({"id": f"tuning-{model}", "model": model, "rows": own, "adaptable": said}
-                      | {"chart": chart})  # fmt: skip
+                      | {"chart": chart} | moved(inputs, model, settings))  # fmt: skip
     return {"blocks": blocks, "paper": PAPER}
+
+
+def moved(inputs: Inputs, model: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return images under a model's change of attention, in one scale, and what is missing."""
+    pictures, missing = read_moved(inputs, model)
+    changes = [np.abs(values) for p in pictures for _, values, _ in p.panels]
+    most = float(np.quantile(np.concatenate(changes), SHOWN)) if changes else 0.0
+    sheets = [sheet(picture, change(most or 1.0), settings["gallery_px"]) for picture in pictures]
+    cards = [card(picture, drawn) for picture, drawn in zip(pictures, sheets, strict=True)]
+    return {"moved": cards, "missing": missing}
+
+
+def sheet(picture: MappedImage, scale: Scale, most: int) -> Image.Image:
+    """Draw an image beside its maps, each at most ``most`` pixels wide, and all on one page."""
+    count = 1 + len(picture.panels)
+    width = min(most, (PAGE_PX + GAP) // count - GAP)
+    return over_image(picture, picture.panels, width, scale)

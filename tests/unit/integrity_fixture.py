@@ -1,0 +1,91 @@
+"""A working folder after a run, as far as the check before the next one looks at it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from eyechart.core import integrity, ledger
+from eyechart.core.files import describe, write_json
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path("results/extraction/clip/clevr/image")
+MANIFEST = FOLDER / "manifest.json"
+PART = FOLDER / "part-001.parquet"
+RAW = Path("data/raw/clevr")
+SHARD = RAW / "shards/val-000.json"
+WHOLE_IMAGE = RAW / "images/val/1.png"
+RECEIPT = RAW / "acquired.json"
+TABLES = Path("results/datasets/clevr")
+PREPARED = TABLES / "images/1.png"
+LABELS = Path("results/mining/a_against_b/clevr/labels.csv")
+OUTPUTS = [MANIFEST, PART, SHARD, RECEIPT, TABLES / "items.parquet", TABLES / "images.parquet"]
+
+
+def make_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder after a run: two parts, a drawn shard of three images, a prepared one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(integrity, "_own", integrity._Lock())
+    Path(".snakemake").mkdir()
+    for path in (PART, PART.with_name("part-000.parquet"), LABELS, PREPARED, *OUTPUTS[4:]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode() * 100)
+    parts = [PART.with_name("part-000.parquet"), PART]
+    write_json(MANIFEST, {"parts": [{**describe(p), "path": p.name} for p in parts]})
+    WHOLE_IMAGE.parent.mkdir(parents=True)
+    images = [WHOLE_IMAGE.with_name(f"{n}.png") for n in range(3)]
+    for n, path in enumerate(images):
+        path.write_bytes(bytes([n]) * 100)
+    files = [{**describe(p), "path": str(p.relative_to(RAW))} for p in images]
+    write_json(SHARD, {"files": files, "scenes": []})
+    write_json(RECEIPT, {"files": files})
+    assert integrity.update("results") == []
+
+
+def damage(path: Path, keep_time: bool = False) -> None:
+    """Change a byte; the size stays."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    if keep_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+class Graph:
+    """The jobs of a run, as far as Snakemake shows them to the check."""
+
+    def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
+        self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
+        self.workflow = SimpleNamespace(dryrun=dryrun)
+        self.forcefiles: set[str] = set()
+
+    async def check_incomplete(self) -> None:
+        """Do nothing, where Snakemake looks for the marks of killed jobs."""
+
+    def repair(self, found: list[ledger.Fault] | None = None) -> list[str]:
+        """Do what happens once Snakemake has built the jobs; return the warnings."""
+        said: list[str] = []
+        graph = type("Checked", (Graph,), {})
+        found = integrity.update("results") if found is None else found
+        integrity.make_again(found, graph, said.append)
+        asyncio.run(graph.check_incomplete(self))
+        return said
+
+
+START = "from eyechart.core import integrity; print(len(integrity.start()))"
+
+
+def start() -> int:
+    """Start as Snakemake does, in a process of its own; return the number of faults."""
+    done = subprocess.run(
+        [sys.executable, "-c", START],
+        env={"PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout)

@@ -1,0 +1,101 @@
+"""Runs of Snakemake beside each other: which looks after the files, and when."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+from integrity_fixture import PART, Graph, damage, make_folder, start
+
+from eyechart.core import integrity
+from eyechart.core.files import write_json
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    make_folder(tmp_path, monkeypatch)
+    return tmp_path
+
+
+def lock() -> Path:
+    Path(".snakemake/locks").mkdir()
+    write_json(path := Path(".snakemake/locks/0.input.lock"), "")
+    return path
+
+
+def test_locks_of_a_killed_run_are_removed() -> None:
+    left = lock()
+    start()
+    assert not left.exists()
+
+
+def test_nothing_is_touched_while_another_run_is_alive() -> None:
+    held = lock()
+    damage(PART)
+    with open(integrity.LOCK, "w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert start() == 0
+        assert PART.exists() and held.exists()
+    assert start() == 1
+    assert not held.exists()
+
+
+def test_what_a_dry_run_kept_from_being_checked_is_checked_once_it_is_over() -> None:
+    damage(PART)
+    with open(integrity.LOCK, "w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert integrity.start() == []
+        assert Graph(PART).repair([]) == []
+    assert len(Graph(PART).repair([])) == 1
+
+
+def test_a_dry_run_lets_others_begin_once_it_is_known_to_be_one() -> None:
+    integrity.start()
+    damage(PART)
+    assert start() == 0
+    assert Graph(PART, dryrun=True).repair([]) == []
+    assert start() == 1
+
+
+def test_verify_lets_others_begin() -> None:
+    assert integrity.start(full=True) == []
+    damage(PART)
+    assert start() == 1
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_where_files_cannot_be_locked_snakemakes_own_locks_decide(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(handle: int, kind: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    damage(PART)
+    assert len(integrity.start()) == 1
+    held = lock()
+    assert integrity.start() == [] and held.exists()
+
+
+def test_a_run_says_that_another_one_uses_the_same_data(tmp_path: Path) -> None:
+    other = Path("data/.eyechart.lock")
+    with open(other, "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        (sentence,) = integrity.share_data()
+        assert sentence.startswith("data: another run uses this folder, too; if both make")
+    assert integrity.share_data() == [sentence]  # for the error at the end
+
+
+def test_a_run_alone_says_nothing_and_others_then_see_it() -> None:
+    assert integrity.share_data() == []
+    with open(integrity.DATA_LOCK) as handle, pytest.raises(BlockingIOError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_data_that_cannot_be_locked_is_used_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(handle: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert integrity.share_data() == []

@@ -1,0 +1,154 @@
+"""Map the attention of the answer position on images, before tuning and after each arm of a task.
+
+Reads the checkpoint, the items and images of the dataset, its regions, if it has any, and the
+adapters that were trained on true data. Writes the attention on each image token of a few test
+items, the same for all arms; of items about a marked region, where there are any.
+
+    python -m eyechart.tuning.map_attention --model tiny_llava_aligned --dataset clevr \
+        --task material --seed 7 --spec config/models/tiny_llava_aligned.yaml \
+        --checkpoint data/models/tiny_llava_aligned \
+        --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet \
+        --regions results/datasets/clevr/regions.parquet \
+        --adapters results/tuning/tiny_llava_aligned/clevr/material/lora_lm/true-0/adapter_* \
+        --settings '{"maps": 2, "prompt": "{question}", "choices": "text"}' \
+        --output results/tuning/tiny_llava_aligned/clevr/material/maps.parquet
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from eyechart.core.step import Fields, Paths, command
+from eyechart.inference.chosen_items import Item, answerable_items, draw_items
+from eyechart.inference.prompts import PromptStyle
+from eyechart.models.attention_weights import load_eager
+from eyechart.models.derivations.adapter import WEIGHTS, attach
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load_options import LoadFlags
+from eyechart.models.spec import read_spec
+from eyechart.plan import paths
+from eyechart.tables.notes import write_noted
+from eyechart.tables.parquet import read_table
+from eyechart.tables.tuning import TUNED_MAPS
+from eyechart.tuning.questions import TunedItems
+from eyechart.tuning.region_mass import HiddenError, attention_on_images, marked
+
+logger = logging.getLogger(__name__)
+NO_PLACES = "image tokens have no position in the image, so no map is drawn"
+Attended = tuple[np.ndarray, list[np.ndarray]]  # see ``attention_on_images``
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MappedItems:
+    """Items, how they are asked, and the rows of all images by id."""
+
+    style: PromptStyle
+    images: Mapping[str, Mapping[str, Any]]
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class MapSettings:
+    """``maps`` items are mapped; ``prompt`` and ``choices`` are those of the behavior stage."""
+
+    maps: int
+    prompt: str
+    choices: str
+
+
+def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: int) -> list[Item]:
+    """Draw the test items of a task to map: about a marked region, where any is."""
+    own = answerable_items(path, tasks=[task])
+    about = [item for item, *_ in marked(own, regions, len(own))]
+    return draw_items(about or own, most, seed)
+
+
+def attended(
+    loaded: tuple[LanguageAdapter, str], folder: Path | None, questions: MappedItems
+) -> list[Attended]:
+    """Return the attention of a loaded model on the images of items, with an adapter or without.
+
+    Raise a HiddenError where the model does not tell, such as one that refuses eager attention.
+    """
+    adapter, refused = loaded
+    if refused:
+        raise HiddenError(refused)
+    if folder:
+        attach(adapter, folder)
+    asked = TunedItems(adapter, questions.style, "mean", questions.images, 1)
+    with torch.no_grad():
+        return [attention_on_images(asked, item) for item in questions.items]
+
+
+def rows(items: Sequence[Item], before: list[Attended], after: list[Attended]) -> Iterator[Row]:
+    """Yield the columns of each image of some items."""
+    for item, (first, places), (second, _) in zip(items, before, after, strict=True):
+        ends = np.cumsum([len(own) for own in places])[:-1]
+        parts = [np.split(first, ends), np.split(second, ends), places]
+        for number, (image, *own) in enumerate(zip(item["images"], *parts, strict=True)):
+            named = {"item_id": item["item_id"], "image_id": image, "number": number}
+            lists = (part.tolist() for part in own)
+            yield named | dict(zip(("before", "after", "places"), lists, strict=True))
+
+
+def mapped(
+    look: Callable[[Path | None], list[Attended]], items: Sequence[Item], folders: Iterable[Path]
+) -> tuple[list[Row], dict[str, str]]:
+    """Return the rows of all adapters, and the notes of the table."""
+    found: list[Row] = []
+    try:
+        before = look(None)
+        for folder in folders:
+            of = paths.ADAPTER.match(folder / WEIGHTS) or {}
+            named = {"arm": of["arm"], "seed": int(of["training"].rpartition("-")[2])}
+            found += [named | row for row in rows(items, before, look(folder))]
+            logger.info("%s: %d items are mapped", of["arm"], len(items))
+    except HiddenError as error:
+        logger.warning("no attention is mapped: %s", error)
+        return [], {"reason": str(error)}
+    hidden = all(np.isnan(own[:, 3]).all() for _, places in before for own in places)
+    return found, {"note": NO_PLACES if before and hidden else ""}
+
+
+@command
+def main(
+    *,
+    model: str,
+    dataset: str,
+    task: str,
+    settings: Fields[MapSettings],
+    spec: Path,
+    checkpoint: Path,
+    items: Path,
+    images: Path,
+    regions: Paths,
+    adapters: list[Path],
+    seed: int,
+    output: Path,
+    flags: LoadFlags,
+) -> None:
+    """Write the table; the model is loaded once for every adapter."""
+    chosen = mapped_items(items, next(iter(regions), None), task, settings.maps, seed)
+    shown = {row["image_id"]: row for row in read_table(images).to_pylist()}
+    questions = MappedItems(PromptStyle(settings.prompt, settings.choices, 1), shown, chosen)
+
+    def look(folder: Path | None) -> list[Attended]:
+        return attended(load_eager(read_spec(spec), checkpoint, flags.options()), folder, questions)
+
+    found, notes = mapped(look, chosen, dict.fromkeys(path.parent for path in adapters))
+    named = {"model": model, "dataset": dataset, "task": task}
+    write_noted(output, pa.Table.from_pylist([named | row for row in found], TUNED_MAPS), notes)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _ROWS = 64  # rows per batch; cells may hold whole images
+_MOST_TIMES = 100  # of its size that a Parquet file may unpack to, as an archive
+_ROW_BYTES = 16  # that a row takes besides its cells, at least
+_SMALL = 1 << 17  # bytes; what a smaller file unpacks to does no harm
 
 
 class Record(NamedTuple):
@@ -233,8 +236,16 @@ def _whole(path: Path) -> Iterator[None]:
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    most, unpacked = _MOST_TIMES * max(path.stat().st_size, _SMALL), 0
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        yield from file.iter_batches(batch_size=_ROWS, columns=columns)
+        for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
+            unpacked += batch.nbytes + batch.num_rows * _ROW_BYTES
+            if unpacked > most:
+                raise UserError(
+                    f"{path}: unpacks to more than {_MOST_TIMES} times its size; get the table "
+                    "from a source that you trust"
+                )
+            yield batch
 
 
 def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:

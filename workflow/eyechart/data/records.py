@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _ROWS = 64  # rows per batch; cells may hold whole images
+_MOST_TIMES = 100  # of its size that a Parquet file may unpack to, as an archive
+_ROW_BYTES = 16  # that a row takes besides its cells, at least
+_SMALL = 1 << 17  # bytes; what a smaller file unpacks to does no harm
 
 
 class Record(NamedTuple):
@@ -186,10 +189,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not valid JSON ({error.msg}, column {error.colno})") from None
+    found = parse_json(line.encode(), where)
     if not isinstance(found, dict):
         raise UserError(f"{where}: {line.strip()[:40]!r} is not a JSON object, expected {{…}}")
     return found
@@ -204,7 +204,7 @@ def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -
 def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
     with _whole(paths[0]):
         schema = schema_of(paths[0])
-    names = _class_names(schema)
+    names = _class_names(schema, f"{paths[0]}: its metadata 'huggingface'")
 
     def records(columns: list[str]) -> Iterator[Record]:
         for path in paths:
@@ -236,8 +236,16 @@ def _whole(path: Path) -> Iterator[None]:
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    most, unpacked = _MOST_TIMES * max(path.stat().st_size, _SMALL), 0
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        yield from file.iter_batches(batch_size=_ROWS, columns=columns)
+        for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
+            unpacked += batch.nbytes + batch.num_rows * _ROW_BYTES
+            if unpacked > most:
+                raise UserError(
+                    f"{path}: unpacks to more than {_MOST_TIMES} times its size; get the table "
+                    "from a source that you trust"
+                )
+            yield batch
 
 
 def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -255,15 +263,16 @@ def _arrow_schema(path: Path) -> pa.Schema:
     return pa.ipc.open_stream(pa.memory_map(str(path))).schema
 
 
-def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
+def _class_names(schema: pa.Schema, where: str) -> dict[str, list[str]]:
     """Return the class names of every column that is a ClassLabel of the datasets library."""
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = metadata.get("info", {}).get("features", {})
+    features = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"), where)
+    for key in ("info", "features"):
+        features = features.get(key) if isinstance(features, dict) else None
     return {
         name: feature["names"]
-        for name, feature in features.items()
+        for name, feature in (features.items() if isinstance(features, dict) else ())
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-        if feature.get("names")
+        if isinstance(feature.get("names"), list)
     }
 
 

@@ -31,5 +31,6 @@ def keep_freed_memory() -> None:
     it page by page, each filled with zeros: up to a quarter of a small model's processor time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    for parameter, value in _MALLOPT.items() if mallopt else ():
-        mallopt(parameter, value)
+    if mallopt is not None:
+        for parameter, value in _MALLOPT.items():
+            mallopt(parameter, value)

@@ -81,8 +81,13 @@ def measure(
     return time.process_time() - started, np.concatenate(found, axis=1)
 
 
+def blocks_of(adapter: LanguageAdapter) -> list[str]:
+    """Return the addresses of all blocks of the language model."""
+    return [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
+
+
 @contextmanager
-def counted(adapter: LanguageAdapter, addresses: Sequence[str]) -> Iterator[list[int]]:
+def counted(adapter: LanguageAdapter) -> Iterator[list[int]]:
     """Collect the tokens that each call of a block's attention reads, padding included."""
     found: list[int] = []
 
@@ -90,7 +95,7 @@ def counted(adapter: LanguageAdapter, addresses: Sequence[str]) -> Iterator[list
         found.append(named["hidden_states"].shape[:2].numel())
 
     with ExitStack() as stack:
-        for address in addresses:
+        for address in blocks_of(adapter):
             attention = adapter.model.get_submodule(f"{adapter.module_path(address)}.self_attn")
             hook = attention.register_forward_pre_hook(see, with_kwargs=True)
             stack.callback(hook.remove)
@@ -111,10 +116,10 @@ def compared(
     for _ in range(rounds):
         said, passes = {}, {}
         for way, (_, size) in WAYS.items():
-            with counted(adapter, addresses) as tokens:
+            with counted(adapter) as tokens:
                 seconds, said[way] = measure(readers[way], asked, size, edit, addresses)
             spent[way].append(seconds)
-            passes[way] = sum(tokens) / whole / len(addresses)
+            passes[way] = sum(tokens) / whole / len(blocks_of(adapter))
         for way in ("whole", "shared"):
             np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
     answers = len(asked) * len(addresses)
@@ -131,6 +136,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--blocks", type=int, default=4, help="evenly from the first to the last")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -147,7 +153,9 @@ def main() -> None:
         }
         for reader in readers.values():
             reader.encode(sorted(paths))
-        addresses = [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
+        every = blocks_of(adapter)
+        chosen = np.linspace(0, len(every) - 1, min(args.blocks, len(every))).round().astype(int)
+        addresses = [every[n] for n in chosen]
         heads = ["edit", *(f"{way}, answers/s" for way in WAYS), "shared / alone"]
         print("| " + " | ".join([*heads, "passes alone", "passes shared"]) + " |")
         print("|---" * 7 + "|")

@@ -63,14 +63,14 @@ test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed # lint a
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
 	$(BIN)/python -m pytest $(SPLIT) tests/families
 	$(BIN)/python -m pytest -m "not faults" $(SPLIT) tests/faults
-	$(BIN)/python -m pytest tests/workflow
+	$(BIN)/python -m pytest -m "not faults" tests/workflow
 	$(IN)torchvision/bin/python -m pytest $(SPLIT) tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 
-# Faults that take long, and a fuzz; docs/reliability.md lists them.
+# Faults that take long, and a fuzz, which docs/reliability.md lists; and 100 kills of a small run.
 test-faults: .venv/dev.installed # inject the faults that take long
-	$(BIN)/python -m pytest -m faults $(SPLIT) tests/faults
+	$(BIN)/python -m pytest -m faults $(SPLIT) tests/faults tests/workflow/test_kill_points.py
 
 cluster: .venv/cluster.installed # add Snakemake's executors for clusters
 

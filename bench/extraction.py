@@ -152,6 +152,10 @@ class Bench:
         """Do the same as ``shared``, and pool each question's region at every address."""
         self.extract(shares_prefix=True, spans=[*SPANS, "referent"])
 
+    def center(self) -> None:
+        """Do the same as ``referent``, and read each region's middle."""
+        self.extract(shares_prefix=True, spans=[*SPANS, "referent", "referent_center"])
+
     def extract(
         self, *, shares_prefix: bool, spans: list[str] = SPANS, stored: str = "float16"
     ) -> None:

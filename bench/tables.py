@@ -5,25 +5,26 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
 
-@cache
 def stamp() -> str:
     """Return machine, date and commit in one sentence; the commit says if files were changed.
 
-    They are those of the first call, as writing a page changes a file.
+    Pages of bench/ do not count: these are what is written.
     """
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     commit, changed = (
         subprocess.run(
-            ["git", "-C", FOLDER, *words], capture_output=True, text=True, check=False
+            ["git", "-C", FOLDER.parent, *words], capture_output=True, text=True, check=False
         ).stdout.strip()
-        for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "-uno"))
+        for words in (
+            ("rev-parse", "--short", "HEAD"),
+            ("status", "--porcelain", "-uno", ".", ":!bench/*.md"),
+        )
     )
     return (
         f"{next(named, platform.machine())}, {os.cpu_count()} cores, "

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from eyechart.probing import search
@@ -73,27 +73,20 @@ def ours(problem: Problem, hidden: int) -> float:
 
 
 def theirs(problem: Problem, hidden: int) -> float:
-    """Return the same of scikit-learn's, with the penalty chosen by the same folds.
-
-    Its C weighs the sum of the losses, not their mean.
-    """
+    """Return the same of scikit-learn's, with the penalty chosen on the same folds."""
     x, y, _, train = problem
+    if not hidden:
+        return float((linear(problem).predict(x[~train]) == y[~train]).mean())
+    rate = min(1e-3, 0.1 / x.shape[1])
+    settings = {"hidden_layer_sizes": (hidden,), "learning_rate_init": rate}
     found = []
-    for seed in SEEDS if hidden else SEEDS[:1]:
-        if hidden:
-            rate = min(1e-3, 0.1 / x.shape[1])
-            settings = {"hidden_layer_sizes": (hidden,), "learning_rate_init": rate}
-            model = MLPClassifier(**settings, max_iter=300, early_stopping=True, random_state=seed)
-            grid = {"mlpclassifier__alpha": np.logspace(-3, 1, 3)}
-        else:
-            model = LogisticRegression(max_iter=500)
-            shares = np.array(search.LINEAR_SHARES) * x.shape[1]
-            grid = {"logisticregression__C": 1 / (shares * train.sum())}
+    for seed in SEEDS:
+        model = MLPClassifier(**settings, max_iter=300, early_stopping=True, random_state=seed)
         search_cv = GridSearchCV(
             make_pipeline(StandardScaler(), model),
-            grid,
+            {"mlpclassifier__alpha": np.logspace(-3, 1, 3)},
             cv=PredefinedSplit(folds_of(problem)),
-            scoring="neg_log_loss" if hidden else "accuracy",
+            scoring="neg_log_loss",
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -102,14 +95,50 @@ def theirs(problem: Problem, hidden: int) -> float:
     return float(np.mean(found))
 
 
+def linear(problem: Problem) -> Pipeline:
+    """Return scikit-learn's logistic regression, with a penalty of our grid chosen by our rule."""
+    x, y, _, train = problem
+    x, y, fold = x[train], y[train], folds_of(problem)
+
+    def held_out(share: float) -> tuple[float, float]:
+        log_p = np.empty((len(y), y.max() + 1))
+        for f in range(FOLDS):
+            model = penalised(x[fold != f], y[fold != f], share)
+            log_p[fold == f] = np.log(model.predict_proba(x[fold == f]) + np.finfo(float).tiny)
+        right = (log_p.argmax(1) == y).mean()
+        return round(float(right), 6), float(log_p[np.arange(len(y)), y].mean())
+
+    return penalised(x, y, max(search.LINEAR_SHARES, key=held_out))
+
+
+def penalised(x: np.ndarray, y: np.ndarray, share: float) -> Pipeline:
+    """Fit scikit-learn's logistic regression with our penalty.
+
+    Its C weighs the sum of the losses, not their mean. Of two classes it has one vector of weights;
+    ours are two, each half of it and of opposite signs, whose squares are half as large.
+    """
+    weight = 2 if y.max() == 1 else 1
+    c = weight / (share * x.shape[1] * len(y))
+    steps = 2000 if len(y) < 1000 else 500  # stored activations take more than 500
+    model = LogisticRegression(C=c, max_iter=steps, tol=1e-6)
+    found = make_pipeline(StandardScaler(), model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return found.fit(x.astype(np.float64), y)
+
+
 def differences(problems: list[Problem], hidden: int) -> np.ndarray:
     return np.array([ours(p, hidden) - theirs(p, hidden) for p in problems])
 
 
-def test_the_linear_probe_is_logistic_regression_on_stored_activations() -> None:
-    found = differences([stored(COLUMNS[1], t) for t in TASKS[:3]], 0)
-    assert abs(found.mean()) <= MEAN, found
+def check_equal(found: np.ndarray) -> None:
+    """Check that most are 0; a single example may decide which penalty has the highest accuracy."""
+    assert (found == 0).mean() >= 0.75, found
     assert abs(found).max() <= MOST, found
+
+
+def test_the_linear_probe_is_logistic_regression_on_stored_activations() -> None:
+    check_equal(differences([stored(COLUMNS[2], t) for t in TASKS], 0))
 
 
 def test_the_linear_probe_is_logistic_regression_on_a_spectrum() -> None:
@@ -118,9 +147,7 @@ def test_the_linear_probe_is_logistic_regression_on_a_spectrum() -> None:
 
 @pytest.mark.slow
 def test_the_linear_probe_is_logistic_regression_on_all_stored_columns() -> None:
-    found = differences([stored(c, t) for c in COLUMNS for t in TASKS], 0)
-    assert abs(found.mean()) <= MEAN, found
-    assert abs(found).max() <= MOST, found
+    check_equal(differences([stored(c, t) for c in COLUMNS for t in TASKS], 0))
 
 
 @pytest.mark.slow

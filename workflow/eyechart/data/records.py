@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -186,10 +186,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not valid JSON ({error.msg}, column {error.colno})") from None
+    found = parse_json(line.encode(), where)
     if not isinstance(found, dict):
         raise UserError(f"{where}: {line.strip()[:40]!r} is not a JSON object, expected {{…}}")
     return found
@@ -204,7 +201,7 @@ def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -
 def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
     with _whole(paths[0]):
         schema = schema_of(paths[0])
-    names = _class_names(schema)
+    names = _class_names(schema, f"{paths[0]}: its metadata 'huggingface'")
 
     def records(columns: list[str]) -> Iterator[Record]:
         for path in paths:
@@ -255,15 +252,16 @@ def _arrow_schema(path: Path) -> pa.Schema:
     return pa.ipc.open_stream(pa.memory_map(str(path))).schema
 
 
-def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
+def _class_names(schema: pa.Schema, where: str) -> dict[str, list[str]]:
     """Return the class names of every column that is a ClassLabel of the datasets library."""
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = metadata.get("info", {}).get("features", {})
+    features = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"), where)
+    for key in ("info", "features"):
+        features = features.get(key) if isinstance(features, dict) else None
     return {
         name: feature["names"]
-        for name, feature in features.items()
+        for name, feature in (features.items() if isinstance(features, dict) else ())
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-        if feature.get("names")
+        if isinstance(feature.get("names"), list)
     }
 
 

@@ -1,4 +1,4 @@
-"""JSON of strangers, wherever it is read: one sentence, whatever it holds."""
+"""JSON and tables of strangers, wherever they are read: one sentence, whatever they hold."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.data.layouts.base import read_lists
 from eyechart.data.own import entries
-from eyechart.data.records import read_jsonl, read_parquet
+from eyechart.data.records import read_csv, read_jsonl, read_parquet
 
 TEXTS = {
     "lists without an end": "[" * 100_000,
@@ -77,3 +77,32 @@ def test_whole_surrogate_pairs_are_taken() -> None:
 )  # fmt: skip
 def test_metadata_of_another_form_are_left_alone(text: str) -> None:
     assert metadata(text) == [0, 1]
+
+
+@pytest.mark.parametrize(("rows", "characters"), [(5_000_000, 10), (100_000, 1_000_000)])
+def test_a_table_of_few_bytes_that_unpacks_to_many_is_refused(rows: int, characters: int) -> None:
+    same = pa.DictionaryArray.from_arrays(
+        pa.nulls(rows, pa.int8()).fill_null(0), ["x" * characters]
+    )
+    pq.write_table(pa.table({"a": same}), "a.parquet")
+    assert Path("a.parquet").stat().st_size < 100_000
+    _, read = read_parquet([Path("a.parquet")])
+    with pytest.raises(UserError, match=r"^a.parquet: unpacks to more than 100 times its size"):
+        for _ in read(["a"]):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (",".join(f"c{n}" for n in range(200_000)), "200000 columns, expected at most 1000"),
+        (",".join([*(f"c{n:050}" for n in range(900)), "a", "a"]), "column 'a' occurs twice"),
+        ("a" * 100_000 + "," + "a" * 100_000, "column 'aaa.* occurs twice"),
+        (",".join(f"c{n:050}" for n in range(900)) + "\n1", "1 cells, expected 900"),
+    ],
+)
+def test_a_header_without_an_end_is_one_short_sentence(text: str, told: str) -> None:
+    Path("a.csv").write_text(text + "\n")
+    with pytest.raises(UserError, match=told) as raised:
+        read_csv(Path("a.csv"))
+    assert len(str(raised.value)) < 500

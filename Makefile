@@ -14,8 +14,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?= --cores all
 ENV ?= all
-# Tests that need no other job beside them: a file at a time, on all cores
-SPREAD := -n auto --dist loadfile
+# Tests that need no other job beside them: a file at a time, on all cores, in the given order. Else
+# files of few tests, which are the long ones, would come last, and a core would wait for another.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 # The same where a few files hold many tests that share nothing but what is quickly made
 SPLIT := -n auto --dist worksteal
 # The Python of a model's environment, with the pytest that stands beside it
@@ -51,8 +52,7 @@ docs-config: .venv/runtime.installed # write what is generated from the configur
 
 # `make test` leaves out what is marked as slow, `make test-all` leaves out nothing
 test: .venv/dev.installed chromium lint # lint and the quick tests
-	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
-	$(BIN)/python -m pytest -m "not slow" tests/workflow
+	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/workflow/test_small.py tests/unit tests/families
 
 # Plans every preset and every documented command, and shows every step the flags of its docstring.
 test-plans: .venv/dev.installed # plan every preset and every documented command
@@ -63,14 +63,14 @@ test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed # lint a
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
 	$(BIN)/python -m pytest $(SPLIT) tests/families
 	$(BIN)/python -m pytest -m "not faults" $(SPLIT) tests/faults
-	$(BIN)/python -m pytest tests/workflow
+	$(BIN)/python -m pytest -m "not faults" tests/workflow
 	$(IN)torchvision/bin/python -m pytest $(SPLIT) tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 
-# Faults that take long, and a fuzz; docs/reliability.md lists them.
+# Faults that take long, and a fuzz, which docs/reliability.md lists; and 100 kills of a small run.
 test-faults: .venv/dev.installed # inject the faults that take long
-	$(BIN)/python -m pytest -m faults $(SPLIT) tests/faults
+	$(BIN)/python -m pytest -m faults $(SPLIT) tests/faults tests/workflow/test_kill_points.py
 
 cluster: .venv/cluster.installed # add Snakemake's executors for clusters
 

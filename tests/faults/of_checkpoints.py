@@ -38,6 +38,13 @@ def described(family: str, change: Callable[[Path], Any] = lambda folder: None) 
     return sorted(path.name for path in Path().glob("*.*")), ["a.yaml", "card.json", "view.png"]
 
 
+def beside(name: str) -> Any:
+    """Describe a checkpoint with another file beside it; return the files that the card names."""
+    described("clip", holding(name, b"half"))
+    card = json.loads(Path("card.json").read_text())
+    return sorted(card["checkpoint"]), sorted(path.name for path in built("clip").iterdir())
+
+
 def setting(key: str, value: Any, file: str = "config.json") -> Callable[[Path], Any]:
     """Return what sets a dotted key of a JSON file."""
 
@@ -108,6 +115,9 @@ FAULTS = [
     _template("three nested loops of 99,999 steps", LOOPS, "more than 10 s"),
     _template("a loop that makes 40 MB", "{% for a in range(40000) %}" + "x" * 1000
               + "{% endfor %}", "40000000 characters"),
+    _template("a text that doubles 60 times", "{% set all = namespace(text='x') %}"
+              "{% for a in range(60) %}{% set all.text = all.text ~ all.text %}{% endfor %}",
+              "more than 2048 MiB"),
     _template("a mistake in its syntax", "{% for %}", "cannot be rendered"),
     _template("a call of the system",
               "{{ ''.__class__.__mro__[1].__subclasses__()[0]('touch pwned') }}",
@@ -115,5 +125,7 @@ FAULTS = [
     _template("an error that it raises", "{{ raise_exception('no\nway') }}",
               "cannot be rendered"),
     _template("a template without the image", "{{ messages[0].role }}: ?", ""),
+    Fault("still written by another process", WEIGHTS, "whole",
+          lambda: beside(f".{WEIGHTS}.partial-0123abcd-7")),
     Fault("as it is", "config.json", "whole", lambda: described("llava")),
 ]  # fmt: skip

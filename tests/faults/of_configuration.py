@@ -99,6 +99,23 @@ FAULTS = [
     _fault("a key twice", of("seed: 1\nseed: 2\n"), "the key 'seed' is in line 1 and again"),
     _fault("a list as a key", of("? [a, b]\n: 1\n"), "line 1: .*unhashable key"),
     _fault("a number as a key", of("1: 2\n"), "line 1: the key 1 is no text"),
+    *(
+        _fault(what, of(f"a: 1\nseed: {value}\n"), f"line 2: .* is no YAML {kind}$")
+        for what, value, kind in (
+            ("a number of 5,000 digits", "9" * 5000, "int"),
+            ("a date that is none", "2020-99-99", "timestamp"),
+            ("a time zone that is none", "2001-12-14t21:59:43.10-99:00", "timestamp"),
+            ("a word as a number", "!!int x", "int"),
+            ("nothing as a number", "!!int ''", "int"),
+            ("a word as a truth", "!!bool x", "bool"),
+            ("a word as a date", "!!timestamp x", "timestamp"),
+        )
+    ),
+    _fault(
+        "5,000 digits in JSON with tabs",
+        of('\t{"seed": ' + "9" * 5000 + "}", "a.json"),
+        "a number has too many digits",
+    ),
     _fault("20 MB", of("a: " + "x" * 20_000_000), "20000003 bytes, the maximum is 1000000"),
     Fault("a byte order mark", "config file", "whole", whole(b"\xef\xbb\xbfseed: 1\n")),
     Fault("Windows line ends", "config file", "whole", whole(b"seed: 1\r\n")),

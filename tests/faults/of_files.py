@@ -8,8 +8,14 @@ Nobody has to do anything but run again. `snakemake verify` reads every byte, fo
 has lost without a trace; it ends with status 1 and a sentence for each file that differs, and the
 next run makes these again. Labels that you filled in (`labels.csv`) are yours and never replaced.
 A large file that you delete to save space is made again by the next run that needs it. Pages of
-tables have checksums, which are compared whenever a page is read. `tests/workflow/test_kills.py`
-kills every rule while it writes again, and flips a bit in each of 200 files, in whole runs.
+tables have checksums, which are compared whenever a page is read. In whole runs,
+`tests/workflow/test_kills.py` kills every rule while it writes again, and flips a bit in each of
+200 files; `tests/workflow/test_kill_points.py` kills a small run at 100 random points, and after
+each, one plain run ends with the same bytes.
+
+Beside another run in the same folder, a run of the same files and `snakemake verify` are refused,
+and a run that begins while files are verified waits. Where two folders share `data/`, runs at once
+say so: if both make the same file, one may fail, and runs again when the other has ended.
 """
 
 import fcntl

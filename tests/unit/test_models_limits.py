@@ -1,5 +1,6 @@
 """Limits of chat templates: they hold in the main thread and where batches are prepared."""
 
+import resource
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -54,3 +55,16 @@ def test_what_ends_in_time_is_left_alone_afterwards(where, monkeypatch):
         return made
 
     assert where(work) == ["ok"] * 20
+
+
+def test_a_template_that_takes_much_memory_is_stopped_and_the_limit_is_lifted(monkeypatch):
+    monkeypatch.setattr(limits, "MOST_MEMORY", 1 << 28)
+    doubling = (
+        "{% set all = namespace(text='x') %}{% for a in range(29) %}"
+        "{% set all.text = all.text ~ all.text %}{% endfor %}{{ all.text }}"
+    )
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(UserError) as raised:
+        render(doubling)
+    assert str(raised.value) == "owner/model: its chat template takes more than 256 MiB"
+    assert resource.getrlimit(resource.RLIMIT_AS) == before

@@ -47,6 +47,11 @@ def concepts(paths):
     return read_concepts(paths)[0]
 
 
+@pytest.fixture(scope="module")
+def shown(paths):
+    return section([read_concepts(paths)[0]], 0.01)
+
+
 def test_one_column_per_component_is_shown_whatever_its_numbers_are(concepts):
     assert list(map(str, concepts.one_per_component())) == [
         "vision.1/image_mean", "connector/image_mean", "lm.1/last",
@@ -55,8 +60,8 @@ def test_one_column_per_component_is_shown_whatever_its_numbers_are(concepts):
     assert concepts.shown == 3
 
 
-def test_what_is_said_follows_the_tests(concepts):
-    (block,) = section([concepts], 0.01)["blocks"]
+def test_what_is_said_follows_the_tests(concepts, shown):
+    (block,) = shown["blocks"]
     verdicts = {(line["address"], line["verdict"]) for line in block["lines"]}
     assert verdicts == {
         ("vision.0", "font"), ("vision.1", ""), ("connector", "background"),
@@ -126,8 +131,7 @@ def test_letters_tell_all_names_apart():
     }  # fmt: skip
 
 
-def test_the_section_holds_every_number_and_escapes_names(concepts):
-    shown = section([concepts], 0.01)
+def test_the_section_holds_every_number_and_escapes_names(shown):
     page = render_section(
         "concepts", **shown, criteria=Criteria(0.01, 0.1), settings={"figures": ["concepts"]}
     )

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from browser import CONTRAST, WIDE, ask
+from browser import CONTRAST, WIDE, opened
 from PIL import Image
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
 from sklearn.datasets import load_sample_image
@@ -202,12 +202,13 @@ def test_many_categories_and_long_names_are_readable_on_a_phone_and_in_the_dark(
     shown = tmp_path / "page.html"
     style = open_templates().globals["style"]
     shown.write_text(f"<!doctype html><style>{style}</style><main>{markup}</main>", "utf-8")
-    assert ask(shown, 390, WIDE) <= 390
-    ratio, *where = ask(shown, 390, CONTRAST, dark=True)
-    assert ratio >= 4.5, where
-    behind = "getComputedStyle(document.querySelector('figure img')).backgroundColor"
-    assert ask(shown, 390, behind, dark=True) == "rgba(0, 0, 0, 0)"
-    short = "document.querySelectorAll('.qa dt')[1].getBoundingClientRect().height"
-    assert ask(shown, 390, short) < 30  # beside a long answer elsewhere
-    tall = "document.querySelector('.tile').getBoundingClientRect().height"
-    assert ask(shown, 390, tall) < 600  # 80 tasks are folded
+    with opened(shown, 390, dark=True) as (view, _):
+        short = "document.querySelectorAll('.qa dt')[1].getBoundingClientRect().height"
+        assert view.evaluate(short) < 30  # beside a long answer elsewhere
+        tall = "document.querySelector('.tile').getBoundingClientRect().height"
+        assert view.evaluate(tall) < 600  # 80 tasks are folded
+        behind = "getComputedStyle(document.querySelector('figure img')).backgroundColor"
+        assert view.evaluate(behind) == "rgba(0, 0, 0, 0)"
+        assert view.evaluate(WIDE) <= 390
+        ratio, *where = view.evaluate(CONTRAST)
+        assert ratio >= 4.5, where

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -36,6 +37,11 @@ def found(root: Path) -> dict[str, Readout]:
     folders = ("readout", "behavior/scores", "models")
     tables = [p for f in folders for p in sorted(root.glob(f"results/{f}/*/*.*"))]
     return {one.model: one for one in read_readouts(Inputs(tables))}
+
+
+@pytest.fixture(scope="module")
+def charts(found: dict[str, Readout]) -> dict[str, Any]:
+    return {model: readouts(one) for model, one in found.items()}
 
 
 def table(root: Path) -> tuple[Path, pl.DataFrame]:
@@ -85,15 +91,15 @@ def test_a_table_under_another_models_name_is_refused(root, tmp_path):
         read_readouts(Inputs([other]))
 
 
-def test_outputs_that_the_connector_does_not_read_are_marked(found):
-    def parts(one):
-        rows = readouts(one)["datasets"]["components"]
+def test_outputs_that_the_connector_does_not_read_are_marked(charts):
+    def parts(chart):
+        rows = chart["datasets"]["components"]
         return [row for row in rows if row["component"] == "unread"]
 
-    marked = parts(found["small"])
+    marked = parts(charts["small"])
     assert marked and {row["name"] for row in marked} == {"not read"}
     assert {row["first"] for row in marked} == {"vision.1"}
-    assert not parts(found["encoder"])  # no card says so
+    assert not parts(charts["encoder"])  # no card says so
 
 
 def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):
@@ -116,8 +122,8 @@ def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):
     assert both["blind_low"].null_count() == 0
 
 
-def test_a_chart_has_a_panel_per_task_with_borders_and_both_ways_to_see(found):
-    chart = readouts(found["large"])
+def test_a_chart_has_a_panel_per_task_with_borders_and_both_ways_to_see(charts):
+    chart = charts["large"]
     assert len(chart["concat"]) == 6
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
     for words in ("3D odd one out (n 130)", "its own response", "its blind response (blank image)"):
@@ -127,8 +133,8 @@ def test_a_chart_has_a_panel_per_task_with_borders_and_both_ways_to_see(found):
     assert edges.count(("art_style", "connector")) == edges.count(("art_style", "lm")) == 1
 
 
-def test_a_model_that_does_not_answer_has_curves_and_no_line_of_answers(found):
-    chart = readouts(found["encoder"])
+def test_a_model_that_does_not_answer_has_curves_and_no_line_of_answers(found, charts):
+    chart = charts["encoder"]
     assert chart["datasets"]["responses"] == []
     assert "its own response" not in vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
     assert {line["sighted"] for line in lines(found["encoder"])} == {None}

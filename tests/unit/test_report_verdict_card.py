@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from browser import CONTRAST, WIDE, ask
+from browser import CONTRAST, WIDE, ask, opened
 from card_fixture import NINE, NOTE, render, spoil, text, write_card
 
 from eyechart.report.format import share
@@ -280,8 +280,9 @@ CUT = """() => {
 @pytest.mark.parametrize("copies", [0, 4, 6])  # of 7 models the bars are narrow, of 9 cells wrap
 def test_the_card_fits_its_screen_and_no_model_is_cut(tmp_path, width, copies):
     shown = standing(tmp_path / "card.html", render(write_card(tmp_path, copies)))
-    assert ask(shown, width, WIDE) <= width
-    cells, cut, named = ask(shown, width, CUT)
+    with opened(shown, width) as (view, _):
+        cells, cut, named = view.evaluate(CUT)
+        assert view.evaluate(WIDE) <= width
     assert cells == 14 + 5 + 11 + 14 * copies and cut == 0
     assert named == (cells if width == 390 or copies == 6 else 0)  # there is no line of names then
 
@@ -289,10 +290,10 @@ def test_the_card_fits_its_screen_and_no_model_is_cut(tmp_path, width, copies):
 @pytest.mark.browser
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_text_of_the_card_stands_out(whole, tmp_path, dark):
-    ratio, *where = ask(whole, 1280, CONTRAST, dark=dark)
-    assert ratio >= 4.5, where
-    paper = ask(whole, 390, "getComputedStyle(document.body).backgroundColor", dark=dark)
-    assert (paper == "rgb(255, 255, 255)") == (not dark)
+    with opened(whole, dark=dark) as (view, _):
+        ratio, *where = view.evaluate(CONTRAST)
+        paper = view.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ratio >= 4.5 and (paper == "rgb(255, 255, 255)") == (not dark), where
     pale = tmp_path / "pale.html"
     pale.write_text(whole.read_text() + "<p style='color: #777c82'>pale</p>")
     ratio, _, said, *_ = ask(pale, 1280, CONTRAST, dark=dark)

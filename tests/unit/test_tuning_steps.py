@@ -187,12 +187,14 @@ def contents(folder):
     return found
 
 
+@pytest.mark.slow  # so must a run that is killed, below
 def test_a_second_run_writes_equal_bytes(tuned, registry, tmp_path):
     tune.main(flags(registry, tmp_path, "lora_lm"))
     assert contents(tmp_path / "lora_lm") == contents(tuned("lora_lm"))
 
 
-@pytest.mark.parametrize("call", [3, 10])  # in the first fold; in the training on white images
+# In the first fold; in the training on white images
+@pytest.mark.parametrize("call", [pytest.param(3, marks=pytest.mark.slow), 10])
 def test_a_killed_training_goes_on_to_the_same_bytes(call, tuned, registry, tmp_path):
     expected = contents(tuned("lora_lm"))
     stop, words = tmp_path / "stop", flags(registry, tmp_path, "lora_lm")

@@ -44,7 +44,7 @@ def _load(text: str, path: str | Path) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        _Nodes(path).check(node, "", ())
+        _Nodes(path, loader).check(node, "", ())
         return loader.construct_document(node)
     finally:
         loader.dispose()
@@ -102,6 +102,8 @@ def _from_json(text: str, path: str | Path, error: yaml.YAMLError) -> Any:
         is_json = Path(path).suffix == ".json"
         said = f"line {other.lineno}: {other.msg}" if is_json else _said(error, text)
         raise UserError(f"{path}: {said}") from None
+    except ValueError:
+        raise UserError(f"{path}: a number has too many digits") from None
 
 
 def _said(error: yaml.YAMLError, text: str) -> str:
@@ -120,8 +122,8 @@ def _said(error: yaml.YAMLError, text: str) -> str:
 class _Nodes:
     """The nodes of a document, each looked at once, whatever aliases stand for it."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._path = path
+    def __init__(self, path: str | Path, loader: Any) -> None:
+        self._path, self._loader = path, loader
         self._sizes: dict[int, int] = {}
 
     def check(self, node: yaml.Node, at: str, above: tuple[int, ...]) -> int:
@@ -131,7 +133,9 @@ class _Nodes:
         if id(node) not in self._sizes:
             inner = (*above, id(node))
             size = 1
-            if isinstance(node, yaml.SequenceNode):
+            if isinstance(node, yaml.ScalarNode):
+                self._check_scalar(node)
+            elif isinstance(node, yaml.SequenceNode):
                 size += sum(self.check(entry, at, inner) for entry in node.value)
             elif isinstance(node, yaml.MappingNode):
                 self._check_keys(node, at)
@@ -142,6 +146,15 @@ class _Nodes:
                 raise self._error(node, f"stands for more than {MOST_VALUES} values")
             self._sizes[id(node)] = size
         return self._sizes[id(node)]
+
+    def _check_scalar(self, node: yaml.ScalarNode) -> None:
+        try:
+            self._loader.construct_object(node)
+        except yaml.YAMLError:
+            raise
+        except Exception:  # of int, float, datetime and others that YAML's own code calls
+            kind = node.tag.rpartition(":")[2]
+            raise self._error(node, f"{shown(node.value)} is no YAML {kind}") from None
 
     def _check_keys(self, node: yaml.MappingNode, at: str) -> None:
         lines: dict[str, int] = {}

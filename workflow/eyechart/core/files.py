@@ -6,7 +6,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 from eyechart.core.errors import UserError
 
 PARTIAL = re.compile(r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)")
+Hook = Callable[[dict[str, Any]], Any]
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LEFT_ALONE = 7 * 24 * 3600  # seconds: partial files of other machines, unless older
 
 
@@ -48,6 +50,15 @@ def flush(path: Path) -> None:
     """Return once a file's bytes are on the disk."""
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())
+
+
+def is_partial(path: Path | str) -> bool:
+    """Return whether a path is that of a temporary file of this module, which is still written.
+
+    >>> is_partial("a/.b.json.partial-0123abcd-7"), is_partial("a/.gitattributes")
+    (True, False)
+    """
+    return bool(PARTIAL.fullmatch(Path(path).name))
 
 
 def remove_partials(folder: Path | str) -> None:
@@ -103,13 +114,35 @@ def cell(value: Any) -> Any:
 def read_json(path: Path) -> Any:
     """Load JSON; raise a UserError for a missing or invalid file."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    return parse_json(data, str(path), encoding="utf-8")
+
+
+def parse_json(data: bytes, where: str, hook: Hook | None = None, encoding: str = "") -> Any:
+    """Return the value of a JSON text, in UTF-8, UTF-16 or UTF-32 if no ``encoding`` is given.
+
+    ``hook`` replaces objects while parsing. Raise a UserError that begins with ``where`` if the
+    text is not valid, is nested too deeply, or has a number or a character that Python cannot keep.
+    """
+    try:
+        text = data.decode(encoding or json.detect_encoding(data))
+        found = json.loads(text, object_hook=hook)
+        if _HALF.search(text):  # such as \ud800, which no file can be written with
+            json.dumps(found, ensure_ascii=False, default=str).encode()
+        return found
     except RecursionError:
-        raise UserError(f"{path}: not valid JSON (nested too deeply)") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+        why = "nested too deeply"
+    except json.JSONDecodeError as error:
+        why = str(error) if "\n" in error.doc else f"{error.msg}, column {error.colno}"
+    except UnicodeDecodeError as error:
+        why = str(error)
+    except UnicodeEncodeError:
+        why = "half of a surrogate pair is no character"
+    except ValueError:
+        why = "a number with too many digits"
+    raise UserError(f"{where}: not valid JSON ({why})")
 
 
 def sha256(path: Path) -> str:

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest, shorter, shown
+from eyechart.core.files import parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _ROWS = 64  # rows per batch; cells may hold whole images
+_MOST_COLUMNS = 1_000
+_MOST_TIMES = 100  # of its size that a Parquet file may unpack to, as an archive
+_ROW_BYTES = 16  # that a row takes besides its cells, at least
+_SMALL = 1 << 17  # bytes; what a smaller file unpacks to does no harm
 
 
 class Record(NamedTuple):
@@ -160,10 +164,13 @@ def _text(path: Path) -> str:
 def _header(row: list[str], where: str) -> list[str]:
     while not row[-1]:
         row.pop()  # spreadsheets leave an empty cell after the last column
+    if len(row) > _MOST_COLUMNS:
+        raise UserError(f"{where}: {len(row)} columns, expected at most {_MOST_COLUMNS}")
     for name in row:
         if row.count(name) > 1 or not name:
             fault = "occurs twice" if name else "has no name"
-            raise UserError(f"{where}: column {name!r} {fault} in the header ({', '.join(row)})")
+            header = shorter(", ".join(row))
+            raise UserError(f"{where}: column {shown(name)} {fault} in the header ({header})")
     return row
 
 
@@ -172,8 +179,8 @@ def _fit(row: list[str], header: list[str], where: str) -> dict[str, str]:
         row.pop()
     if len(row) != len(header):
         raise UserError(
-            f"{where}: {len(row)} cells, expected {len(header)} ({', '.join(header)}); put a cell "
-            "that holds a comma or a tab between double quotes"
+            f"{where}: {len(row)} cells, expected {len(header)} ({shorter(', '.join(header))}); "
+            "put a cell that holds a comma or a tab between double quotes"
         )
     return dict(zip(header, row, strict=True))
 
@@ -186,10 +193,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not valid JSON ({error.msg}, column {error.colno})") from None
+    found = parse_json(line.encode(), where)
     if not isinstance(found, dict):
         raise UserError(f"{where}: {line.strip()[:40]!r} is not a JSON object, expected {{…}}")
     return found
@@ -204,7 +208,7 @@ def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -
 def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
     with _whole(paths[0]):
         schema = schema_of(paths[0])
-    names = _class_names(schema)
+    names = _class_names(schema, f"{paths[0]}: its metadata 'huggingface'")
 
     def records(columns: list[str]) -> Iterator[Record]:
         for path in paths:
@@ -236,8 +240,16 @@ def _whole(path: Path) -> Iterator[None]:
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    most, unpacked = _MOST_TIMES * max(path.stat().st_size, _SMALL), 0
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        yield from file.iter_batches(batch_size=_ROWS, columns=columns)
+        for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
+            unpacked += batch.nbytes + batch.num_rows * _ROW_BYTES
+            if unpacked > most:
+                raise UserError(
+                    f"{path}: unpacks to more than {_MOST_TIMES} times its size; get the table "
+                    "from a source that you trust"
+                )
+            yield batch
 
 
 def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -255,15 +267,16 @@ def _arrow_schema(path: Path) -> pa.Schema:
     return pa.ipc.open_stream(pa.memory_map(str(path))).schema
 
 
-def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
+def _class_names(schema: pa.Schema, where: str) -> dict[str, list[str]]:
     """Return the class names of every column that is a ClassLabel of the datasets library."""
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = metadata.get("info", {}).get("features", {})
+    features = parse_json((schema.metadata or {}).get(b"huggingface", b"{}"), where)
+    for key in ("info", "features"):
+        features = features.get(key) if isinstance(features, dict) else None
     return {
         name: feature["names"]
-        for name, feature in features.items()
+        for name, feature in (features.items() if isinstance(features, dict) else ())
         if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-        if feature.get("names")
+        if isinstance(feature.get("names"), list)
     }
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from eyechart.core.files import read_json
 MOST_BYTES = 10_000_000
 MOST_SECONDS = 10  # that a chat template takes
 MOST_CHARACTERS = 1_000_000  # of a prompt
+MOST_MEMORY = 1 << 31  # bytes that a template may take besides what the process has
+_MEMORY = Path("/proc/self/statm")  # begins with the process's pages
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
 # The most of a number, by the pattern of its key. The largest models have 126 blocks, a width of
@@ -51,15 +54,18 @@ def _check(held: Any, path: Path, at: str) -> None:
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     """Return what a chat template makes.
 
-    Raise a UserError if it takes more than 10 s, makes more than a million characters, or is
-    wrong; a ValueError if there is none.
+    Raise a UserError if it takes more than 10 s or 2 GiB, makes more than a million characters, or
+    is wrong; a ValueError if there is none.
     """
     where = f"{checkpoint}: its chat template"
     try:
-        with time_limit(MOST_SECONDS, f"{where} takes more than {MOST_SECONDS} s"):
+        late = f"{where} takes more than {MOST_SECONDS} s"
+        with time_limit(MOST_SECONDS, late), memory_limit(MOST_MEMORY):
             text = str(render())
     except (UserError, ValueError):
         raise
+    except MemoryError:
+        raise UserError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
     except Exception as error:  # of Jinja, and of what the template calls
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
@@ -78,6 +84,26 @@ def time_limit(seconds: float, sentence: str) -> Iterator[None]:
     inside = threading.current_thread() is threading.main_thread()
     with _signal(seconds, sentence) if inside else _timer(seconds, sentence):
         yield
+
+
+@contextmanager
+def memory_limit(most: int) -> Iterator[None]:
+    """Raise a MemoryError in the block where the process would take so many bytes more.
+
+    The limit is the whole process's, so it is set only in the main thread, where each template is
+    first rendered, and on systems that say how much memory a process has.
+    """
+    if threading.current_thread() is not threading.main_thread() or not _MEMORY.exists():
+        yield
+        return
+    has = int(_MEMORY.read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    known = [limit for limit in (has + most, soft) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(known), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 @contextmanager

@@ -16,19 +16,6 @@ from eyechart.plan import paths
 from eyechart.plan.configuration import Config
 
 
-class ShellCommand(str):
-    """A shell command that counts as empty, so that it is not filled in, where it is not shown.
-
-    Snakemake fills the command of every job three times in a dry run, and prints it with
-    ``--printshellcmds`` alone; a run fills in what it runs.
-    """
-
-    shown: Callable[[], bool]
-
-    def __bool__(self) -> bool:
-        return self.shown()
-
-
 def start_planning() -> None:
     """Collect no garbage while jobs are planned: a plan grows, and loses nothing."""
     gc.disable()
@@ -55,14 +42,7 @@ def _lift_job_rate_limit(workflow: Any) -> None:
 
 def plan_quickly(workflow: Any) -> None:
     """Spare Snakemake what it would do again for every job of the rules that were read."""
-
-    def shown() -> bool:
-        return not workflow.dryrun or bool(workflow.output_settings.printshellcmds)
-
     for rule in workflow.rules:
-        if rule.shellcmd is not None:
-            rule.shellcmd = ShellCommand(rule.shellcmd)
-            rule.shellcmd.shown = shown
         _state_arguments(_functions(rule))
     _state_arguments([Resource.evaluate], leave_out=("self",))
 

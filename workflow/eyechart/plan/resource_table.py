@@ -56,7 +56,7 @@ def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
         )
         workflow.dag(DAGSettings()).execute_workflow(executor="dryrun")
         dag = workflow._workflow.dag
-    return [_asked(job) for job in dag.jobs if dag.needrun(job) and job.rule.shellcmd is not None]
+    return [_asked(job) for job in dag.jobs if dag.needrun(job) and job.rule.shellcmd]
 
 
 def _asked(job: Any) -> Asked:

@@ -5,17 +5,15 @@ interface. The module ``prepare`` beside it makes the tables.
 """
 
 import importlib
-import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import Hook, parse_json
 from eyechart.tables import receipt
 
 Inventory = tuple[dict[str, receipt.SplitCounts], list[Path]]
-Hook = Callable[[dict[str, Any]], Any]
 
 
 class LayoutModule(Protocol):
@@ -118,11 +116,10 @@ def read_lists(path: Path, keys: tuple[str, ...], hook: Hook, hint: str) -> dict
     ``hint``, is not valid JSON, or lacks a list.
     """
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes(), object_hook=hook)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, so {hint}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
+    found: dict[str, Any] = parse_json(data, str(path), hook)
     for key in keys:
         require(found, (key,), str(path))
         if not isinstance(found[key], list):

@@ -15,10 +15,12 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import parse_json
 from eyechart.data.records import Record, read_jsonl
 
 NAMES = ("folder", "table", "hf")
@@ -233,12 +235,12 @@ def _split(value: str, bars: bool, where: str) -> Any:
     """Parse a text: a JSON or Python list, ``a|b``, or the text itself."""
     stripped = value.strip()
     if stripped.startswith("[") and stripped.endswith("]"):
-        try:
-            return json.loads(stripped)
-        except json.JSONDecodeError:
-            pass
+        with suppress(UserError):
+            return parse_json(stripped.encode(), where)
         try:  # ['a', 'b'], common in tables on the hub; literals only, no code is run
-            return list(ast.literal_eval(stripped))
+            found = list(ast.literal_eval(stripped))
+            json.dumps(found, ensure_ascii=False, default=str).encode()  # no half a character
+            return found
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             raise UserError(f"{where} is {stripped[:60]!r}, which is not a list of texts") from None
     return value.split("|") if bars and "|" in value else value

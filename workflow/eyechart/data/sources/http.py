@@ -16,7 +16,7 @@ from tqdm import tqdm
 from urllib3.exceptions import ConnectTimeoutError, ProxyError, SSLError
 
 from eyechart.core import files
-from eyechart.core.errors import UserError, shown, without_secrets
+from eyechart.core.errors import UserError, shorter, shown, without_secrets
 
 _PAUSE_S = 2.0  # after the first interruption; doubled each time
 _LONGEST_PAUSE_S = 60.0
@@ -183,8 +183,8 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
                         f"{part.size or '?'} bytes are kept in {part.path}; run again to continue"
                     ) from None
                 _log.info("%s: %s; trying again", without_secrets(url), why)
-            except requests.RequestException as error:
-                why = without_secrets(error)
+            except (requests.RequestException, ValueError) as error:  # of redirects to no address
+                why = shorter(without_secrets(error))
                 raise UserError(
                     f"{without_secrets(url)}: cannot be fetched ({why}); correct the address"
                 ) from None

@@ -22,11 +22,13 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers
 
-from eyechart.core.errors import UserError, nearest, without_secrets
+from eyechart.core.errors import UserError, nearest, shorter, shown, without_secrets
 from eyechart.core.files import sha256
 from eyechart.data.sources.http import BUSY, Patience, fetch
 
 T = TypeVar("T")
+_COMMIT, _SHA256 = r"[0-9a-f]{40}", r"[0-9a-f]{64}"
+_PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\\x00-\x1f]+"  # below the folder
 _log = logging.getLogger(__name__)
 
 
@@ -96,6 +98,13 @@ def hub_token() -> str | None:
     return found or None
 
 
+def _matching(form: str, found: object) -> str:
+    """Return a text of the hub, or raise a ValueError if it has another form."""
+    if not isinstance(found, str) or not re.fullmatch(form, found):
+        raise ValueError(f"{shown(found)} is there")
+    return found
+
+
 def _patiently(ask: Callable[[], T]) -> T:
     """Return the hub's answer; ask again, after growing pauses, while it is busy or cut off."""
     patience = Patience(reached=True)
@@ -128,11 +137,17 @@ class Hub:
         ask = self._api.dataset_info if dataset else self._api.model_info
         with self._sentences(repository, revision):
             info = _patiently(lambda: ask(repository, revision=revision, files_metadata=True))
-        at = (repository, str(info.sha))
-        files = [
-            HubFile(*at, s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
-            for s in info.siblings or []
-        ]
+            at = (repository, _matching(_COMMIT, info.sha))
+            files = [
+                HubFile(
+                    *at,
+                    _matching(_PATH, s.rfilename),
+                    int(s.size or 0),
+                    _matching(_SHA256, s.lfs.sha256) if s.lfs else None,
+                    s.blob_id,
+                )
+                for s in info.siblings or []
+            ]
         licence = getattr(info.card_data, "license", None) or "not said"
         return Snapshot(*at, str(licence), bool(info.gated), files)
 
@@ -195,6 +210,11 @@ class Hub:
             raise UserError(
                 f"{name}: the hub cannot be reached ({without_secrets(error)}); try again, or "
                 f"{messages.instead}"
+            ) from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise UserError(  # such as a page of a proxy where one has to sign in
+                f"{name}: the hub's answer about {repository} is not of its form "
+                f"({shorter(without_secrets(error))}); correct HF_ENDPOINT, or {messages.instead}"
             ) from None
 
     def _gated(self, repository: str) -> str:

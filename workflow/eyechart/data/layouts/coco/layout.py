@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.base import Hook, Inventory, read_lists, require, require_inside
+from eyechart.core.files import Hook
+from eyechart.data.layouts.base import Inventory, read_lists, require, require_inside
 from eyechart.tables import receipt
 
 NAME = "coco"

@@ -53,6 +53,12 @@ EDITS: dict[str, Edit] = {
 }
 
 
+def all_of_them(batch: Batch, address: str) -> Scores:
+    """Make every edit, as one run does: prefixes and donors' states are read once for all."""
+    made = [edit(batch, address) for edit in EDITS.values()]
+    return [[score for scores in own for score in scores] for own in zip(*made, strict=True)]
+
+
 def ask(adapter: LanguageAdapter, folder: Path, pictures: int, questions: int) -> list[AskedItem]:
     """Return items about each picture, whose donor is the next."""
     names = [stimulus.name for stimulus in draw(folder, pictures)]
@@ -81,8 +87,13 @@ def measure(
     return time.process_time() - started, np.concatenate(found, axis=1)
 
 
+def blocks_of(adapter: LanguageAdapter) -> list[str]:
+    """Return the addresses of all blocks of the language model."""
+    return [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
+
+
 @contextmanager
-def counted(adapter: LanguageAdapter, addresses: Sequence[str]) -> Iterator[list[int]]:
+def counted(adapter: LanguageAdapter) -> Iterator[list[int]]:
     """Collect the tokens that each call of a block's attention reads, padding included."""
     found: list[int] = []
 
@@ -90,7 +101,7 @@ def counted(adapter: LanguageAdapter, addresses: Sequence[str]) -> Iterator[list
         found.append(named["hidden_states"].shape[:2].numel())
 
     with ExitStack() as stack:
-        for address in addresses:
+        for address in blocks_of(adapter):
             attention = adapter.model.get_submodule(f"{adapter.module_path(address)}.self_attn")
             hook = attention.register_forward_pre_hook(see, with_kwargs=True)
             stack.callback(hook.remove)
@@ -106,18 +117,18 @@ def compared(
 ) -> str:
     """Return the answers per second of each way, as cells; all ways must give the same."""
     adapter = readers["alone"].adapter
-    whole = sum(len(readers["alone"].script(one, OWN).row.ids) for one in asked) * len(addresses)
+    whole = np.mean([len(readers["alone"].script(one, OWN).row.ids) for one in asked])
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         said, passes = {}, {}
         for way, (_, size) in WAYS.items():
-            with counted(adapter, addresses) as tokens:
+            with counted(adapter) as tokens:
                 seconds, said[way] = measure(readers[way], asked, size, edit, addresses)
             spent[way].append(seconds)
-            passes[way] = sum(tokens) / whole / len(addresses)
+            answers = said[way].size / len(CHOICES)
+            passes[way] = sum(tokens) / whole / len(blocks_of(adapter)) / answers
         for way in ("whole", "shared"):
             np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
-    answers = len(asked) * len(addresses)
     speed = {way: answers / statistics.median(own) for way, own in spent.items()}
     cells = " | ".join(f"{speed[way]:.0f}" for way in WAYS)
     ratio = speed["shared"] / speed["alone"]
@@ -127,10 +138,11 @@ def compared(
 def main() -> None:
     """Print a row per edit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=["2m", "60m"], default="2m")
+    parser.add_argument("--size", choices=["2m", "2m-576", "60m"], default="2m")
     parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--blocks", type=int, default=4, help="evenly from the first to the last")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -147,11 +159,13 @@ def main() -> None:
         }
         for reader in readers.values():
             reader.encode(sorted(paths))
-        addresses = [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
+        every = blocks_of(adapter)
+        chosen = np.linspace(0, len(every) - 1, min(args.blocks, len(every))).round().astype(int)
+        addresses = [every[n] for n in chosen]
         heads = ["edit", *(f"{way}, answers/s" for way in WAYS), "shared / alone"]
         print("| " + " | ".join([*heads, "passes alone", "passes shared"]) + " |")
         print("|---" * 7 + "|")
-        for named, edit in EDITS.items():
+        for named, edit in {**EDITS, "all of them": all_of_them}.items():
             cells = compared(readers, asked, edit, addresses, args.rounds)
             print(f"| {named} | {cells} |", flush=True)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 # width, MLP, blocks, heads of the encoder, then of the language model; picture and patch in pixels
 SIZES = {
     "2m": ((128, 384, 4, 4), (128, 384, 4, 4), 80, 10),
+    "2m-576": ((128, 384, 4, 4), (128, 384, 4, 4), 240, 10),  # as many image tokens as LLaVA 1.5
     "60m": ((384, 1536, 8, 6), (512, 1536, 12, 8), 168, 14),
     "700m": ((1024, 4096, 24, 16), (896, 4864, 24, 14), 336, 14),  # CLIP L/14-336, Qwen2 0.5B
     "1b": ((768, 3072, 12, 12), (2048, 5632, 22, 32), 112, 14),

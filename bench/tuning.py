@@ -2,7 +2,8 @@
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py faults --tables FOLDER \
         --parts lora_connector --seeds 0 1 2 --output faults.jsonl
-    PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py cost --size 2m --steps 3
+    PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py cost --size 1b --dtype bfloat16 \
+        --items 2 --steps 2 --parts prompt_5 lora_vision lora_connector lora_lm
     PYTHONPATH=workflow python bench/tuning.py table --output faults.jsonl
 
 ``faults`` needs the checkpoint data/models/tiny_llava and the tables of a drawn CLEVR, with four
@@ -17,6 +18,7 @@ import argparse
 import itertools
 import json
 import logging
+import multiprocessing
 import resource
 import tempfile
 import time
@@ -192,30 +194,42 @@ def table(args: argparse.Namespace) -> None:
 
 def cost(args: argparse.Namespace) -> None:
     """Print time and peak memory of training steps of each arm on a random model."""
-    with tempfile.TemporaryDirectory() as folder:
-        dtype = getattr(torch, args.dtype)
-        build_model(Path(folder), args.size, dtype)
-        how = LoadOptions("cpu", dtype=args.dtype)
-        fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}
-        fields |= {"vision_blocks": None, "lm_blocks": None, "licence": "none", "dtype": args.dtype}
-        adapter = load(Spec(**(defaults() | fields)), Path(folder), how)
-        if args.checkpointing:
-            arms.save_memory(adapter.model)
-        time_steps(adapter, args, Path(folder))
+    print("| model | arm | items | checkpointing | parameters | s / step | MB before | MB after |")
+    print("|---" * 8 + "|", flush=True)
+    alone = multiprocessing.get_context("spawn")  # a process each, since peaks never fall
+    with tempfile.TemporaryDirectory() as name:
+        build = (Path(name), args.size, getattr(torch, args.dtype))
+        tasks = [
+            (build_model, build),
+            *((time_steps, (args, Path(name), arm)) for arm in args.parts),
+        ]
+        for task, given in tasks:
+            process = alone.Process(target=task, args=given)
+            process.start()
+            process.join()
+            if process.exitcode:
+                raise SystemExit(f"{task.__name__} ended with {process.exitcode}")
 
 
-def time_steps(adapter: Any, args: argparse.Namespace, folder: Path) -> None:
+def time_steps(args: argparse.Namespace, folder: Path, arm: str) -> None:
     """Print a line for one arm: what the process had before its steps, and at their peak."""
+    logging.disable(logging.INFO)
+    torch.set_num_threads(1)
+    fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}
+    fields |= {"vision_blocks": None, "lm_blocks": None, "licence": "none", "dtype": args.dtype}
+    spec = Spec(**(defaults() | fields))
+    adapter: Any = load(spec, folder, LoadOptions("cpu", dtype=args.dtype))
+    if args.checkpointing:
+        arms.save_memory(adapter.model)
     shown, items = {}, []
     for n in range(args.items):
         Image.effect_noise((160, 120), 60 + n).convert("RGB").save(folder / f"{n}.png")
         shown[f"i{n}"] = {"path": str(folder / f"{n}.png"), "width": 160, "height": 120}
         item = {"item_id": f"q{n}", "images": [f"i{n}"], "prompt": QUESTIONS[n % len(QUESTIONS)]}
         items.append(item | {"choices": ["yes", "no"], "answer": "yes"})
-    (arm,) = args.parts
-    learner = arms.make_arm(adapter, arm, args.rank, [])
-    learner.start(0)
     questions = TunedItems(adapter, settings(args).style(), "mean", shown, args.items)
+    learner = arms.make_arm(adapter, arm, args.rank, questions.words(items))
+    learner.start(0)
     questions.tune(learner.components)
     questions.share = not args.checkpointing
     optimizer, times = torch.optim.AdamW(learner.parameters.values(), lr=1e-3), []
@@ -227,8 +241,8 @@ def time_steps(adapter: Any, args: argparse.Namespace, folder: Path) -> None:
         optimizer.zero_grad()
         times.append(time.process_time() - start)
     count = sum(p.numel() for p in learner.parameters.values())
-    print(f"| {args.size} {args.dtype} | {arm} | {args.items} | {args.checkpointing} | {count:,} | "
-          f"{min(times):.2f} | {held} | {peak_mb()} |", flush=True)  # fmt: skip
+    print(f"| {args.size} {args.dtype} | `{arm}` | {args.items} | {args.checkpointing} | "
+          f"{count:,} | {min(times):.2f} | {held} | {peak_mb()} |", flush=True)  # fmt: skip
 
 
 def peak_mb() -> int:
@@ -241,7 +255,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("faults", "skew", "depth", "table", "cost"))
     parser.add_argument("--tables", type=Path, default=Path("results/datasets/clevr"))
-    parser.add_argument("--parts", nargs="+", choices=arms.LORA, default=list(arms.LORA))
+    parser.add_argument(
+        "--parts", nargs="+", choices=[*arms.LORA, "prompt_5"], default=list(arms.LORA)
+    )
     parser.add_argument("--arms", nargs="+", choices=arms.LORA, default=list(arms.LORA))
     parser.add_argument("--scenes", type=Path, default=Path("data/raw/clevr/scenes"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])

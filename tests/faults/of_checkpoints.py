@@ -38,6 +38,13 @@ def described(family: str, change: Callable[[Path], Any] = lambda folder: None) 
     return sorted(path.name for path in Path().glob("*.*")), ["a.yaml", "card.json", "view.png"]
 
 
+def beside(name: str) -> Any:
+    """Describe a checkpoint with another file beside it; return the files that the card names."""
+    described("clip", holding(name, b"half"))
+    card = json.loads(Path("card.json").read_text())
+    return sorted(card["checkpoint"]), sorted(path.name for path in built("clip").iterdir())
+
+
 def setting(key: str, value: Any, file: str = "config.json") -> Callable[[Path], Any]:
     """Return what sets a dotted key of a JSON file."""
 
@@ -118,5 +125,7 @@ FAULTS = [
     _template("an error that it raises", "{{ raise_exception('no\nway') }}",
               "cannot be rendered"),
     _template("a template without the image", "{{ messages[0].role }}: ?", ""),
+    Fault("still written by another process", WEIGHTS, "whole",
+          lambda: beside(f".{WEIGHTS}.partial-0123abcd-7")),
     Fault("as it is", "config.json", "whole", lambda: described("llava")),
 ]  # fmt: skip

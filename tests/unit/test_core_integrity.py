@@ -14,6 +14,7 @@ from integrity_fixture import (
     LABELS,
     MANIFEST,
     PART,
+    PREPARED,
     RECEIPT,
     SHARD,
     WHOLE_IMAGE,
@@ -182,6 +183,15 @@ def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not()
     remove_partials("results")
     assert not left.exists() and not long_ago.exists()
     assert being_written.exists() and named_alike.exists() and elsewhere.exists()
+
+
+def test_what_is_still_written_is_not_entered() -> None:
+    half = PREPARED.with_name(f".2.png.partial-{MACHINE}-{os.getpid()}")
+    half.write_text("half")
+    ledger.LEDGER.unlink()
+    assert integrity.update("results") == []
+    half.unlink()
+    assert integrity.update("results") == []
 
 
 def test_20000_files_are_checked_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,15 @@ def flush(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
+def is_partial(path: Path | str) -> bool:
+    """Return whether a path is that of a temporary file of this module, which is still written.
+
+    >>> is_partial("a/.b.json.partial-0123abcd-7"), is_partial("a/.gitattributes")
+    (True, False)
+    """
+    return bool(PARTIAL.fullmatch(Path(path).name))
+
+
 def remove_partials(folder: Path | str) -> None:
     """Remove the temporary files below a folder that dead processes have left."""
     for at, _, names in os.walk(folder):

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from eyechart.core.files import sha256, write_text
+from eyechart.core.files import is_partial, sha256, write_text
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
@@ -153,7 +153,7 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
     pattern = found[0] if found else None
     if pattern == paths.IMAGES:
         for image in map(str, Path(path).parent.glob("images/**/*")):
-            if stamp := _stamp(image):
+            if not is_partial(image) and (stamp := _stamp(image)):
                 yield image, Known(*stamp, _digest(image), path)
     elif pattern in LISTING:
         listed = json.loads(Path(path).read_text(encoding="utf-8"))

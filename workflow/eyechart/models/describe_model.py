@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from eyechart.core import errors
 from eyechart.core.address import REGION_SPANS
-from eyechart.core.files import atomic, sha256, write_json
+from eyechart.core.files import atomic, is_partial, sha256, write_json
 from eyechart.core.step import command
 from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter
@@ -213,7 +213,7 @@ def main(
     whole = replace(flags.options(), device="cpu", spread=False, bits=None)
     adapter = load(read_spec(spec), checkpoint, whole)
     card = describe(adapter, model)
-    files = sorted(p for p in checkpoint.iterdir() if p.is_file())
+    files = sorted(p for p in checkpoint.iterdir() if p.is_file() and not is_partial(p))
     card["checkpoint"] = {p.name: sha256(p) for p in files}
     image = draw_sample()
     with atomic(view) as partial:

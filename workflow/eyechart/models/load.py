@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eyechart.core.device import keep_freed_memory
 from eyechart.core.errors import UserError
 from eyechart.models import limits, soft_prompt
 from eyechart.models.load_options import LoadOptions
@@ -64,4 +65,5 @@ def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     limits.check(checkpoint)
     adapter = adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
     soft_prompt.restore(adapter, checkpoint)
+    keep_freed_memory()
     return adapter

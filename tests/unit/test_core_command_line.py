@@ -17,6 +17,7 @@ TARGET = "results/verdict/tiny_llava.parquet"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.yaml").write_text("models: [tiny_clip]\n")
     (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "asks.yaml").write_text("{models: [tiny_clip], prompt: Is it?, choices: [a, b]}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -39,6 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--configfile", "mine.yaml", "results/m.json"], "--configfile takes all words that"),
         (["--configfile", "mime.yaml"], "--configfile: mime.yaml: no such file, expected"),
         (["--configfile", "mine.yaml", "empty.yaml"], "--configfile: empty.yaml: is empty, expec"),
+        (["--configfile", "asks.yaml"], "--configfile: asks.yaml: line 1: expected ',' or '}'"),
         (["--configfiles=mime.json"], "--configfiles: mime.json: no such file"),
         ([TARGET, "--configfile", "mine.yaml", "--cores", "2"], None),
         (["--configfile", "mine.yaml", "--", TARGET], None),

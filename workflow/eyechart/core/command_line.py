@@ -57,7 +57,7 @@ def _fault_of(file: str) -> str | None:
         from eyechart.core import config_files, errors  # noqa: PLC0415  only where one is named
 
         try:
-            config_files.read(file)
+            config_files.read(file, config_files.SNAKEMAKES)
         except errors.UserError as error:
             return str(error)
         return None

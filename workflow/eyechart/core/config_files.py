@@ -13,13 +13,14 @@ import yaml
 from eyechart.core.errors import UserError, shown
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if available
+SNAKEMAKES: Any = yaml.SafeLoader  # which refuses some of what the other takes, as {a: b?, c: d}
 MOST_BYTES = 1_000_000
 DEEPEST = 50
 MOST_VALUES = 100_000  # aliases counted as what they stand for
 KINDS = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
     """Load a YAML or JSON file with keys and values, and nothing but plain data in them.
 
     Raise a UserError if it is missing, too large, no UTF-8, no YAML or JSON, nested too deeply, or
@@ -27,8 +28,8 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     text = _text(Path(path))
     try:
-        _check_depth(text, path)
-        found = _load(text, path)
+        _check_depth(text, path, loader)
+        found = _load(text, path, loader)
     except yaml.YAMLError as error:
         found = _from_json(text, path, error)
     if not isinstance(found, dict):
@@ -37,9 +38,9 @@ def read(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def _load(text: str, path: str | Path) -> Any:
+def _load(text: str, path: str | Path, kind: Any) -> Any:
     """Return what a text holds, checked before it is made."""
-    loader = LOADER(text)
+    loader = kind(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -51,9 +52,9 @@ def _load(text: str, path: str | Path) -> Any:
 
 
 def check(path: str | Path) -> None:
-    """Exit with one sentence if a config file cannot be read."""
+    """Exit with one sentence if Snakemake cannot read a config file."""
     try:
-        read(path)
+        read(path, SNAKEMAKES)
     except UserError as error:
         sys.exit(f"eyechart: error: {error}")
 
@@ -81,10 +82,10 @@ def _text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({error})") from None
 
 
-def _check_depth(text: str, path: str | Path) -> None:
+def _check_depth(text: str, path: str | Path, loader: Any) -> None:
     """Raise a UserError for deep nesting before it is built, which would exhaust the stack."""
     depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
+    for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:

@@ -10,7 +10,8 @@ items, the same for all arms; of items about a marked region, where there are an
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet \
         --regions results/datasets/clevr/regions.parquet \
-        --adapters results/tuning/tiny_llava_aligned/clevr/material/lora_lm/true-0/adapter_* \
+        --adapters \
+        results/tuning/tiny_llava_aligned/clevr/material/lora_lm/true-0/adapter_config.json \
         --settings '{"maps": 2, "prompt": "{question}", "choices": "text"}' \
         --output results/tuning/tiny_llava_aligned/clevr/material/maps.parquet
 """

@@ -21,6 +21,7 @@ say so: if both make the same file, one may fail, and runs again when the other 
 import fcntl
 import os
 from collections.abc import Callable
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -200,7 +201,7 @@ def run_beside_verify() -> str:
     """Return what a run says that waits until the files have been verified."""
     finish()
     flip(at(paths.VERDICT))
-    with mock.patch("fcntl.flock", side_effect=[BlockingIOError, None, None, None]):
+    with mock.patch("fcntl.flock", side_effect=chain([BlockingIOError], repeat(None))):
         (fault,) = integrity.start()
     return fault.sentence
 

@@ -23,7 +23,7 @@ from integrity_fixture import (
     make_folder,
 )
 
-from eyechart.core import integrity, ledger
+from eyechart.core import files, integrity, ledger
 from eyechart.core.files import MACHINE, describe, remove_partials, write_json
 from eyechart.core.ledger import Ledger
 
@@ -183,6 +183,24 @@ def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not()
     remove_partials("results")
     assert not left.exists() and not long_ago.exists()
     assert being_written.exists() and named_alike.exists() and elsewhere.exists()
+
+
+def test_the_number_of_a_dead_process_protects_nothing_once_another_has_it() -> None:
+    with files.atomic(FOLDER / "a.json") as own:
+        own.write_text("half")
+        *name, began = own.name.split("-")
+        other = own.with_name("-".join([*name, str(int(began) - 1)]))
+        other.write_text("half")
+        remove_partials("results")
+        assert own.exists() and not other.exists()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    began = Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # dead, and its number not yet free
+    left = FOLDER / f".b.json.partial-{MACHINE}-{ended.pid}-{began}"
+    left.write_text("half")
+    remove_partials("results")
+    assert not left.exists()
+    ended.wait()
 
 
 def test_what_is_still_written_is_not_entered() -> None:

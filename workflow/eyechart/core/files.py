@@ -13,7 +13,9 @@ from typing import Any
 
 from eyechart.core.errors import UserError
 
-PARTIAL = re.compile(r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)")
+PARTIAL = re.compile(
+    r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)(?:-(?P<began>\d+))?"
+)
 Hook = Callable[[dict[str, Any]], Any]
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LEFT_ALONE = 7 * 24 * 3600  # seconds: partial files of other machines, unless older
@@ -37,7 +39,8 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{MACHINE}-{os.getpid()}")
+    own = f"{MACHINE}-{os.getpid()}-{_began(os.getpid())}"
+    partial = path.with_name(f".{path.name}.partial-{own}")
     try:
         yield partial
         flush(partial)
@@ -70,8 +73,11 @@ def remove_partials(folder: Path | str) -> None:
                 Path(at, name).unlink(missing_ok=True)
 
 
-def _is_left(path: Path, machine: str | None, pid: str) -> bool:
-    """Return whether the process is dead or, on another machine, has long not written."""
+def _is_left(path: Path, machine: str | None, pid: str, began: str | None) -> bool:
+    """Return whether the process is dead or, on another machine, has long not written.
+
+    A process that began at another time was given the number of the one that wrote.
+    """
     try:
         if machine != MACHINE:
             return path.stat().st_mtime < time.time() - LEFT_ALONE
@@ -80,7 +86,16 @@ def _is_left(path: Path, machine: str | None, pid: str) -> bool:
         return True
     except (PermissionError, FileNotFoundError):
         pass
-    return False
+    return 0 not in (now := _began(int(pid)), then := int(began or now)) and now != then
+
+
+def _began(pid: int) -> int:
+    """Return when a process began, in ticks; -1 for a dead one, 0 where that is not told."""
+    try:
+        state, *others = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return -1 if state in "ZX" else int(others[18])
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -174,7 +174,8 @@ class TunedItems:
         if self.tuned == ("connector",) and self.memory.works:
             found = [self.memory.encode(*one) for one in zip(new, prepared, strict=True)]
         elif frozen:  # alone: in a batch, float sums depend on its other images, and so on history
-            found = [encode(self.adapter, [image])[0] for image in prepared]
+            with torch.no_grad():  # a family may embed its marks with the prompts that learn
+                found = [encode(self.adapter, [image])[0] for image in prepared]
         else:
             found = encode(self.adapter, prepared)
         encoded = dict(zip(new, found, strict=True))

@@ -30,6 +30,10 @@ class Molmo2(Llava):
         """Id of the placeholder of one pooled patch."""
         return int(self.model.config.image_patch_id)
 
+    def read_states(self) -> list[int]:
+        """Return the hidden states that are joined: 0 is what enters the first block."""
+        return [n + 1 if n >= 0 else n for n in self.read_blocks()]
+
     def read_blocks(self) -> list[int]:
         """Return the blocks whose outputs are joined."""
         return list(self.model.config.adapter_config.vision_feature_layer)

@@ -37,7 +37,8 @@ def check_twenty_steps(adapter, questions, items, arm):
     questions.tune(learner.components)
     if arm != "prompt_3":  # it starts as no change
         np.testing.assert_allclose(questions.answers(items), before, atol=1e-4)
-    optimizer = torch.optim.AdamW(learner.parameters.values(), lr=0.02, weight_decay=0)
+    rate = 0.2 if arm == "prompt_3" else 0.02  # a prompt has few parameters
+    optimizer = torch.optim.AdamW(learner.parameters.values(), lr=rate, weight_decay=0)
     losses = []
     for _ in range(STEPS):
         optimizer.zero_grad()
@@ -45,7 +46,7 @@ def check_twenty_steps(adapter, questions, items, arm):
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert min(losses[-3:]) < losses[0] - 0.03, losses
+    assert min(losses[-3:]) < losses[0] - 0.05, losses
     scored = [s[n] for n, s in enumerate(questions.answers(items))]
     tokens = [len(questions.script(i, blank=False).choices[n]) for n, i in enumerate(items)]
     expected = -np.mean(np.array(scored) / tokens)

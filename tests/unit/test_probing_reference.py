@@ -134,6 +134,8 @@ def differences(problems: list[Problem], hidden: int) -> np.ndarray:
 def check_equal(found: np.ndarray) -> None:
     """Check that most are 0; a single example may decide which penalty has the highest accuracy."""
     assert (found == 0).mean() >= 0.75, found
+    assert abs(found.mean()) <= MEAN, found
+    assert abs(found).max() <= MOST, found
     assert abs(found).max() <= MOST, found
 
 

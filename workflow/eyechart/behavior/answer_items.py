@@ -217,10 +217,7 @@ def row_of(
 ) -> dict[str, Any]:
     """Return the columns of a response, except those of its table and of its scoring.
 
-    Raises
-    ------
-    UserError
-        If a log-probability is not finite.
+    Raise a UserError if a log-probability is not finite.
     """
     choices, scores = item["choices"], said.log_probability
     if not all(map(math.isfinite, scores)):

@@ -15,19 +15,13 @@ def distributions(
     Items without a known answer count only among the predictions; where no answer is known,
     ``truth`` is null.
 
+    Result: ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a position from
+    "1"), ``truth, predicted`` (shares that sum to 1) and ``n`` items; answers that occur in neither
+    are left out.
+
     Parameters
     ----------
-    asked : AnsweredItems
-    said : ConditionResponses
-    task : bool, shape (n,)
-        Which items are of the task.
-
-    Returns
-    -------
-    list of dict
-        ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a position from "1"),
-        ``truth, predicted`` (shares that sum to 1) and ``n`` items; answers that occur in neither
-        are left out.
+    task : bool, shape (n,); which items are of the task
     """
     unit = np.flatnonzero(task & (asked.c > 0))
     if not len(unit):

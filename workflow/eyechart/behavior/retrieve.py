@@ -99,15 +99,12 @@ def ranks(
     Ties count as worse: a rank is the number of captions of other images, or of other images, that
     are at least as similar. Captions with the same text are one column, so that they tie exactly.
 
+    Result: two ndarrays of int64, shapes (n,) and (c,).
+
     Parameters
     ----------
     views : shape (n, d)
-    words : shape (m, d)
-        For the distinct texts.
-
-    Returns
-    -------
-    two ndarrays of int64, shapes (n,) and (c,)
+    words : shape (m, d); for the distinct texts
     """
     often = np.bincount(captions.text, minlength=len(words))  # captions of each text
     starts = range(0, len(views), BLOCK)

@@ -48,24 +48,15 @@ def score(
 ) -> tuple[pa.Table, pa.Table]:
     """Return scores and distributions of all conditions, over all tasks and per task.
 
+    Result: tuple of pyarrow.Table; schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then
+    task ("all" first), then metric. ``q`` is corrected over all tests of the table.
+
     Parameters
     ----------
-    items : DataFrame
-    asked : AnsweredItems
-    said : dict of ConditionResponses
-        By condition; ``sighted`` is required.
-    names : dict
-        ``model`` and ``dataset``, the same in every row.
-    settings : dict
-        ``bootstrap``: number of draws, which are the same for all conditions and metrics of a task;
-        ``vqa``: the rule of VQA accuracy.
-    seed : int
-
-    Returns
-    -------
-    tuple of pyarrow.Table
-        Schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then task ("all" first), then
-        metric. ``q`` is corrected over all tests of the table.
+    said : by condition; ``sighted`` is required
+    names : ``model`` and ``dataset``, the same in every row
+    settings : ``bootstrap``: number of draws, which are the same for all conditions and metrics of
+        a task; ``vqa``: the rule of VQA accuracy
     """
     references = open_metrics.References(asked, items)
     found = {
@@ -99,11 +90,8 @@ def score(
 def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.ndarray) -> Row:
     """Test a condition's accuracy against the sighted one, on the same items, by group.
 
-    Returns
-    -------
-    dict
-        ``against``, ``difference`` (here - sighted) and ``p`` of McNemar's exact test, in which
-        each group votes once; an item counts by how often it is right over its orders.
+    Result: ``against``, ``difference`` (here - sighted) and ``p`` of McNemar's exact test, in which
+    each group votes once; an item counts by how often it is right over its orders.
     """
     own = members[here.unit]
     whole = np.lcm.reduce(asked.orders[here.unit[own]])  # sums of whole numbers are exact

@@ -50,14 +50,11 @@ class ExtractionSettings:
 
     Attributes
     ----------
-    addresses, spans : lists of str
-        What to extract; see ``models/addresses.py``.
+    addresses, spans : what to extract; see ``models/addresses.py``
     dtype : ``float16`` or ``float32``
         Precision of the shards; the model runs in its spec's precision.
-    batch_size : int or ``auto``
-        Images or prompts per forward pass.
-    prompt : str
-        Template of the user's turn, with the field ``{question}``.
+    batch_size : int or ``auto``; images or prompts per forward pass
+    prompt : template of the user's turn, with the field ``{question}``
     """
 
     addresses: list[str]

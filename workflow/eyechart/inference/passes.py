@@ -38,8 +38,8 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
-    seen : bool, shape (b, s)
-        Which positions later tokens attend to: all valid ones, if text sees images.
+    seen : bool, shape (b, s); which positions later tokens attend to: all valid ones, if text sees
+        images
     after : int64, shape (b, 1)
         The next position.
     cache : keys and values of the s positions
@@ -101,10 +101,7 @@ def together(parts: Sequence[Any]) -> Any:
 def shared_prefix(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
     """Return the common prefix of all prompts about the same images, up to the last image token.
 
-    Raises
-    ------
-    UserError
-        If prefixes differ, or a prompt ends there; the message names ``image``.
+    Raise a UserError if prefixes differ, or a prompt ends there; the message names ``image``.
     """
     first = rows[0]
     end = adapter.prefix(first.ids)
@@ -168,10 +165,7 @@ def read_questions(
 ) -> Pooled:
     """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
-    Returns
-    -------
-    dict of Tensor, by column, shape (q, d)
-        For all q questions, row after row.
+    Result: dict of Tensor, by column, shape (q, d); for all q questions, row after row.
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)

@@ -197,13 +197,12 @@ def read_joint(
     images: Sequence[PreparedImage],
     encoded: Sequence[EncodedImage],
     columns: Sequence[Column],
-    gradients: bool = False,
     regions: Sequence[RowWeights] = (),
 ) -> Pooled:
     """Read b whole prompts; ``images`` and ``encoded`` are all their images, in order."""
     wanted, weights = by_module(columns), PassWeights(adapter, regions)
     pooled: Pooled = {}
-    with pass_mode(gradients):
+    with pass_mode():
         tokens = adapter.tokens(rows, encoded)
         masks = adapter.masks(tokens)
         for column in columns:

@@ -94,7 +94,7 @@ def read_examples(
 
 
 def commonest(
-    examples: Examples, types: np.ndarray | None = None, weights: np.ndarray | None = None
+    examples: Examples, types: np.ndarray | None, weights: np.ndarray | None
 ) -> np.ndarray:
     """Return the commonest class of the training part, for every example that of its type, (n,)."""
     _, code = np.unique(examples.types if types is None else types, return_inverse=True)

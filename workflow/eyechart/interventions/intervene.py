@@ -47,7 +47,6 @@ from eyechart.models.addresses import resolve
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.tables.interventions import EDITS, ERASERS
 from eyechart.tables.notes import write_noted
 from eyechart.tables.regions import CANVAS, read_regions
@@ -137,8 +136,6 @@ def main(
     model: str,
     dataset: str,
     settings: Fields[InterventionSettings],
-    spec: Path,
-    checkpoint: Path,
     card: Path,
     items: Path,
     images: Path,
@@ -154,7 +151,7 @@ def main(
     training = answerable_items(items, "train", settings.erased())
     paths, sizes = read_image_files(images)
     marked = {k: v for path in regions for k, v in read_regions(path, CANVAS).items()}
-    adapter = load(read_spec(spec), checkpoint, flags.options())
+    adapter = load(*flags.what())
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to change")
     reader = Reader(adapter, described["shares_prefix"], settings.style(), settings.scoring, paths)

@@ -19,7 +19,7 @@ from eyechart.report.sections.probing.load import (
     correct,
     merge_seeds,
 )
-from eyechart.report.sections.provenance import load as provenance
+from eyechart.report.sections.provenance import page as provenance
 from eyechart.statistics.testing import mcnemar_exact
 
 CRITERIA = Criteria(alpha=0.01, selectivity=0.1)

@@ -33,7 +33,6 @@ from eyechart.inference.failures import Failures
 from eyechart.inference.marks import marks_by_item
 from eyechart.models.attention_weights import load_eager
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.models.usable import UnusableError
 from eyechart.tables.notes import write_noted
 
@@ -46,8 +45,6 @@ def main(
     model: str,
     dataset: str,
     settings: Fields[AttentionSettings],
-    spec: Path,
-    checkpoint: Path,
     items: Path,
     images: Path,
     output: Path,
@@ -63,7 +60,7 @@ def main(
     for name in {image for item in chosen for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
     marks = marks_by_item(chosen, next(iter(regions), None), sizes, seed)
-    adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
+    adapter, refused = load_eager(*flags.what())
     tables = Tables(model, dataset)
     mapped = first_of_each_task(chosen, settings.images)
     tracer = ItemTracer(adapter, settings, paths, tables, refused, mapped)

@@ -49,7 +49,6 @@ from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
@@ -217,10 +216,7 @@ def row_of(
 ) -> dict[str, Any]:
     """Return the columns of a response, except those of its table and of its scoring.
 
-    Raises
-    ------
-    UserError
-        If a log-probability is not finite.
+    Raise a UserError if a log-probability is not finite.
     """
     choices, scores = item["choices"], said.log_probability
     if not all(map(math.isfinite, scores)):
@@ -245,8 +241,6 @@ def main(
     model: str,
     dataset: str,
     settings: Fields[ResponseSettings],
-    spec: Path,
-    checkpoint: Path,
     card: Path,
     items: Path,
     images: Path,
@@ -267,7 +261,7 @@ def main(
     builder = StimulusBuilder(asked, paths, seed, every, sizes)
     examiner = None
     if asked:
-        adapter = load(read_spec(spec), checkpoint, flags.options())
+        adapter = load(*flags.what())
         examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
     rows = {path: examiner.rows(path.stem) if examiner else [] for path in outputs}
     lost = examiner.lost if examiner else {}

@@ -70,12 +70,9 @@ def answer(
 ) -> list[Response | str]:
     """Compare images and texts; each distinct one passes its tower once.
 
-    Returns
-    -------
-    list of Response or str
-        One per match: the log-probability of each text, or of each image where there is one text.
-        Each is compared as a whole, so ``tokens`` are 1. Where the model's own code cannot take an
-        image, why.
+    Result: one per match: the log-probability of each text, or of each image where there is one
+    text. Each is compared as a whole, so ``tokens`` are 1. Where the model's own code cannot take
+    an image, why.
     """
     asked = [match for match in matches if match.texts]
     stimuli = list(dict.fromkeys(stimulus for match in asked for stimulus in match.stimuli))

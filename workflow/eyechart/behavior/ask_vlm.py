@@ -51,12 +51,9 @@ class PromptAnswerer:
 
     Parameters
     ----------
-    shares_prefix : bool
-        From the card: whether prompts can share a prefix.
-    most : int
-        Maximum number of tokens of a greedy answer.
-    batches : AdaptiveBatchSize
-        Images, whole prompts, or rows of packed prompts per forward pass.
+    shares_prefix : from the card: whether prompts can share a prefix
+    most : maximum number of tokens of a greedy answer
+    batches : images, whole prompts, or rows of packed prompts per forward pass
     """
 
     def __init__(

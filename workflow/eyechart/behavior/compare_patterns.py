@@ -41,17 +41,12 @@ KINDS = ("pearson", "spearman")
 def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
     """Read sighted pair accuracies as rows of ``PATTERNS``, sorted by kind, model, dataset, task.
 
+    Raise a UserError if a model has no card, or two tables are of one model and dataset.
+
     Parameters
     ----------
-    paths : list of Path
-        Score tables. Tables without pairs are left out, with a warning.
-    kinds : dict
-        ``encoder`` or ``vlm``, by model.
-
-    Raises
-    ------
-    UserError
-        If a model has no card, or two tables are of one model and dataset.
+    paths : score tables. Tables without pairs are left out, with a warning.
+    kinds : ``encoder`` or ``vlm``, by model
     """
     found = pl.DataFrame(PATTERNS.empty_table())
     for path in paths:
@@ -75,19 +70,15 @@ def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
 def correlation_rows(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) -> pa.Table:
     """Correlate every encoder's table with every VLM's, over the patterns that both have.
 
+    Result: pyarrow.Table; schema ``CORRELATIONS``. ``r, p, q`` are null for fewer than three common
+    patterns, or where an accuracy is the same in all of them; ``q`` is corrected over all other
+    rows.
+
     Parameters
     ----------
-    patterns : DataFrame
-        Rows of ``PATTERNS``.
-    settings : dict
-        Numbers of ``bootstrap`` draws over patterns and of ``permutations``, see :func:`correlate`.
-    seed : int
-
-    Returns
-    -------
-    pyarrow.Table
-        Schema ``CORRELATIONS``. ``r, p, q`` are null for fewer than three common patterns, or where
-        an accuracy is the same in all of them; ``q`` is corrected over all other rows.
+    patterns : rows of ``PATTERNS``
+    settings : numbers of ``bootstrap`` draws over patterns and of ``permutations``, see
+        :func:`correlate`
     """
     tables = {
         kind: [

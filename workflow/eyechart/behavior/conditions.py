@@ -34,14 +34,11 @@ class Stimulus:
 
     Attributes
     ----------
-    name : str
-        Id of an image of the dataset, or of the one that noise replaces; empty for white, so that
-        all white images of a size are equal.
+    name : id of an image of the dataset, or of the one that noise replaces; empty for white, so
+        that all white images of a size are equal
     size : (width, height) in pixels of a generated image; (0, 0) for an image of the dataset
-    seed : int
-        Seed of noise.
-    path : str
-        File of an image of the dataset.
+    seed : seed of noise
+    path : file of an image of the dataset
     """
 
     name: str = ""
@@ -74,14 +71,10 @@ class StimulusBuilder:
 
     Parameters
     ----------
-    items : sequence of Item
-        The items that are asked.
-    paths : mapping
-        File of every image, by id.
-    pool : sequence of Item, optional
-        All items that are ever asked, the source of swapped images; by default ``items``.
-    sizes : mapping, optional
-        Width and height of images, by id; others are opened when they are needed.
+    items : the items that are asked
+    paths : file of every image, by id
+    pool : all items that are ever asked, the source of swapped images; by default ``items``
+    sizes : width and height of images, by id; others are opened when they are needed
     """
 
     def __init__(

@@ -56,8 +56,6 @@ def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     An order counts if all items of the pair were asked in it. Chance: the product of 1 / c over
     the items of a pair.
 
-    Notes
-    -----
     Source: the score of MMVP (Tong et al., CVPR 2024, section 3): a point per pair, both right.
     """
     member = np.flatnonzero(asked.pair >= 0)
@@ -84,10 +82,8 @@ def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     0: each answer is predicted as often as it is true, whether or not for the right items. Chance:
     the distance of uniform draws from the truth; 0 where answers are balanced.
 
-    Notes
-    -----
-    Source: half the L1 distance of two distributions; used for blind answers in Fu et al.,
-    "Hidden in plain sight" (COLM 2025).
+    Source: half the L1 distance of two distributions; used for blind answers in Fu et al., "Hidden
+    in plain sight" (COLM 2025).
     """
     unit = np.flatnonzero(asked.truth >= 0)
     truth = asked.shares(asked.truth[asked.item])

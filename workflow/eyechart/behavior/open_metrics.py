@@ -17,10 +17,8 @@ class References:
 
     Parameters
     ----------
-    asked : AnsweredItems
-    items : DataFrame
-        References are ``meta.references``; if it is missing, ``answer`` is the only one. An item
-        with neither has no metrics.
+    items : references are ``meta.references``; if it is missing, ``answer`` is the only one. An
+        item with neither has no metrics.
     """
 
     def __init__(self, asked: AnsweredItems, items: pl.DataFrame):

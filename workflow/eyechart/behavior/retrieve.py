@@ -34,7 +34,6 @@ from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.prompts import check_template
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import SCORES
@@ -99,15 +98,12 @@ def ranks(
     Ties count as worse: a rank is the number of captions of other images, or of other images, that
     are at least as similar. Captions with the same text are one column, so that they tie exactly.
 
+    Result: two ndarrays of int64, shapes (n,) and (c,).
+
     Parameters
     ----------
     views : shape (n, d)
-    words : shape (m, d)
-        For the distinct texts.
-
-    Returns
-    -------
-    two ndarrays of int64, shapes (n,) and (c,)
+    words : shape (m, d); for the distinct texts
     """
     often = np.bincount(captions.text, minlength=len(words))  # captions of each text
     starts = range(0, len(views), BLOCK)
@@ -203,8 +199,6 @@ def main(
     model: str,
     dataset: str,
     settings: Annotated[dict[str, Any], {"type": read_settings}],
-    spec: Path,
-    checkpoint: Path,
     items: Path,
     images: Path,
     output: Path,
@@ -218,7 +212,7 @@ def main(
         return
     table = read_table(images, ["image_id", "path"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in table}
-    adapter = ask_encoder.two_towers(load(read_spec(spec), checkpoint, flags.options()))
+    adapter = ask_encoder.two_towers(load(*flags.what()))
     views, words = compare(adapter, captions, paths, settings["batch_size"])
     found = ranks(views, words, captions)
     whose = {"model": model, "dataset": dataset, "condition": "sighted", "task": TASK}

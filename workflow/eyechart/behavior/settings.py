@@ -46,18 +46,14 @@ class ResponseSettings:
         What decides among choices; see ``tables.choice_scoring``. ``letter`` scores their letters.
     items : ``test`` or ``all``
         Whether to ask only items of the test groups.
-    most : int or None
-        Maximum number of groups, drawn by seed.
+    most : maximum number of groups, drawn by seed
     greedy : ``none``, ``open`` or ``all``
         Which items also get a generated answer; open items have no choices.
-    greedy_tokens : int
-        Maximum number of tokens of a generated answer.
-    batch_size : int or ``auto``
-        Images, prompts, or rows of packed prompts per forward pass.
-    statement : str
-        Template of the text that an encoder compares with an image: ``{question}``, ``{choice}``.
-    caption : str
-        The same for items that ask which image a statement is about: ``{statement}``.
+    greedy_tokens : maximum number of tokens of a generated answer
+    batch_size : int or ``auto``; images, prompts, or rows of packed prompts per forward pass
+    statement : template of the text that an encoder compares with an image: ``{question}``,
+        ``{choice}``
+    caption : the same for items that ask which image a statement is about: ``{statement}``
     """
 
     prompt: str

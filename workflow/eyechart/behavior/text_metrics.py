@@ -46,18 +46,16 @@ def vqa_accuracy(answer: str, references: list[str], rule: str = "official") -> 
 
     Three equal answers among the others are full agreement.
 
+    Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by the evaluation
+    code of VQA v2: min(matches / 3, 1), over all subsets of nine of ten references. With fewer than
+    four references, which VQA never has and its code would never score as full agreement, all of
+    the others must be equal, a single one decides alone, and answers are always normalised.
+
     Parameters
     ----------
     rule : ``official`` or ``normalised``
         As the released code does, answers are normalised only where the references differ: "Yes"
         is wrong against ten times "yes". ``normalised``: always.
-
-    Notes
-    -----
-    Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by the evaluation
-    code of VQA v2: min(matches / 3, 1), over all subsets of nine of ten references. With fewer than
-    four references, which VQA never has and its code would never score as full agreement, all of
-    the others must be equal, a single one decides alone, and answers are always normalised.
     """
     m = len(references)
     lines = [plain(reference) for reference in references]
@@ -111,17 +109,15 @@ def bleu(sums: np.ndarray) -> np.ndarray:
 class Consensus:
     """CIDEr-D: similarity of a text to its references, with rare n-grams weighted highest.
 
-    Parameters
-    ----------
-    references : list of list of Words
-        References of every item of the corpus, at least one each; n-grams are weighted by the
-        number of items in whose references they occur. In a corpus of one item all weights are 0.
-
-    Notes
-    -----
     Source: Vedantam et al., "CIDEr" (CVPR 2015), section 4 and its CIDEr-D: clipped counts, a
     Gaussian length penalty, times 10. As in the reference implementation a text's length is its
     number of bigrams, and the mean is over n = 1 to 4, then over references.
+
+    Parameters
+    ----------
+    references : references of every item of the corpus, at least one each; n-grams are weighted by
+        the number of items in whose references they occur. In a corpus of one item all weights are
+        0.
     """
 
     def __init__(self, references: list[list[Words]]):

@@ -36,16 +36,14 @@ class Components:
 def fit(concepts: np.ndarray, most: int) -> Components:
     """Return principal components, fitted on concept vectors only.
 
+    Source: scikit-learn's PCA with ``svd_solver="full"``; signs are fixed by each axis's largest
+    entry, and directions that are only rounding are left out.
+
     Parameters
     ----------
     concepts : ndarray, shape (n_c, d)
     most : the most components; never more than ``min(d, n_c - 1)``, nor than the directions in
         which vectors differ by more than rounding
-
-    Notes
-    -----
-    Source: scikit-learn's PCA with ``svd_solver="full"``; signs are fixed by each axis's largest
-    entry, and directions that are only rounding are left out.
     """
     from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import
 

@@ -30,12 +30,9 @@ class Engine:
 
     Parameters
     ----------
-    shares_prefix : bool
-        From the card: whether questions can share the prefix before them.
-    image_columns, item_columns : sequences of Column
-        Requested columns of each image, and of each question.
-    batches : AdaptiveBatchSize
-        Images, whole prompts, or rows of packed questions per forward pass.
+    shares_prefix : from the card: whether questions can share the prefix before them
+    image_columns, item_columns : requested columns of each image, and of each question
+    batches : images, whole prompts, or rows of packed questions per forward pass
     """
 
     def __init__(

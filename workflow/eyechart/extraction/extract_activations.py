@@ -39,7 +39,6 @@ from eyechart.models.addresses import columns, resolve
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 
 LOG = logging.getLogger("eyechart")
 
@@ -50,14 +49,11 @@ class ExtractionSettings:
 
     Attributes
     ----------
-    addresses, spans : lists of str
-        What to extract; see ``models/addresses.py``.
+    addresses, spans : what to extract; see ``models/addresses.py``
     dtype : ``float16`` or ``float32``
         Precision of the shards; the model runs in its spec's precision.
-    batch_size : int or ``auto``
-        Images or prompts per forward pass.
-    prompt : str
-        Template of the user's turn, with the field ``{question}``.
+    batch_size : int or ``auto``; images or prompts per forward pass
+    prompt : template of the user's turn, with the field ``{question}``
     """
 
     addresses: list[str]
@@ -74,8 +70,6 @@ class ExtractionJob:
     model: str
     dataset: str
     settings: Fields[ExtractionSettings]
-    spec: Path
-    checkpoint: Path
     card: Path
     items: Path
     images: Path
@@ -111,7 +105,7 @@ def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> 
     """Run the model over one part and write its shards."""
     settings = args.settings
     asked = {s: columns(card, settings.addresses, settings.spans, s) for s in ("image", "item")}
-    adapter = load(read_spec(args.spec), args.checkpoint, args.flags.options())
+    adapter = load(*args.flags.what())
     loading = json.loads(args.flags.loading)
     facts = {"model": args.model, "dataset": args.dataset, "loading": loading}
     facts |= provenance(settings, args.part, args.parts, adapter)

@@ -40,10 +40,7 @@ class Shard:
     def add(self, rows: Sequence[int], values: Values) -> None:
         """Add the values of some rows: per column an array (b, d), or b arrays (tokens, d).
 
-        Raises
-        ------
-        UserError
-            If a value is NaN, or infinite in the shard's precision.
+        Raise a UserError if a value is NaN, or infinite in the shard's precision.
         """
         cast = {name: self._cast(name, value, rows) for name, value in values.items()}
         self.rows.append(np.asarray(rows, dtype=np.int64))
@@ -119,12 +116,10 @@ def open_shard(
 
     Parameters
     ----------
-    ids : list of str
-        Ids of all rows, sorted: row numbers are indices into this list.
+    ids : ids of all rows, sorted: row numbers are indices into this list
     dtype : ``float16`` or ``float32``
-    metadata : dict
-        Stored in the file as JSON under the key ``eyechart``; its ``scope`` determines the id
-        column, its ``places`` the stored token boxes and the columns that each belongs to.
+    metadata : stored in the file as JSON under the key ``eyechart``; its ``scope`` determines the
+        id column, its ``places`` the stored token boxes and the columns that each belongs to
     """
     id_name = ID[metadata["scope"]]
     widths = {c.name: c.address.width for c in columns}

@@ -35,18 +35,13 @@ def build_manifest(
 ) -> dict[str, Any]:
     """Return the manifest of shards, after checking that they are complete and match.
 
+    Raise a UserError if a shard is of another model, dataset, scope or setting, or the ids of all
+    shards are not exactly those of the dataset's table.
+
     Parameters
     ----------
-    facts : dict
-        ``model``, ``dataset`` and ``scope``.
-    rows : Path
-        The dataset's table, with a row for each row of the shards.
-
-    Raises
-    ------
-    UserError
-        If a shard is of another model, dataset, scope or setting, or the ids of all shards are not
-        exactly those of the dataset's table.
+    facts : ``model``, ``dataset`` and ``scope``
+    rows : the dataset's table, with a row for each row of the shards
     """
     asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
     name = ID[facts["scope"]]

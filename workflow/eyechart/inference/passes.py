@@ -38,8 +38,8 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
-    seen : bool, shape (b, s)
-        Which positions later tokens attend to: all valid ones, if text sees images.
+    seen : bool, shape (b, s); which positions later tokens attend to: all valid ones, if text sees
+        images
     after : int64, shape (b, 1)
         The next position.
     cache : keys and values of the s positions
@@ -101,10 +101,7 @@ def together(parts: Sequence[Any]) -> Any:
 def shared_prefix(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
     """Return the common prefix of all prompts about the same images, up to the last image token.
 
-    Raises
-    ------
-    UserError
-        If prefixes differ, or a prompt ends there; the message names ``image``.
+    Raise a UserError if prefixes differ, or a prompt ends there; the message names ``image``.
     """
     first = rows[0]
     end = adapter.prefix(first.ids)
@@ -168,10 +165,7 @@ def read_questions(
 ) -> Pooled:
     """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
-    Returns
-    -------
-    dict of Tensor, by column, shape (q, d)
-        For all q questions, row after row.
+    Result: dict of Tensor, by column, shape (q, d); for all q questions, row after row.
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)
@@ -203,13 +197,12 @@ def read_joint(
     images: Sequence[PreparedImage],
     encoded: Sequence[EncodedImage],
     columns: Sequence[Column],
-    gradients: bool = False,
     regions: Sequence[RowWeights] = (),
 ) -> Pooled:
     """Read b whole prompts; ``images`` and ``encoded`` are all their images, in order."""
     wanted, weights = by_module(columns), PassWeights(adapter, regions)
     pooled: Pooled = {}
-    with pass_mode(gradients):
+    with pass_mode():
         tokens = adapter.tokens(rows, encoded)
         masks = adapter.masks(tokens)
         for column in columns:

@@ -62,14 +62,11 @@ class Preparer:
 
     Parameters
     ----------
-    alone : bool
-        Whether the language model reads every image of the part, even without a question.
-    asked : bool
-        Whether the part's questions are read.
-    of_image, of_item : Locator
-        Locate the tokens of an image, and of a question's images.
-    in_image, in_item : Weigher
-        Weigh the tokens of an image, and of a prompt's images, in the regions of items.
+    alone : whether the language model reads every image of the part, even without a question
+    asked : whether the part's questions are read
+    of_image, of_item : locate the tokens of an image, and of a question's images
+    in_image, in_item : weigh the tokens of an image, and of a prompt's images, in the regions of
+        items
     """
 
     def __init__(

@@ -88,17 +88,12 @@ class PassWeights:
     def masks(self, columns: Sequence[Column], tokens: Tensor) -> dict[str, Tensor]:
         """Return weights, float32 (b, q, t), by span of one address's columns.
 
+        Raise a UserError if the numbers of image tokens and of boxes differ.
+
         Parameters
         ----------
-        columns : sequence of Column
-            Of one module.
-        tokens : bool, shape (b, t)
-            The image tokens in its output.
-
-        Raises
-        ------
-        UserError
-            If the numbers of image tokens and of boxes differ.
+        columns : of one module
+        tokens : bool, shape (b, t); the image tokens in its output
         """
         address = columns[0].address
         box_key = self.adapter.box_key(address.component, address.module)

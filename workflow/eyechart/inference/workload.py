@@ -77,13 +77,9 @@ def plan_part(
     """Return part ``part`` of ``parts``: consecutive images by id, and all questions about them.
 
     A question about several images belongs to the part of its first image; questions without an
-    image belong to part 0. An encoder is shown the images of an item's regions alone.
-
-    Raises
-    ------
-    UserError
-        If a question names an image that is not in the image table, a region does not fit its item
-        or image, or the template is malformed.
+    image belong to part 0. An encoder is shown the images of an item's regions alone. Raise a
+    UserError if a question names an image that is not in the image table, a region does not fit its
+    item or image, or the template is malformed.
     """
     table = read_table(images, ["image_id", "path"]).sort_by("image_id").to_pylist()
     paths = {row["image_id"]: Path(row["path"]) for row in table}
@@ -118,10 +114,8 @@ def shown_alone(regions: Regions) -> tuple[str, ...]:
 def read_referents(path: Path, items: Path, images: Path, encoder: bool) -> dict[str, Regions]:
     """Return the regions of every item's spans, as a VLM or an encoder alone is shown them.
 
-    Raises
-    ------
-    UserError
-        If a region names no item, or an image that its item does not show, or does not lie on it.
+    Raise a UserError if a region names no item, or an image that its item does not show, or does
+    not lie on it.
     """
     table = read_table(images, ["image_id", "width", "height"]).to_pylist()
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}

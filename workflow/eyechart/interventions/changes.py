@@ -24,7 +24,7 @@ from eyechart.models.knockout import cut_attention, pairs
 
 IMAGE, QUESTION, LAST = "image", "question", "last"
 IN_IMAGE = (IMAGE, *REGIONS)
-FEATURES, PREFIX, REST, WHOLE = PARTS = ("features", "prefix", "rest", "whole")
+FEATURES, PREFIX, REST, WHOLE = ("features", "prefix", "rest", "whole")
 
 States = Mapping[str, Tensor]  # by whose images they are of: ``own``, ``donor``, ``control``
 

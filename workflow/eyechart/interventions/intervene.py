@@ -23,6 +23,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ from eyechart.core.files import read_json
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.chosen_items import answerable_items, draw_items, read_image_files
+from eyechart.inference.prompts import PromptStyle
 from eyechart.interventions.answers import Answers
 from eyechart.interventions.asked import AskedItem, ask
 from eyechart.interventions.batch import Batch
@@ -42,12 +44,10 @@ from eyechart.interventions.edit import Edit, Setup
 from eyechart.interventions.erasers import SIZE
 from eyechart.interventions.reader import Reader
 from eyechart.interventions.registry import modules
-from eyechart.interventions.settings import InterventionSettings
 from eyechart.models.addresses import resolve
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.tables.interventions import EDITS, ERASERS
 from eyechart.tables.notes import write_noted
 from eyechart.tables.regions import CANVAS, read_regions
@@ -131,14 +131,48 @@ def chosen_addresses(card: dict[str, Any], patterns: Sequence[str]) -> list[str]
     return found
 
 
+@dataclass(frozen=True)
+class InterventionSettings:
+    """The interventions slice of the config.
+
+    Attributes
+    ----------
+    edits : names in the registry
+    tasks : those whose items are edited, or all of the dataset
+    items, training : most items of each task, drawn from the test groups, and from the others
+    addresses : patterns
+    prompt, choices, scoring : how items are asked and answered, as in the behavior stage
+    batch_size : items in one forward pass
+    options : by intervention, its own settings
+    """
+
+    edits: list[str]
+    tasks: list[str] | None
+    items: int
+    training: int
+    addresses: list[str]
+    batch_size: int | str
+    prompt: str
+    choices: str
+    scoring: str
+    options: dict[str, Any]
+
+    def erased(self) -> list[str] | None:
+        """Return the tasks that erasers are fitted on, or nothing if these are all."""
+        named = self.options.get("erase", {}).get("concepts") or []
+        return None if self.tasks is None else [*self.tasks, *named]
+
+    def style(self) -> PromptStyle:
+        """Return the prompt style: options in the given order only."""
+        return PromptStyle(self.prompt, self.choices, 1)
+
+
 @command
 def main(
     *,
     model: str,
     dataset: str,
     settings: Fields[InterventionSettings],
-    spec: Path,
-    checkpoint: Path,
     card: Path,
     items: Path,
     images: Path,
@@ -154,7 +188,7 @@ def main(
     training = answerable_items(items, "train", settings.erased())
     paths, sizes = read_image_files(images)
     marked = {k: v for path in regions for k, v in read_regions(path, CANVAS).items()}
-    adapter = load(read_spec(spec), checkpoint, flags.options())
+    adapter = load(*flags.what())
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to change")
     reader = Reader(adapter, described["shares_prefix"], settings.style(), settings.scoring, paths)

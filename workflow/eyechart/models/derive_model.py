@@ -50,12 +50,8 @@ def module_of(by: str) -> str:
 def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None) -> list[str]:
     """Change a loaded model as a derived spec declares; return the components that changed.
 
-    ``examples`` are the tables and the split that a fitted rule takes.
-
-    Raises
-    ------
-    UserError
-        If the rule does not apply, changes nothing, or changes what it does not declare.
+    ``examples`` are the tables and the split that a fitted rule takes. Raise a UserError if the
+    rule does not apply, changes nothing, or changes what it does not declare.
     """
     how = spec.derived
     assert how is not None, "only derived models are made here"

@@ -32,7 +32,7 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
-from eyechart.models.spec import Spec, read_spec
+from eyechart.models.spec import Spec
 from eyechart.models.usable import usable
 
 SHARED_SPANS = ("image_mean", "image_tokens")
@@ -206,12 +206,10 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 
 
 @command
-def main(
-    *, model: str, spec: Path, checkpoint: Path, view: Path, output: Path, flags: LoadFlags
-) -> None:
+def main(*, model: str, view: Path, output: Path, flags: LoadFlags) -> None:
     """Write the card of one model."""
-    whole = replace(flags.options(), device="cpu", spread=False, bits=None)
-    adapter = load(read_spec(spec), checkpoint, whole)
+    spec, checkpoint, options = flags.what()
+    adapter = load(spec, checkpoint, replace(options, device="cpu", spread=False, bits=None))
     card = describe(adapter, model)
     files = sorted(p for p in checkpoint.iterdir() if p.is_file() and not is_partial(p))
     card["checkpoint"] = {p.name: sha256(p) for p in files}

@@ -1,4 +1,4 @@
-"""Hooks on a model's modules: read outputs, replace them, keep their gradients.
+"""Hooks on a model's modules: read outputs, and replace them.
 
 Every hook is attached by a context manager and removed at its end, also after an exception. Context
 managers nest. Outputs are read after they are edited; of two edits of one module the inner one runs
@@ -13,19 +13,14 @@ attention.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eyechart.core.errors import UserError, nearest
-
-if TYPE_CHECKING:
-    from eyechart.models.families.base import Adapter
-    from eyechart.models.families.image_tokens import PreparedImage
 
 Change = Callable[[Tensor], Tensor]  # hidden states to hidden states of the same shape
 Where = Tensor | Sequence[int] | Callable[[Tensor], Tensor]
@@ -177,55 +172,6 @@ def at(where: Where, change: Change) -> Change:
         return torch.where(mask[..., None].to(hidden.device), change(hidden).to(hidden), hidden)
 
     return changed
-
-
-def of_images(
-    adapter: Adapter, component: str, images: Sequence[PreparedImage], mask: Tensor
-) -> Callable[[Tensor], Tensor]:
-    """Return a function that locates tokens of images in an encoder or connector module's output.
-
-    Parameters
-    ----------
-    images : all that run in the pass, in order
-    mask : bool, shape (b, t); tokens as ``Adapter.layout`` lays them out, a row per image
-    """
-
-    def where(hidden: Tensor) -> Tensor:
-        shape = hidden.shape[:-1]
-        number = torch.arange(math.prod(shape), dtype=torch.float64, device=hidden.device)
-        laid, _ = adapter.layout(component, number.reshape(*shape, 1), images)
-        found = torch.zeros_like(number, dtype=torch.bool)
-        found[laid[mask.to(hidden.device)][:, 0].long()] = True
-        return found.reshape(shape)
-
-    return where
-
-
-@contextmanager
-def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, Tensor]]:
-    """Collect the first output of each module as a tensor whose ``grad`` a backward pass fills.
-
-    Gradients stop at the first of them: nothing before it is kept. Requires a pass that keeps
-    gradients (``pass_mode``). Result: dict of Tensor, by module path, in the module's own layout;
-    filled by the forward pass.
-    """
-    found: dict[str, Tensor] = {}
-
-    def edit(path: str) -> Change:
-        def kept(hidden: Tensor) -> Tensor:
-            if path in found:
-                return hidden
-            if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
-                raise UserError(f"module {path!r} ran in a pass that keeps no gradients")
-            new = hidden if hidden.requires_grad else hidden.detach().clone().requires_grad_()
-            new.retain_grad()
-            found[path] = new
-            return new
-
-        return kept
-
-    with edit_outputs(model, {path: edit(path) for path in paths}):
-        yield found
 
 
 def tensor_of(path: str, output: Any) -> Tensor:

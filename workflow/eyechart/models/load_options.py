@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -12,7 +13,7 @@ import transformers
 
 from eyechart.core.device import device_of
 from eyechart.core.errors import UserError, nearest
-from eyechart.models.spec import Spec
+from eyechart.models.spec import Spec, read_spec
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class LoadOptions:
 class LoadFlags:
     """The flags of every step that loads a model."""
 
+    spec: Path
+    checkpoint: Path
     loading: Annotated[str, {"help": "the config's section as JSON"}] = "{}"
     allow_remote_code: bool = False
 
@@ -84,6 +87,10 @@ class LoadFlags:
             if name not in known:
                 raise UserError(f"--loading: unknown field {name!r}; {nearest(name, known)}")
         return LoadOptions(**value, remote_code=self.allow_remote_code)
+
+    def what(self) -> tuple[Spec, Path, LoadOptions]:
+        """Return what ``load`` takes: the spec, the folder and the options."""
+        return read_spec(self.spec), self.checkpoint, self.options()
 
 
 def _few_bits(bits: int, precision: torch.dtype) -> Any:

@@ -131,10 +131,8 @@ def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
 
     Parameters
     ----------
-    name : str
-        The folder's name.
-    rendered : bool
-        Whether ``rendering/datasets/<name>`` can render it.
+    name : the folder's name
+    rendered : whether ``rendering/datasets/<name>`` can render it
     **more
         Further attributes of :class:`Layout`.
     """

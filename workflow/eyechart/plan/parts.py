@@ -11,7 +11,6 @@ from typing import Any
 from eyechart.models.spec import Spec
 from eyechart.plan.configuration import Config, one_of
 
-AUTO = "auto"
 ANSWERS, EXTRACTION = "answers", "extraction"
 # Parameters to a part if the number is left to the model's size: a part of CLEVR v1.0, or of 2,690
 # images of COCO, then takes less than a day by plan.resources, whatever the model

@@ -76,11 +76,9 @@ class Pattern:
 
         Parameters
         ----------
-        path : str or Path
-            Names may contain dots. A path that fits two patterns, such as
+        path : str or Path; names may contain dots. A path that fits two patterns, such as
             ``a.predictions.parquet``, belongs to the one with more literal characters.
-        results : str, optional
-            The folder of results. Without it the path may begin with any folders, so that a
+        results : the folder of results. Without it the path may begin with any folders, so that a
             step can read the names wherever the results are.
         """
         own = _regex(self.text, results).fullmatch(PurePath(path).as_posix())

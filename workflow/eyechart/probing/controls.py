@@ -14,22 +14,15 @@ def type_labels(types: np.ndarray, y: np.ndarray, seed: int, task: str) -> np.nd
     examples; a type gets the class in whose share of this line its middle is. So the control has
     the task's majority share as nearly as whole types allow, however few there are.
 
+    Result: int64, shape (n,).
+
+    Source: Hewitt & Liang 2019, "Designing and Interpreting Probes with Control Tasks", section 2;
+    there labels are drawn independently, so that few types may get any majority share.
+
     Parameters
     ----------
     types : str, shape (n,)
-    y : int, shape (n,)
-        Class codes 0 … k−1 of the real task.
-    seed : int
-    task : str
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-
-    Notes
-    -----
-    Source: Hewitt & Liang 2019, "Designing and Interpreting Probes with Control Tasks", section 2;
-    there labels are drawn independently, so that few types may get any majority share.
+    y : int, shape (n,); class codes 0 … k−1 of the real task
     """
     distinct, inverse, sizes = np.unique(types, return_inverse=True, return_counts=True)
     order = np.argsort([seed_for("control_type", seed, task, str(t)) for t in distinct])

@@ -26,15 +26,12 @@ class Examples:
     ids : list of str, length n
     y : int64, shape (n,)
         Class codes 0 … k−1.
-    classes : list of str, length k
-        Sorted.
+    classes : list of str, length k; sorted
     groups, types : str, shape (n,)
-    train : bool, shape (n,)
-        True trains, False is tested.
-    left_out : dict of int
-        How many examples every class has that is in too few training groups. They are left out.
-    refusal : str
-        Why nothing can be probed; empty if it can.
+    train : bool, shape (n,); True trains, False is tested
+    left_out : how many examples every class has that is in too few training groups. They are left
+        out.
+    refusal : why nothing can be probed; empty if it can
     """
 
     ids: list[str]
@@ -60,12 +57,8 @@ def read_examples(
     """Read a task's examples: questions of scope ``item``, labelled images of scope ``image``.
 
     Those with a ``dropped`` id, which have no activations, are left out, and so are those without a
-    label and those of classes that are too rare.
-
-    Raises
-    ------
-    UserError
-        If the task is unknown, or a group is in training and test.
+    label and those of classes that are too rare. Raise a UserError if the task is unknown, or a
+    group is in training and test.
     """
     path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
     column, trains, tested = SPLIT_RULES[split]
@@ -101,7 +94,7 @@ def read_examples(
 
 
 def commonest(
-    examples: Examples, types: np.ndarray | None = None, weights: np.ndarray | None = None
+    examples: Examples, types: np.ndarray | None, weights: np.ndarray | None
 ) -> np.ndarray:
     """Return the commonest class of the training part, for every example that of its type, (n,)."""
     _, code = np.unique(examples.types if types is None else types, return_inverse=True)
@@ -127,10 +120,7 @@ def pooled_columns(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 def read_rows(manifest: Path, ids: list[str]) -> np.ndarray:
     """Return the activation row of each id, shape (n,).
 
-    Raises
-    ------
-    UserError
-        If an id has no activations.
+    Raise a UserError if an id has no activations.
     """
     row_of = {i: row for row, i in enumerate(activations.read_ids(manifest))}
     absent = [i for i in ids if i not in row_of]

@@ -34,14 +34,10 @@ class Pairs:
 
     Attributes
     ----------
-    examples : Examples
-        ``types`` are the question types, ``ids`` the items (empty in the training part).
-    weights : float, shape (n,)
-        What each pair counts in training.
-    images : str, shape (n,)
-        The image of each pair.
-    inputs : str, shape (n,)
-        The input type of this image, for the control task.
+    examples : ``types`` are the question types, ``ids`` the items (empty in the training part)
+    weights : float, shape (n,); what each pair counts in training
+    images : str, shape (n,); the image of each pair
+    inputs : str, shape (n,); the input type of this image, for the control task
     """
 
     examples: Examples
@@ -65,12 +61,9 @@ def read_pairs(
 
     Parameters
     ----------
-    examples : Examples
-        Of the whole task.
-    settings : dict
-        ``groups``, ``answers``, ``items``, ``most``: see ``probing.question_types``.
-    dropped : sequence of str
-        Images without activations.
+    examples : of the whole task
+    settings : ``groups``, ``answers``, ``items``, ``most``: see ``probing.question_types``
+    dropped : images without activations
     """
     e, (shown, types) = examples, _asked(items, examples)
     if several := int((shown == "").sum()):

@@ -41,23 +41,15 @@ def tabulate(
 ) -> Tables:
     """Return the metrics and the predictions of a task.
 
+    Result: tuple of pyarrow.Table; schemas ``PROBES`` and ``PREDICTIONS``; the majority row comes
+    first.
+
     Parameters
     ----------
-    outcomes : list of Outcome
-    examples : Examples
-    plan : Plan
-    names : dict
-        ``model``, ``dataset``, ``task``, ``scope``: the same in every row.
-    draws : int
-        Of the bootstrap.
-    seed : int
-    weights : float, shape (n,), optional
-        Of the examples, where each of their types has a probe of its own.
-
-    Returns
-    -------
-    tuple of pyarrow.Table
-        Schemas ``PROBES`` and ``PREDICTIONS``; the majority row comes first.
+    names : ``model``, ``dataset``, ``task``, ``scope``: the same in every row
+    draws : of the bootstrap
+    weights : float, shape (n,), optional; of the examples, where each of their types has a probe of
+        its own
     """
     test, y = ~examples.train, examples.y
     groups = examples.groups[test]

@@ -58,12 +58,8 @@ def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int)
 
     Parameters
     ----------
-    columns : list of Tensor, float32, shape (n, d), length c
-        All of one width.
-    plan : Plan
-    classes : int
-    hidden : int
-        Width of the hidden layer; 0: a linear probe.
+    columns : list of Tensor, float32, shape (n, d), length c; all of one width
+    hidden : width of the hidden layer; 0: a linear probe
     """
     parts, choices = plan.parts(), []
     tasks, path = len(plan.tasks), _hidden_path if hidden else _linear_path

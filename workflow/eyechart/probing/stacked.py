@@ -47,19 +47,15 @@ def initial_layers(
 class ProbeStack:
     """A stack of probes: mean cross-entropy plus ``penalty / 2`` times the squared weights.
 
+    Source: Liu & Nocedal 1989 (L-BFGS), with a backtracking line search; each probe has its own
+    step, and one whose step failed tries a shorter one while the others go on.
+
     Parameters
     ----------
-    layers : list of (Tensor (a, v, out, in), Tensor (a, v, out, 1))
-        Only their shapes matter.
+    layers : list of (Tensor (a, v, out, in), Tensor (a, v, out, 1)); only their shapes matter
     theta : Tensor, float32, shape (a, v, p)
         Initial parameters.
     penalty : Tensor, float32, shape (a, v) or (a, 1), or float
-    data : Data
-
-    Notes
-    -----
-    Source: Liu & Nocedal 1989 (L-BFGS), with a backtracking line search; each probe has its own
-    step, and one whose step failed tries a shorter one while the others go on.
     """
 
     def __init__(
@@ -107,9 +103,8 @@ class ProbeStack:
 
         Parameters
         ----------
-        most : int
-        ends : sequence of int or None, length a
-            After how many steps a member is done, if not earlier.
+        ends : sequence of int or None, length a; after how many steps a member is done, if not
+            earlier
         """
         theta, alive = (
             torch.empty_like(self.theta),
@@ -217,8 +212,6 @@ class ProbeStack:
     def _direction(self, pair: Tensor) -> Tensor:
         """Return L-BFGS' direction, (a, v, p), after a step and turn (a, v, 2, p); 0: none.
 
-        Notes
-        -----
         Source: Byrd, Nocedal & Schnabel 1994, equation 3.1, the compact form: all products are of
         matrices, not with one past step at a time. R is the upper triangle of sᵀy.
         """

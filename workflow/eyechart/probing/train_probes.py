@@ -64,10 +64,7 @@ def train(
 
     A column of regions is left out unless every example has its region.
 
-    Returns
-    -------
-    list of Outcome
-        In the manifest's order of columns, then probes; none if every column is left out.
+    Result: in the manifest's order of columns, then probes; none if every column is left out.
     """
     columns = pooled_columns(read_manifest(manifest_path))
     rows = read_rows(manifest_path, examples.ids)
@@ -124,12 +121,9 @@ def by_type(
 
     Parameters
     ----------
-    manifest : Path
-        Of the images' activations.
-    tables : tuple of Path
-        Items and images.
-    examples : Examples
-        Of the whole task.
+    manifest : of the images' activations
+    tables : items and images
+    examples : of the whole task
     """
     if not pooled_columns(read_manifest(manifest)):
         reason = "extraction.spans has none of the image alone, such as image_mean"

@@ -16,13 +16,11 @@ class Plan:
     Attributes
     ----------
     seeds : list of int, length s
-    folds : list of ndarray of int
-        The training rows held out by each fold.
+    folds : list of ndarray of int; the training rows held out by each fold
     labels : int64, shape (s, v, n)
         By seed, first the t tasks, then as many controls of each kind.
-    weights : float, shape (t, n)
-        Of the examples of each task; by default there is one task, and all count alike. In a
-        control, those that count at all count alike.
+    weights : float, shape (t, n); of the examples of each task; by default there is one task, and
+        all count alike. In a control, those that count at all count alike.
     """
 
     seeds: list[int]
@@ -83,18 +81,15 @@ def stack_inputs(
     which changes neither a penalised probe nor its predictions; with fewer rows than features,
     there are as many axes as rows.
 
+    Result: column by column, member by member.
+
     Parameters
     ----------
     columns : list of Tensor, float32, shape (n, d)
-    parts : list of (ndarray of int, ndarray of int)
-        Rows to train on and rows held out, one pair per member of a column.
+    parts : list of (ndarray of int, ndarray of int); rows to train on and rows held out, one pair
+        per member of a column
     labels : int64, shape (v, n)
     weights : float, shape (v or 1, n)
-
-    Returns
-    -------
-    tuple of Data
-        Column by column, member by member.
     """
     device = columns[0].device
     (rows, weight), (held, held_weight) = (_padded([p[i] for p in parts], device) for i in (0, 1))

@@ -37,7 +37,6 @@ from eyechart.models.addresses import resolve
 from eyechart.models.attention_weights import load_eager
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.saliency.attributor import Attributor, Row
 from eyechart.saliency.settings import RIGHT, SaliencySettings
 from eyechart.tables.notes import write_noted
@@ -93,8 +92,6 @@ def main(
     model: str,
     dataset: str,
     settings: Fields[SaliencySettings],
-    spec: Path,
-    checkpoint: Path,
     card: Path,
     items: Path,
     images: Path,
@@ -107,10 +104,10 @@ def main(
     picked = items_with_target(choose_items(items, settings.items, seed), settings)
     paths, sizes = read_image_files(images)
     marks = marks_by_item(picked, next(iter(regions), None), sizes, seed)
-    described, options = read_spec(spec), flags.options()
-    eager = "relevancy" in settings.methods and described.kind == "vlm"
+    what = flags.what()
+    eager = "relevancy" in settings.methods and what[0].kind == "vlm"
     loading = load_eager if eager else lambda *a: (load(*a), "")
-    adapter, refused = loading(described, checkpoint, options)
+    adapter, refused = loading(*what)
     addresses = method_addresses(read_json(card), settings)
     work = Attributor(adapter, settings, addresses, paths, marks, seed)
     for method in [method for method, own in addresses.items() if not own]:

@@ -39,7 +39,7 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
-from eyechart.models.spec import Spec, read_spec
+from eyechart.models.spec import Spec
 from eyechart.tables.parquet import write_table
 from eyechart.tables.speed import SPEED
 
@@ -72,22 +72,16 @@ Asked = tuple[Spec, Path, LoadOptions, SpeedSettings, int]  # the last is the se
 
 @command
 def main(
-    *,
-    model: str,
-    spec: Path,
-    checkpoint: Path,
-    settings: Fields[SpeedSettings],
-    seed: int,
-    output: Path,
-    flags: LoadFlags,
+    *, model: str, settings: Fields[SpeedSettings], seed: int, output: Path, flags: LoadFlags
 ) -> None:
     """Write the table of one model."""
     rows: list[Measured] = []
     for precision in settings.precisions:
-        options = replace(flags.options(), dtype=precision, bits=None)
+        spec, checkpoint, options = flags.what()
+        options = replace(options, dtype=precision, bits=None)
         if precision in BITS:
             options = replace(options, dtype="bfloat16", bits=BITS[precision])
-        asked = (read_spec(spec), checkpoint, options, settings, seed)
+        asked = (spec, checkpoint, options, settings, seed)
         rows += [{"model": model, "precision": precision, **row} for row in alone(asked)]
     write_table(output, pa.Table.from_pylist(rows, SPEED))
 

@@ -20,17 +20,14 @@ class Activations:
 
     Attributes
     ----------
-    model, dataset, address, span : str
-    scope : str
-        ``image``: they depend on the image alone; ``item``: on image and prompt.
+    scope : ``image``: they depend on the image alone; ``item``: on image and prompt
     ids : list of ``image_id`` or ``item_id``, of each row
-    vectors : list of ndarray, float32
-        Of each row: shape (d,), or of the span ``image_tokens`` (t, d).
-    labels : DataFrame
-        The rows of images.parquet or items.parquet, in the order of ``ids``.
-    places : list of ndarray, float32, shape (t, 7)
-        Of the span ``image_tokens``: view, row, column, left, top, right and bottom of each token
-        in pixels of its image; empty for other spans, and where places are not known.
+    vectors : list of ndarray, float32; of each row: shape (d,), or of the span ``image_tokens`` (t,
+        d)
+    labels : the rows of images.parquet or items.parquet, in the order of ``ids``
+    places : list of ndarray, float32, shape (t, 7); of the span ``image_tokens``: view, row,
+        column, left, top, right and bottom of each token in pixels of its image; empty for other
+        spans, and where places are not known
     """
 
     model: str
@@ -62,25 +59,17 @@ def activations(
 ) -> Activations:
     """Return the activations of a model on a dataset at one address and span.
 
+    Raise a UserError if there are no activations of the model, the dataset, the address or the span
+    (the nearest name that there is is told), or a part is damaged.
+
     Parameters
     ----------
-    model, dataset : str
-    address : str
-        A layer, such as ``vision.3``, ``connector``, ``lm.12``, ``lm.norm``.
-    span : str
-        The tokens pooled there: ``cls``, ``image_mean``, ``text_mean``, ``last``, ``all_mean``,
-        ``referent``, ``referent_center``, ``other_object`` (NaN where an item lacks it),
-        or ``image_tokens``, of which each token is kept.
-    root : str or Path
-        The folder of results.
-    check : bool
-        Whether to compare the hash of every part with the manifest before reading.
-
-    Raises
-    ------
-    UserError
-        If there are no activations of the model, the dataset, the address or the span (the nearest
-        name that there is is told), or a part is damaged.
+    address : a layer, such as ``vision.3``, ``connector``, ``lm.12``, ``lm.norm``
+    span : the tokens pooled there: ``cls``, ``image_mean``, ``text_mean``, ``last``, ``all_mean``,
+        ``referent``, ``referent_center``, ``other_object`` (NaN where an item lacks it), or
+        ``image_tokens``, of which each token is kept
+    root : str or Path; the folder of results
+    check : whether to compare the hash of every part with the manifest before reading
     """
     name = f"{address}/{span}"
     known: dict[str, tuple[Path, str]] = {}

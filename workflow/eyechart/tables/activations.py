@@ -27,14 +27,10 @@ def part_schema(
 
     Parameters
     ----------
-    scope : str
-        ``image`` or ``item``.
-    widths : dict
-        The width of each column by name; ``image_tokens`` stores every token.
-    dtype : str
-        ``float16`` or ``float32``.
-    places : iterable of str
-        The components whose token positions are stored.
+    scope : ``image`` or ``item``
+    widths : the width of each column by name; ``image_tokens`` stores every token
+    dtype : ``float16`` or ``float32``
+    places : the components whose token positions are stored
     """
     fields = [pa.field(ID[scope], pa.string())]
     for name, width in widths.items():
@@ -75,15 +71,9 @@ def column(values: np.ndarray, name: str = "") -> pa.Array:
 def read_column(manifest_path: Path, name: str) -> np.ndarray:
     """Load one ``address/span`` of all parts.
 
-    Returns
-    -------
-    ndarray, float32, shape (n, d)
-        Rows in the order of :func:`read_ids`; NaN where an item has no such region.
-
-    Raises
-    ------
-    UserError
-        If the manifest has no such column, a part is damaged, or a value is not finite.
+    Result: float32, shape (n, d); rows in the order of :func:`read_ids`; NaN where an item has no
+    such region. Raise a UserError if the manifest has no such column, a part is damaged, or a value
+    is not finite.
     """
     manifest = read_manifest(manifest_path)
     known = [c["name"] for c in manifest["columns"]]
@@ -109,16 +99,9 @@ def read_column(manifest_path: Path, name: str) -> np.ndarray:
 def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
     """Load one column that stores every token, such as ``vision.3/image_tokens``.
 
-    Returns
-    -------
-    list of ndarray, float32, shape (t, d)
-        Rows in the order of :func:`read_ids`.
-
-    Raises
-    ------
-    UserError
-        If the manifest has no such column, the column does not store tokens, a part is damaged, or
-        a value is not finite.
+    Result: list of ndarray, float32, shape (t, d); rows in the order of :func:`read_ids`. Raise a
+    UserError if the manifest has no such column, the column does not store tokens, a part is
+    damaged, or a value is not finite.
     """
     manifest = read_manifest(manifest_path)
     known = [c["name"] for c in manifest["columns"]]
@@ -133,22 +116,15 @@ def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
 def read_places(manifest_path: Path, where: str) -> list[np.ndarray]:
     """Load the positions of the image tokens of a component, in the order of ``image_tokens``.
 
+    Result: list of ndarray, float32, shape (t, 7); view, row, column (-1: none), left, top, right,
+    bottom in pixels of the image (NaN: none); rows in the order of :func:`read_ids`. Raise a
+    UserError if there are no positions for it, a part is damaged, or a view, row or column is not
+    finite.
+
     Parameters
     ----------
-    where : str
-        A component, such as ``vision``, or an address: a few models have fewer tokens in the later
-        blocks of a component than in its first, with positions of their own.
-
-    Returns
-    -------
-    list of ndarray, float32, shape (t, 7)
-        View, row, column (-1: none), left, top, right, bottom in pixels of the image (NaN:
-        none); rows in the order of :func:`read_ids`.
-
-    Raises
-    ------
-    UserError
-        If there are no positions for it, a part is damaged, or a view, row or column is not finite.
+    where : a component, such as ``vision``, or an address: a few models have fewer tokens in the
+        later blocks of a component than in its first, with positions of their own
     """
     manifest = read_manifest(manifest_path)
     entries = manifest.get("places", [])

@@ -9,7 +9,6 @@ intervals. A table that a family cannot fill has no rows, and its metadata state
 from eyechart.tables.parquet import schema
 
 WHOLE = ""  # the region of rows about the whole image
-ROLES = ("image", "reference", "right", "wrong", "other")
 ANSWER = "answer"  # the position of the lens that precedes the answer
 
 _ITEM = "model dataset item_id task group address: string"

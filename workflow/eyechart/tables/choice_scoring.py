@@ -25,16 +25,14 @@ def score(
 
     Raise a UserError if ``pmi`` lacks the unconditional log-probabilities.
 
+    Source of ``pmi``: domain-conditional PMI, Holtzman et al., "Surface form competition" (EMNLP
+    2021), section 3. Source of ``mean``: Brown et al. (NeurIPS 2020), section 2.4.
+
     Parameters
     ----------
     scoring : ``mean``: log-probability per token. ``pmi``: log-probability minus the one without
         question and image. Any other: the log-probability
     log_probability, tokens, unconditional : one number per choice
-
-    Notes
-    -----
-    Source of ``pmi``: domain-conditional PMI, Holtzman et al., "Surface form competition"
-    (EMNLP 2021), section 3. Source of ``mean``: Brown et al. (NeurIPS 2020), section 2.4.
     """
     if scoring == MEAN:
         return [value / count for value, count in zip(log_probability, tokens, strict=True)]

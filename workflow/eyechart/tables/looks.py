@@ -28,10 +28,9 @@ def plan_looks(
 
     Parameters
     ----------
-    items : sequence of dict
-        With ``item_id``, ``task``, ``group``, ``group_split``, ``choices`` and ``answer``.
-    counts : sequence of int
-        Items per task up to each look, rising; a look ends with the group that reaches its count.
+    items : with ``item_id``, ``task``, ``group``, ``group_split``, ``choices`` and ``answer``
+    counts : items per task up to each look, rising; a look ends with the group that reaches its
+        count
     """
 
     def place(item: Item) -> tuple[str, bool, int, str]:

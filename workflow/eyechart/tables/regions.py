@@ -32,7 +32,7 @@ shape: `point`, `box`, or `image` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
 """
 ALONE, CANVAS = SEEN = ("alone", "canvas")
-POINT, BOX, WHOLE_IMAGE = SHAPES = ("point", "box", "image")
+POINT, BOX, WHOLE_IMAGE = ("point", "box", "image")
 REF, OTHER = "REF", "OTHER"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -56,14 +56,7 @@ def weights_in_box(
     if there are none, those that cover most of it. Views with equal token size are combined,
     because a box may extend across several tiles.
 
-    Returns
-    -------
-    ndarray, float64, shape (t,)
-
-    Raises
-    ------
-    OutsideError
-        If no token overlaps the box.
+    Result: float64, shape (t,). Raise an OutsideError if no token overlaps the box.
     """
     edges = edges_of(places)
     with np.errstate(invalid="ignore"):

@@ -17,7 +17,6 @@ from eyechart.tables.parquet import read_table, schema, write_table
 IMAGE_TOKENS = ("lm_first", "lm_best", "lm_last")
 POSITION = ("position_first", "position_best", "position_last")
 STAGES = ("alone", "encoder", "connector", *IMAGE_TOKENS, *POSITION, "sighted", "blind")
-EVIDENCE = ("readout", "probe", "answer")
 COMPARISONS = {  # name: the first minus the second
     "encoder_connector": ("encoder", "connector"),
     "encoder_lm": ("encoder", "lm_best"),

@@ -35,7 +35,6 @@ from eyechart.models.attention_weights import load_eager
 from eyechart.models.derivations.adapter import WEIGHTS, attach
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.plan import paths
 from eyechart.tables.notes import write_noted
 from eyechart.tables.parquet import read_table
@@ -128,8 +127,6 @@ def main(
     dataset: str,
     task: str,
     settings: Fields[MapSettings],
-    spec: Path,
-    checkpoint: Path,
     items: Path,
     images: Path,
     regions: Paths,
@@ -144,7 +141,7 @@ def main(
     questions = MappedItems(PromptStyle(settings.prompt, settings.choices, 1), shown, chosen)
 
     def look(folder: Path | None) -> list[Attended]:
-        return attended(load_eager(read_spec(spec), checkpoint, flags.options()), folder, questions)
+        return attended(load_eager(*flags.what()), folder, questions)
 
     found, notes = mapped(look, chosen, dict.fromkeys(path.parent for path in adapters))
     named = {"model": model, "dataset": dataset, "task": task}

@@ -39,7 +39,6 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load, module_of
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.sources.ready_file import NAME
-from eyechart.models.spec import read_spec
 from eyechart.tables.conditions import BLANK
 from eyechart.tables.curves import CURVE
 from eyechart.tables.parquet import read_table, write_table
@@ -96,8 +95,6 @@ def main(
     arm: str,
     datasets: list[str],
     settings: Fields[ArmSettings],
-    spec: Path,
-    checkpoint: Path,
     items: list[Path],
     images: list[Path],
     regions: Paths,
@@ -115,7 +112,7 @@ def main(
         for item in draw_items(answerable_items(path), settings.items, seed)
     ]
     shown = {row["image_id"]: row for path in images for row in read_table(path).to_pylist()}
-    adapter = load(read_spec(spec), checkpoint, flags.options())
+    adapter = load(*flags.what())
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to tune")
     style, scoring = settings.style(), settings.scoring
@@ -134,7 +131,7 @@ def main(
         "loading": flags.loading,
         "device": adapter.device.type,
         "code": [fingerprint(step) for step in (STEP, module_of(adapter.spec.family))],
-        "read": [sha256(path) for path in (checkpoint / NAME, *items, *images, *regions)],
+        "read": [sha256(path) for path in (flags.checkpoint / NAME, *items, *images, *regions)],
     }
     trainer = Trainer(questions, learner, arm, settings, known, seed, identity, output.parent)
     steps, rate, curves = trainer.choose()

@@ -34,10 +34,8 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
 def attach(adapter: Adapter, folder: Path) -> Any | None:
     """Put an adapter beside the weights of a loaded model; return PEFT's model, if it is LoRA.
 
-    Raises
-    ------
-    UserError
-        If the folder has no adapter, one that cannot be merged, or one for other modules.
+    Raise a UserError if the folder has no adapter, one that cannot be merged, or one for other
+    modules.
     """
     check_folder(folder)
     if read_json(folder / CONFIG)["peft_type"] == PROMPT:

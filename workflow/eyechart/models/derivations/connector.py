@@ -47,10 +47,8 @@ def last_linear(adapter: Adapter, rule: str, width: int) -> nn.Linear:
 def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, EncodedImage]:
     """Return the connector's output for an image, and all that the language model takes of it.
 
-    Raises
-    ------
-    UserError
-        If the connector has no output for an image alone, because it reads the question too.
+    Raise a UserError if the connector has no output for an image alone, because it reads the
+    question too.
     """
     if adapter.scope("connector") != "image":
         raise UserError(

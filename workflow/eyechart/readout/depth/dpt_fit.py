@@ -66,8 +66,6 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
 def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
     """Return a step of Adam. ``torch.optim`` would take seconds to import its compiler.
 
-    Notes
-    -----
     Source: Kingma & Ba 2015, algorithm 1, with the constants proposed there.
     """
     first = [torch.zeros_like(p) for p in parameters]

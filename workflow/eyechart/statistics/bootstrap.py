@@ -66,10 +66,14 @@ class GroupBootstrap:
 
 
 def group_sums(values: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Return the sum of each column (n, m) in each group, (g, m); non-finite values count as 0."""
+    """Return the sum of each column (n, m) in each group, (g, m); non-finite values count as 0.
+
+    ``code`` (n,) numbers the groups from 0; each has a row.
+    """
     finite = np.nan_to_num(values.astype(float), posinf=0.0, neginf=0.0)
-    member = np.arange(code.max(initial=-1) + 1)[:, None] == code
-    return np.asarray(member.astype(float) @ finite)
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    return np.add.reduceat(finite[order], starts, axis=0)
 
 
 def bootstrap_interval(

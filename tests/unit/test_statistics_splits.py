@@ -73,5 +73,7 @@ def test_classes_in_fewer_training_groups_than_folds_are_left_out_and_counted():
 
 def test_a_group_in_both_parts_is_refused():
     check_groups(GROUPS, TRAIN, "f: t")
-    with pytest.raises(UserError, match=r"^f: t: group 'e' is in both training and test \(1 in all\)"):
+    with pytest.raises(
+        UserError, match=r"^f: t: group 'e' is in both training and test \(1 in all\)"
+    ):
         check_groups(GROUPS, np.arange(20) < 9, "f: t")

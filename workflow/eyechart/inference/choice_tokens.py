@@ -51,9 +51,7 @@ def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int
 
     Raise a UserError if a choice has no tokens, or prompt and answer exceed the model's context.
 
-    Parameters
-    ----------
-    most : maximum number of tokens of the greedy answer, if one is requested
+    ``most``: maximum number of tokens of the greedy answer, if one is requested.
     """
     ids = [adapter.answer_ids(row, choice) for choice in choices]
     for choice, own in zip(choices, ids, strict=True):

@@ -22,10 +22,8 @@ HALF = 0.5
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where no item was traced.
 
-    Parameters
-    ----------
-    settings : ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and dataset),
-        ``gallery_px`` (width of a panel)
+    ``settings``: ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and
+    dataset), ``gallery_px`` (width of a panel).
     """
     blocks = []
     for traced in load.read_traced(inputs.paths("attention")):

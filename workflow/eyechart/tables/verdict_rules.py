@@ -167,7 +167,7 @@ RULES = (
         "says the same blind",
         PRIOR,
         ("answer the same blind",),
-        ("answer has it", "language model has it"),
+        ("answer has it", "language model received it"),
     ),
     Rule(
         "all lost in the connector",
@@ -179,7 +179,7 @@ RULES = (
         "not encoded",
         NOT_ENCODED,
         ("encoder lacks it", "all that follows lacks it"),
-        ("answer has it", "language model has it"),
+        ("answer has it", "language model received it"),
     ),
     Rule(
         "hardly encoded",

@@ -239,8 +239,9 @@ def test_a_mark_of_images_in_a_question_is_text(checkpoint, data, monkeypatch):
     reader = Reader(adapter, True, PromptStyle("{question}", "text", 1), "mean", paths)
     reader.encode(item["images"])
     asked = ask(adapter, items, [], {}, dict.fromkeys(paths, (32, 32)), 7)
-    marks = [sum(i in adapter.image_marker_ids() for i in reader.script(a, OWN).row.ids) for a in asked]
-    assert marks[0] == marks[1] > 0
+    scripts, marks = [reader.script(one, OWN) for one in asked], adapter.image_marker_ids()
+    plain, marked = (sum(i in marks for i in one.row.ids) for one in scripts)
+    assert plain == marked > 0
 
 
 def test_only_items_of_the_named_tasks_are_edited_and_erased(

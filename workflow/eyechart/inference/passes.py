@@ -63,8 +63,8 @@ def encode_images(
     """Run encoder and connector; return encoded images and pooled activations.
 
     Unless ``complete``, the pass stops at the deepest requested address, without encoded images.
-    ``regions`` has the weights of each row's regions; columns of them have a row per item, row after
-    row.
+    ``regions`` has the weights of each row's regions; columns of them have a row per item, row
+    after row.
     """
     if adapter.MAX_IMAGES_PER_PASS and len(images) > adapter.MAX_IMAGES_PER_PASS:
         n = adapter.MAX_IMAGES_PER_PASS

@@ -43,10 +43,9 @@ class MatchRequest:
 def texts(item: Item, statement: str, caption: str) -> tuple[str, ...]:
     """Return the texts that an item's images are compared with: one per choice, or a statement.
 
-    Parameters
-    ----------
-    statement, caption : templates of the text, with the fields ``{question}`` and ``{choice}``, and
-        with the field ``{statement}``, for items that ask which image a statement is about
+    ``statement``, ``caption``: templates of the text, with the fields ``{question}`` and
+    ``{choice}``, and with the field ``{statement}``, for items that ask which image a statement is
+    about.
     """
     asked = item["prompt"]
     if item["form"] == WHICH_IMAGE:

@@ -147,9 +147,7 @@ def distributions(
     "1"), ``truth, predicted`` (shares that sum to 1) and ``n`` items; answers that occur in neither
     are left out.
 
-    Parameters
-    ----------
-    task : bool, shape (n,); which items are of the task
+    ``task``: bool, shape (n,); which items are of the task.
     """
     unit = np.flatnonzero(task & (asked.c > 0))
     if not len(unit):

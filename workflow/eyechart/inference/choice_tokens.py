@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
+from eyechart.inference.chosen_items import Item
+from eyechart.inference.prompts import PromptStyle
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 
@@ -51,9 +54,7 @@ def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int
 
     Raise a UserError if a choice has no tokens, or prompt and answer exceed the model's context.
 
-    Parameters
-    ----------
-    most : maximum number of tokens of the greedy answer, if one is requested
+    ``most``: maximum number of tokens of the greedy answer, if one is requested.
     """
     ids = [adapter.answer_ids(row, choice) for choice in choices]
     for choice, own in zip(choices, ids, strict=True):
@@ -62,6 +63,15 @@ def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int
     longest = max([most or 0, *map(len, ids)])
     adapter.check_length(" / ".join(choices), len(row.ids) + longest)
     return Script(row, ids, branches(ids), most is not None)
+
+
+def script_of(
+    adapter: LanguageAdapter, style: PromptStyle, item: Item, images: Sequence[PreparedImage]
+) -> Script:
+    """Return the script of an item about some images, its options in the given order."""
+    (variant,) = style.variants(item)
+    row = adapter.row(adapter.as_text(variant.prompt), images)
+    return script(adapter, row, variant.scored, None)
 
 
 def branches(choices: Sequence[Ids]) -> list[Ids]:

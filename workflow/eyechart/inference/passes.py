@@ -58,19 +58,18 @@ def encode_images(
     images: Sequence[PreparedImage],
     columns: Sequence[Column],
     complete: bool,
-    gradients: bool = False,
     regions: Sequence[RowWeights] = (),
 ) -> tuple[list[EncodedImage], Pooled]:
     """Run encoder and connector; return encoded images and pooled activations.
 
     Unless ``complete``, the pass stops at the deepest requested address, without encoded images.
-    With ``gradients`` it keeps those of activations; so do the passes below. ``regions`` has the
-    weights of each row's regions; columns of them have a row per item, row after row.
+    ``regions`` has the weights of each row's regions; columns of them have a row per item, row
+    after row.
     """
     if adapter.MAX_IMAGES_PER_PASS and len(images) > adapter.MAX_IMAGES_PER_PASS:
         n = adapter.MAX_IMAGES_PER_PASS
         parts = [(images[i : i + n], regions[i : i + n]) for i in range(0, len(images), n)]
-        done = [encode_images(adapter, p, columns, complete, gradients, r) for p, r in parts]
+        done = [encode_images(adapter, p, columns, complete, r) for p, r in parts]
         names = [c.name for c in columns]
         encoded = [s for found, _ in done for s in found]
         return encoded, {name: together([p[name] for _, p in done]) for name in names}
@@ -85,7 +84,7 @@ def encode_images(
     found: list[EncodedImage] = []
     runs = adapter.runs(images)
     reading = read_outputs(adapter.model, wanted, see, stop=not complete, runs=runs)
-    with pass_mode(gradients), reading:
+    with pass_mode(), reading:
         if wanted or complete:
             found = adapter.encode_images(images)
     return found, pooled
@@ -126,7 +125,8 @@ def read_prefix(
 ) -> tuple[Prefix, Pooled]:
     """Read b prompts up to their last image token; pool columns of image scope and of regions.
 
-    Blocks of item columns run too, because their keys and values are needed later.
+    Blocks of item columns run too, because their keys and values are needed later. With
+    ``gradients`` the pass keeps those of activations.
     """
     tokens, cache = adapter.tokens(rows, encoded), adapter.new_cache()
     wanted = by_module(columns)
@@ -161,7 +161,6 @@ def read_questions(
     index: Sequence[int],
     rows: Sequence[Sequence[Sequence[int]]],
     columns: Sequence[Column],
-    gradients: bool = False,
 ) -> Pooled:
     """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
@@ -177,7 +176,7 @@ def read_questions(
         found = reduce(hidden, masks, wanted[path])
         pooled.update({name: value[exists] for name, value in found.items()})
 
-    with pass_mode(gradients):
+    with pass_mode():
         which = torch.tensor(index, device=adapter.device)
         past = prefix.seen[which]  # (b, s)
         with read_outputs(adapter.model, wanted, see, stop=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eyechart.data.open_image import open_image
 from eyechart.inference import passes
-from eyechart.inference.choice_tokens import Script, script
+from eyechart.inference.choice_tokens import Script, script_of
 from eyechart.inference.prompts import PromptStyle
 from eyechart.interventions.asked import AskedItem
 from eyechart.models.families.base import EncodedImage
@@ -63,7 +63,6 @@ class Reader:
         if key not in self._scripts:
             if len(self._scripts) > KEPT * 8:
                 self._scripts.clear()
-            (variant,) = self.style.variants(asked.item)
-            row = self.adapter.row(variant.prompt, [self._images[i][0] for i in key[1]])
-            self._scripts[key] = script(self.adapter, row, variant.scored, None)
+            shown = [self._images[image][0] for image in key[1]]
+            self._scripts[key] = script_of(self.adapter, self.style, asked.item, shown)
         return self._scripts[key]

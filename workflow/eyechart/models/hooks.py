@@ -132,10 +132,8 @@ def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None
     Raise a UserError if an edit returns another shape, or a module has not run by the end of the
     block.
 
-    Parameters
-    ----------
-    edits : by module path, a function of the hidden states; as ``tensor_of`` returns them, in the
-        module's own layout; the rest of its output is kept
+    ``edits``: by module path, a function of the hidden states; as ``tensor_of`` returns them, in
+    the module's own layout; the rest of its output is kept.
     """
     waiting = dict.fromkeys(edits)
 
@@ -161,10 +159,8 @@ def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None
 def at(where: Where, change: Change) -> Change:
     """Return an edit that applies ``change`` to some tokens and leaves the others.
 
-    Parameters
-    ----------
-    where : bool mask of the shape of the output without its width; or token indices, negative ones
-        from the end; or a function from the hidden states to a mask
+    ``where``: bool mask of the shape of the output without its width; or token indices, negative
+    ones from the end; or a function from the hidden states to a mask.
     """
 
     def changed(hidden: Tensor) -> Tensor:

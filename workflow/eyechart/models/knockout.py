@@ -26,11 +26,9 @@ def cut_attention(adapter: LanguageAdapter, cuts: Mapping[str, Tensor]) -> Itera
     Raise a UserError if attention cannot be cut at an address, a cut leaves a query without any key
     or does not fit the pass, or a block has not run by the end.
 
-    Parameters
-    ----------
-    cuts : by address, bool, shape (b, q, k), or (1, q, k) for all rows alike; true where query i of
-        the pass must not attend to key j. The k keys are the cached positions and those of the
-        pass; in a decoder's block, all positions of the encoder
+    ``cuts``: by address, bool, shape (b, q, k), or (1, q, k) for all rows alike; true where query i
+    of the pass must not attend to key j. The k keys are the cached positions and those of the pass;
+    in a decoder's block, all positions of the encoder.
     """
     paths = {address: adapter.module_path(address) for address in cuts}
     waiting = dict.fromkeys(paths.values())

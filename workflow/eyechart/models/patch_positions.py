@@ -51,9 +51,7 @@ class Tile:
 def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[Tile]:
     """Return the tiles that ``see`` makes of an image of ``size`` (width, height).
 
-    Parameters
-    ----------
-    see : function of a PIL image; returns tiles as arrays (3, h, w), in any colour scale
+    ``see``: function of a PIL image; returns tiles as arrays (3, h, w), in any colour scale.
     """
     dark, light = (see(Image.new("RGB", size, (level,) * 3)) for level in (0, 255))
     shown = see(ramp(size))

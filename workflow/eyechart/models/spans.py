@@ -77,9 +77,7 @@ def vision_masks(valid: Tensor, leading: int, period: int) -> dict[str, Tensor]:
 def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Tensor]:
     """Return the masks (b, t) of the spans in a language model.
 
-    Parameters
-    ----------
-    marks : bool, shape (b, t); true at all tokens of images: placeholders and delimiters
+    ``marks``: bool, shape (b, t); true at all tokens of images: placeholders and delimiters.
     """
     place = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)
     marks = marks & tokens.valid

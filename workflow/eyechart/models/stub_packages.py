@@ -27,10 +27,8 @@ Modules = Mapping[str, Mapping[str, Any]]
 def stand_ins(modules: Modules) -> Iterator[None]:
     """Make stub modules importable within the block.
 
-    Parameters
-    ----------
-    modules : contents by dotted name; a package comes before its modules: ``{"a": {}, "a.b": {"c":
-        1}}``
+    ``modules``: contents by dotted name; a package comes before its modules: ``{"a": {}, "a.b":
+    {"c": 1}}``.
     """
     absent = [name for name in modules if not _installed(name.split(".")[0])]
     for name in absent:

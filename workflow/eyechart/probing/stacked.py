@@ -101,10 +101,8 @@ class ProbeStack:
 
         Members that are done leave the stack, which is of no use afterwards.
 
-        Parameters
-        ----------
-        ends : sequence of int or None, length a; after how many steps a member is done, if not
-            earlier
+        ``ends``: sequence of int or None, length a; after how many steps a member is done, if not
+        earlier.
         """
         theta, alive = (
             torch.empty_like(self.theta),

@@ -20,9 +20,7 @@ def score(
 def score_odd(vectors: np.ndarray) -> np.ndarray:
     """Return minus the mean cosine of each vector with the others: float64, shape (c,).
 
-    Parameters
-    ----------
-    vectors : ndarray, shape (c, d), c at least 2
+    ``vectors``: ndarray, shape (c, d), c at least 2.
     """
     near = cosines(vectors)
     return -(near.sum(1) - near.diagonal()) / (len(vectors) - 1)

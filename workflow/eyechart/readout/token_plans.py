@@ -40,9 +40,7 @@ class TokenPlan:
         All images of the item are shuffled together, since the mean and the Gram matrix of a
         whole image do not change when its own tokens are permuted.
 
-        Parameters
-        ----------
-        permutation : int, shape (size,)
+        ``permutation``: int, shape (size,).
         """
         return {k: RegionTokens(permutation[s.tokens], s.weights) for k, s in self.shares.items()}
 

@@ -74,9 +74,7 @@ def visible_in(view: View, points: ArrayLike) -> np.ndarray:
     hit a surface within :data:`NEAR` pixel widths of the point, and not farther from the camera by
     more than that.
 
-    Parameters
-    ----------
-    points : float (..., 3)
+    ``points``: float (..., 3).
     """
     width, height = view.image_px
     points = np.asarray(points, dtype=np.float64)

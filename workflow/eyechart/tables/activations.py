@@ -121,10 +121,8 @@ def read_places(manifest_path: Path, where: str) -> list[np.ndarray]:
     UserError if there are no positions for it, a part is damaged, or a view, row or column is not
     finite.
 
-    Parameters
-    ----------
-    where : a component, such as ``vision``, or an address: a few models have fewer tokens in the
-        later blocks of a component than in its first, with positions of their own
+    ``where``: a component, such as ``vision``, or an address: a few models have fewer tokens in the
+    later blocks of a component than in its first, with positions of their own.
     """
     manifest = read_manifest(manifest_path)
     entries = manifest.get("places", [])

@@ -27,9 +27,7 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     outside of all views the nearest tokens still count. Raise an OutsideError if no token is within
     half a token of the point. Result: float64, shape (t,).
 
-    Parameters
-    ----------
-    places : ndarray, float32, shape (t, 7)
+    ``places``: ndarray, float32, shape (t, 7).
     """
     left, top, right, bottom = edges_of(places)
     wide, high = right - left, bottom - top
@@ -110,9 +108,7 @@ def coverage(places: np.ndarray, region: Region) -> np.ndarray:
     A point covers one token in each view that contains it, distributed bilinearly over the tokens
     around it. Tokens without a position are not covered.
 
-    Parameters
-    ----------
-    places : ndarray, float32, shape (t, 7); of the tokens of the region's image
+    ``places``: ndarray, float32, shape (t, 7); of the tokens of the region's image.
     """
     left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
     if region.shape == POINT:

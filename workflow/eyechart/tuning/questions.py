@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from eyechart.data.open_image import open_image
 from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
-from eyechart.inference.choice_tokens import Ids, Script, script
+from eyechart.inference.choice_tokens import Ids, Script, script_of
 from eyechart.inference.chosen_items import Item
 from eyechart.inference.prompts import PromptStyle
 from eyechart.models.families.base import EncodedImage
@@ -138,10 +138,8 @@ class TunedItems:
         """Return an item's prompt and choices as tokens."""
         key = str(item["item_id"]), blank
         if key not in self._scripts:
-            (variant,) = self.style.variants(item)
             shown = [self.prepare(one) for one in self.keys(item, blank)]
-            row = self.adapter.row(self.adapter.as_text(variant.prompt), shown)
-            self._scripts[key] = script(self.adapter, row, variant.scored, None)
+            self._scripts[key] = script_of(self.adapter, self.style, item, shown)
         return self._scripts[key]
 
     def words(self, items: Sequence[Item]) -> list[int]:

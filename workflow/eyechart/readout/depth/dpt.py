@@ -113,9 +113,7 @@ class Residual(nn.Module):
 def grids(places: np.ndarray) -> list[Grid]:
     """Return the views of an image whose tokens fill a grid; other views have no map.
 
-    Parameters
-    ----------
-    places : ndarray, shape (t, 7)
+    ``places``: ndarray, shape (t, 7).
     """
     found = []
     lying = np.flatnonzero(np.isfinite(places[:, LEFT]))

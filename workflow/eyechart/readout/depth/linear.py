@@ -86,9 +86,7 @@ class ProductSums:
 def choose(folds: Sequence[ProductSums], strengths: Sequence[float]) -> tuple[LinearHead, float]:
     """Return the head of the ridge strength with the least held-out error, and the strength.
 
-    Parameters
-    ----------
-    folds : of whole groups, with one origin; at least two
+    ``folds``: of whole groups, with one origin; at least two.
     """
     whole = folds[0].combined(folds[1:])
     rests = [whole.combined([fold], -1) for fold in folds]

@@ -20,8 +20,6 @@ def score_depth(boxes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
     Result: float64, shape (c,).
 
-    Parameters
-    ----------
-    boxes : depths of the tokens in a box, (m,), and the share of the box that each covers, (m,)
+    ``boxes``: depths of the tokens in a box, (m,), and the share of the box that each covers, (m,).
     """
     return np.array([-(weights @ depths) for depths, weights in boxes])

@@ -28,10 +28,8 @@ def train_linear(
     ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out images, and the same for a
     constant, the mean depth: ``constant_abs_rel`` and ``constant_delta_1``.
 
-    Parameters
-    ----------
-    settings : ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most
-        ``tokens`` of a training image
+    ``settings``: ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most
+    ``tokens`` of a training image.
     """
     depths = known.depths[source.places_name(address)]
     fold = folds(known.train.values(), settings["folds"], seed)
@@ -73,9 +71,7 @@ def train_map(
     Result: its tensors by name, and the row that :func:`train_linear` returns, of the means of its
     cells over each token, so that both heads are tested on the same depths.
 
-    Parameters
-    ----------
-    settings : those of ``dpt_fit.fit``, and ``threads``, on which float sums depend
+    ``settings``: those of ``dpt_fit.fit``, and ``threads``, on which float sums depend.
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 

@@ -70,9 +70,7 @@ def lens(traced: load.Traced, width: int = 230) -> style.Spec:
 def heads(traced: load.Traced, alpha: float, task: str | None = None) -> style.Spec:
     """Draw the ratio in the right region, by block and head; a dot where q against control is low.
 
-    Parameters
-    ----------
-    task : one task alone; None for a panel per task
+    ``task``: one task alone; None for a panel per task.
     """
     rows = [r for r in head_rows(traced, alpha) if task in (None, r["task"])]
     tasks = [t for t in traced.tasks() if any(r["task"] == t for r in rows)]

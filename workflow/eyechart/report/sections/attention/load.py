@@ -88,10 +88,8 @@ def read_traced(paths: Sequence[Path]) -> list[Traced]:
 def read_examples(inputs: Inputs, traced: Traced) -> list[TracedImage]:
     """Read the images that have a map, sorted by task, item and position in it.
 
-    Parameters
-    ----------
-    inputs : with the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and the
-        dataset's ``items``, ``images`` and, where it has any, ``regions``
+    ``inputs``: with the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and
+    the dataset's ``items``, ``images`` and, where it has any, ``regions``.
     """
     pair = traced.model, traced.dataset
     maps, lens, words = (

@@ -14,8 +14,8 @@ def check_groups(groups: np.ndarray, train: np.ndarray, where: str) -> None:
     both = np.intersect1d(groups[train], groups[~train])
     if len(both):
         raise UserError(
-            f"{where}: group {str(both[0])!r} is in both training and test ({len(both)} such "
-            "groups), expected each group in one part"
+            f"{where}: group {str(both[0])!r} is in both training and test ({len(both)} in "
+            "all), expected each group in one part"
         )
 
 

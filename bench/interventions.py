@@ -2,9 +2,9 @@
 
 Variants run in turn, so that whatever else the machine does falls on all alike. *Plain* is what a
 script does: PyTorch's hooks on whole passes of the model, from the pixels on, one item at a time.
-*Alone* gives the pipeline one item at a time, as a whole prompt whose image is encoded once; *whole*
-does so in batches; *shared* is what the pipeline does: batches, and caches of prefixes where the
-prompts share them. All must give the same numbers.
+*Alone* gives the pipeline one item at a time, as a whole prompt whose image is encoded once;
+*whole* does so in batches; *shared* is what the pipeline does: batches, and caches of prefixes
+where prompts share them. All must give the same numbers.
 *Passes* are counted, not timed: tokens that run through blocks of the language model per answer,
 over those of one whole prompt; passes that fetch a donor's states count, too.
 

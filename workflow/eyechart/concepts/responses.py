@@ -12,10 +12,9 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.core.randomness import generator
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.concepts import ALL, ANSWER, CONCEPT
-from eyechart.tables.parquet import read_table
+from eyechart.tables.read_responses import read_predicted
 
 SIGHTED = "sighted"
-_COLUMNS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 
 
 def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
@@ -23,13 +22,8 @@ def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
 
     Raise a UserError if the table is of another model, dataset or condition.
     """
-    table = pl.DataFrame(read_table(path, _COLUMNS))
     expected = {"model": model, "dataset": dataset, "condition": SIGHTED}
-    for column, value in expected.items():
-        other = table.filter(pl.col(column) != value)
-        if len(other):
-            raise UserError(f"{path}: {column} is {other[column][0]!r}, expected {value!r}")
-    return table.sort("item_id", "order").select("item_id", "predicted")
+    return read_predicted(path, expected).select("item_id", "predicted")
 
 
 def answer_rows(

@@ -71,7 +71,7 @@ class ReportPlan:
             "saliency_maps": saliency.tables("maps"),
             "deletions": saliency.tables("curves"),
             "image_use": saliency.image_use(),
-            "tuning": tuning.tables(),
+            "tuning": tuning.comparisons(),
             "tuning_maps": tuning.maps(),
             "built": [paths.READY.rule(model=m) for m in plan.models if plan.specs[m].built],
             "curves": [str(path) for path in curves.paths("curves")],

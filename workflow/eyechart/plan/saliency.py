@@ -5,7 +5,7 @@ from typing import Any
 
 from eyechart.plan import paths
 from eyechart.plan.attention import AttentionPlan
-from eyechart.plan.behavior import BehaviorPlan, item_regions
+from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import canonical
 from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.stage import QuestionsPlan
@@ -33,10 +33,6 @@ class SaliencyPlan(QuestionsPlan):
     def summary_settings(self, wildcards: Any) -> str:
         """Return how maps are summarised."""
         return canonical({"draws": self.section["bootstrap"]})
-
-    def all_regions(self) -> list[str]:
-        """Return the region tables of all datasets that have one."""
-        return item_regions(self.config, self.datasets)
 
     # Inputs of the table of a model's use of the image
 

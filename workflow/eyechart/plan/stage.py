@@ -63,3 +63,7 @@ class QuestionsPlan(DatasetsPlan):
     def regions(self, wildcards: Any) -> list[str]:
         """Return a dataset's region table, or nothing where it has none."""
         return item_regions(self.config, [wildcards.dataset])
+
+    def all_regions(self) -> list[str]:
+        """Return the region tables of all its datasets that have one."""
+        return item_regions(self.config, self.datasets)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import polars as pl
 
 from eyechart.core.address import sort_key
 from eyechart.core.errors import UserError
@@ -14,7 +13,7 @@ from eyechart.readout.choose import Prediction
 from eyechart.readout.items import ReadoutItem
 from eyechart.statistics.intervals import share_interval
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
-from eyechart.tables.parquet import read_table
+from eyechart.tables.read_responses import read_predicted
 from eyechart.tables.readouts import SHUFFLED, TASKS
 from eyechart.tables.regions import SEEN
 
@@ -22,7 +21,6 @@ Row: TypeAlias = dict[str, Any]
 Sighted: TypeAlias = dict[str, tuple[int, int]]  # by item: correct responses, orders
 
 SIGHTED = "sighted"
-_ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 
 
 def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]) -> Sighted:
@@ -31,11 +29,7 @@ def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]
     Raise a UserError if the table is of another model, dataset or condition, or has rows but lacks
     an item that is read out.
     """
-    table = pl.DataFrame(read_table(path, _ANSWERS))
-    for column, value in {**names, "condition": SIGHTED}.items():
-        other = table.filter(pl.col(column) != value)
-        if len(other):
-            raise UserError(f"{path}: {column} is {other[column][0]!r}, expected {value!r}")
+    table = read_predicted(path, {**names, "condition": SIGHTED})
     truth = {r.item_id: r.answer for r in items if r.answer is not None}
     found: Sighted = {}
     for item, predicted in table.select("item_id", "predicted").iter_rows():

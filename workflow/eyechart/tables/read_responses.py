@@ -1,5 +1,6 @@
 """Load the responses of a model to a dataset, and check that they belong together."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -74,12 +75,23 @@ def read_answers(
     return tables, named
 
 
-def _read(path: Path, expected: dict[str, str], items: pl.DataFrame) -> pl.DataFrame:
-    table = pl.DataFrame(read_table(path, _ANSWERS + _NUMBERS + _TEXT)).sort("item_id", "order")
+def read_predicted(
+    path: Path, expected: Mapping[str, str], more: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Return what is predicted for each item and order, sorted by both, and ``more`` columns.
+
+    Raise a UserError if the table is of another model, dataset or condition than is expected.
+    """
+    table = pl.DataFrame(read_table(path, [*_ANSWERS, *more])).sort("item_id", "order")
     for column, value in expected.items():
         other = table.filter(pl.col(column) != value)
         if len(other):
             raise UserError(f"{path}: {column} is {other[column][0]!r}, expected {value!r}")
+    return table
+
+
+def _read(path: Path, expected: dict[str, str], items: pl.DataFrame) -> pl.DataFrame:
+    table = read_predicted(path, expected, _NUMBERS + _TEXT)
     unknown = table.join(items, on="item_id", how="anti")
     if len(unknown):
         raise UserError(f"{path}: item {unknown['item_id'][0]!r} is not among the dataset's items")

@@ -14,8 +14,8 @@ READING = sorted(
     name for name, case in FAMILIES.items() if case.kind == "vlm" or name in TWO_TOWERS
 )
 WITHOUT = {  # methods that a family does not support, with the reason
-    "mllama": ("relevancy", "no token of the prompt stands for the image"),
-    "instructblip": ("relevancy", "no token of the prompt stands for the image"),
+    "mllama": ("relevancy", "no token of the prompt represents the image"),
+    "instructblip": ("relevancy", "no token of the prompt represents the image"),
     "blip2_t5": ("relevancy", "a decoder answers"),
     "minicpmv4_6": ("relevancy", "returns no attention weights"),
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from eyechart.core.errors import UserError
+from eyechart.models.limits import TooMuchError
 
 
 class UnusableError(UserError):
@@ -14,11 +15,11 @@ class UnusableError(UserError):
 def usable(what: str, checkpoint: str) -> Iterator[None]:
     """Turn whatever a processor or tokenizer raises in the block into an UnusableError.
 
-    ``what`` names the image or item. Lack of memory stays what it is.
+    ``what`` names the image or item. Lack of memory, and of time, stays what it is.
     """
     try:
         yield
-    except (MemoryError, UnusableError):
+    except (MemoryError, TooMuchError, UnusableError):
         raise
     except UserError as error:
         raise UnusableError(f"{what}: {error}") from error

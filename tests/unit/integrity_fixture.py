@@ -60,11 +60,14 @@ class Graph:
 
     def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
         self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
-        self.workflow = SimpleNamespace(dryrun=dryrun)
+        self.workflow = SimpleNamespace(dryrun=dryrun, iocache={})
         self.forcefiles: set[str] = set()
 
     async def check_incomplete(self) -> None:
         """Do nothing, where Snakemake looks for the marks of killed jobs."""
+
+    async def finish(self, job: object) -> None:
+        """Do nothing, where Snakemake looks for jobs that can begin now."""
 
     def repair(self, found: list[ledger.Fault] | None = None) -> list[str]:
         """Do what happens once Snakemake has built the jobs; return the warnings."""

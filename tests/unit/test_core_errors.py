@@ -1,10 +1,17 @@
 """A user's mistake becomes one sentence and exit status 1; a bug keeps its traceback."""
 
 import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from eyechart.core.errors import UserError, nearest, run
+from eyechart.core.errors import UserError, lacks, nearest, run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def raiser(error: Exception):
@@ -35,6 +42,12 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
         (OSError(errno.EFBIG, "File too large"), "File too large; lift the limit of file sizes"),
         (MemoryError(), "not enough memory; lift the limit"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9"), "not enough memory; lift"),
+        (RuntimeError("std::bad_alloc"), "not enough memory; lift"),
+        (ImportError("a.so: failed to map segment from shared object"), "not enough memory; lift"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory; lift"),
+        (ValueError("I/O error: No space left on device (os error 28)"), "no space left on the"),
+        (ValueError("I/O error: File too large (os error 27)"), "lift the limit of file sizes"),
+        (RuntimeError("can't start new thread"), "lift the limit of processes (ulimit -u) or of"),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence(error: Exception, says: str) -> None:
@@ -48,6 +61,35 @@ def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
         run(raiser(FileNotFoundError(errno.ENOENT, "no", "a")))
     with pytest.raises(KeyError):
         run(raiser(KeyError("x")))
+
+
+@pytest.mark.parametrize(
+    ("error", "lacking"),
+    [
+        (MemoryError(), True),
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (OSError(errno.ENOENT, "No such file"), False),
+        (ValueError("not an image"), False),
+        (UserError("a.png: not enough: can't allocate memory"), False),
+    ],
+)
+def test_what_the_machine_lacks_is_told_from_what_is_wrong(error: Exception, lacking: bool) -> None:
+    assert lacks(error) == lacking
+
+
+def test_a_step_that_may_have_too_little_memory_to_begin_says_so() -> None:
+    limit = 1 << 28  # bytes of addresses: Python begins, torch does not
+    done = subprocess.run(
+        [sys.executable, "-m", "eyechart.probing.train_probes"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("the job's mem_mb) and run again\n"), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:

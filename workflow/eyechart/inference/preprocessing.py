@@ -111,10 +111,11 @@ class Preparer:
         self.prepared |= found
         blank = {(i,): ItemPrompt(None, (i,), BLANK_PROMPT) for i in image_ids if i in self.alone}
         prompts: list[Prompt] = []
-        for shown, group in ({key: [] for key in blank} | self.due[number]).items():
+        for asked in dict.fromkeys([*blank, *self.due[number]]):
+            group = self.due[number].get(asked, [])
             made = [prompt for q in group if (prompt := self.unless_lost(q)) is not None]
-            if not made and shown in blank:  # the image is read all the same
-                made = [self.prompt(blank[shown])]
+            if not made and asked in blank:  # the image is read all the same
+                made = [self.prompt(blank[asked])]
             prompts += made
         self.prepared = {
             i: p for i, p in self.prepared.items() if self.last_use.get(i, -1) > number

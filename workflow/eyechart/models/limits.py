@@ -82,18 +82,18 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 
 @contextmanager
 def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a TooMuchError in the block, which runs in the main thread, after some time."""
+    """Raise a TooMuchError in the block after so much processor time, in the main thread."""
 
     def over(signum: int, frame: Any) -> None:
         raise TooMuchError(sentence)
 
-    handler = signal.signal(signal.SIGALRM, over)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    handler = signal.signal(signal.SIGPROF, over)
+    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, left)
-        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_PROF, left)
+        signal.signal(signal.SIGPROF, handler)
 
 
 @contextmanager

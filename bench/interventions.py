@@ -1,8 +1,10 @@
 """Time edits in batches over shared prefixes against hooks on whole prompts, one item at a time.
 
-Variants run in turn, so that whatever else the machine does falls on all alike. *Alone* answers one
-item at a time, by hooks on whole prompts; *whole* does so in batches; *shared* is what the pipeline
-does: batches, and caches of prefixes where the prompts share them. All must give the same numbers.
+Variants run in turn, so that whatever else the machine does falls on all alike. *Plain* is what a
+script does: PyTorch's hooks on whole passes of the model, from the pixels on, one item at a time.
+*Alone* gives the pipeline one item at a time, as a whole prompt whose image is encoded once;
+*whole* does so in batches; *shared* is what the pipeline does: batches, and caches of prefixes
+where prompts share them. All must give the same numbers.
 *Passes* are counted, not timed: tokens that run through blocks of the language model per answer,
 over those of one whole prompt; passes that fetch a donor's states count, too.
 
@@ -22,8 +24,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from answering import draw
+from plain_hooks import Asked, PlainModel, erase, knock_out, patch
 from random_llava import QUESTIONS, build_model
 
+from eyechart.data.open_image import open_image
 from eyechart.inference.prompts import PromptStyle
 from eyechart.interventions.asked import CONTROL, DONOR, OWN, AskedItem, RegionOfTokens
 from eyechart.interventions.batch import Batch, Scores
@@ -35,6 +39,8 @@ from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults
 
 CHOICES = ["a", "b", "c"]  # of one token each
+REFERENT = 6  # image tokens
+ALL = "all of them"
 WAYS = {"alone": (False, 1), "whole": (False, 64), "shared": (True, 64)}  # shares prefixes; batch
 Edit = Callable[[Batch, str], Scores]
 
@@ -51,6 +57,13 @@ EDITS: dict[str, Edit] = {
     "knock out": lambda batch, a: batch.answers(OWN, [Cut([QUESTION, LAST], IMAGE, [int(a[3:])])]),
     "erase": lambda batch, a: batch.answers(OWN, [Write(a, IMAGE, turned)]),
 }
+PLAIN = {
+    "patch image": patch(lambda shown: shown),
+    "patch referent": patch(lambda shown: shown.nonzero()[:REFERENT, 0]),
+    "patch last": patch(lambda shown: torch.tensor([-1])),
+    "knock out": knock_out,
+    "erase": erase(lambda states: states.flip(-1)),
+}
 
 
 def all_of_them(batch: Batch, address: str) -> Scores:
@@ -63,7 +76,7 @@ def ask(adapter: LanguageAdapter, folder: Path, pictures: int, questions: int) -
     """Return items about each picture, whose donor is the next."""
     names = [stimulus.name for stimulus in draw(folder, pictures)]
     flags = np.zeros(len(adapter.token_boxes((240, 160), "lm")), dtype=bool)
-    flags[:6] = True
+    flags[:REFERENT] = True
     region = RegionOfTokens(flags, flags, np.arange(len(flags))[:, None] * np.ones(2))
     regions = {whose: {"referent": region} for whose in (OWN, DONOR)}
     found = []
@@ -79,12 +92,43 @@ def ask(adapter: LanguageAdapter, folder: Path, pictures: int, questions: int) -
 def measure(
     reader: Reader, asked: Sequence[AskedItem], size: int, edit: Edit, addresses: Sequence[str]
 ) -> tuple[float, np.ndarray]:
-    """Return the processor time of an edit at all addresses, and the answers."""
+    """Return the processor time of an edit at all addresses, and the answers.
+
+    Reading and encoding the images are part of the time.
+    """
     started, found = time.process_time(), []
     for start in range(0, len(asked), size):
         batch = Batch(reader, asked[start : start + size])
         found.append([edit(batch, address) for address in addresses])
     return time.process_time() - started, np.concatenate(found, axis=1)
+
+
+def inputs_of(reader: Reader, asked: Sequence[AskedItem]) -> list[Asked]:
+    """Return what a script gives the model for each item, prepared beforehand."""
+    found = []
+    for one in asked:
+        images = (Path(reader.paths[one.shown[whose][0]]) for whose in (OWN, DONOR))
+        prepared = (reader.adapter.prepare_image(open_image(path)) for path in images)
+        pixels = (image.inputs["pixel_values"] for image in prepared)
+        script = reader.script(one, OWN)
+        found.append((*pixels, torch.tensor([script.row.ids]), [ids[0] for ids in script.choices]))
+    return found
+
+
+def measure_plain(
+    model: PlainModel, inputs: Sequence[Asked], edit: str, addresses: Sequence[str]
+) -> tuple[float, np.ndarray]:
+    """Return the processor time of an edit at all addresses by plain hooks, and the answers."""
+    edits = list(PLAIN.values()) if edit == ALL else [PLAIN[edit]]
+    started = time.process_time()
+    with torch.inference_mode():
+        found = [[run(model, asked, addresses) for run in edits] for asked in inputs]
+        said = [
+            [[float(own[e][a][c]) for e in range(len(edits)) for c in asked[-1]]
+             for a in range(len(addresses))]
+            for own, asked in zip(found, inputs, strict=True)
+        ]  # fmt: skip
+    return time.process_time() - started, np.array(said).swapaxes(0, 1)
 
 
 def blocks_of(adapter: LanguageAdapter) -> list[str]:
@@ -109,30 +153,36 @@ def counted(adapter: LanguageAdapter) -> Iterator[list[int]]:
 
 
 def compared(
-    readers: dict[str, Reader],
+    fresh: Callable[[str], Reader],
+    plain: PlainModel,
     asked: Sequence[AskedItem],
-    edit: Edit,
+    named: str,
     addresses: Sequence[str],
     rounds: int,
 ) -> str:
     """Return the answers per second of each way, as cells; all ways must give the same."""
-    adapter = readers["alone"].adapter
-    whole = np.mean([len(readers["alone"].script(one, OWN).row.ids) for one in asked])
+    edit = all_of_them if named == ALL else EDITS[named]
+    reader = fresh("alone")
+    reader.encode(sorted(reader.paths))
+    adapter, inputs = reader.adapter, inputs_of(reader, asked)
+    whole = np.mean([len(reader.script(one, OWN).row.ids) for one in asked])
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         said, passes = {}, {}
+        seconds, said["plain"] = measure_plain(plain, inputs, named, addresses)
+        spent.setdefault("plain", []).append(seconds)
         for way, (_, size) in WAYS.items():
             with counted(adapter) as tokens:
-                seconds, said[way] = measure(readers[way], asked, size, edit, addresses)
+                seconds, said[way] = measure(fresh(way), asked, size, edit, addresses)
             spent[way].append(seconds)
             answers = said[way].size / len(CHOICES)
             passes[way] = sum(tokens) / whole / len(blocks_of(adapter)) / answers
-        for way in ("whole", "shared"):
+        for way in ("whole", "shared", "plain"):
             np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
     speed = {way: answers / statistics.median(own) for way, own in spent.items()}
-    cells = " | ".join(f"{speed[way]:.0f}" for way in WAYS)
-    ratio = speed["shared"] / speed["alone"]
-    return f"{cells} | {ratio:.1f} | {passes['alone']:.2f} | {passes['shared']:.2f}"
+    cells = " | ".join(f"{speed[way]:.0f}" for way in ("plain", *WAYS))
+    ratios = " | ".join(f"{speed['shared'] / speed[way]:.1f}" for way in ("plain", "alone"))
+    return f"{cells} | {ratios} | {passes['alone']:.2f} | {passes['shared']:.2f}"
 
 
 def main() -> None:
@@ -154,19 +204,21 @@ def main() -> None:
         asked = ask(adapter, folder, args.pictures, args.questions)
         paths = {path.stem: str(path) for path in folder.glob("*.png")}
         style = PromptStyle("{question}", "text", 1)
-        readers = {
-            way: Reader(adapter, shares, style, "mean", paths) for way, (shares, _) in WAYS.items()
-        }
-        for reader in readers.values():
-            reader.encode(sorted(paths))
+
+        def fresh(way: str) -> Reader:
+            return Reader(adapter, WAYS[way][0], style, "mean", paths)
+
         every = blocks_of(adapter)
         chosen = np.linspace(0, len(every) - 1, min(args.blocks, len(every))).round().astype(int)
         addresses = [every[n] for n in chosen]
-        heads = ["edit", *(f"{way}, answers/s" for way in WAYS), "shared / alone"]
-        print("| " + " | ".join([*heads, "passes alone", "passes shared"]) + " |")
-        print("|---" * 7 + "|")
-        for named, edit in {**EDITS, "all of them": all_of_them}.items():
-            cells = compared(readers, asked, edit, addresses, args.rounds)
+        blocks = {a: adapter.model.get_submodule(adapter.module_path(a)) for a in every}
+        plain = PlainModel(adapter.model, blocks, adapter.model.config.image_token_id)
+        heads = ["edit", *(f"{way}, answers/s" for way in ("plain", *WAYS))]
+        heads += ["shared / plain", "shared / alone", "passes alone", "passes shared"]
+        print("| " + " | ".join(heads) + " |")
+        print("|---" * len(heads) + "|")
+        for named in (*EDITS, ALL):
+            cells = compared(fresh, plain, asked, named, addresses, args.rounds)
             print(f"| {named} | {cells} |", flush=True)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"\n{len(asked)} items at {len(addresses)} addresses; memory at most {peak:.0f} MB")

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from image_hooks import keep_gradients, of_images
 from in_memory import pixels
 from zoo import FAMILIES
 
@@ -10,8 +11,6 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import (
     at,
     edit_outputs,
-    keep_gradients,
-    of_images,
     pass_mode,
     read_outputs,
     replace_tensor,

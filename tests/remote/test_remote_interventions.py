@@ -23,6 +23,7 @@ from identities import (
     made_of,
     regions_for,
 )
+from image_hooks import of_images
 
 from eyechart.core.errors import UserError
 from eyechart.data.open_image import open_image
@@ -30,7 +31,6 @@ from eyechart.inference.choice_tokens import script
 from eyechart.interventions.asked import DONOR, OWN
 from eyechart.interventions.changes import IMAGE, LAST, QUESTION, Write, taken
 from eyechart.interventions.erase import erasing
-from eyechart.models.hooks import of_images
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.statistics.eraser import fit

@@ -1,17 +1,12 @@
 """A user's mistake becomes one sentence and exit status 1; a bug keeps its traceback."""
 
 import errno
-import os
-import resource
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from eyechart.core.errors import UserError, lacks, nearest, run
+from eyechart.core.errors import UserError, lacks, logged, nearest, run
 
-ROOT = Path(__file__).resolve().parents[2]
+_LACK = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 
 
 def raiser(error: Exception):
@@ -77,19 +72,19 @@ def test_what_the_machine_lacks_is_told_from_what_is_wrong(error: Exception, lac
     assert lacks(error) == lacking
 
 
-def test_a_step_that_may_have_too_little_memory_to_begin_says_so() -> None:
-    limit = 1 << 28  # bytes of addresses: Python begins, torch does not
-    done = subprocess.run(
-        [sys.executable, "-m", "eyechart.probing.train_probes"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.endswith("the job's mem_mb) and run again\n"), done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("loading\neyechart: error: a.yaml: no such file\n", ["a.yaml: no such file"]),
+        ("Traceback\nImportError: a.so: failed to map segment from shared object\n", [_LACK]),
+        ("terminate called\n  what():  std::bad_alloc\n", [_LACK]),
+        ("memory allocation of 4096 bytes failed\n", [_LACK]),
+        ("Traceback\nMemoryError: \n", [_LACK]),
+        ("Traceback\nKeyError: 'x'\n", []),
+    ],
+)
+def test_a_log_tells_why_its_step_ended(log: str, says: list[str]) -> None:
+    assert logged(log) == [f"eyechart: error: {sentence}" for sentence in says]
 
 
 def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:

@@ -229,6 +229,21 @@ def test_a_model_that_does_not_look_is_cured_at_the_answer_position_alone(
     assert np.allclose(same, ill.answers())
 
 
+def test_a_mark_of_images_in_a_question_is_text(checkpoint, data, monkeypatch):
+    fixture.by_hand(monkeypatch)
+    adapter = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
+    rows = read_table(data / "images.parquet", ["image_id", "path"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in rows}
+    (item, *_) = answerable_items(data / "items.parquet")
+    items = [item, item | {"item_id": "marked", "prompt": f"<image> {item['prompt']}"}]
+    reader = Reader(adapter, True, PromptStyle("{question}", "text", 1), "mean", paths)
+    reader.encode(item["images"])
+    asked = ask(adapter, items, [], {}, dict.fromkeys(paths, (32, 32)), 7)
+    scripts, marks = [reader.script(one, OWN) for one in asked], adapter.image_marker_ids()
+    plain, marked = (sum(i in marks for i in one.row.ids) for one in scripts)
+    assert plain == marked > 0
+
+
 def test_only_items_of_the_named_tasks_are_edited_and_erased(
     tmp_path, checkpoint, data, monkeypatch
 ):

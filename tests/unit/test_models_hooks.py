@@ -1,4 +1,4 @@
-"""Hooks never outlive their block; what is read is what was edited; gradients are kept."""
+"""Hooks never outlive their block; what is read is what was edited."""
 
 import pytest
 import torch
@@ -10,8 +10,6 @@ from eyechart.models.hooks import (
     at,
     edit_outputs,
     first_output,
-    keep_gradients,
-    pass_mode,
     read_outputs,
     replace_tensor,
     skipped,
@@ -153,25 +151,6 @@ def test_hidden_states_are_replaced_wherever_an_output_holds_them():
         assert not tensor_of("m", output).any()
     assert replace_tensor(whole, new).attentions == ("kept",)
     assert [len(part) for part in replace_tensor(parts, new)] == [1, 2]
-
-
-def test_gradients_of_several_modules_are_kept_and_end_at_the_first(model):
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    with keep_gradients(model, ["0", "2"]) as kept:
-        with pass_mode(gradients=True):
-            model(torch.ones(1, 3)).sum().backward()
-        assert torch.equal(kept["2"].grad, model[3].weight.sum(dim=0)[None])
-        expected = kept["2"].grad @ model[2].weight @ model[1].weight
-    torch.testing.assert_close(kept["0"].grad, expected)
-    assert kept["0"].grad_fn is None
-    with (
-        pytest.raises(UserError, match="'0' ran in a pass that keeps no gradients"),
-        keep_gradients(model, ["0"]),
-        pass_mode(),
-    ):
-        model(torch.ones(1, 3))
-    assert hooks(model) == 0
 
 
 def test_skipped_modules_return_the_known_output_and_later_ones_run(model):

@@ -64,10 +64,10 @@ def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
     plan = BehaviorPlan(config, configuration.read_specs(config["checkpoints"]))
     assert plan.can_answer("siglip_base", "mmvp") == asked
     assert plan.unasked_warnings() == [
-        "dinov2_small has no text tower, so it is asked no questions; all else is examined"
+        "dinov2_small has no text tower, so it is asked no questions; everything else is examined"
         if asked
         else "siglip_base, dinov2_small have no text tower, so they are asked no questions; "
-        "all else is examined"
+        "everything else is examined"
     ]
     tasks = configuration.tasks_for(config, plan.specs, "siglip_base", "clevr")
     assert "has_red" in tasks  # it is probed all the same

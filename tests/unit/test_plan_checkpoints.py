@@ -103,7 +103,7 @@ def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(
         ({"models": ["pinned"]}, r"pinned runs code that comes with its checkpoint \(owner/name\)"),
         ({"models": ["coded"], "remote_code": ["coded"]}, "must be a commit and not 'main'"),
         ({"remote_code": ["plain"]}, "remote_code: plain runs no code of its own"),
-        ({"checkpoints": {"tiny_clip": "x"}}, "checkpoints: tiny_clip is made here"),
+        ({"checkpoints": {"tiny_clip": "x"}}, "checkpoints: tiny_clip is created by the workflow"),
         ({"revisions": {"tiny_clip": COMMIT}}, "revisions: tiny_clip is made here, so it has no"),
         ({"revisions": {"own": COMMIT}}, "revisions: own comes from mine/own, so it has no"),
     ],

@@ -193,7 +193,7 @@ def test_another_seed_changes_controls_but_never_the_test_set(tmp_path):
     [
         ({}, {"task": "shap"}, "no item task 'shap'; did you mean 'shape'"),
         ({}, {"task": "shape", "scope": "image"}, "no image task 'shape'; There are: majority"),
-        ({"groups": ["one"] * N}, {}, "group 'one' is in training and test"),
+        ({"groups": ["one"] * N}, {}, "group 'one' is in both training and test"),
         ({"inputs": {"lm.0/last": np.full((N, 5), np.nan)}}, {}, "NaN or infinity"),
     ],
 )

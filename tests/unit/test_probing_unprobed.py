@@ -18,8 +18,8 @@ from eyechart.tables.probes import PROBES
         ({"answers": [f"word {i}" for i in range(N)]}, "no class is in at least 3"),
         ({"answers": ["cube", None] * (N // 2)}, "only one class is in"),
         ({"answers": [None] * N}, "no class is in at least 3"),
-        ({"sides": ["train"] * N}, "0 groups in the test part, expected at least 5"),
-        ({"sides": ["train"] * (N - 8) + ["val"] * 8}, "4 groups in the test part"),
+        ({"sides": ["train"] * N}, "0 groups are in the test part, expected at least 5"),
+        ({"sides": ["train"] * (N - 8) + ["val"] * 8}, "4 groups are in the test part"),
         ({"sides": ["val"] * N}, "no class is in at least 3"),
         (
             {"inputs": {f"lm.{n}/referent": np.full((N, 5), np.nan) for n in (0, 1)}},

@@ -7,13 +7,14 @@ import pytest
 from eyechart.core import randomness
 from eyechart.data.layouts.clevr.programs import AmbiguousError, answer, count_values, meaning
 from eyechart.data.layouts.clevr.tasks import answer_text
-from eyechart.rendering.language.programs import node, run
 from eyechart.rendering.language.questions import (
     FAMILIES,
     TASK_FAMILIES,
     QuestionSampler,
     caption,
+    node,
     phrase,
+    run,
 )
 from eyechart.rendering.scene.clevr import draw_plan
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES

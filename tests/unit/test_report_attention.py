@@ -14,11 +14,11 @@ from PIL import Image
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.report import draw
+from eyechart.report.chart_style import spread
 from eyechart.report.files import Inputs
 from eyechart.report.overlays import colors, laid_over, relative
-from eyechart.report.sections.attention.charts import head_rows, ratio_rows
+from eyechart.report.sections.attention.charts import head_rows, ratio_rows, sheet
 from eyechart.report.sections.attention.load import common, read_examples, read_traced
-from eyechart.report.sections.attention.overlays import sheet, spread
 from eyechart.report.sections.attention.page import context
 from eyechart.report.templates import render_section
 from eyechart.tables.attention import LENS, MAPS, SUMMARY, WORDS

@@ -21,9 +21,9 @@ from eyechart.core.version import VERSION
 from eyechart.report.files import Inputs
 from eyechart.report.images import embed
 from eyechart.report.sections.datasets import page as datasets_page
-from eyechart.report.sections.datasets.load import gallery
-from eyechart.report.sections.provenance import load, page
-from eyechart.report.sections.provenance.load import benchmarks
+from eyechart.report.sections.datasets.page import gallery
+from eyechart.report.sections.provenance import page
+from eyechart.report.sections.provenance.page import benchmarks
 from eyechart.report.sections.training.load import read_curves
 from eyechart.report.templates import open_templates, render_section
 from eyechart.tables.parquet import read_table, write_table
@@ -51,13 +51,13 @@ def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch
     git("add", "file")
     git("commit", "-m", "One")
     commit = git("rev-parse", "HEAD")
-    monkeypatch.setattr(load, "ROOT", tmp_path)
-    assert load.workflow() == {"eyechart": VERSION, "commit": commit} and len(commit) == 40
+    monkeypatch.setattr(page, "ROOT", tmp_path)
+    assert page.workflow() == {"eyechart": VERSION, "commit": commit} and len(commit) == 40
     (tmp_path / "file").write_text("two")
-    assert load.workflow()["commit"] == f"{commit} with changes"
+    assert page.workflow()["commit"] == f"{commit} with changes"
     (tmp_path / "unpacked").mkdir()  # no checkout itself, inside of one
-    monkeypatch.setattr(load, "ROOT", tmp_path / "unpacked")
-    assert load.workflow() == {"eyechart": VERSION, "commit": "unknown"}
+    monkeypatch.setattr(page, "ROOT", tmp_path / "unpacked")
+    assert page.workflow() == {"eyechart": VERSION, "commit": "unknown"}
 
 
 def test_the_page_shows_the_configuration_and_links_its_files_and_sources(tmp_path, monkeypatch):

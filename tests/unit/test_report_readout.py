@@ -15,8 +15,13 @@ from eyechart.report import draw
 from eyechart.report.chart_style import VEGALITE
 from eyechart.report.files import Inputs
 from eyechart.report.sections.readout.charts import readout_rows, readouts
-from eyechart.report.sections.readout.check import check_readouts
-from eyechart.report.sections.readout.load import Readout, lines, read_readouts, unread_sentences
+from eyechart.report.sections.readout.load import (
+    Readout,
+    check_readouts,
+    lines,
+    read_readouts,
+    unread_sentences,
+)
 from eyechart.report.sections.readout.page import head_lines, section
 from eyechart.report.templates import render_section
 from eyechart.tables.parquet import read_table, write_table

@@ -51,7 +51,7 @@ TRAIN = np.arange(20) < 10
     [
         ("", TRAIN[:0], "no class is in at least 3 training groups"),
         ("a" * 20, TRAIN, "only one class is in at least 3 training groups"),
-        ("ab" * 10, np.arange(20) < 12, "4 groups in the test part, expected at least 5"),
+        ("ab" * 10, np.arange(20) < 12, "4 groups are in the test part, expected at least 5"),
         ("ab" * 10, TRAIN, ""),
     ],
 )
@@ -73,5 +73,7 @@ def test_classes_in_fewer_training_groups_than_folds_are_left_out_and_counted():
 
 def test_a_group_in_both_parts_is_refused():
     check_groups(GROUPS, TRAIN, "f: t")
-    with pytest.raises(UserError, match=r"^f: t: group 'e' is in training and test \(1 such\)"):
+    with pytest.raises(
+        UserError, match=r"^f: t: group 'e' is in both training and test \(1 in all\)"
+    ):
         check_groups(GROUPS, np.arange(20) < 9, "f: t")

@@ -102,6 +102,15 @@ def test_what_image_tokens_hold_is_never_looked_at_if_answers_are_the_same_blind
     assert decide(found, BAR).name == "says the same blind"
 
 
+def test_what_the_connector_lost_is_not_held_by_the_language_model():
+    """Without an image, tokens at an object still tell where it lies, and so its size in part."""
+    lost = chain(0.97, 0.26, 0.4, 0.26, 0.26)
+    assert decide(numbers(lost, changed=0.02, probed=True), BAR).name == "says the same blind"
+    assert decide(numbers(lost, changed=0.5, probed=True), BAR).verdict == "lost_in_connector"
+    found_again = chain(0.97, 0.26, 0.9, 0.26, 0.26)
+    assert decide(numbers(found_again, changed=0.02, probed=True), BAR).verdict == "not_retrieved"
+
+
 def skill_of(values: dict[str, float]) -> Skill:
     """Return a skill for sentences, which take their numbers from the findings."""
     stages = {stage: StageEvidence(np.zeros(4), stage, "probe", 0.25) for stage in values}

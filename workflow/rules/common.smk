@@ -118,8 +118,7 @@ OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 
 
 onstart:
-    start_run(workflow, config, RESULTS)
-    errors.run(lambda _: SHARE.begin(workflow.dag.needrun_jobs()))
+    start_run(workflow, config, RESULTS, SHARE)
 
 
 onsuccess:

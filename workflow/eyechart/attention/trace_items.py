@@ -1,9 +1,9 @@
 """Trace a model's attention to the image and its logit lens while it answers.
 
-Reads a model's checkpoint, a dataset's tables and its regions, if it has any. Writes
-``attention.parquet`` to the given path, and ``lens``, ``words`` and ``maps`` beside it. The model
-is loaded once, with ``eager`` attention, and gets each item with the prompt of the behavior stage.
-If a family returns no attention weights or has no usable head, the table has no rows and says why.
+Reads a model's checkpoint, a dataset's tables and its regions, if any. Writes ``attention.parquet``
+to the given path, and ``lens``, ``words`` and ``maps`` beside it. The model is loaded once with
+``eager`` attention, and gets each item with the prompt of the behavior stage. If a family returns
+no attention weights or has no usable head, the table has no rows and its notes say why.
 
     python -m eyechart.attention.trace_items --model tiny_llava --dataset cv_bench \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -33,7 +33,6 @@ from eyechart.inference.failures import Failures
 from eyechart.inference.marks import marks_by_item
 from eyechart.models.attention_weights import load_eager
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.models.usable import UnusableError
 from eyechart.tables.notes import write_noted
 
@@ -46,8 +45,6 @@ def main(
     model: str,
     dataset: str,
     settings: Fields[AttentionSettings],
-    spec: Path,
-    checkpoint: Path,
     items: Path,
     images: Path,
     output: Path,
@@ -57,13 +54,13 @@ def main(
     parts: int,
     flags: LoadFlags,
 ) -> None:
-    """Write the four tables; items that the model's own code cannot take are left out and noted."""
+    """Write the four tables; items that the model's own code rejects are left out and noted."""
     chosen = choose_items(items, settings.items, seed)
     paths, sizes = read_image_files(images)
     for name in {image for item in chosen for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
     marks = marks_by_item(chosen, next(iter(regions), None), sizes, seed)
-    adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
+    adapter, refused = load_eager(*flags.what())
     tables = Tables(model, dataset)
     mapped = first_of_each_task(chosen, settings.images)
     tracer = ItemTracer(adapter, settings, paths, tables, refused, mapped)

@@ -1,9 +1,9 @@
-"""Retrieve captions and images with a two-tower encoder: Recall@1, 5 and 10, in both directions.
+"""Retrieve captions and images with a two-tower encoder; Recall@1, 5 and 10 in both directions.
 
 Reads the checkpoint and the dataset's two tables; captions are the references of open items. An
 image's rank is that of its best caption; ties count as worse ranks. Writes a table of scores:
-``recall_5_text`` is the share of images with a caption among the five best, ``recall_5_image``
-the share of captions whose image is among the five best.
+``recall_5_text`` is the share of images with a caption among the top five, ``recall_5_image`` the
+share of captions with their image among the top five.
 
     python -m eyechart.behavior.retrieve --model tiny_clip --dataset coco \
         --spec config/models/tiny_clip.yaml --checkpoint data/models/tiny_clip \
@@ -34,7 +34,6 @@ from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.prompts import check_template
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
-from eyechart.models.spec import read_spec
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import SCORES
@@ -52,11 +51,11 @@ class Captions:
 
     Attributes
     ----------
-    images : ids of the n images, sorted
-    groups : group of each image, shape (n,)
+    images : sorted ids of the n images
+    groups : each image's group, shape (n,)
     texts : the m distinct captions, sorted
     image, text : int64, shape (c,)
-        Index of the image and of the text of each of the c captions.
+        Indices of the image and the text of each of the c captions.
     """
 
     images: list[str]
@@ -67,9 +66,9 @@ class Captions:
 
 
 def gather(items: Path, template: str) -> Captions | None:
-    """Read all captions of a dataset and insert each into the template.
+    """Read all captions of a dataset and insert them into the template.
 
-    None are those of a dataset in which no open item with a single image has references.
+    Return None if no open item with a single image has references.
     """
     columns = ["group", "images", "choices", "meta"]
     told: dict[str, list[str]] = {}
@@ -96,23 +95,20 @@ def ranks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the exact rank of each image's best caption, and of each caption's image, from 0.
 
-    Ties count as worse: a rank is the number of captions of other images, or of other images, that
-    are at least as similar. Captions with the same text are one column, so that they tie exactly.
+    Ties count as worse: a rank is the number of other images' captions, or of other images, that
+    are at least as similar. Captions with the same text share a column, so that they tie exactly.
+
+    Result: two ndarrays of int64, shapes (n,) and (c,).
 
     Parameters
     ----------
     views : shape (n, d)
-    words : shape (m, d)
-        For the distinct texts.
-
-    Returns
-    -------
-    two ndarrays of int64, shapes (n,) and (c,)
+    words : shape (m, d), for the distinct texts
     """
-    often = np.bincount(captions.text, minlength=len(words))  # captions of each text
+    often = np.bincount(captions.text, minlength=len(words))  # number of captions with each text
     starts = range(0, len(views), BLOCK)
     of_images = np.empty(len(views), dtype=np.int64)
-    of_captions = np.full(len(captions.text), -1)  # its own image is counted too
+    of_captions = np.full(len(captions.text), -1)  # the caption's own image is also counted
     reached = np.empty(len(captions.text))
     for start in starts:
         score = views[start : start + BLOCK] @ words.T  # (block, m)
@@ -132,7 +128,7 @@ def ranks(
 def recalls(
     captions: Captions, of_images: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Return the rows of the table, without the columns that all rows share."""
+    """Return the table's rows, without the columns that are equal in all rows."""
     n, count = len(captions.images), len(captions.text)
     per_image = np.bincount(captions.image, minlength=n)
     rows = []
@@ -164,7 +160,7 @@ def recalls(
 
 
 def missed(of: int, right: int, depth: int) -> float:
-    """Return the probability that none of ``depth`` draws from ``of`` is one of the right ones.
+    """Return the probability that ``depth`` draws from ``of`` include none of the ``right`` ones.
 
     >>> missed(4, 1, 1)
     0.75
@@ -203,8 +199,6 @@ def main(
     model: str,
     dataset: str,
     settings: Annotated[dict[str, Any], {"type": read_settings}],
-    spec: Path,
-    checkpoint: Path,
     items: Path,
     images: Path,
     output: Path,
@@ -218,7 +212,7 @@ def main(
         return
     table = read_table(images, ["image_id", "path"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in table}
-    adapter = ask_encoder.two_towers(load(read_spec(spec), checkpoint, flags.options()))
+    adapter = ask_encoder.two_towers(load(*flags.what()))
     views, words = compare(adapter, captions, paths, settings["batch_size"])
     found = ranks(views, words, captions)
     whose = {"model": model, "dataset": dataset, "condition": "sighted", "task": TASK}

@@ -1,8 +1,8 @@
 """Score a model's answers to a dataset under each condition, and compare conditions.
 
-Reads items.parquet and the answers of each condition, which the file is named after. A table
-without rows means that the model does not support the condition; it gets no scores. Writes the
-table of scores and the table of answer distributions.
+Reads items.parquet and one table of answers per condition, named after it. A table without rows
+means that the model does not support the condition, which then gets no scores. Writes the table of
+scores and the table of answer distributions.
 
     python -m eyechart.behavior.score_answers --model tiny_llava --dataset clevr \
         --items results/datasets/clevr/items.parquet \
@@ -22,7 +22,6 @@ import polars as pl
 import pyarrow as pa
 
 from eyechart.behavior import metrics, open_metrics
-from eyechart.behavior.distributions import distributions
 from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
 from eyechart.statistics.intervals import FEW, share_interval
@@ -46,26 +45,17 @@ def score(
     settings: Row,
     seed: int,
 ) -> tuple[pa.Table, pa.Table]:
-    """Return scores and distributions of all conditions, over all tasks and per task.
+    """Return the scores and distributions of all conditions, over all tasks and per task.
+
+    Result: tuple of pyarrow.Table with schemas ``SCORES`` and ``DISTRIBUTIONS``, ordered by
+    condition, then task ("all" first), then metric. ``q`` is corrected over all tests of the table.
 
     Parameters
     ----------
-    items : DataFrame
-    asked : AnsweredItems
-    said : dict of ConditionResponses
-        By condition; ``sighted`` is required.
-    names : dict
-        ``model`` and ``dataset``, the same in every row.
-    settings : dict
-        ``bootstrap``: number of draws, which are the same for all conditions and metrics of a task;
-        ``vqa``: the rule of VQA accuracy.
-    seed : int
-
-    Returns
-    -------
-    tuple of pyarrow.Table
-        Schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then task ("all" first), then
-        metric. ``q`` is corrected over all tests of the table.
+    said : responses by condition; ``sighted`` is required
+    names : ``model`` and ``dataset``, equal in all rows
+    settings : ``bootstrap``: number of draws, which are shared by all conditions and metrics of a
+        task; ``vqa``: the rule for VQA accuracy
     """
     references = open_metrics.References(asked, items)
     found = {
@@ -97,13 +87,10 @@ def score(
 
 
 def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.ndarray) -> Row:
-    """Test a condition's accuracy against the sighted one, on the same items, by group.
+    """Test a condition's accuracy against sighted accuracy, on the same items, by group.
 
-    Returns
-    -------
-    dict
-        ``against``, ``difference`` (here - sighted) and ``p`` of McNemar's exact test, in which
-        each group votes once; an item counts by how often it is right over its orders.
+    Result: ``against``, ``difference`` (here - sighted) and ``p`` from McNemar's exact test, in
+    which each group votes once and an item's value is its number of right answers over its orders.
     """
     own = members[here.unit]
     whole = np.lcm.reduce(asked.orders[here.unit[own]])  # sums of whole numbers are exact
@@ -114,9 +101,9 @@ def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.n
 
 
 def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled: Resampled) -> Row:
-    """Return the row of a metric over the items of a task; empty if no item counts.
+    """Return a metric's row over a task's items, or an empty one if no item counts.
 
-    With few groups shares have the interval that keeps its coverage, other metrics have none.
+    With few groups, shares have the interval that keeps its coverage, and other metrics have none.
     """
     own = members[measure.unit]
     unit = measure.unit[own]
@@ -146,6 +133,40 @@ def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled:
 
 def _value(measure: Measure, sums: Sums) -> float:
     return float(measure.of(np.asarray(sums.sum(0))[None])[0])
+
+
+def distributions(
+    asked: AnsweredItems, said: ConditionResponses, task: np.ndarray
+) -> list[dict[str, Any]]:
+    """Return the rows of one condition and task, without the columns that are equal in all rows.
+
+    Items without a known answer count only among the predictions; if no answer is known, ``truth``
+    is null.
+
+    Result: ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a position from
+    "1"), ``truth, predicted`` (shares that sum to 1) and ``n`` items; answers that occur in neither
+    are omitted.
+
+    ``task``: bool, shape (n,); the items of the task.
+    """
+    unit = np.flatnonzero(task & (asked.c > 0))
+    if not len(unit):
+        return []
+    truth = asked.truth[asked.item]
+    places = [str(place + 1) for place in range(int(asked.c.max()))]
+    kinds = {
+        "choice": (asked.vocabulary, asked.shares(truth), asked.shares(said.predicted)),
+        "place": (places, asked.place_shares(truth), asked.place_shares(said.predicted)),
+    }
+    rows = []
+    for kind, (names, *shares) in kinds.items():
+        true, predicted = (np.asarray(each[unit].sum(0)) for each in shares)
+        known = true.sum()
+        for i in np.flatnonzero((true > 0) | (predicted > 0)):
+            own = {"kind": kind, "answer": names[i], "n": len(unit)}
+            share = float(true[i] / known) if known else None
+            rows.append(own | {"truth": share, "predicted": float(predicted[i] / len(unit))})
+    return rows
 
 
 @command

@@ -5,16 +5,18 @@ import errno
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
 
+BEGIN = "eyechart: error:"
 MOST_NAMES = 30  # listed in a sentence
 MOST_CHARACTERS = 200  # of what the system says
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Of the system, whatever was read or tried: a part of what a library says, without an errno
 _MEMORY = re.compile(
-    r"can('t|not) allocate memory|bad_alloc|failed to map segment|unable to mmap|malloc of size",
-    re.IGNORECASE,
+    r"can('t|not) allocate memory|bad_alloc|failed to map segment|unable to mmap|malloc of size|"
+    r"memory allocation of \d+ bytes failed|^MemoryError",
+    re.IGNORECASE | re.MULTILINE,
 )
+_NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 _NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in what libraries in Rust say
 # What the system refuses, and what the user can do about it
 ADVICE = {
@@ -89,7 +91,7 @@ def run(main: Callable[[list[str]], None]) -> None:
         said = sentence(error)
         if said is None:
             raise
-        sys.exit(f"eyechart: error: {said}")
+        sys.exit(f"{BEGIN} {said}")
 
 
 def sentence(error: BaseException) -> str | None:
@@ -101,12 +103,21 @@ def sentence(error: BaseException) -> str | None:
         return str(error)
     text, code = " ".join(str(error).split())[:MOST_CHARACTERS], _code(error)
     if code == errno.ENOMEM:
-        return "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
+        return _NO_MEMORY
     if code in DISK_IS_FULL:
         name = getattr(error, "filename", None)
         where = f" for {name}" if name else ""
         return f"no space left on the device{where}; free some and run again"
     return f"{text}; {ADVICE[code]} and run again" if code in ADVICE else None
+
+
+def logged(text: str) -> list[str]:
+    """Return the sentences in the log of a step: its own, or one if it ended for want of memory.
+
+    Where libraries are loaded, or end the process themselves, no error reaches :func:`run`.
+    """
+    own = [line for line in text.splitlines() if line.startswith(BEGIN)]
+    return own or ([f"{BEGIN} {_NO_MEMORY}"] if _MEMORY.search(text) else [])
 
 
 def lacks(error: BaseException) -> bool:
@@ -124,12 +135,3 @@ def _code(error: BaseException) -> int | None:
     if found := _NUMBER.search(text):
         return int(found[1])
     return getattr(error, "errno", None)
-
-
-def tell(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """Print one sentence for an error that ends a step before it begins, if there is one."""
-    said = sentence(error)
-    if said is None:
-        sys.__excepthook__(kind, error, trace)
-    else:
-        sys.stderr.write(f"eyechart: error: {said}\n")

@@ -74,9 +74,7 @@ def stratified_split(
     Groups are sorted by stratum, within one in an order drawn by the seed, and every so many of
     them is tested. So each stratum gives its share of test groups, up to one, and so do all.
 
-    Parameters
-    ----------
-    strata : the stratum of every group, such as its rarest label
+    ``strata``: the stratum of every group, such as its rarest label.
     """
     order = sorted(strata, key=lambda g: (strata[g], seed_for("group_split", dataset, seed, g)))
     start = seed_for("group_split", dataset, seed) / 2**63  # uniform in [0, 1)

@@ -1,4 +1,4 @@
-"""Limits of what a stranger's checkpoint may ask for: what is built, and how long that takes."""
+"""Limits on what an untrusted checkpoint may request: model size, time and memory."""
 
 import re
 import resource
@@ -13,12 +13,12 @@ from eyechart.core.errors import UserError, shorter
 from eyechart.core.files import read_json
 
 MOST_BYTES = 10_000_000
-MOST_SECONDS = 10  # that a chat template takes
+MOST_SECONDS = 10  # to render a chat template
 MOST_CHARACTERS = 1_000_000  # of a prompt
-MOST_MEMORY = 1 << 31  # bytes that a template may take besides what the process has
-_MEMORY = Path("/proc/self/statm")  # begins with the process's pages
+MOST_MEMORY = 1 << 31  # bytes that a template may take in addition to what the process has
+_MEMORY = Path("/proc/self/statm")  # begins with the number of the process's pages
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
-# The most of a number, by the pattern of its key. The largest models have 126 blocks, a width of
+# Maximum of each number, by a pattern of its key. The largest models have 126 blocks, a width of
 # 16,384 and 262,144 tokens
 MOST = {
     re.compile(r"(.*_)?(layers|blocks|depths?|stages|heads|experts)"): 2_000,
@@ -30,7 +30,7 @@ MOST = {
 
 
 def check(checkpoint: Path) -> None:
-    """Raise a UserError if a checkpoint describes a larger model or image than any has."""
+    """Raise a UserError if a checkpoint describes a larger model or image than any real one."""
     for name in FILES:
         path = checkpoint / name
         if path.is_file():
@@ -54,7 +54,7 @@ class TooMuchError(UserError):
 
 
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
-    """Return what a chat template makes.
+    """Return the text that a chat template renders.
 
     Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it makes more than a
     million characters, or is wrong; a ValueError if there is none. Both limits need the main
@@ -71,7 +71,7 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
         raise
     except MemoryError:
         raise TooMuchError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
-    except Exception as error:  # of Jinja, and of what the template calls
+    except Exception as error:  # from Jinja, or from anything that the template calls
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
         raise UserError(
@@ -98,7 +98,7 @@ def time_limit(seconds: float, sentence: str) -> Iterator[None]:
 
 @contextmanager
 def memory_limit(most: int) -> Iterator[None]:
-    """Raise a MemoryError in the block where the process would take so many bytes more.
+    """Raise a MemoryError in the block if the process would take ``most`` bytes more.
 
     Nothing is limited on systems that do not say how much memory a process has.
     """

@@ -1,4 +1,4 @@
-"""List the addresses of a checkpoint without loading its weights; only config.json is read.
+"""List the addresses of a checkpoint from its config.json, without loading its weights.
 
 python -m eyechart.models.list_addresses --spec config/models/llava_1_5_7b.yaml \
         --checkpoint data/models/llava_1_5_7b
@@ -14,7 +14,7 @@ from eyechart.core.step import command
 from eyechart.models.checkpoint import empty_model
 from eyechart.models.load import adapter_of
 from eyechart.models.load_options import LoadFlags, LoadOptions
-from eyechart.models.spec import Spec, read_spec
+from eyechart.models.spec import Spec
 
 
 def list_addresses(
@@ -34,9 +34,9 @@ def list_addresses(
 
 
 @command
-def main(*, spec: Path, checkpoint: Path, flags: LoadFlags) -> None:
+def main(*, flags: LoadFlags) -> None:
     """Print one line per address."""
-    found = list_addresses(read_spec(spec), checkpoint, flags.options())
+    found = list_addresses(*flags.what())
     print(f"{'address':<14}{'parameters':>14}  module")
     for address, path, parameters in found:
         print(f"{address:<14}{parameters:>14,}  {path}")

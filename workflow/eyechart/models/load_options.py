@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -12,19 +13,19 @@ import transformers
 
 from eyechart.core.device import device_of
 from eyechart.core.errors import UserError, nearest
-from eyechart.models.spec import Spec
+from eyechart.models.spec import Spec, read_spec
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """The section ``loading`` of the config; null means the spec's value."""
+    """The config section ``loading``; null means the spec's value."""
 
     device: str = "auto"  # ``auto``, ``cpu``, ``cuda`` or ``mps``
     dtype: str | None = None  # ``float32``, ``bfloat16``, ``float16`` or None
     attention: str | None = None  # ``eager``, ``sdpa``, ``flash_attention_2`` or None
-    spread: bool = False  # whether the blocks are distributed over all GPUs; inputs go to the first
-    bits: int | None = None  # 8, 4 or None; quantisation of the weights of linear layers
-    # whether code that comes with the checkpoint may run; the spec must allow it too
+    spread: bool = False  # whether to spread the blocks over all GPUs; inputs go to the first
+    bits: int | None = None  # 8, 4 or None; quantisation of linear layers' weights
+    # whether code that comes with the checkpoint may run; the spec must also allow it
     remote_code: bool = False
 
     def on(self, device: str) -> LoadOptions:
@@ -32,7 +33,7 @@ class LoadOptions:
         return replace(self, device=device)
 
     def precision(self, spec: Spec) -> torch.dtype:
-        """Return the precision of weights and forward pass."""
+        """Return the precision of the weights and the forward pass."""
         found: torch.dtype = getattr(torch, self.dtype or spec.dtype)
         return found
 
@@ -49,7 +50,7 @@ class LoadOptions:
         return spec.trust_remote_code
 
     def arguments(self, spec: Spec) -> dict[str, Any]:
-        """Return the arguments of ``from_pretrained``, named as in the installed version."""
+        """Return the arguments of ``from_pretrained``, as the installed version names them."""
         named = "dtype" if _version() >= (4, 56) else "torch_dtype"
         found: dict[str, Any] = {named: self.precision(spec)}
         attention = self.attention or spec.attention
@@ -73,6 +74,8 @@ class LoadOptions:
 class LoadFlags:
     """The flags of every step that loads a model."""
 
+    spec: Path
+    checkpoint: Path
     loading: Annotated[str, {"help": "the config's section as JSON"}] = "{}"
     allow_remote_code: bool = False
 
@@ -84,6 +87,10 @@ class LoadFlags:
             if name not in known:
                 raise UserError(f"--loading: unknown field {name!r}; {nearest(name, known)}")
         return LoadOptions(**value, remote_code=self.allow_remote_code)
+
+    def what(self) -> tuple[Spec, Path, LoadOptions]:
+        """Return the arguments of ``load``: the spec, the folder and the options."""
+        return read_spec(self.spec), self.checkpoint, self.options()
 
 
 def _few_bits(bits: int, precision: torch.dtype) -> Any:

@@ -1,4 +1,4 @@
-"""Token masks of spans, and means over them."""
+"""Token masks of spans, and pooling over them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,10 @@ class Tokens:
     Attributes
     ----------
     ids : int64, shape (b, t)
-    valid : bool, shape (b, t)
-        False at padding.
-    image : bool, shape (b, t)
-        True at image tokens.
-    encoded : sequence
-        Encoded images of all prompts, in order.
-    inputs : dict
-        Further inputs of a family's forward pass.
+    valid : bool, shape (b, t); false at padding
+    image : bool, shape (b, t); true at image tokens
+    encoded : encoded images of all prompts, in order
+    inputs : further inputs of a family's forward pass
     """
 
     ids: Tensor
@@ -43,9 +39,9 @@ def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
 
 
 def by_image(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Split the first axis of (n, d) or (n, t, d) by image, given the number of rows of each.
+    """Split the first axis of (n, d) or (n, t, d) by image, given the number of rows per image.
 
-    The axis may be shorter than the sum of rows by a whole factor, where neighbours were merged.
+    The axis may be shorter than the sum of rows by an integer factor, if neighbours were merged.
 
     Returns
     -------
@@ -69,10 +65,8 @@ def vision_masks(valid: Tensor, leading: int, period: int) -> dict[str, Tensor]:
     Parameters
     ----------
     valid : bool, shape (b, t)
-    leading : int
-        Number of tokens before the patches of each tile; the first is the class token.
-    period : int
-        Number of tokens of a tile.
+    leading : number of tokens before the patches of each tile; the first is the class token
+    period : number of tokens of a tile
     """
     place = torch.arange(valid.shape[1], device=valid.device) % period
     patches = valid & (place >= leading)
@@ -83,10 +77,7 @@ def vision_masks(valid: Tensor, leading: int, period: int) -> dict[str, Tensor]:
 def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Tensor]:
     """Return the masks (b, t) of the spans in a language model.
 
-    Parameters
-    ----------
-    marks : bool, shape (b, t)
-        True at all tokens of images: placeholders and delimiters.
+    ``marks``: bool, shape (b, t); true at all tokens of images: placeholders and delimiters.
     """
     place = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)
     marks = marks & tokens.valid
@@ -105,17 +96,15 @@ def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Te
 
 
 def pool(hidden: Tensor, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the mean over each mask, in float32, in one pass over the hidden states.
+    """Return the mean over each mask in float32, in one pass over the hidden states.
+
+    Result: dict of Tensor, float32, shape (b, d), or (b, q, d).
 
     Parameters
     ----------
     hidden : shape (b, t, d)
     masks : by span, bool or weights, shape (b, t), or (b, q, t) for q means of each row
         The mean over an empty mask is NaN.
-
-    Returns
-    -------
-    dict of Tensor, float32, shape (b, d), or (b, q, d)
     """
     b, t, d = hidden.shape
     stacked = torch.cat([mask.reshape(b, -1, t) for mask in masks.values()], dim=1).float()

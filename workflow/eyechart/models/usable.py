@@ -1,4 +1,4 @@
-"""What a model's own code raises about an image or a prompt becomes one sentence."""
+"""Turn errors that a model's own code raises about an image or a prompt into one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

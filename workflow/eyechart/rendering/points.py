@@ -19,8 +19,8 @@ NEAR = 1.0  # maximum distance of hit and point, in pixel widths at its distance
 DEEP = 0.016  # share of the shorter side: minimum distance of a part's centre to its outline
 
 
-def part_spots(view: View, thing: int = 0) -> dict[str, Spot]:
-    """Return the centre of the visible area of every part of a thing, if large enough.
+def part_spots(view: View) -> dict[str, Spot]:
+    """Return the centre of the visible area of every part of the first thing, if large enough.
 
     The centre is the pixel farthest from the outline of the visible area, so it belongs to the part
     even if the part is bent or half hidden.
@@ -28,7 +28,7 @@ def part_spots(view: View, thing: int = 0) -> dict[str, Spot]:
     least = DEEP * min(view.image_px)
     found = {}
     for number, (owner, name) in enumerate(view.names):
-        if owner != thing:
+        if owner != 0:
             continue
         depth = ndimage.distance_transform_edt(np.pad(view.part == number + 1, 1))[1:-1, 1:-1]
         row, column = np.unravel_index(int(depth.argmax()), depth.shape)
@@ -67,16 +67,14 @@ def some_apart(
     return chosen
 
 
-def visible_in(view: View, points: ArrayLike, near: float = NEAR) -> np.ndarray:
+def visible_in(view: View, points: ArrayLike) -> np.ndarray:
     """Return which world points are visible in a view: bool (...).
 
     A point is visible if it projects into the image and the ray of its pixel, or of a neighbour,
-    hit a surface within ``near`` pixel widths of the point, and not farther from the camera by more
-    than that.
+    hit a surface within :data:`NEAR` pixel widths of the point, and not farther from the camera by
+    more than that.
 
-    Parameters
-    ----------
-    points : float (..., 3)
+    ``points``: float (..., 3).
     """
     width, height = view.image_px
     points = np.asarray(points, dtype=np.float64)
@@ -84,7 +82,7 @@ def visible_in(view: View, points: ArrayLike, near: float = NEAR) -> np.ndarray:
     inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
     column = np.where(inside, at[..., 0], 0).astype(int)
     row = np.where(inside, at[..., 1], 0).astype(int)
-    allowed = near * at[..., 2] / focal_px(view.camera, width)
+    allowed = NEAR * at[..., 2] / focal_px(view.camera, width)
     found = np.zeros(inside.shape, dtype=bool)
     for down in (-1, 0, 1):
         for across in (-1, 0, 1):

@@ -51,10 +51,8 @@ def shard_indices(count: int, shard: int, shards: int) -> range:
 def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
     """Yield the indices that one shard renders, with a progress bar.
 
-    Parameters
-    ----------
-    per, times : each index covers ``per`` of the split's number, and each of those is rendered
-        ``times``
+    ``per``, ``times``: each index covers ``per`` of the split's number, and each of those is
+    rendered ``times``.
     """
     count = args.settings["splits"][args.split] // per * times
     mine = shard_indices(count, args.shard, args.settings["shards"])

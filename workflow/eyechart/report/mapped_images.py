@@ -63,7 +63,7 @@ def mapped_images(
     return sorted(found.values(), key=lambda p: (p.item["task"], p.item["item_id"], p.number))
 
 
-def card(picture: MappedImage, image: Image.Image) -> Row:
+def card(picture: Picture, image: Image.Image) -> Row:
     """Return what a template shows of one item: its image under each map, and its question."""
     size = {"width": image.width, "height": image.height}
     return {**{n: picture.item[n] for n in SHOWN}, **size, "source": png_address(image)}

@@ -1,24 +1,25 @@
-"""The best of several addresses, chosen on other items than it is scored on."""
+"""Choose the best of several addresses on one half of the items and score it on the other."""
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-SPLITS = 96  # a multiple of the numbers of orders, so that the sign-flip test counts whole steps
-FEW = 24  # of the flip test, which makes each choice anew
+SPLITS = 96  # a multiple of every number of orders, so the sign-flip test counts whole steps
+FEW = 24  # splits of the flip test, which repeats the choice for every flip
 FLIPS = 1999  # the smallest p is one in two thousand
-DRAWN = 499  # flips, of which only the spread is used
-OFTEN = 0.25  # the share of choices from which an address is named
+DRAWN = 499  # flips, used only to estimate the spread
+OFTEN = 0.25  # an address is reported if it gets at least this share of the choices
 
 
 def cross_fitted(
     right: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[int]]:
-    """Return the results of the best candidate on items that it was not chosen on.
+    """Return the cross-fitted results of the best candidate.
 
-    Groups are split into two halves, many times; the best candidate of each half is scored on the
-    other, so the choice does not inflate the score. An item's value is its mean over the splits: of
-    addresses without information that is chance, and it hardly depends on the draw. A majority over
-    the splits would not do: of several addresses that know something, it is better than each.
+    Groups are split into two halves many times. The best candidate on each half is scored on the
+    other half, so the choice does not inflate the score. An item's value is its mean over the
+    splits. For addresses without information this mean is at chance, and it hardly depends on the
+    draw. A majority vote over the splits would be biased: it beats each of several informative
+    addresses.
 
     Parameters
     ----------
@@ -30,11 +31,11 @@ def cross_fitted(
     Returns
     -------
     right : float, shape (n,)
-        A share of the splits.
+        The share of the splits in which the item is right.
     chosen : list of int
-        The candidates that were chosen in a quarter of the halves, the most frequent first; if none
-        was, the most frequent. Of equal candidates the earlier is chosen. With a single group, the
-        last candidate is taken.
+        The candidates that were chosen in at least a quarter of the halves, most frequent first, or
+        the most frequent one if there are none. Ties go to the earlier candidate. With a single
+        group, the last candidate is taken.
     """
     distinct, code = np.unique(groups, return_inverse=True)
     if len(right) == 1 or len(distinct) < 2:
@@ -55,21 +56,21 @@ def cross_fitted_flips(
     second: np.ndarray | None = None,
     flips: int = FLIPS,
 ) -> tuple[float, np.ndarray]:
-    """Return the mean of the best candidate, and what it is where groups change their sign.
+    """Return the cross-fitted mean of the best candidate, and its values under sign flips by group.
 
-    The best is chosen on one half of the groups and scored on the other, over ``FEW`` splits. If no
-    candidate gains anything, signs are coin flips, the same for all candidates of a group; the
-    choice is made anew after every flip, so that a test on these values keeps its level. (A test
-    that takes the values of the chosen candidates as given does not: it errs twice as often.)
+    The best candidate is chosen on one half of the groups and scored on the other, over ``FEW``
+    splits. If no candidate gains anything, each group's sign is a coin flip, shared by all
+    candidates. The choice is repeated after every flip, so a test on these values keeps its level.
+    (A test that treats the choice as fixed does not: its error rate is twice as high.)
 
     Parameters
     ----------
     first : float, shape (a, n)
-        Of each candidate on each item: what it gains, or its value if there is a second.
+        The gain of each candidate on each item, or its value if ``second`` is given.
     groups : str, shape (n,)
     rng : numpy.random.Generator
     second : float, shape (b, n), optional
-        Candidates of what is subtracted, of which the best is chosen likewise.
+        The candidates to subtract; the best of these is chosen in the same way.
     flips : int
 
     Returns
@@ -90,12 +91,12 @@ def cross_fitted_flips(
 def cross_fitted_test(
     first: np.ndarray, second: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> float:
-    """Return the two-sided p that the best of some candidates equals the best of others.
+    """Return the two-sided p of the null that the best candidates of two sets are equal.
 
-    The values under flipped signs give the spread, a normal distribution the tail, so that p is not
-    bounded by their number. Their tails may be heavier than those of a normal distribution: the
-    spread is at least such that 1 % of them are as far from 0 as it says. The parameters are those
-    of :func:`cross_fitted_flips`.
+    The spread is estimated from the values under flipped signs and the tail from a normal
+    distribution, so the number of flips does not bound p. Because the values may have heavier tails
+    than a normal distribution, the spread is at least large enough to match their 99 % quantile.
+    Parameters: see :func:`cross_fitted_flips`.
     """
     value, flips = cross_fitted_flips(first, groups, rng, second, DRAWN)
     far = float(np.quantile(np.abs(flips), 0.99) / ndtri(0.995))
@@ -106,7 +107,7 @@ def cross_fitted_test(
 def _held_out(
     values: np.ndarray, code: np.ndarray, half: np.ndarray, signs: np.ndarray
 ) -> np.ndarray:
-    """Return the mean of the best candidate on the other half, under each row of signs."""
+    """Return the mean of the best candidate on the held-out half, under each row of signs."""
     sums = np.stack([np.bincount(code, weights=own) for own in values])  # (a, g)
     halved = (sums.T[:, :, None] * half.T[:, None]).reshape(len(signs.T), -1)
     one = (signs @ halved).reshape(len(signs), len(sums), -1).swapaxes(0, 1)  # (a, flips, splits)
@@ -118,6 +119,6 @@ def _held_out(
 
 
 def _halves(splits: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return which of the groups are in the first half of each split, bool (splits, g)."""
+    """Return whether each group is in the first half of each split, bool (splits, g)."""
     order = np.argsort(rng.random((splits, count)), axis=1)
     return order < max(1, count // 2)

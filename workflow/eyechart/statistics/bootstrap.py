@@ -1,6 +1,6 @@
-"""The bootstrap over groups: means of items and their 95 % percentile intervals.
+"""Bootstrap over groups: means over items and their 95 % percentile intervals.
 
-Items of one group (questions about one image, say) are not independent, so whole groups are
+Items of one group, such as questions about one image, are not independent, so whole groups are
 resampled with replacement. All columns of one table share the draws.
 """
 
@@ -15,7 +15,7 @@ ENDS = [0.025, 0.975]  # of a 95 % percentile interval
 
 @dataclass(frozen=True)
 class Means:
-    """Means of m columns with intervals; arrays of shape (m,), NaN where a column has no value."""
+    """Means of m columns with intervals, each shape (m,); NaN for a column without values."""
 
     value: np.ndarray
     low: np.ndarray
@@ -24,20 +24,20 @@ class Means:
 
 
 class GroupBootstrap:
-    """Draws of groups with replacement, shared by all statistics of the same items.
+    """Bootstrap draws of groups, shared by all statistics of the same items.
 
     Parameters
     ----------
     groups : str, shape (n,)
         The group of each item.
     draws : int
-        Needs ``8 * draws * groups`` bytes.
+        Memory: ``8 * draws * groups`` bytes.
     rng : numpy.random.Generator
 
     Attributes
     ----------
     code : int, shape (n,)
-        The number of each item's group.
+        The index of each item's group.
     g : int
         The number of groups.
     counts : float, shape (draws, g)
@@ -66,10 +66,14 @@ class GroupBootstrap:
 
 
 def group_sums(values: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """Return the sum of each column (n, m) in each group, (g, m); non-finite values count as 0."""
+    """Return the sum of each column (n, m) in each group, (g, m); non-finite values count as 0.
+
+    ``code`` (n,) numbers the groups from 0; each has a row.
+    """
     finite = np.nan_to_num(values.astype(float), posinf=0.0, neginf=0.0)
-    member = np.arange(code.max(initial=-1) + 1)[:, None] == code
-    return np.asarray(member.astype(float) @ finite)
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    return np.add.reduceat(finite[order], starts, axis=0)
 
 
 def bootstrap_interval(
@@ -77,7 +81,7 @@ def bootstrap_interval(
 ) -> np.ndarray:
     """Return 95 % percentile intervals of accuracies, resampling groups with replacement.
 
-    With fewer than ``FEW`` groups they are those of :func:`share_interval`.
+    With fewer than ``FEW`` groups, :func:`share_interval` is used instead.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def connected(keys: Sequence[Sequence[Hashable]]) -> np.ndarray:
-    """Return the number of each row's component, int (n,); rows that share a key have the same.
+    """Return the index of each row's component, int (n,); rows that share a key have the same one.
 
     >>> connected([["b"], ["a", "c"], ["c", "b"], ["d"]]).tolist()
     [0, 0, 0, 1]

@@ -1,4 +1,4 @@
-"""Correlation over few points: permutation p and bootstrap interval, nothing asymptotic."""
+"""Correlation over few points, with a permutation p and a bootstrap interval."""
 
 from functools import lru_cache, partial
 from itertools import chain, permutations
@@ -13,7 +13,7 @@ FEWEST = 3  # with two points every correlation is 1 or -1
 
 
 class Correlation(NamedTuple):
-    """A correlation; all null if it is undefined, the interval if it is in most resamples."""
+    """A correlation; all fields are null if it is undefined, the interval if most resamples are."""
 
     r: float | None
     ci_low: float | None
@@ -27,31 +27,31 @@ UNDEFINED = Correlation(None, None, None, None)
 def correlate(
     x: np.ndarray, y: np.ndarray, kind: str, draws: int, permuted: int, rng: np.random.Generator
 ) -> Correlation:
-    """Return a correlation of two rows of values with its interval and p.
+    """Return the correlation of two arrays with its interval and p.
 
     Parameters
     ----------
     x, y : float, shape (n,)
     kind : str
-        ``pearson``, or ``spearman``: the same of the ranks, equal values sharing their mean rank.
+        ``pearson``, or ``spearman``: Pearson's of the ranks, where ties get their mean rank.
     draws : int
-        Of the bootstrap over points. Draws in which a row does not vary are left out; if fewer than
-        half are left, the interval is null.
+        The number of bootstrap draws over points. Draws in which ``x`` or ``y`` is constant are
+        left out. If fewer than half remain, the interval is null.
     permuted : int
-        How many permutations may be tried: if n! is not more, all are tried, so that p is exact,
-        else so many random ones.
+        The maximum number of permutations. If n! is at most this, all are tried and p is exact;
+        otherwise this many random ones are drawn.
     rng : numpy.random.Generator
 
     Returns
     -------
     Correlation
-        r is null for fewer than three points, or where a row does not vary. p is two-sided: the
-        share of permutations of y whose correlation is at least as far from 0.
+        r is null for fewer than three points, or if ``x`` or ``y`` is constant. p is two-sided: the
+        share of permutations of y with a correlation at least as far from 0.
 
     Notes
     -----
-    Source: permutation test after Pitman 1937; a random one counts the observed order among its
-    permutations (Phipson & Smyth 2010), so p is never 0.
+    Source: the permutation test of Pitman 1937. Random permutations include the observed order
+    (Phipson & Smyth 2010), so p is never 0.
     """
     from scipy.stats import pearsonr, rankdata, spearmanr  # noqa: PLC0415
 
@@ -70,13 +70,13 @@ def correlate(
     one, two = (_unit(level(values)) for values in (x, y))
     exact = factorial(n) <= permuted
     order = _all_orders(n) if exact else rng.permuted(np.tile(np.arange(n), (permuted, 1)), axis=1)
-    far = np.abs(two[order] @ one) >= abs(r) - 1e-12  # rounding must not lose equals
+    far = np.abs(two[order] @ one) >= abs(r) - 1e-12  # keeps ties despite rounding
     p = far.mean() if exact else (far.sum() + 1) / (permuted + 1)
     return Correlation(r, low, high, float(p))
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Return deviations from the mean along the last axis, of length 1; nan if all are 0."""
+    """Return deviations from the mean along the last axis, scaled to length 1; NaN if all are 0."""
     away = values - values.mean(-1, keepdims=True)
     unit: np.ndarray = away / np.sqrt((away * away).sum(-1, keepdims=True))
     return unit

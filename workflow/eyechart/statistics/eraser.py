@@ -1,14 +1,14 @@
-"""Erase a concept from vectors by the smallest affine change: LEACE (Belrose et al. 2023).
+"""Erase a concept from vectors with the smallest affine change: LEACE (Belrose et al. 2023).
 
-With W = S^(-1/2), and the projection P onto the columns of W cov(x, z), z the one-hot classes, the
+Let W = S^(-1/2), z the one-hot classes, and P the projection onto the columns of W cov(x, z). The
 eraser
 
     r(x) = x - W^(-1) P W (x - mean)
 
-makes cov(r(x), z) zero on the vectors it was fitted on, whatever S is, so no linear classifier does
-better than a constant there. If S is the covariance of the vectors that will be erased, of which
-those with a class may be a small part, no other affine map that does so changes them less. Of
-vectors at several places, P projects onto the columns of all, so it is zero at each.
+makes cov(r(x), z) zero on the vectors it was fitted on, for any S, so no linear classifier beats a
+constant there. If S is the covariance of the vectors to be erased, no other affine map with this
+property changes them less; only a small part of these vectors may have a class. For vectors at
+several positions, P projects onto the columns of all positions, so the covariance is zero at each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NOTHING = 1e-9  # relative size of a value that is rounding
+NOTHING = 1e-9  # relative size below which a value is rounding error
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Eraser:
 
     @property
     def rank(self) -> int:
-        """The dimensions that it removes."""
+        """The number of dimensions removed."""
         return round(float(np.trace(self.matrix)))
 
     def variance_removed(self, covariance: np.ndarray) -> float:
-        """Return which share of the total variance of vectors its change has."""
+        """Return the share of the total variance of the vectors that is removed."""
         changed = self.matrix @ covariance @ self.matrix.T
         return float(np.trace(changed) / np.trace(covariance))
 
@@ -55,14 +55,14 @@ def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
     Parameters
     ----------
     x : shape (n, d), or (n, l, d)
-        One vector of each example, or one at each of l places.
+        One vector per example, or one at each of l positions.
     covariance : shape (d, d)
-        Of the vectors that will be erased.
+        The covariance of the vectors to be erased.
 
     Raises
     ------
     ValueError
-        If there is a single class, or the means of the classes do not differ.
+        If there is a single class, or if the class means do not differ.
     """
     x = np.asarray(x, dtype=np.float64)
     x = x if x.ndim == 3 else x[:, None]
@@ -76,14 +76,14 @@ def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
         raise ValueError("the vectors do not differ by class")
     whiten, colour = _whitening(covariance)
     columns, sizes, _ = np.linalg.svd(whiten @ between, full_matrices=False)
-    columns = columns[:, sizes > sizes[0] * NOTHING]  # at most k - 1 of a place differ from zero
+    columns = columns[:, sizes > sizes[0] * NOTHING]  # at most k - 1 per position are nonzero
     return Eraser(colour @ columns @ columns.T @ whiten, x.mean(axis=(0, 1)))
 
 
 def fit_random(
     mean: np.ndarray, covariance: np.ndarray, rank: int, rng: np.random.Generator
 ) -> Eraser:
-    """Return the eraser of a random subspace, drawn evenly where the vectors are white."""
+    """Return the eraser of a random subspace, drawn uniformly after whitening."""
     whiten, colour = _whitening(covariance)
     columns, _ = np.linalg.qr(rng.normal(size=(len(mean), rank)))
     return Eraser(colour @ columns @ columns.T @ whiten, mean)

@@ -1,33 +1,34 @@
-"""Intervals by group that keep their coverage for few items.
+"""Intervals by group that keep their coverage with few items.
 
-The percentile bootstrap of 30 correct answers is a single point, which no class may be based on.
-Here a few pseudo-groups are added instead, half of them correct and half wrong. They widen the
-intervals of few items, and have no effect on many.
+The percentile bootstrap of 30 correct answers is a single point, on which no class may be based.
+These functions add a few pseudo-groups instead, half of them correct and half wrong. They widen the
+intervals of few items and hardly change those of many.
 """
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-FEW = 10  # groups; with fewer the bootstrap's interval is no interval
+FEW = 10  # groups; with fewer, the bootstrap interval is meaningless
 LEVEL = 0.975  # the upper end of two-sided 95 %
 
 
 def share_interval(
     right: np.ndarray, groups: np.ndarray, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Return an interval of a mean of values in [0, 1], by group; two-sided 95 % by default.
+    """Return the interval of a mean of values in [0, 1], by group; two-sided 95 % by default.
 
     Parameters
     ----------
     right : float, shape (n,)
     groups : str, shape (n,)
     level : float
-        Of each end alone.
+        The one-sided level of each end.
 
     Notes
     -----
-    Source: Agresti & Coull 1998, "plus four": two more correct and two more wrong; here four groups
-    of the mean size, with the variance of a ratio over groups and Student's t of their number.
+    Source: Agresti & Coull 1998, "plus four": two correct and two wrong observations are added.
+    Here they are groups of the mean size. The variance is that of a ratio over groups, and the
+    quantile that of Student's t for their number.
     """
     value, spread, df = _ratio(*_by_group(right, groups), added=(0.0, 0.0, 1.0, 1.0))
     reach = float(stdtrit(df, level)) * spread
@@ -37,13 +38,14 @@ def share_interval(
 def paired_interval(
     first: np.ndarray, second: np.ndarray, groups: np.ndarray, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Return an interval of the mean of ``first - second`` on the same items, by group.
+    """Return the interval of the mean of ``first - second`` on the same items, by group.
 
-    It is a two-sided 95 % by default; ``level`` is that of each end alone.
+    It is a two-sided 95 % interval by default; ``level`` is the one-sided level of each end.
 
     Notes
     -----
-    Source: Bonett & Price 2012: one more disagreement each way; here two groups of the mean size.
+    Source: Bonett & Price 2012: one disagreement each way is added; here, two groups of the mean
+    size.
     """
     value, spread, df = _ratio(*_by_group(first - second, groups), added=(-1.0, 1.0))
     reach = float(stdtrit(df, level)) * spread
@@ -53,12 +55,12 @@ def paired_interval(
 def unpaired_interval(
     first: np.ndarray, first_groups: np.ndarray, second: np.ndarray, second_groups: np.ndarray
 ) -> tuple[float, float, float]:
-    """Return a 95 % interval of the difference of two means on different items, and a two-sided p.
+    """Return the 95 % interval and two-sided p of the difference of two means on different items.
 
     Notes
     -----
-    Source: Agresti & Caffo 2000: one more correct and one more wrong in each of the two. Here these
-    are groups, with Student's t of the smaller number of groups.
+    Source: Agresti & Caffo 2000: one correct and one wrong observation is added to each sample.
+    Here these are groups, and Student's t uses the smaller number of groups.
     """
     one, one_spread, one_df = _ratio(*_by_group(first, first_groups), added=(0.0, 1.0))
     two, two_spread, two_df = _ratio(*_by_group(second, second_groups), added=(0.0, 1.0))
@@ -69,7 +71,7 @@ def unpaired_interval(
 
 
 def mean_interval(values: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return a 95 % interval of the mean of any values, by group: Student's t of their number.
+    """Return the 95 % interval of the mean of any values, by group, from Student's t.
 
     NaN for a single group.
     """
@@ -81,7 +83,7 @@ def mean_interval(values: np.ndarray, groups: np.ndarray) -> tuple[float, float]
 
 
 def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return sums and sizes of all groups, each (g,)."""
+    """Return the sum and the size of each group, both (g,)."""
     _, code = np.unique(groups, return_inverse=True)
     return np.bincount(code, weights=values), np.bincount(code).astype(float)
 
@@ -89,7 +91,7 @@ def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nd
 def _ratio(
     sums: np.ndarray, sizes: np.ndarray, added: tuple[float, ...]
 ) -> tuple[float, float, int]:
-    """Return sum over size with groups of the mean size added, its standard error and its df."""
+    """Return sum / size with added groups of the mean size, its standard error and its df."""
     more = np.full(len(added), sizes.mean())
     sums = np.concatenate([sums, np.array(added) * more])
     sizes = np.concatenate([sizes, more])

@@ -1,25 +1,25 @@
-"""Shares of several groups of items, drawn towards their common mean."""
+"""Shares of several sets of items, shrunk towards their common mean."""
 
 import numpy as np
 from scipy.special import betaln
 
-STEPS = 30  # of the mean and of the spread of the distribution of shares
+STEPS = 30  # for the mean and the spread of the distribution of shares
 SHARES = (np.arange(400)[:, None] + 0.5) / 400  # at which a share's distribution is known
 
 
 def pool_shares(right: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return each share with its 95 % interval, drawn towards the mean of all: float, (k, 3).
+    """Return each share, shrunk towards the mean of all, with its 95 % interval: float, (k, 3).
 
-    The shares are taken as draws from one beta distribution. Its mean and the correlation of two
-    items of a group (its spread) are unknown, with even priors, and are averaged over, so that the
-    intervals hold for few groups as well.
+    The shares are modelled as draws from one beta distribution. Its mean and its spread (the
+    correlation of two items of a set) have uniform priors and are integrated out, so the intervals
+    also hold for few sets.
 
     Parameters
     ----------
     right : float, shape (k,)
-        Items right; with halves where an item was answered in several orders.
+        The number of right items; fractional if an item was answered in several orders.
     n : int, shape (k,)
-        Items, at least 1 each.
+        The number of items, each at least 1.
 
     Notes
     -----
@@ -32,7 +32,7 @@ def pool_shares(right: np.ndarray, n: np.ndarray) -> np.ndarray:
     right, wrong = right[:, None], (n - right)[:, None]
     known = (betaln(a + right, b + wrong) - betaln(a, b)).sum(0) + np.log(rho) / 2
     weight = np.exp(known - known.max())
-    kept = weight > 1e-3  # what is left out does not show
+    kept = weight > 1e-3  # the rest is negligible
     a, b, weight = a[kept], b[kept], weight[kept] / weight[kept].sum()
     value = ((a + right) / (a + b + right + wrong)) @ weight
     ends = []

@@ -1,6 +1,6 @@
 """Intervals of metrics that are functions of sums over units.
 
-Groups of items are resampled, since items of one group are not independent.
+Whole groups are resampled, since items of one group are not independent.
 """
 
 from collections.abc import Callable
@@ -12,33 +12,33 @@ from scipy.sparse import csr_array, issparse
 
 from eyechart.statistics.bootstrap import ENDS, GroupBootstrap
 
-Sums: TypeAlias = np.ndarray | csr_array  # sparse where distributions over many texts are summed
+Sums: TypeAlias = np.ndarray | csr_array  # sparse for distributions over many texts
 Of = Callable[[np.ndarray], np.ndarray]
 
-CELLS = 1 << 22  # of resampled sums at a time: 32 MiB
+CELLS = 1 << 22  # resampled sums held at a time: 32 MiB
 NARROW = 64  # columns up to which a dense product is faster
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric before summation: what each unit (an item, or a pair) adds.
+    """A metric before summation: the contribution of each unit (an item or a pair).
 
     Attributes
     ----------
     metric : str
     unit : int, shape (u,)
-        The item that a unit has its group and task from: an index of ``Asked.ids``.
+        The item that defines the unit's group and task, as an index into ``Asked.ids``.
     sums : array, shape (u, s)
-        What each unit adds. The value is ``of`` the sums over units.
+        The contribution of each unit. The value is ``of`` applied to the sums over units.
     of : callable
         From sums, (m, s), to values, (m,).
     chance : array, shape (u, s), or None
-        What each unit adds in expectation for a model that draws its answers uniformly from the
-        choices, independently in each order and condition. None where that has no meaning.
+        The expected contribution of each unit for a model that draws its answers uniformly from the
+        choices, independently in each order and condition. None if that has no meaning.
     norm : bool
-        Whether the value is a norm of the shares, that is of all sums divided by the last.
+        Whether the value is a norm of the shares, which are all sums divided by the last.
     against : str or None
-        The condition that the condition is compared with.
+        The condition of the comparison.
     """
 
     metric: str
@@ -51,12 +51,12 @@ class Measure:
 
 
 def per_unit(values: np.ndarray) -> np.ndarray:
-    """Return the sums of which :func:`mean` is the mean of ``values`` (u,), shape (u, 2)."""
+    """Return the sums, shape (u, 2), for which :func:`mean` gives the mean of ``values`` (u,)."""
     return np.stack([values, np.ones(len(values))], axis=1)
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
-    """Return the first column over the second, (m,)."""
+    """Return the first column divided by the second, (m,)."""
     found: np.ndarray = sums[:, 0] / sums[:, 1]
     return found
 
@@ -68,7 +68,7 @@ def total_variation(sums: np.ndarray) -> np.ndarray:
 
 
 def largest(sums: np.ndarray) -> np.ndarray:
-    """Return the largest absolute value of all columns over the last column, (m,)."""
+    """Return the largest absolute value of all columns, divided by the last column, (m,)."""
     found: np.ndarray = np.abs(sums[:, :-1]).max(1) / sums[:, -1]
     return found
 
@@ -93,10 +93,10 @@ class Resampled(GroupBootstrap):
         Notes
         -----
         A mean gets the percentile interval. A norm gets its value plus and minus the 95 % quantile
-        of the norm of (resample - sample): by the triangle inequality that covers at least as
-        often, also where two distributions are equal. There the percentile interval never covers,
-        since every resample is further from equality than the sample is. Hence a lower end above 0
-        is a test at 5 % of "the two distributions are one".
+        of the norm of (resample - sample). By the triangle inequality, this interval covers at
+        least 95 % of the time, even if the two distributions are equal. In that case the percentile
+        interval never covers, since every resample is further from equality than the sample. A
+        lower end above 0 therefore rejects equal distributions at the 5 % level.
         """
         by_group = csr_array(
             (np.ones(len(unit)), (self.code[unit], np.arange(len(unit)))), shape=(self.g, len(unit))

@@ -1,4 +1,4 @@
-"""The sign-flip test of paired differences, by group; on 0 and 1 it is McNemar's."""
+"""The sign-flip test of paired differences by group; for values 0 and 1 it is McNemar's test."""
 
 import numpy as np
 from scipy.special import ndtr
@@ -7,22 +7,22 @@ from eyechart.statistics.bootstrap import group_sums
 
 
 def sign_flip_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray, unit: int) -> float:
-    """Return the two-sided exact p of the sum of paired differences, if each group's may flip.
+    """Return the exact two-sided p of the sum of paired differences when group signs may flip.
 
-    Under the null, which of two stages a group's difference favours is a coin flip. Where every
-    item is its own group and every value is 0 or 1, this is McNemar's exact test.
+    Under the null, the sign of each group's difference is a coin flip. If every item is its own
+    group and every value is 0 or 1, this is McNemar's exact test.
 
     Parameters
     ----------
     first, second : float, shape (n,)
-        Values of two stages on the same items; each counts in steps of ``1 / unit``.
+        Values of two stages on the same items, in multiples of ``1 / unit``.
     groups : str, shape (n,)
     unit : int
 
     Notes
     -----
-    Source: Fisher 1935 and Pitman 1937; the distribution of the sum is computed whole, a group at a
-    time, so no draw enters.
+    Source: Fisher 1935 and Pitman 1937. The full distribution of the sum is computed group by
+    group, so there is no random sampling.
     """
     _, code = np.unique(groups, return_inverse=True)
     sums = group_sums((first.astype(float) - second)[:, None], code)[:, 0]
@@ -45,9 +45,9 @@ def sign_flip_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray, u
 
 
 def sign_flip_normal(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> float:
-    """Return the two-sided p of the sign-flip test from the normal distribution, for many groups.
+    """Return the two-sided p of the sign-flip test by the normal approximation, for many groups.
 
-    The parameters are those of :func:`sign_flip_exact`, which takes long for thousands of groups.
+    Parameters: see :func:`sign_flip_exact`, which is slow for thousands of groups.
     """
     _, code = np.unique(groups, return_inverse=True)
     sums = group_sums((first.astype(float) - second)[:, None], code)[:, 0]

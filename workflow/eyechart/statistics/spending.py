@@ -1,4 +1,4 @@
-"""Levels of a test that is made again as items are added, so that all together keep its level."""
+"""Levels of a test that is repeated as items are added, so that all looks share one level."""
 
 from functools import cache
 
@@ -6,28 +6,28 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-_STEP = 0.025  # of the grid of the sum so far, in standard deviations of the whole sum
+_STEP = 0.025  # step of the grid of the sum so far, in standard deviations of the whole sum
 _GRID = np.arange(-6, 6 + _STEP / 2, _STEP)
 
 
 @cache
 def spent_levels(level: float, shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the level of the one-sided test at each look; together they err at ``level``.
+    """Return the level of the one-sided test at each look; their total error rate is ``level``.
 
-    Each look spends as much of the level as it adds of the items. Looks overlap in their items,
-    which is taken into account, so they get more than an equal division would give them.
+    Each look spends a share of the level equal to the share of items that it adds. Looks share
+    items; accounting for this gives each look more than an equal division would.
 
     Parameters
     ----------
     level : float
     shares : tuple of float
-        The share of all planned items at each look, rising; the last is 1.
+        The share of all planned items at each look, increasing; the last is 1.
 
     Notes
     -----
-    Source: Lan & DeMets 1983; what is spent is ``level * share`` (Kim & DeMets 1987, power 1). The
-    sum over independent items is a Brownian motion in their share. Its density below all earlier
-    boundaries is integrated on a grid (Armitage, McPherson & Rowe 1969).
+    Source: Lan & DeMets 1983, with the spending function ``level * share`` (Kim & DeMets 1987,
+    power 1). The sum over independent items is a Brownian motion in their share. Its density below
+    all earlier boundaries is integrated on a grid (Armitage, McPherson & Rowe 1969).
     """
     found, at, mass, before = [], np.zeros(1), np.ones(1), 0.0
     for share in shares:
@@ -43,5 +43,5 @@ def spent_levels(level: float, shares: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _left(bound: float, at: np.ndarray, mass: np.ndarray, spread: float, own: float) -> float:
-    """Return by how much the chance of crossing a boundary exceeds what may be spent."""
+    """Return the probability of crossing a boundary minus the level that may be spent."""
     return float(mass @ ndtr((at - bound) / spread)) - own

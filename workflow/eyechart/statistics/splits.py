@@ -1,4 +1,4 @@
-"""Splits into training and test part, and folds, that never divide a group."""
+"""Training and test splits, and folds, that never divide a group."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,28 @@ from eyechart.tables.minimum_items import FEWEST_TESTED
 
 
 def check_groups(groups: np.ndarray, train: np.ndarray, where: str) -> None:
-    """Raise a UserError that begins with ``where`` if a group is in training and test."""
+    """Raise a UserError that begins with ``where`` if a group is in both training and test."""
     both = np.intersect1d(groups[train], groups[~train])
     if len(both):
         raise UserError(
-            f"{where}: group {str(both[0])!r} is in training and test ({len(both)} such), "
-            "expected each group in one part"
+            f"{where}: group {str(both[0])!r} is in both training and test ({len(both)} in "
+            "all), expected each group in one part"
         )
 
 
 @dataclass(frozen=True)
 class Usable:
-    """What can be probed of a task's examples.
+    """The examples of a task that can be probed.
 
     Attributes
     ----------
     kept : bool, shape (n,)
-        Whether an example's class is in at least as many training groups as there are folds; one in
-        fewer is absent from what some fold trains or chooses on.
+        Whether an example's class is in at least as many training groups as there are folds. A
+        class in fewer groups is missing from the training or validation part of some fold.
     left_out : dict of int
         The number of examples of every other class.
     refusal : str
-        Why nothing can be probed, a sentence; empty if it can.
+        A sentence on why nothing can be probed; empty if the task can be.
     """
 
     kept: np.ndarray
@@ -40,12 +40,12 @@ class Usable:
 
 
 def usable(labels: np.ndarray, groups: np.ndarray, train: np.ndarray, folds: int) -> Usable:
-    """Return what can be probed of examples with labels and groups, str (n,).
+    """Return which examples can be probed, given their labels and groups, str (n,).
 
     Parameters
     ----------
     train : bool, shape (n,)
-        True trains, False is tested.
+        True for training, False for test.
     """
     learnt = np.unique(np.stack([labels[train], groups[train]]), axis=1)[0]
     names, counts = np.unique(learnt, return_counts=True)
@@ -57,7 +57,7 @@ def usable(labels: np.ndarray, groups: np.ndarray, train: np.ndarray, folds: int
         found = "only one class is" if len(common) else "no class is"
         refusal = f"{found} in at least {folds} training groups (probing.folds), expected two"
     elif tested < FEWEST_TESTED:
-        refusal = f"{tested} groups in the test part, expected at least {FEWEST_TESTED}"
+        refusal = f"{tested} groups are in the test part, expected at least {FEWEST_TESTED}"
     return Usable(kept, dict(zip(rare.tolist(), sizes.tolist(), strict=True)), refusal)
 
 
@@ -66,11 +66,12 @@ def grouped_folds(
 ) -> np.ndarray:
     """Assign whole groups to folds, balanced by class and by size.
 
-    scikit-learn's ``StratifiedGroupKFold`` balances alike, but draws its order from a random state:
-    a group's fold would depend on the positions of all other groups, and results would change.
+    scikit-learn's ``StratifiedGroupKFold`` balances in the same way, but draws its order from a
+    random state. A group's fold would then depend on the positions of all other groups, and results
+    would change with them.
 
-    Groups are taken in an order drawn by (seed, task, group); each goes to the fold with the fewest
-    examples of its classes so far, then to the smallest fold.
+    Groups are taken in an order drawn by (seed, task, group). Each goes to the fold with the fewest
+    examples of its classes so far; ties go to the smallest fold.
 
     Parameters
     ----------

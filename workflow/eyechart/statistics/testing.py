@@ -1,6 +1,6 @@
-"""Tests of accuracies and differences, and the correction for many tests.
+"""Tests of accuracies and differences, and corrections for multiple tests.
 
-Many short jobs import this, and importing ``scipy.stats`` would take each of them a second.
+Many short jobs import this module, and importing ``scipy.stats`` would cost each of them a second.
 """
 
 import numpy as np
@@ -19,10 +19,10 @@ def permutation_test(
     rng: np.random.Generator,
     strata: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each probe's one-sided p that its predictions know the labels, and accuracy without.
+    """Return each probe's one-sided p, and its mean accuracy on permuted labels.
 
-    The labels of the test part are permuted across groups: groups change places, each with all of
-    its labels in their order. Predictions stay, so that a probe that says one label has p = 1.
+    The labels of the test part are permuted across groups: groups swap positions, each with all its
+    labels in order. Predictions stay, so a probe that always predicts one label has p = 1.
 
     Parameters
     ----------
@@ -32,17 +32,17 @@ def permutation_test(
     groups : str, shape (n,)
     rng : numpy.random.Generator
     strata : str, shape (n,), optional
-        Labels change places only between rows of one stratum.
+        Labels are permuted only within a stratum.
 
     Returns
     -------
     tuple of ndarray of float64, shape (m,)
-        p, and the mean accuracy over all permutations.
+        p and the mean accuracy over all permutations.
 
     Notes
     -----
-    Source: Phipson & Smyth 2010, the p of randomly drawn permutations: (1 + b) / (1 + m). It is
-    exact where all groups have one size. Labels of larger groups may straddle two smaller ones.
+    Source: Phipson & Smyth 2010, the p of randomly drawn permutations: (1 + b) / (1 + m). The test
+    is exact if all groups are the same size. Labels of larger groups may straddle two smaller ones.
     """
     _, code = np.unique(groups, return_inverse=True)
     strata = np.zeros(len(groups)) if strata is None else strata
@@ -65,28 +65,28 @@ def permutation_test(
 
 
 def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> float:
-    """Return the two-sided exact p of McNemar's test on two probes' correctness, group by group.
+    """Return the exact two-sided p of McNemar's test on two probes' correctness, by group.
 
-    Items of one group are not independent, so a group has one vote, for the probe that was correct
-    on more of its items. If every item is its own group, this is McNemar's test itself.
+    Items of one group are not independent, so each group has one vote, for the probe that is
+    correct on more of its items. If every item is its own group, this is McNemar's test.
 
     Parameters
     ----------
     first, second : ndarray of bool or of whole numbers, shape (n,)
-        Whether each probe was correct on each test item, each on the labels of its own task; or how
-        often each was, if items have several responses.
+        Whether each probe is correct on each test item, against the labels of its own task; or how
+        often, if items have several responses.
     groups : str, shape (n,)
 
     Notes
     -----
-    Source: McNemar 1947, exact form: a binomial test with p = 1/2 on the discordant pairs; over
-    groups, the sign test of their differences.
+    Source: McNemar 1947, exact form: a binomial test with p = 1/2 on the discordant pairs. Over
+    groups, it is the sign test of their differences.
     """
     return float(sign_test((first.astype(float) - second)[:, None], groups)[0])
 
 
 def sign_test(differences: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the two-sided exact p of the sign test of each column, in which a group votes once.
+    """Return the exact two-sided p of the sign test of each column, with one vote per group.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def sign_test(differences: np.ndarray, groups: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (m,)
-        1 where no group differs, NaN where a column has no finite value.
+        1 if no group differs, NaN if a column has no finite value.
     """
     _, code = np.unique(groups, return_inverse=True)
     lead = group_sums(differences, code)
@@ -119,7 +119,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Return p corrected so that any false rejection among m tests is rare, shape (m,).
+    """Return p-values of m tests corrected for the family-wise error rate, shape (m,).
 
     Notes
     -----

@@ -1,10 +1,10 @@
-"""Tune one arm of a model on the training part of a task, and answer test items before and after.
+"""Tune one arm of a model on a task's training part, and answer test items before and after.
 
-Steps and learning rate are chosen by grouped folds of the training part, on true data. The same
-training is done on white images and with shuffled answers, as controls. Reads the checkpoint, the
-tables of items and images of the dataset and of others on which forgetting is measured, and the
-regions of the dataset, if it has any. Writes, beside the table of answers, the curves, and per
-training an adapter in PEFT's layout.
+Steps and learning rate are chosen by grouped folds of the training part, on true data. As controls,
+the same training is done on white images and with shuffled answers. Reads the checkpoint, the items
+and images of the dataset and of other datasets on which forgetting is measured, and the dataset's
+regions, if any. Writes the table of answers and, beside it, the curves and one adapter per training
+in PEFT's layout.
 
     python -m eyechart.tuning.tune --model tiny_llava_aligned --task material --arm lora_lm \
         --seed 7 --spec config/models/tiny_llava_aligned.yaml \
@@ -39,7 +39,6 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load, module_of
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.sources.ready_file import NAME
-from eyechart.models.spec import read_spec
 from eyechart.tables.conditions import BLANK
 from eyechart.tables.curves import CURVE
 from eyechart.tables.parquet import read_table, write_table
@@ -70,7 +69,7 @@ def tested(
     known: Marked = (),
     blank: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the columns of the answers to (dataset, item), with attention to marked regions."""
+    """Yield the columns of answers to (dataset, item), with attention to marked regions."""
     attended = masses(questions, known)
     for (dataset, item), scores in zip(
         asked, questions.answers([i for _, i in asked], blank), strict=True
@@ -96,8 +95,6 @@ def main(
     arm: str,
     datasets: list[str],
     settings: Fields[ArmSettings],
-    spec: Path,
-    checkpoint: Path,
     items: list[Path],
     images: list[Path],
     regions: Paths,
@@ -106,7 +103,7 @@ def main(
     output: Path,
     flags: LoadFlags,
 ) -> None:
-    """Write answers and curves, and the adapter of each training."""
+    """Write the answers, the curves and each training's adapter."""
     make_deterministic(threads)
     known = training_items(items[0], task, settings.training, seed)
     asked = [
@@ -115,7 +112,7 @@ def main(
         for item in draw_items(answerable_items(path), settings.items, seed)
     ]
     shown = {row["image_id"]: row for path in images for row in read_table(path).to_pylist()}
-    adapter = load(read_spec(spec), checkpoint, flags.options())
+    adapter = load(*flags.what())
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to tune")
     style, scoring = settings.style(), settings.scoring
@@ -134,7 +131,7 @@ def main(
         "loading": flags.loading,
         "device": adapter.device.type,
         "code": [fingerprint(step) for step in (STEP, module_of(adapter.spec.family))],
-        "read": [sha256(path) for path in (checkpoint / NAME, *items, *images, *regions)],
+        "read": [sha256(path) for path in (flags.checkpoint / NAME, *items, *images, *regions)],
     }
     trainer = Trainer(questions, learner, arm, settings, known, seed, identity, output.parent)
     steps, rate, curves = trainer.choose()

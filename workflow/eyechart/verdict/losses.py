@@ -65,6 +65,18 @@ def shown_losses(found: Findings, thresholds: VerdictThresholds) -> dict[str, fl
     return {name: value for name, value in every.items() if value > 0}
 
 
+def all_lost_in_connector(found: Findings, thresholds: VerdictThresholds) -> bool:
+    """Return whether the connector is shown to lose all, and later stages do not find it again.
+
+    What a probe still reads behind it comes from elsewhere: from where an object lies, for one.
+    """
+    return (
+        "lost in the connector" in shown_losses(found, thresholds)
+        and thresholds.lacks(found.estimates.get("connector"))
+        and not found_again(found)
+    )
+
+
 def most_lost(found: Findings, thresholds: VerdictThresholds) -> str | None:
     """Return the name of the step at which most is shown to be lost, or None."""
     shown = shown_losses(found, thresholds)

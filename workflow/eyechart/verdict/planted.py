@@ -108,6 +108,13 @@ CHAIN = {
     "chain: answers alike, erased in the connector": Scenario(
         (PRIOR, LOST_IN_CONNECTOR), _up_to("vision", SEEN), "letter", blur=0.03
     ),
+    "chain: answers alike, place reveals a little": Scenario(
+        (PRIOR, LOST_IN_CONNECTOR),
+        {"vision": SEEN, "lm": 0.5, "lm_end": 0.5},
+        "letter",
+        2,
+        blur=0.03,
+    ),
     "chain: answers alike and does not look": Scenario(
         (NOT_RETRIEVED,), _up_to("lm_end", SEEN), "letter", blur=0.03
     ),

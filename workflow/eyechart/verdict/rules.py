@@ -22,7 +22,13 @@ from eyechart.tables.verdict_rules import (
 )
 from eyechart.verdict.causal import CausalEvidence
 from eyechart.verdict.evidence import Findings
-from eyechart.verdict.losses import found_again, missing_from_the_start, most_lost, shown_losses
+from eyechart.verdict.losses import (
+    all_lost_in_connector,
+    found_again,
+    missing_from_the_start,
+    most_lost,
+    shown_losses,
+)
 
 AFTER = ("connector", "lm_best")  # what follows the encoder; both must have been read
 WITH_POSITION = (*AFTER, "position_best")
@@ -35,8 +41,9 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
         f.probed and thresholds.holds_little(f.estimates.get("encoder"))
     ),
     "connector lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get("connector")),
-    "language model has it": lambda f, thresholds: any(
-        thresholds.has(f.estimates.get(stage)) for stage in ("lm_best", "position_best")
+    "language model received it": lambda f, thresholds: (
+        any(thresholds.has(f.estimates.get(stage)) for stage in ("lm_best", "position_best"))
+        and not all_lost_in_connector(f, thresholds)
     ),
     "all that follows lacks it": lambda f, thresholds: (
         f.kind == "encoder" or all(thresholds.lacks(f.estimates.get(stage)) for stage in AFTER)

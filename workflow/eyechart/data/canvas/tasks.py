@@ -13,7 +13,6 @@ FUNCTIONAL = "functional_correspondence"
 LOW_LEVEL = "low_level_matching"
 ODD = "odd_one_out"
 STYLE = "art_style"
-SKILLS = (DEPTH, SEMANTIC, FUNCTIONAL, LOW_LEVEL, ODD, STYLE)
 OFFICIAL = "official"  # the dataset's own wording
 # BLINK's sub-tasks by folder name
 BLINK = {

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from eyechart.data.layouts.clevr.programs import AmbiguousError, Program
-from eyechart.rendering.language.programs import filters, node, run
+from eyechart.data.layouts.clevr.programs import AmbiguousError, Node, Program, execute
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES, RELATIONS
 
 Scene = dict[str, Any]
@@ -24,6 +23,31 @@ COMPARISONS = (
     ("less_than", "fewer {} than {}"),
     ("equal_integer", "as many {} as {}"),
 )
+
+
+def node(function: str, inputs: list[int] | None = None, *values: str) -> Node:
+    """Return one node of a program."""
+    return {"function": function, "inputs": inputs or [], "value_inputs": list(values)}
+
+
+def run(program: Program, scene: dict[str, Any]) -> str:
+    """Return the answer of a program: a value, ``yes``/``no``, or a count as decimal digits.
+
+    Raise an AmbiguousError if a ``unique`` gets no object or several.
+    """
+    answer = execute(program, scene)[-1]
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return str(answer)
+
+
+def filters(description: dict[str, str], start: int) -> Program:
+    """Return the filter chain of a description, with node ``start`` as input."""
+    chain: Program = []
+    for attribute in ATTRIBUTES:
+        if attribute in description:
+            chain.append(node(f"filter_{attribute}", [start + len(chain)], description[attribute]))
+    return chain
 
 
 def phrase(description: Description, plural: bool = False) -> str:

@@ -103,9 +103,7 @@ def draw_pair(
 
     Raise a NoRoomError if no draw satisfies the cue; another may.
 
-    Parameters
-    ----------
-    cue : whether the nearer thing must be lower, and whether it must be larger, in the image
+    ``cue``: whether the nearer thing must be lower, and whether it must be larger, in the image.
     """
     image_px = settings["image_px"]
     for _ in range(TRIES):
@@ -141,9 +139,7 @@ def check_pair(view: View, cue: tuple[bool, bool], count: int) -> tuple[list[Box
     Raise a NoRoomError if a thing is hardly visible, reaches over the edge or overlaps another, if
     a lamp is visible, if the first is not clearly nearer, or if a cue is not as planned.
 
-    Parameters
-    ----------
-    count : number of things; the objects after them are pedestals
+    ``count``: number of things; the objects after them are pedestals.
     """
     masks = [view.thing == n for n in (1, 2)]
     width, height = view.image_px

@@ -42,10 +42,8 @@ class Mesh:
 def body(kind: str, shape: float) -> Mesh:
     """Return a body in its object frame.
 
-    Parameters
-    ----------
-    kind : ``block``, ``ball``, ``drum``, ``cone`` (``shape``: upper radius), ``arc`` (half a ring
-        open to -x; ``shape``: radius of its rod) or ``wedge``
+    ``kind``: ``block``, ``ball``, ``drum``, ``cone`` (``shape``: upper radius), ``arc`` (half a
+    ring open to -x; ``shape``: radius of its rod) or ``wedge``.
     """
     if kind == "wedge":
         return Mesh(np.array(WEDGE), np.empty((0, 3)), np.empty((0, 2)), np.array(WEDGE_FACES))

@@ -70,9 +70,7 @@ def framed_camera(
 
     Direction and distance are kept.
 
-    Parameters
-    ----------
-    share : extent of the things' outermost corners, as a share of the image's shorter side
+    ``share``: extent of the things' outermost corners, as a share of the image's shorter side.
     """
     corners = np.concatenate([mesh.vertices for thing in things for mesh in thing.meshes()])
     middle = (corners.min(axis=0) + corners.max(axis=0)) / 2

@@ -24,10 +24,7 @@ class AmbiguousError(Exception):
 def execute(program: Program, scene: dict[str, Any]) -> list[Any]:
     """Return the output of every node of a program; objects are indices.
 
-    Raises
-    ------
-    AmbiguousError
-        If a ``unique`` gets no object or several.
+    Raise an AmbiguousError if a ``unique`` gets no object or several.
     """
     results: list[Any] = []
     for step in program:

@@ -10,8 +10,6 @@ from eyechart.core.errors import UserError
 from eyechart.data.canvas.tasks import fields_of
 
 OBJECT_COUNT = "object_count"
-# object_count, and has_<category> for every annotated category
-IMAGE_TASK = re.compile(rf"{OBJECT_COUNT}|has_[a-z0-9_]+")
 SAMPLINGS = ("random", "popular", "adversarial")
 PRESENCE = tuple(f"presence_{sampling}" for sampling in SAMPLINGS)
 ITEM_TASKS = (*PRESENCE, "position", "counting")  # besides caption, which is open-ended

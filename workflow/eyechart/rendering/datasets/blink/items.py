@@ -200,10 +200,8 @@ def draw_item(name: Name, settings: Settings) -> Item:
 
     Raise a UserError if no attempt has room for its marks.
 
-    Parameters
-    ----------
-    name : (seed, dataset, split, sub-task, number); the only source of randomness; the correct
-        letter is balanced over numbers
+    ``name``: (seed, dataset, split, sub-task, number); the only source of randomness; the correct
+    letter is balanced over numbers.
     """
     split, task, number = str(name[2]), str(name[3]), int(name[4])
     letters = "AB" if task == "Art_Style" else LETTERS

@@ -35,9 +35,7 @@ def draw_scene(
     Its plan has each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels. Raise
     a UserError if no attempt shows enough of every object.
 
-    Parameters
-    ----------
-    name : (dataset, split, index); together with ``seed`` the only source of chance
+    ``name``: (dataset, split, index); together with ``seed`` the only source of chance.
     """
     least = settings["min_visible_px"]
 

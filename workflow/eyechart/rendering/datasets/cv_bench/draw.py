@@ -34,10 +34,8 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
     Raise a UserError if no attempt satisfies the conditions.
 
-    Parameters
-    ----------
-    name : (seed, dataset, split, index); the only source of randomness. Answers and both cues are
-        balanced over the indices
+    ``name``: (seed, dataset, split, index); the only source of randomness. Answers and both cues
+    are balanced over the indices.
     """
     answer, cue = case_of(CASES, int(name[3]), "depth", *name[:3])
     order = (0, 1) if answer == "A" else (1, 0)

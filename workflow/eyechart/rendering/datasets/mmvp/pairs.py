@@ -31,10 +31,8 @@ def draw_views(
 
     Raise a UserError if no attempt has enough visible pixels.
 
-    Parameters
-    ----------
-    name : (dataset, split, index of the pair); together with ``seed`` the only source of chance;
-        both images have the same noise
+    ``name``: (dataset, split, index of the pair); together with ``seed`` the only source of chance;
+    both images have the same noise.
     """
     least = settings["min_visible_px"]
 
@@ -62,9 +60,8 @@ def draw_shard(args: Drawing, path: str) -> None:
 
     Raise a UserError if the number of images is odd.
 
-    Parameters
-    ----------
-    path : an image's path from the root, with ``{type}`` of its pattern and ``{number}`` (from 1)
+    ``path``: an image's path from the root, with ``{type}`` of its pattern and ``{number}`` (from
+    1).
     """
     images = args.settings["splits"][args.split]
     if images % 2:

@@ -41,10 +41,8 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
     Raise a UserError if no attempt shows every part.
 
-    Parameters
-    ----------
-    name : (seed, dataset, split, index); the only source of randomness. Numbers of images, odd
-        places and conditions are spread evenly
+    ``name``: (seed, dataset, split, index); the only source of randomness. Numbers of images, odd
+    places and conditions are spread evenly.
     """
     count, odd, condition = case_of(CASES, int(name[3]), "odd", *name[:3])
 

@@ -29,9 +29,7 @@ def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
     Raise a UserError if the things do not fit.
 
-    Parameters
-    ----------
-    name : (seed, dataset, split, index); the only source of randomness
+    ``name``: (seed, dataset, split, index); the only source of randomness.
     """
 
     def draw(attempt: int) -> Item:

@@ -57,8 +57,6 @@ def palette(chosen: str | dict[str, Any], where: str) -> dict[str, Color]:
 def contrast(one: Color, other: Color) -> float:
     """Return the contrast ratio of two colours, from 1 (none) to 21 (black on white).
 
-    Notes
-    -----
     Source: WCAG 2.2, "contrast ratio". It depends on lightness only: red on green of equal
     lightness has 1, although it is legible with colour vision.
     """

@@ -55,10 +55,8 @@ def grid(colors: dict[str, Color], settings: dict[str, Any], most: int, seed: in
     every colour once as word, font colour and background, so for any ``most`` all colours are
     almost equally frequent answers.
 
-    Parameters
-    ----------
-    settings : ``copies`` of each cell; ``keep_unreadable``: keep font colours equal to the
-        background; ``least_contrast``: cells below it are dropped, which unbalances the blocks
+    ``settings``: ``copies`` of each cell; ``keep_unreadable``: keep font colours equal to the
+    background; ``least_contrast``: cells below it are dropped, which unbalances the blocks.
     """
     names, k = list(colors), len(colors)
     blocks = [
@@ -88,11 +86,9 @@ def draw_word(
     uniformly where the word's size leaves a choice. Raise a UserError if a font cannot be read, or
     the word does not fit at a legible size.
 
-    Parameters
-    ----------
-    settings : ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font
-        files; ``text_height`` [low, high]: the em as a share of the image's height, or less if too
-        wide
+    ``settings``: ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font
+    files; ``text_height`` [low, high]: the em as a share of the image's height, or less if too
+    wide.
     """
     width, height = settings["image_px"]
     typeface = rng.choice(settings["typefaces"])

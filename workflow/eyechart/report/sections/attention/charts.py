@@ -10,9 +10,8 @@ from eyechart.core.address import sort_key
 from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import task_name
-from eyechart.report.overlays import in_turn
+from eyechart.report.overlays import SMALLEST, in_turn, over_image
 from eyechart.report.sections.attention import load
-from eyechart.report.sections.attention.overlays import sheet
 
 SERIES = {  # name, colour, dashes, shape
     "reference": (load.ROLE_NAMES["reference"], style.PURPLE, [2, 2], "diamond"),
@@ -51,6 +50,19 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | 
     }
 
 
+def sheet(example: load.TracedImage, layers: int, width: int = SMALLEST) -> Image.Image:
+    """Draw the image, then the same under the attention of some blocks, then the colours.
+
+    Parameters
+    ----------
+    layers : how many blocks, spread evenly from the first to the last
+    width : of each panel, in pixels; an image that is wider is shrunk
+    """
+    chosen = style.spread(list(example.maps), layers)
+    panels = [(f"{a}, mean over heads", example.maps[a], example.places) for a in chosen]
+    return over_image(example, panels, width)
+
+
 def ratios(traced: load.Traced, width: int = 230) -> style.Spec:
     """Draw, per task, the ratio in regions by block: a line per role, and its control hollow."""
     return _panels(traced, ratio_rows(traced), RATIOS_KEY, width, _ratio)
@@ -70,9 +82,7 @@ def lens(traced: load.Traced, width: int = 230) -> style.Spec:
 def heads(traced: load.Traced, alpha: float, task: str | None = None) -> style.Spec:
     """Draw the ratio in the right region, by block and head; a dot where q against control is low.
 
-    Parameters
-    ----------
-    task : one task alone; None for a panel per task
+    ``task``: one task alone; None for a panel per task.
     """
     rows = [r for r in head_rows(traced, alpha) if task in (None, r["task"])]
     tasks = [t for t in traced.tasks() if any(r["task"] == t for r in rows)]
@@ -166,10 +176,7 @@ def _share(rows: style.Rows, task: str, width: int) -> alt.LayerChart:
 
 def _lines(rows: style.Rows, chart: alt.Chart, look: Mapping[str, Any]) -> list[alt.Chart]:
     drawn = chart.encode(x=_block(rows), color=_series(alt.Color, rows, 1))
-    shares = [
-        alt.Tooltip(k, type="quantitative", format=".3f")
-        for k in ("value", "low", "high", "chance", "control")
-    ]
+    shares = style.decimals(("value", "low", "high", "chance", "control"))
     tips = ["series:N", "address:N", "task:N", *shares, alt.Tooltip("q:Q", format=".2g"), "n:Q"]
     value = alt.Y("value:Q", **look)
     return [

@@ -12,11 +12,10 @@ import polars as pl
 
 from eyechart.core.address import sort_key
 from eyechart.core.errors import UserError
-from eyechart.report.files import Inputs, identify
+from eyechart.report.files import Inputs, check_pair, identify
 from eyechart.report.format import share
 from eyechart.report.labels import natural
 from eyechart.report.overlays import Picture
-from eyechart.report.sections.attention.check import check_summary
 from eyechart.tables.attention import ANSWER, LENS, MAPS, SUMMARY, WORDS
 from eyechart.tables.notes import read_noted
 from eyechart.tables.parquet import read_table
@@ -89,10 +88,8 @@ def read_traced(paths: Sequence[Path]) -> list[Traced]:
 def read_examples(inputs: Inputs, traced: Traced) -> list[TracedImage]:
     """Read the images that have a map, sorted by task, item and position in it.
 
-    Parameters
-    ----------
-    inputs : with the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and the
-        dataset's ``items``, ``images`` and, where it has any, ``regions``
+    ``inputs``: with the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and
+    the dataset's ``items``, ``images`` and, where it has any, ``regions``.
     """
     pair = traced.model, traced.dataset
     maps, lens, words = (
@@ -168,3 +165,19 @@ def letters(item: dict[str, Any]) -> dict[str, str]:
     """Return the choice that each letter stands for, where the item says so."""
     found: dict[str, str] = json.loads(item["meta"] or "{}").get("letters") or {}
     return found
+
+
+def check_summary(path: Path, rows: pl.DataFrame) -> None:
+    """Refuse a row of another model or dataset than the path names, or a value that stands alone.
+
+    Raise a UserError naming file, metric, task and address.
+    """
+    check_pair(path, rows.select("model", "dataset").unique().iter_rows())
+    alone = pl.col("ci_low").is_null() | (pl.col("n") < 1)
+    bare = rows.filter(pl.col("value").is_not_null() & alone)
+    if len(bare):
+        row = bare.row(0, named=True)
+        raise UserError(
+            f"{path}: {row['metric']} of {row['task']} at {row['address']} has a value without "
+            "n and interval"
+        )

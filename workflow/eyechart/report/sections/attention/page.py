@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eyechart.core.address import sort_key
+from eyechart.report import mapped_images
 from eyechart.report.chart_style import Spec, svg_address
 from eyechart.report.files import Inputs
 from eyechart.report.format import p_value, share
-from eyechart.report.images import png_address
 from eyechart.report.labels import task_name
 from eyechart.report.overlays import in_turn
 from eyechart.report.sections.attention import load
-from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios
-from eyechart.report.sections.attention.overlays import sheet
+from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios, sheet
 from eyechart.tables.scores import ALL
 
 Row = dict[str, Any]
@@ -22,10 +21,8 @@ HALF = 0.5
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where no item was traced.
 
-    Parameters
-    ----------
-    settings : ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and dataset),
-        ``gallery_px`` (width of a panel)
+    ``settings``: ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and
+    dataset), ``gallery_px`` (width of a panel).
     """
     blocks = []
     for traced in load.read_traced(inputs.paths("attention")):
@@ -156,17 +153,8 @@ def plain_table(rows: Sequence[Row], series: str) -> dict[str, Any]:
 
 def card(shown: load.TracedImage, layers: int, pixels: int) -> dict[str, Any]:
     """Return one item: its sheet, its question, and the logit lens of each block."""
-    image = sheet(shown, layers, pixels)
     names = load.letters(shown.item)
-    return {
-        "item_id": shown.item["item_id"],
-        "task": shown.item["task"],
-        "prompt": shown.item["prompt"],
-        "choices": shown.item["choices"],
-        "answer": shown.item["answer"],
-        "source": png_address(image.quantize(192)),
-        "width": image.width,
-        "height": image.height,
+    return mapped_images.card(shown, sheet(shown, layers, pixels).quantize(192)) | {
         "regions": [
             {"name": r.name, "choice": names.get(r.name), "role": shown.roles.get(r.name)}
             for r in shown.regions

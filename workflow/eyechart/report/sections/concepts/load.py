@@ -13,8 +13,7 @@ import polars as pl
 
 from eyechart.core.address import COMPONENTS, DECODER, LM, component, sort_key
 from eyechart.core.errors import UserError
-from eyechart.report.files import identify
-from eyechart.report.sections.concepts.check import check_concepts
+from eyechart.report.files import check_pair, identify
 from eyechart.tables.concepts import ALL, ANSWER, CUES, OTHER, PROJECTION, SEPARATION, SHARES
 from eyechart.tables.parquet import read_table
 
@@ -23,6 +22,11 @@ SCHEMAS = {"cues": CUES, "separation": SEPARATION, "projection": PROJECTION}
 PREFERRED = dict.fromkeys((LM, DECODER), ("last", "image_mean"))
 SPANS = ("image_mean", "cls", "last", "text_mean", "all_mean")
 METHOD = "centroid"  # shown in charts; neighbours stand in the tables
+NEEDED = {
+    "cues": ("share", "ci_low", "ci_high", "chance", "n", "groups"),
+    "separation": ("accuracy", "ci_low", "ci_high", "chance", "control", "n"),
+    "projection": ("first", "second", "components"),
+}
 
 
 class AddressSpan(NamedTuple):
@@ -160,3 +164,16 @@ def _lead(at: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     return next(
         (at[cue] for cue in SHARES if cue != OTHER and at.get(cue, {}).get("against")), None
     )
+
+
+def check_concepts(path: Path, table: str, rows: pl.DataFrame) -> None:
+    """Refuse a table in which a number is missing, or a row of another model or dataset.
+
+    Raise a UserError naming file, row and column.
+    """
+    check_pair(path, rows.select("model", "dataset").unique().iter_rows())
+    for column in NEEDED[table]:
+        missing = rows.with_row_index("row").filter(pl.col(column).is_null())
+        if len(missing):
+            row, address = missing.select("row", "address").row(0)
+            raise UserError(f"{path}: row {row} ({address}): {column} is null, expected a number")

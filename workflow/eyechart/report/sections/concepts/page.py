@@ -23,9 +23,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 def section(found: Sequence[Concepts], alpha: float) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was compared.
 
-    Parameters
-    ----------
-    alpha : a cue leads where q is below it and its interval lies above chance
+    ``alpha``: a cue leads where q is below it and its interval lies above chance.
     """
     if not found:
         return None

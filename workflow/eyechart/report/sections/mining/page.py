@@ -1,12 +1,33 @@
 """Mined pairs: how many were found, and where the sheets are that show them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from eyechart.report.files import Inputs
-from eyechart.report.sections.mining.load import read_mined
+import polars as pl
+
+from eyechart.report.files import File, Inputs
+from eyechart.tables.parquet import read_table
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was mined."""
     mined = read_mined(inputs.of("pairs"))
     return {"mined": mined} if mined else None
+
+
+def read_mined(files: Sequence[File]) -> list[dict[str, Any]]:
+    """Return of each table the two models, the dataset, the number of pairs and extreme cosines."""
+    found = []
+    for file in files:
+        rows = pl.DataFrame(read_table(file.path, ["similarity_first", "similarity_second"]))
+        first, second, dataset = (file.names[n] for n in ("first", "second", "dataset"))
+        found.append(
+            {
+                **file.names,
+                "pairs": len(rows),
+                "lowest_first": rows["similarity_first"].min(),
+                "highest_second": rows["similarity_second"].max(),
+                "sheet": f"mining/{first}_against_{second}/{dataset}/sheet.html",
+            }
+        )
+    return found

@@ -31,9 +31,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 def section(found: Sequence[Readout], heads: Sequence[Path]) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was read out.
 
-    Parameters
-    ----------
-    heads : ``depth_heads.json`` of each model that has depth heads
+    ``heads``: ``depth_heads.json`` of each model that has depth heads.
     """
     if not found:
         return None

@@ -32,9 +32,7 @@ def check_verdicts(path: Path, verdict: Verdict) -> None:
     around it, no n or no floor; a difference has no interval, p or q, or q is below p; or a class
     was decided without any difference or value to rest on.
 
-    Parameters
-    ----------
-    path : the file of its values; the error names the one of its three files that is wrong
+    ``path``: the file of its values; the error names the one of its three files that is wrong.
     """
     values, skills, differences = parts(path)
     _check_skills(skills, verdict.skills)

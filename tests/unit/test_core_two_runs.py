@@ -1,4 +1,4 @@
-"""Runs of Snakemake beside each other: which looks after the files, and when."""
+"""Concurrent Snakemake runs: which of them checks the files, and when."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""The two steps from their flags to their files."""
+"""Both steps, from their flags to their files."""
 
 import dataclasses
 import json

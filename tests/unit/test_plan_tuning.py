@@ -1,4 +1,4 @@
-"""Tuning: what is planned of it, and what is refused."""
+"""The plan and the refusals of tuning."""
 
 import json
 from types import SimpleNamespace
@@ -38,12 +38,12 @@ def test_tuning_on_what_is_not_there_is_refused(
 
 def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Config) -> None:
     config["tuning"] |= {"tasks": {}, "models": None, "prompts": [1, 5, 10], "shuffled": True}
-    assert tuning(config).tables() == []
+    assert tuning(config).comparisons() == []
     config["tuning"]["tasks"] = {"clevr": ["color", "size"]}
     of = SimpleNamespace(model="tiny_llava", dataset="clevr")
     plan = tuning(config)
-    assert "<results>/tuning/tiny_llava.parquet" in plan.tables()
-    assert "<results>/tuning/tiny_clip.parquet" not in plan.tables()
+    assert "<results>/tuning/tiny_llava.parquet" in plan.comparisons()
+    assert "<results>/tuning/tiny_clip.parquet" not in plan.comparisons()
     answers = "<results>/tuning/tiny_llava/clevr/size/prompt_10/answers.parquet"
     assert len(plan.answers(of)) == 2 * 6 and answers in plan.answers(of)
     assert plan.trainings()[0].endswith("{arm}/true-0/adapter_config.json")

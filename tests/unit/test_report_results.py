@@ -1,4 +1,4 @@
-"""Seeds are merged to the least favourable, the best address is blind to the test part."""
+"""Seeds are merged to the least favourable, and the best address ignores the test part."""
 
 import doctest
 
@@ -10,14 +10,15 @@ from eyechart.core import address
 from eyechart.core.address import abbreviate, sort_key
 from eyechart.report import chart_style, files, format, labels
 from eyechart.report.labels import Criteria
-from eyechart.report.sections.probing.compare import compare_components, select
 from eyechart.report.sections.probing.findings import summarise
 from eyechart.report.sections.probing.load import (
     TaskResult,
     best_of,
+    compare_components,
     confusion,
     correct,
     merge_seeds,
+    select,
 )
 from eyechart.report.sections.provenance import page as provenance
 from eyechart.statistics.testing import mcnemar_exact

@@ -38,7 +38,7 @@ rule tune:
         allowance=PLAN.checkpoints.remote_code_flag,
         threads=config["threads"],  # Snakemake scales a rule's own down to --cores
         seed=config["seed"],
-        code=TUNING.code,
+        code=PLAN.code_with_family("eyechart.tuning.tune"),
         environment=ENVIRONMENTS.state,
     message:
         "Tuning {wildcards.arm} of {wildcards.model} on {wildcards.task} of {wildcards.dataset}"

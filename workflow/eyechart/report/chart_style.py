@@ -155,11 +155,16 @@ def scale_of(values: Mapping[str, Any]) -> alt.Scale:
 
 def tips(names: Sequence[str], numbers: Sequence[str]) -> list[alt.Tooltip]:
     """Return a tooltip's lines: names, numbers with three decimals, then q and n."""
-    shares = [alt.Tooltip(n, type="quantitative", format=".3f", title=TITLES.get(n, n))
-              for n in numbers]  # fmt: skip
+    shares = decimals({n: TITLES.get(n, n) for n in numbers})
     test = alt.Tooltip("q:Q", format=".2g")
     return [*(alt.Tooltip(n, type="nominal") for n in names), *shares, test,
             alt.Tooltip("n_test:Q", title="n (test)")]  # fmt: skip
+
+
+def decimals(names: Iterable[str], form: str = ".3f") -> list[alt.Tooltip]:
+    """Return a tooltip's lines of numbers; the values of a mapping are their titles."""
+    titles = {n: {"title": t} for n, t in names.items()} if isinstance(names, Mapping) else {}
+    return [alt.Tooltip(n, type="quantitative", format=form, **titles.get(n, {})) for n in names]
 
 
 def address_axis(addresses: Sequence[str], angle: int, field: str = "address", **more: Any) -> Any:
@@ -168,6 +173,20 @@ def address_axis(addresses: Sequence[str], angle: int, field: str = "address", *
     axis = {"labelAngle": angle, "labelOverlap": crowded, "labelLimit": 120, "grid": False}
     scale = {"domain": list(addresses), "paddingInner": 0, "paddingOuter": 0, "type": "band"}
     return alt.X(field, type="ordinal", title=None, axis=axis, scale=scale, **more)
+
+
+def spread(addresses: Sequence[str], most: int) -> list[str]:
+    """Return some addresses, evenly from the first to the last.
+
+    >>> spread(["lm.0", "lm.1", "lm.2", "lm.3", "lm.4"], 3)
+    ['lm.0', 'lm.2', 'lm.4']
+    """
+    ordered = sorted(addresses, key=sort_key)
+    if len(ordered) <= most:
+        return ordered
+    if most == 1:
+        return ordered[-1:]
+    return [ordered[round(n * (len(ordered) - 1) / (most - 1))] for n in range(most)]
 
 
 def component_borders(addresses: Iterable[str], reads: Collection[str] = ()) -> Rows:

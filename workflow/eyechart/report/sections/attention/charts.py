@@ -10,9 +10,8 @@ from eyechart.core.address import sort_key
 from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import task_name
-from eyechart.report.overlays import in_turn
+from eyechart.report.overlays import SMALLEST, in_turn, over_image
 from eyechart.report.sections.attention import load
-from eyechart.report.sections.attention.overlays import sheet
 
 SERIES = {  # name, colour, dashes, shape
     "reference": (load.ROLE_NAMES["reference"], style.PURPLE, [2, 2], "diamond"),
@@ -49,6 +48,19 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | 
         "lens": lens(traced),
         **{f"item-{n}": image for n, image in enumerate(sheets, start=1)},
     }
+
+
+def sheet(example: load.TracedImage, layers: int, width: int = SMALLEST) -> Image.Image:
+    """Draw the image, then the same under the attention of some blocks, then the colours.
+
+    Parameters
+    ----------
+    layers : how many blocks, spread evenly from the first to the last
+    width : of each panel, in pixels; an image that is wider is shrunk
+    """
+    chosen = style.spread(list(example.maps), layers)
+    panels = [(f"{a}, mean over heads", example.maps[a], example.places) for a in chosen]
+    return over_image(example, panels, width)
 
 
 def ratios(traced: load.Traced, width: int = 230) -> style.Spec:
@@ -164,10 +176,7 @@ def _share(rows: style.Rows, task: str, width: int) -> alt.LayerChart:
 
 def _lines(rows: style.Rows, chart: alt.Chart, look: Mapping[str, Any]) -> list[alt.Chart]:
     drawn = chart.encode(x=_block(rows), color=_series(alt.Color, rows, 1))
-    shares = [
-        alt.Tooltip(k, type="quantitative", format=".3f")
-        for k in ("value", "low", "high", "chance", "control")
-    ]
+    shares = style.decimals(("value", "low", "high", "chance", "control"))
     tips = ["series:N", "address:N", "task:N", *shares, alt.Tooltip("q:Q", format=".2g"), "n:Q"]
     value = alt.Y("value:Q", **look)
     return [

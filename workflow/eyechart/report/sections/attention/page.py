@@ -11,8 +11,7 @@ from eyechart.report.format import p_value, share
 from eyechart.report.labels import task_name
 from eyechart.report.overlays import in_turn
 from eyechart.report.sections.attention import load
-from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios
-from eyechart.report.sections.attention.overlays import sheet
+from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios, sheet
 from eyechart.tables.scores import ALL
 
 Row = dict[str, Any]

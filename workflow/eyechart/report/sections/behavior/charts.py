@@ -85,10 +85,7 @@ def accuracy(rows: style.Rows, metric: str, width: int | str) -> alt.LayerChart:
         yOffset=alt.YOffset("condition:N", sort=conditions),
         color=_condition(alt.Color, COLORS, conditions),
     )
-    tooltip = [alt.Tooltip("row:N", title="task"), "condition:N"]
-    tooltip += [
-        alt.Tooltip(k, type="quantitative", format=".3f", title=v) for k, v in NUMBERS.items()
-    ]
+    tooltip = [alt.Tooltip("row:N", title="task"), "condition:N", *style.decimals(NUMBERS)]
     return alt.layer(
         across.mark_rule(color=style.GREY, strokeDash=[3, 2], strokeWidth=1.4).encode(
             x=alt.X("chance:Q", scale=style.UNIT, title=title)

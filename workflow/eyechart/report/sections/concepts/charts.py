@@ -143,10 +143,7 @@ def _cue_layers(chart: alt.Chart, x: alt.X, by_n: bool) -> list[alt.Chart]:
     shape = alt.Shape("cue:N", scale=style.scale_of(SHAPES), legend=LEGEND)
     share = alt.Y("share:Q", scale=style.UNIT, title=TITLE, axis=axis)
     low = alt.Y("ci_low:Q", scale=style.UNIT, title=TITLE, axis=axis)
-    numbers = [
-        alt.Tooltip(n, type="quantitative", format=".3f")
-        for n in ("share", "ci_low", "ci_high", "chance")
-    ]
+    numbers = style.decimals(("share", "ci_low", "ci_high", "chance"))
     # raw vectors and responses are no neighbours on their line
     joined = "datum.components > 0" if by_n else f"datum.address !== {style.quoted(ANSWER)}"
     line, single = chart.transform_filter(joined), chart.transform_filter(f"!({joined})")
@@ -185,10 +182,7 @@ def _apart(column: AddressSpan) -> alt.LayerChart:
     chart = style.base("points", column=str(column))
     grown, marked = chart.transform_filter("datum.components > 0"), chart.transform_filter(MARKED)
     x = _counts()
-    numbers = [
-        alt.Tooltip(n, type="quantitative", format=".3f")
-        for n in ("accuracy", "ci_low", "ci_high", "control")
-    ]
+    numbers = style.decimals(("accuracy", "ci_low", "ci_high", "control"))
     tooltip = ["components:Q", *numbers, "n:Q"]
     dots = marked.mark_point(filled=True, size=44, opacity=1).encode(x=x, tooltip=tooltip)
 

@@ -24,7 +24,7 @@ def mixture(points: list[Row]) -> style.Spec:
     place = "datum.interleaved ? 1.12 : datum.share"
     chart = style.base("points").transform_calculate(place=place)
     added = chart.transform_filter("!datum.interleaved")
-    tips = [alt.Tooltip(name, type="quantitative", format=".3g") for name in NUMBERS]
+    tips = style.decimals(NUMBERS, ".3g")
     square = alt.when("datum.interleaved === true").then(alt.value("square"))
     layers = alt.layer(
         added.mark_line().encode(x=x, y=y, color=color),

@@ -89,10 +89,7 @@ def shown(rows: Sequence[Row]) -> list[str]:
     addresses = sorted({r["address"] for r in rows}, key=sort_key)
     start = [address for address in addresses if address == CONNECTOR]
     blocks = [address for address in addresses if address != CONNECTOR]
-    most = SHOWN - len(start)
-    step = max(1, len(blocks) - 1) / max(1, min(most, len(blocks)) - 1)
-    picked = [blocks[round(k * step)] for k in range(min(most, len(blocks)))]
-    return [*start, *picked]
+    return [*start, *style.spread(blocks, SHOWN - len(start))]
 
 
 def _plain(row: Row, series: str) -> Row:

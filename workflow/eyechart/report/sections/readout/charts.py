@@ -164,10 +164,7 @@ def _tips(points: style.Rows) -> list[Any]:
     """Return the tooltip of a point; of a model that does not respond, without responses."""
     compared = any(row["answer"] is not None for row in points)
     named = NUMBERS | ({"difference": "minus its own response"} if compared else {})
-    shares = [
-        alt.Tooltip(name, type="quantitative", format=".3f", title=title)
-        for name, title in named.items()
-    ]
+    shares = style.decimals(named)
     test = [alt.Tooltip("q:Q", format=".2g")] if compared else []
     return ["address:N", "readout:N", "seen:N", *shares, *test, "n:Q"]
 

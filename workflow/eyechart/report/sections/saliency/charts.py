@@ -60,9 +60,7 @@ def _panel(rows: style.Rows, task: str, series: list[str]) -> alt.LayerChart:
     x = alt.X("share:Q", title="share of image tokens replaced", axis={"format": "%"})
     y = {"title": "fall of the score (nats)"}
     tips = ["series:N", "task:N", alt.Tooltip("share:Q", format=".0%")]
-    tips += [
-        alt.Tooltip(name, type="quantitative", format=".2f") for name in ("value", "low", "high")
-    ]
+    tips += style.decimals(("value", "low", "high"), ".2f")
     dashes = alt.StrokeDash(
         "address:N",
         scale=alt.Scale(range=[[4, 3], [1, 3]]),

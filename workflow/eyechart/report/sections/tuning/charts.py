@@ -37,7 +37,7 @@ def _panel(panel: str, arms: list[str]) -> alt.LayerChart:
     chart = style.base("points", panel=panel)
     y = alt.Y("arm:N", title=None, sort=arms)
     low = alt.X("gain_low:Q", title="gain in accuracy", axis={"format": "+.2f", "tickCount": 4})
-    tips = [alt.Tooltip(name, type="quantitative", format=".3g") for name in NUMBERS]
+    tips = style.decimals(NUMBERS, ".3g")
     shown = alt.when("datum.adaptable === true").then(alt.value(style.VERMILION))
     color = shown.otherwise(alt.value(style.BLUE))
     layers = alt.layer(

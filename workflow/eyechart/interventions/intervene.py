@@ -36,7 +36,7 @@ from eyechart.core.files import read_json
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.chosen_items import answerable_items, draw_items, read_image_files
-from eyechart.inference.prompts import PromptStyle
+from eyechart.inference.prompts import AskedInOrder
 from eyechart.interventions.answers import Answers
 from eyechart.interventions.asked import AskedItem, ask
 from eyechart.interventions.batch import Batch
@@ -132,7 +132,7 @@ def chosen_addresses(card: dict[str, Any], patterns: Sequence[str]) -> list[str]
 
 
 @dataclass(frozen=True)
-class InterventionSettings:
+class InterventionSettings(AskedInOrder):
     """The interventions slice of the config.
 
     Attributes
@@ -141,7 +141,7 @@ class InterventionSettings:
     tasks : those whose items are edited, or all of the dataset
     items, training : most items of each task, drawn from the test groups, and from the others
     addresses : patterns
-    prompt, choices, scoring : how items are asked and answered, as in the behavior stage
+    scoring : how choices are scored, as in the behavior stage
     batch_size : items in one forward pass
     options : by intervention, its own settings
     """
@@ -152,8 +152,6 @@ class InterventionSettings:
     training: int
     addresses: list[str]
     batch_size: int | str
-    prompt: str
-    choices: str
     scoring: str
     options: dict[str, Any]
 
@@ -161,10 +159,6 @@ class InterventionSettings:
         """Return the tasks that erasers are fitted on, or nothing if these are all."""
         named = self.options.get("erase", {}).get("concepts") or []
         return None if self.tasks is None else [*self.tasks, *named]
-
-    def style(self) -> PromptStyle:
-        """Return the prompt style: options in the given order only."""
-        return PromptStyle(self.prompt, self.choices, 1)
 
 
 @command

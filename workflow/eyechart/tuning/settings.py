@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.inference.prompts import PromptStyle
+from eyechart.inference.prompts import AskedInOrder
 
 
 @dataclass(frozen=True)
-class ArmSettings:
+class ArmSettings(AskedInOrder):
     """The tuning slice of the config.
 
     Attributes
@@ -21,7 +21,7 @@ class ArmSettings:
     steps, batch_size, folds, learning_rates : of training; folds choose steps and rate
     eval_every : steps between held-out losses, and between checkpoints
     gradient_checkpointing : whether activations are computed twice to save memory
-    prompt, choices, scoring : how items are asked and answered, as in the behavior stage
+    scoring : how choices are scored, as in the behavior stage
     """
 
     data: list[str]
@@ -36,13 +36,7 @@ class ArmSettings:
     learning_rates: dict[str, list[float]]
     eval_every: int
     gradient_checkpointing: bool
-    prompt: str
-    choices: str
     scoring: str
-
-    def style(self) -> PromptStyle:
-        """Return the prompt style: options in the given order only."""
-        return PromptStyle(self.prompt, self.choices, 1)
 
     def rates(self, arm: str) -> list[float]:
         """Return the learning rates that an arm is tried with."""

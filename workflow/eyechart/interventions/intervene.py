@@ -21,7 +21,6 @@ left out; the tables' metadata say why.
 from __future__ import annotations
 
 import importlib
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ from eyechart.core.files import read_json
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.chosen_items import answerable_items, draw_items, read_image_files
+from eyechart.inference.failures import Notes
 from eyechart.inference.prompts import AskedInOrder
 from eyechart.interventions.answers import Answers
 from eyechart.interventions.asked import AskedItem, ask
@@ -51,25 +51,6 @@ from eyechart.models.load_options import LoadFlags
 from eyechart.tables.interventions import EDITS, ERASERS
 from eyechart.tables.notes import write_noted
 from eyechart.tables.regions import CANVAS, read_regions
-
-logger = logging.getLogger(__name__)
-
-
-class Notes:
-    """Sentences about what was left out, each once, in the log and for the tables."""
-
-    def __init__(self) -> None:
-        self.said: dict[str, None] = {}
-
-    def __call__(self, sentence: str) -> None:
-        """Add a sentence."""
-        if sentence not in self.said:
-            logger.warning("%s", sentence)
-            self.said[sentence] = None
-
-    def text(self) -> dict[str, str]:
-        """Return them as the metadata of a table."""
-        return {"note": "; ".join(self.said)}
 
 
 def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:

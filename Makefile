@@ -1,7 +1,7 @@
-# `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
-# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own;
-# `make docs` builds the documentation as a site; `make docs-config` writes what is generated from
-# the models of the configuration.
+# `make demo` sets up and runs the exam. `make test` runs lint and the quick tests. `make cluster`
+# installs what submitting jobs also needs; `make test-slurm` tests that on a Slurm of its own.
+# `make docs` builds the documentation as a site. `make docs-config` writes the files that are
+# generated from the configuration's models.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -50,7 +50,8 @@ docs: .venv/docs.installed # the documentation as a site, in site/
 docs-config: .venv/runtime.installed # write what is generated from the configuration's models
 	PYTHONPATH=workflow $(BIN)/python -m eyechart.plan.config.write_docs
 
-# `make test` leaves out what is marked as slow, `make test-all` leaves out nothing
+# `make test` omits the tests marked as slow. `make test-all` runs these too, but no test that has a
+# target of its own: check-demo, test-faults, test-real, test-slurm and test-conda.
 test: .venv/dev.installed chromium lint # lint and the quick tests
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/workflow/test_small.py tests/unit tests/families
 
@@ -59,7 +60,7 @@ test-plans: .venv/dev.installed # plan every preset and every documented command
 	$(BIN)/python -m pytest -m slow $(SPREAD) tests/unit/test_setup_commands.py
 	$(BIN)/python -m pytest $(SPREAD) tests/workflow/test_inputs.py tests/workflow/test_commands.py
 
-test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed # lint and all tests
+test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed # lint, the quick tests and the slow ones
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
 	$(BIN)/python -m pytest $(SPLIT) tests/families
 	$(BIN)/python -m pytest -m "not faults" $(SPLIT) tests/faults

@@ -32,7 +32,7 @@ def test_the_tutorial_says_how_well_colour_is_decoded() -> None:
     least, most = said("(span `referent`, accuracy * or more, control below *)")
     assert min(probes_of_colour("task", "referent").values()) == pytest.approx(least, abs=NEAR)
     assert max(probes_of_colour("control_type", "referent").values()) < most
-    first, last = said("rises from * behind `lm.0` to * behind `lm.3`")
+    first, last = said("rises from * after `lm.0` to * after `lm.3`")
     position = probes_of_colour("task", "last")
     assert (position["lm.0"], position["lm.3"]) == pytest.approx((first, last), abs=NEAR)
 

@@ -22,16 +22,16 @@ def sighted(**change):
     ("said", "message"),
     [
         ({"sighted": sighted(item_id="pair_009_0")}, "item 'pair_009_0' is not among"),
-        ({"sighted": sighted(predicted="maybe")}, "predicted is 'maybe', which is not among"),
+        ({"sighted": sighted(predicted="maybe")}, "predicted is 'maybe', which is not one of"),
         ({"sighted": sighted(predicted=None)}, "item 'pair_000_0': predicted is null"),
-        ({"sighted": sighted(text="x", parsed="x")}, "parsed is 'x', which is not among"),
+        ({"sighted": sighted(text="x", parsed="x")}, "parsed is 'x', which is not one of"),
         ({"sighted": sighted(model="other")}, "model is 'other', expected 'fake'"),
         ({"sighted": sighted(dataset="clevr")}, "dataset is 'clevr', expected 'lamps'"),
         ({"sighted": sighted(condition="blank")}, "condition is 'blank', expected 'sighted'"),
         ({"sighted": sighted() + sighted()[:1]}, "item 'pair_000_0' is answered twice in order 0"),
-        ({"blank": answers(ITEMS, looks, "blank")}, "no answers under 'sighted'"),
-        ({"sighted": [], "blank": answers(ITEMS, looks, "blank")}, "no answers under 'sighted'"),
-        ({"sited": sighted()}, "'sited' is no condition; did you mean 'sighted'?"),
+        ({"blank": answers(ITEMS, looks, "blank")}, "no responses under 'sighted'"),
+        ({"sighted": [], "blank": answers(ITEMS, looks, "blank")}, "no responses under 'sighted'"),
+        ({"sited": sighted()}, "'sited' is not a condition; did you mean 'sighted'?"),
         (
             {"sighted": sighted(), "blank": answers(ITEMS[1:], looks, "blank", 1)},
             "blank.parquet: item 'pair_000_0' in order 0 is not answered, but",
@@ -63,7 +63,7 @@ def test_answers_that_do_not_belong_together_are_refused(tmp_path, said, message
         ),
         (
             [ITEMS[0] | {"group": "alone"}, *ITEMS[1:]],
-            "'pair_000_0' is of a pair that is spread over groups",
+            "'pair_000_0' is in a pair that spans several groups",
         ),
     ],
 )

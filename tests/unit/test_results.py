@@ -49,7 +49,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     root = write_results(tmp_path)
     items = root / "datasets/clevr/items.parquet"
     pl.read_parquet(items)[1:].write_parquet(items)
-    with pytest.raises(UserError, match="of which there are activations"):
+    with pytest.raises(UserError, match="but there are activations of it"):
         results.activations(*CLEVR, "lm.2", "last", root=root)
     (part, *_) = sorted(root.glob("extraction/*/*/item/part-*.parquet"))
     part.write_bytes(part.read_bytes() + b"x")
@@ -132,7 +132,7 @@ def one(name: str, *names: str, **more: object):
         (
             one("activations", "tiny_lava", "clevr", "lm.2", "last"),
             "no activations: model is 'tiny_lava'; did you mean 'tiny_llava'? There are: tiny_llava"
-            "; to make it, run 'snakemake --cores 2 "
+            "; to create it, run 'snakemake --cores 2 "
             "{root}/extraction/tiny_lava/clevr/<scope>/manifest.json'",
         ),
         (
@@ -142,7 +142,7 @@ def one(name: str, *names: str, **more: object):
         (
             one("activations", *CLEVR, "lm.3", "last"),
             "no activations of tiny_llava on clevr at 'lm.3'; did you mean 'lm.2'? There are: "
-            "connector, lm.2, vision.3; to make more, name them under extraction.addresses",
+            "connector, lm.2, vision.3; to extract more, add them to extraction.addresses",
         ),
         (
             one("activations", *CLEVR, "lm.2", "lst"),
@@ -155,7 +155,7 @@ def one(name: str, *names: str, **more: object):
         (one("verdicts", "tiny_clip", "clevr", "colr"), "skill is 'colr'; did you mean 'color'"),
         (
             one("scores", root="nowhere"),
-            "no scores: there are none in nowhere; to make it, run 'snakemake --cores 2 "
+            "no scores: there are none in nowhere; to create it, run 'snakemake --cores 2 "
             "nowhere/behavior/scores/<model>/<dataset>.parquet'",
         ),
     ],

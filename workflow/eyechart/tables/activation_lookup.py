@@ -1,4 +1,4 @@
-"""Lookup of a result's activations: arrays with the rows of the items or images they are of."""
+"""Lookup of activations: arrays with the matching rows of items or images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +16,18 @@ TOKENS = "image_tokens"
 
 @dataclass(frozen=True)
 class Activations:
-    """Activations of a model at one address and span, a row per image or item.
+    """Activations of a model at one address and span, one row per image or item.
 
     Attributes
     ----------
-    scope : ``image``: they depend on the image alone; ``item``: on image and prompt
-    ids : list of ``image_id`` or ``item_id``, of each row
-    vectors : list of ndarray, float32; of each row: shape (d,), or of the span ``image_tokens`` (t,
-        d)
+    scope : ``image`` if they depend on the image alone, ``item`` if they depend on image and prompt
+    ids : list of str; the ``image_id`` or ``item_id`` of each row
+    vectors : list of ndarray, float32; one per row, shape (d,), or (t, d) for the span
+        ``image_tokens``
     labels : the rows of images.parquet or items.parquet, in the order of ``ids``
-    places : list of ndarray, float32, shape (t, 7); of the span ``image_tokens``: view, row,
+    places : list of ndarray, float32, shape (t, 7); for the span ``image_tokens``: view, row,
         column, left, top, right and bottom of each token in pixels of its image; empty for other
-        spans, and where places are not known
+        spans, and if positions are unknown
     """
 
     model: str
@@ -44,13 +44,13 @@ class Activations:
     def matrix(self) -> np.ndarray:
         """Return the vectors as one array, float32, shape (n, d).
 
-        Raise a UserError if every token was kept, so that rows have different lengths.
+        Raise a UserError if every token was kept, because rows then differ in length.
         """
         if isinstance(self.vectors, np.ndarray):
             return self.vectors
         raise UserError(
             f"{self.address}/{self.span} of {self.model} keeps every image token and is not a "
-            "matrix; use vectors, a list of arrays (t, d)"
+            "matrix; use vectors, a list of arrays of shape (t, d)"
         )
 
 
@@ -59,15 +59,15 @@ def activations(
 ) -> Activations:
     """Return the activations of a model on a dataset at one address and span.
 
-    Raise a UserError if there are no activations of the model, the dataset, the address or the span
-    (the nearest name that there is is told), or a part is damaged.
+    Raise a UserError if there are no activations for the model, dataset, address or span (the error
+    names the nearest existing one), or if a part is damaged.
 
     Parameters
     ----------
     address : a layer, such as ``vision.3``, ``connector``, ``lm.12``, ``lm.norm``
     span : the tokens pooled there: ``cls``, ``image_mean``, ``text_mean``, ``last``, ``all_mean``,
-        ``referent``, ``referent_center``, ``other_object`` (NaN where an item lacks it), or
-        ``image_tokens``, of which each token is kept
+        ``referent``, ``referent_center``, ``other_object`` (NaN if an item lacks it), or
+        ``image_tokens``, which keeps each token
     root : str or Path; the folder of results
     check : whether to compare the hash of every part with the manifest before reading
     """
@@ -97,15 +97,15 @@ def _labels(dataset: str, scope: str, ids: list[str], root: Root) -> pl.DataFram
     lost = set(ids) - set(table[key])
     if lost:
         raise UserError(
-            f"{path}: {key} {min(lost)!r} is missing, of which there are activations; "
-            f"make both again with 'snakemake --cores 2 --forcerun {path}'"
+            f"{path}: {key} {min(lost)!r} is missing, but there are activations of it; recreate "
+            f"both with 'snakemake --cores 2 --forcerun {path}'"
         )
     wanted = pl.DataFrame({key: ids}, schema={key: pl.String})
     return wanted.join(table, on=key, how="left", maintain_order="left")
 
 
 def _places(manifest: Path, name: str) -> list[np.ndarray]:
-    """Return where the tokens of a column lie; nothing where the manifest has no places of it."""
+    """Return the positions of a column's tokens, or nothing if the manifest has none."""
     entries = parts.read_manifest(manifest).get("places", [])
     if not any(name in entry["of"] for entry in entries):
         return []
@@ -113,13 +113,13 @@ def _places(manifest: Path, name: str) -> list[np.ndarray]:
 
 
 def _no_column(model: str, dataset: str, address: str, span: str, names: list[str]) -> UserError:
-    """Return the error of an address or span that was not extracted."""
+    """Return the error about an address or span that was not extracted."""
     spans: dict[str, list[str]] = {}
     for name in names:
         at, _, own = name.partition("/")
         spans.setdefault(at, []).append(own)
     where = f"no activations of {model} on {dataset} at {address!r}"
-    how = "to make more, name them under extraction.addresses and extraction.spans"
+    how = "to extract more, add them to extraction.addresses and extraction.spans"
     if address not in spans:
         return UserError(f"{where}; {nearest(address, spans)}; {how}")
     return UserError(f"{where} with span {span!r}; {nearest(span, spans[address])}; {how}")

@@ -1,4 +1,4 @@
-"""Activation parts: a row per image or question, a fixed-size-list column per address and span."""
+"""Activation parts: one row per image or item, one fixed-size-list column per address and span."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from eyechart.core.files import read_json, sha256
 from eyechart.tables.parquet import read_table
 
 ID = {"image": "image_id", "item": "item_id"}
-DROPPED = "dropped"  # metadata of parts: ids of rows that are left out, and why, as JSON
+DROPPED = "dropped"  # metadata of parts: JSON with the ids of omitted rows and the reasons
 PLACES = "places"  # suffix of a column with the positions of image tokens
 TOKENS = "/image_tokens"  # suffix of a column that stores every token
 PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # the values per token
@@ -23,7 +23,7 @@ PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # the value
 def part_schema(
     scope: str, widths: Mapping[str, int], dtype: str, places: Iterable[str] = ()
 ) -> pa.Schema:
-    """Return the schema of a part: ids, a column per address and span, places per component.
+    """Return the schema of a part: ids, one column per address and span, positions per component.
 
     Parameters
     ----------
@@ -44,23 +44,23 @@ PART = part_schema(
     "image", {"<address>/<span>": 1, "<address>/image_tokens": 1}, "float16", ["<component>"]
 )
 """One row per image (scope `image`) or item (scope `item`), sorted by id. The manifest beside the
-parts lists their columns, rows and hashes, and under `dropped` the ids without a row, whose image
-or prompt the model's own code could not take, with the reason; d is the width of the address, and
-values may be float32.
+parts lists their columns, rows and hashes. Its key `dropped` lists the ids without a row, because
+the model's own code could not process the image or prompt, with the reason. d is the width of the
+address; values may be float32.
 
-image_id: Id of the image; of scope `item` the column is `item_id`
-<address>/<span>: One column per address and span: the pooled activation; null where an item lacks
-  the region of the span
+image_id: Id of the image; for scope `item` the column is `item_id`
+<address>/<span>: One column per address and span: the pooled activation; null if an item lacks the
+  region of the span
 <address>/image_tokens: The activation of every image token
-<component>/places: Of each image token view, row, column, left, top, right, bottom; edges in pixels
-  of the original image, NaN: none
+<component>/places: View, row, column, left, top, right, bottom of each image token; edges in pixels
+  of the original image, NaN if there are none
 """
 
 
 def column(values: np.ndarray, name: str = "") -> pa.Array:
     """Return the Arrow column of a float array (n, d): fixed_size_list<float>[d].
 
-    A row of NaN is null where the column's name is that of a region span.
+    In the column of a region span, a row of NaN becomes null.
     """
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
     missing = np.isnan(values).all(axis=1) & name.endswith(REGION_SPANS)
@@ -69,11 +69,11 @@ def column(values: np.ndarray, name: str = "") -> pa.Array:
 
 
 def read_column(manifest_path: Path, name: str) -> np.ndarray:
-    """Load one ``address/span`` of all parts.
+    """Load one ``address/span`` column from all parts.
 
-    Result: float32, shape (n, d); rows in the order of :func:`read_ids`; NaN where an item has no
-    such region. Raise a UserError if the manifest has no such column, a part is damaged, or a value
-    is not finite.
+    Result: float32, shape (n, d); rows in the order of :func:`read_ids`; NaN if an item has no such
+    region. Raise a UserError if the manifest has no such column, a part is damaged, or a value is
+    not finite.
     """
     manifest = read_manifest(manifest_path)
     known = [c["name"] for c in manifest["columns"]]
@@ -121,8 +121,8 @@ def read_places(manifest_path: Path, where: str) -> list[np.ndarray]:
     UserError if there are no positions for it, a part is damaged, or a view, row or column is not
     finite.
 
-    ``where``: a component, such as ``vision``, or an address: a few models have fewer tokens in the
-    later blocks of a component than in its first, with positions of their own.
+    ``where``: a component, such as ``vision``, or an address: in a few models the later blocks of a
+    component have fewer tokens than its first, with their own positions.
     """
     manifest = read_manifest(manifest_path)
     entries = manifest.get("places", [])
@@ -171,17 +171,17 @@ def read_manifest(manifest_path: Path) -> dict[str, Any]:
 
 
 def read_dropped(manifest_path: Path) -> list[str]:
-    """Load the ids that have no row because the model's own code could not take them."""
+    """Load the ids without a row, which the model's own code could not process."""
     return sorted(read_manifest(manifest_path).get(DROPPED, {}))
 
 
 def not_dropped(ids: pa.Array, dropped: Sequence[str]) -> pa.Array:
-    """Return which of some ids, (n,), are not among those that were dropped."""
+    """Return whether each id, (n,), is not among the dropped ones."""
     return pc.invert(pc.is_in(ids, pa.array(dropped, pa.string())))
 
 
 def part_paths(manifest_path: Path, manifest: dict[str, Any]) -> list[Path]:
-    """Return the paths of a manifest's parts, which are in its folder."""
+    """Return the paths of a manifest's parts, in its folder."""
     return [Path(manifest_path).parent / part["path"] for part in manifest["parts"]]
 
 

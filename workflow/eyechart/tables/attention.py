@@ -1,15 +1,16 @@
-"""The tables of attention to images, and of the logit lens.
+"""The tables of attention to images and of the logit lens.
 
-``attention.parquet`` has a row per item, block, head and region; ``lens.parquet`` a row per item,
-block and position; ``words.parquet`` the likeliest words at each image token; ``maps.parquet`` the
-attention on each image token, of the few items that are drawn; ``summary.parquet`` means with
-intervals. A table that a family cannot fill has no rows, and its metadata states the ``reason``.
+``attention.parquet`` has one row per item, block, head and region; ``lens.parquet`` one row per
+item, block and position; ``words.parquet`` the likeliest words at each image token;
+``maps.parquet`` the attention to each image token for the few items shown in the report;
+``summary.parquet`` means with intervals. A table that a family cannot fill has no rows, and its
+metadata states the ``reason``.
 """
 
 from eyechart.tables.parquet import schema
 
-WHOLE = ""  # the region of rows about the whole image
-ANSWER = "answer"  # the position of the lens that precedes the answer
+WHOLE = ""  # the region name in rows about the whole image
+ANSWER = "answer"  # the lens position that precedes the answer
 
 _ITEM = "model dataset item_id task group address: string"
 
@@ -25,11 +26,11 @@ ATTENTION = schema(
 head: Number of the attention head
 region: Name of the region; empty for the whole image
 role: `image` (the whole image), `reference`, `right`, `wrong` or `other` choice
-control: Whether the region is that of another item
-image_mass (share): Attention of the answer position on image tokens
-mass (share): Attention on the region's tokens
-area (share): The region's share of the image tokens; of the whole image, that of the prompt
-ratio: (mass / image_mass) / area; 1 is no preference
+control: Whether the region comes from another item
+image_mass (share): Attention of the answer position to image tokens
+mass (share): Attention to the region's tokens
+area (share): The region's share of the image tokens; for the whole image, its share of the prompt
+ratio: (mass / image_mass) / area; 1 means no preference
 """
 
 LENS = schema(
@@ -46,14 +47,14 @@ LENS = schema(
 
 place: `answer` for the answer position, `image` for the mean over the image, or the name of a
   region
-role: `answer`, or as in the table of attention
-log_probability (nats): Of the first token that distinguishes each choice
+role: `answer`, or a role as in the table of attention
+log_probability (nats): The log-probability of the first token that distinguishes each choice
 p_right (share): Probability of the right choice among all choices
 predicted: Choice with the highest log-probability
-rank: Rank of the right choice's token among all words; null at image tokens
+rank: Rank of the right choice's token in the vocabulary; null at image tokens
 word: Likeliest word; null at image tokens
-final: Choice that the last block prefers; null at image tokens
-first_layer: Block from which on that choice is preferred; null at image tokens
+final: Choice preferred at the last block; null at image tokens
+first_layer: First block from which on that choice is always preferred; null at image tokens
 """
 
 WORDS = schema(_ITEM, "rank: int32", "words: list of string", "log_probability: list of float32")
@@ -61,7 +62,7 @@ WORDS = schema(_ITEM, "rank: int32", "words: list of string", "log_probability: 
 
 rank: 1 for the likeliest
 words: One word per image token
-log_probability (nats): Of these words
+log_probability (nats): Log-probability of each of these words
 """
 
 MAPS = schema(
@@ -71,11 +72,11 @@ MAPS = schema(
     "attention: list of float32",
     "places: list of float32[7]",
 )
-"""One row per item, block and image, of the items that are drawn in the report.
+"""One row per item, block and image, for the items shown in the report.
 
 image_id: The image
-number: Its number among the item's images, from 0
-attention (share): Of the answer position, on each image token: mean over heads
+number: Its index among the item's images, from 0
+attention (share): Attention of the answer position to each image token, mean over heads
 places: View, row, column, left, top, right, bottom of each image token, edges in pixels
 """
 
@@ -87,15 +88,16 @@ SUMMARY = schema(
 )
 """One row per task, metric, role, block and head, means over items.
 
-metric: `image_mass` and `ratio` of the attention; `lens_p_right`; `lens_settled`, the share of
-  items that already prefer the final choice
+metric: `image_mass` or `ratio` for attention; `lens_p_right`; or `lens_settled`, the share of items
+  that already prefer the final choice
 role: The region's role; `answer` for the lens at the answer position
-head: Number of the head; null: all heads
+head: Number of the head; null for all heads
 value: Mean over items
-chance: Value without any preference
-control: The same with the regions of other items
-difference: Value minus control; of `image_mass`, value minus chance
+chance: Expected value without any preference
+control: Value for the regions of other items
+difference: Value minus control; for `image_mass`, value minus chance
 difference_low, difference_high: End of its 95 % interval
-p: Sign test of groups of this difference
-q: Corrected over the tests of the metric, blocks and heads separately (Benjamini–Hochberg)
+p: Sign test of this difference by group
+q: p, corrected over the tests of the metric, separately for blocks and for heads
+  (Benjamini–Hochberg)
 """

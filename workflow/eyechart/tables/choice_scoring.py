@@ -1,7 +1,7 @@
-"""Scores of choices from their stored numbers, and the choice that they give; ties are drawn.
+"""Scores of choices from their stored numbers, and the selected choice; ties are drawn at random.
 
-A response stores the sum of a choice's log-probabilities, its tokens and, where ``pmi`` is asked,
-its log-probability without question and image. Every answer is taken here.
+A response stores each choice's summed log-probability, its number of tokens and, for ``pmi``, its
+log-probability without question and image. Every answer is selected in this module.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from eyechart.core.errors import UserError
 from eyechart.core.randomness import dice
 
 SUM, MEAN, PMI, LETTER = "sum", "mean", "pmi", "letter"
-SIMILARITY = "similarity"  # of an encoder, which compares whole texts and images
-OF_TEXT = (SUM, MEAN, PMI)  # scorings of the same texts, which can be compared
-TIE = 1e-5  # nats; scores that differ by less are equal: float32 logits are no finer
+SIMILARITY = "similarity"  # for an encoder, which compares whole texts and images
+OF_TEXT = (SUM, MEAN, PMI)  # scorings of the same texts, which are comparable
+TIE = 1e-5  # nats; smaller differences are ties, since float32 logits are not more precise
 
 
 def score(
@@ -21,11 +21,11 @@ def score(
     tokens: Sequence[int],
     unconditional: Sequence[float] | None = None,
 ) -> list[float]:
-    """Return a score per choice.
+    """Return one score per choice.
 
-    Raise a UserError if ``pmi`` lacks the unconditional log-probabilities.
+    Raise a UserError if ``pmi`` is requested without unconditional log-probabilities.
 
-    Source of ``pmi``: domain-conditional PMI, Holtzman et al., "Surface form competition" (EMNLP
+    Source of ``pmi``: domain conditional PMI, Holtzman et al., "Surface form competition" (EMNLP
     2021), section 3. Source of ``mean``: Brown et al. (NeurIPS 2020), section 2.4.
 
     Parameters
@@ -44,11 +44,12 @@ def score(
 
 
 def choose(scores: Sequence[float], item: str, order: int) -> int:
-    """Return the index of the highest score; one of those within ``TIE`` of it is drawn.
+    """Return the index of the highest score; ties, within ``TIE`` of it, are drawn at random.
 
-    The draw depends on item and order alone. So a tie is right as often as a guess, an item counts
-    as right or wrong, as McNemar's exact test wants it, and equal scores under two conditions give
-    equal answers. (A share of 1 / c per tie would vote against every guesser with c > 2.)
+    The draw depends on item and order alone, so equal scores under two conditions give equal
+    answers. A tie is right as often as a guess, and each item is right or wrong, as McNemar's exact
+    test requires. (Counting a tie as 1 / c right would bias that test against any guesser with c >
+    2.)
     """
     best = [n for n, value in enumerate(scores) if value >= max(scores) - TIE]
     return best[0] if len(best) == 1 else dice("tie", item, order).choice(best)

@@ -1,4 +1,4 @@
-"""The tables of concept similarity: cues, separation of concepts, and their projection."""
+"""The tables of concept similarity: cues, separation of concepts, and projections."""
 
 from eyechart.tables.parquet import schema
 
@@ -16,17 +16,17 @@ CUES = schema(
 )
 """One row per address, span, prompt, method, number of components and cue.
 
-scope: `image` or `item`; of responses `item`
+scope: `image` or `item`; `item` for responses
 address: The layer; `answer` for the model's responses
 span: Tokens pooled there; empty for responses
-prompt: Its text; empty where there is none; `all prompts` where several are pooled
+prompt: Text of the prompt; empty if there is none; `all prompts` if several are pooled
 method: `centroid`, `knn`, or `answer`
-components: Number of principal components; 0: the raw vectors; null for responses
-cue: `word`, `font`, `background`, `other`; `congruent` words and `concept` images are checks
-share (share): Images that the cue decides
-against: Of the leading cue: the next one
-difference (share): Share of the leading cue minus that of the next
-p: McNemar's exact test of the two, by group
+components: Number of principal components; 0 for the raw vectors; null for responses
+cue: `word`, `font`, `background`, `other`; `congruent` words and `concept` images serve as checks
+share (share): Share of images decided by the cue
+against: For the leading cue, the runner-up
+difference (share): Share of the leading cue minus that of the runner-up
+p: McNemar's exact test of these two cues, by group
 """
 
 SEPARATION = schema(
@@ -40,16 +40,16 @@ SEPARATION = schema(
 """One row per address, span, prompt and number of components.
 
 scope: `image` or `item`
-prompt: Its text; empty where there is none; `all prompts` where several are pooled
-components: Number of principal components; 0: the raw vectors
-explained (share): Variance of the concepts in these components
-ratio: Between-centroid over within-class scatter; null where there is none within
+prompt: Text of the prompt; empty if there is none; `all prompts` if several are pooled
+components: Number of principal components; 0 for the raw vectors
+explained (share): Variance of the concepts explained by these components
+ratio: Between-centroid over within-class scatter; null if the latter is zero
 ratio_low, ratio_high: End of its 95 % interval
-accuracy (share): Leave-one-out, nearest centroid
-control (share): The same with permuted labels: mean over permutations
-control_low, control_high (share): End of the range that holds 95 % of the permutations
-needed: Least number of components whose ci_low is above the threshold; null: none
-threshold (share): Of the configuration
+accuracy (share): Leave-one-out accuracy of the nearest centroid
+control (share): Accuracy with permuted labels, mean over permutations
+control_low, control_high (share): Ends of the range that holds 95 % of the permutations
+needed: Smallest number of components whose ci_low is above the threshold; null if none
+threshold (share): Threshold set in the configuration
 """
 
 PROJECTION = schema(
@@ -63,18 +63,18 @@ PROJECTION = schema(
 """One row per address, span, prompt and image of a word or concept.
 
 scope: `image` or `item`
-prompt: Its text; empty where there is none
-id: `image_id` or `item_id`, as the scope says
-word: Colour that a word image names; null for a concept image
+prompt: Text of the prompt; empty if there is none
+id: `image_id` or `item_id`, depending on the scope
+word: Colour named by a word image; null for a concept image
 font: Colour of its letters
 background: Colour behind them
 concept: Colour of a concept image; null for a word image
-rgb: sRGB of the concept, or of the font; null where unknown
+rgb: sRGB of the concept or the font; null if unknown
 first: First principal component
 second: Second principal component
-components: How many `nearest` and `voted` were found with
-nearest: Concept whose centroid is nearest
-voted: Concept that the nearest neighbours vote for
+components: Number of components used for `nearest` and `voted`
+nearest: Concept with the nearest centroid
+voted: Concept chosen by the vote of the nearest neighbours
 """
 
 ANSWER = "answer"  # the address of rows about the model's responses

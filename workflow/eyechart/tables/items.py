@@ -18,15 +18,15 @@ ITEMS = schema(
 item_id: Name of the item, unique in the dataset
 split: Official split of the dataset
 group_split: `train` or `test`, drawn by group
-images: Ids of the images shown, in order
+images: Ids of its images, in order
 prompt: Text of the question
 choices: Possible answers; empty for an open question
 answer: The true choice, or the reference text; null if unknown
 task: Name of the task
 type: Input type of the control task of Hewitt & Liang: equal types get equal random labels
-pair: Name of the pair of items that is scored together; null outside pairs
-meta: Whatever else the dataset says of the item, as JSON; `asks` is a question's meaning, the same
-  in all wordings
+pair: Name of the pair of items scored together; null for unpaired items
+meta: Further data about the item, as JSON; `asks` is the meaning of a question, equal for all its
+  wordings
 """
 
 IMAGES = schema(
@@ -37,25 +37,25 @@ IMAGES = schema(
 image_id: Name of the image, unique in the dataset
 split: Official split of the dataset
 group_split: `train` or `test`, drawn by group
-path: File, from the project's root
+path: Path of the file, relative to the project's root
 sha256: SHA-256 of the file, as hex digits
 width, height (px): Size of the image
 type: Input type of the control task, for tasks about images
-label/<task> (string): One column per task about images: its label; null where the task does not ask
-  this image
-answer/<question> (string): One column per question that is asked of several images and has no
-  region (`exist(cube red)`), where the dataset knows it: the answer on this image
+label/<task> (string): One column per image task: the image's label; null if the task does not apply
+  to this image
+answer/<question> (string): One column per question that applies to several images and has no region
+  (`exist(cube red)`): its answer on this image, if the dataset contains it
 """
 
-# split rule -> (column, value that trains, value that is tested)
+# split rule -> (column, value of the training part, value of the test part)
 SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
 LABEL, ANSWER = "label/", "answer/"
 
 
 def images_schema(tasks: list[str], answers: Iterable[str] = ()) -> pa.Schema:
-    """Return the schema of images.parquet, with a string column ``label/<task>`` per image task.
+    """Return the schema of images.parquet, with one string column ``label/<task>`` per image task.
 
-    ``answers`` are names of columns ``answer/<question>``.
+    ``answers`` names the columns ``answer/<question>``.
     """
     names = [*(LABEL + task for task in tasks), *answers]
     return pa.schema([*IMAGES, *(pa.field(name, pa.string()) for name in names)])

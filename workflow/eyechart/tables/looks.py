@@ -1,4 +1,4 @@
-"""Items that are answered in steps (looks), further only where the verdict is undecided."""
+"""Items answered in steps (looks), continuing only while the verdict is undecided."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from eyechart.core.randomness import seed_for
 from eyechart.tables.parquet import read_notes, read_table
 from eyechart.tables.verdict import UNDECIDED
 
-# Key of the metadata of responses: JSON, by task how many items are planned up to each look
+# Metadata key of responses: JSON with the number of items planned up to each look, by task
 NOTE = b"eyechart.looks"
 Item = dict[str, Any]
 
@@ -20,16 +20,16 @@ Item = dict[str, Any]
 def plan_looks(
     items: Sequence[Item], counts: Sequence[int], seed: int
 ) -> tuple[dict[str, int], dict[str, list[int]]]:
-    """Return the look of each item, from 0, and by task how many items are planned up to each look.
+    """Return each item's look, from 0, and the number of items planned up to each look, by task.
 
-    Groups stay whole. Their order depends on the seed and their names alone, so an item has the
-    same look whatever else is asked; those of the test part come first. Items after the last look
-    have none. Items of which no verdict is made (open, or without a known answer) have the first.
+    Groups stay whole. Their order depends only on the seed and their names, so an item's look does
+    not depend on other items. Groups of the test part come first. Items after the last look have no
+    look. Items without a verdict (open, or without a known answer) are in the first.
 
     Parameters
     ----------
     items : with ``item_id``, ``task``, ``group``, ``group_split``, ``choices`` and ``answer``
-    counts : items per task up to each look, rising; a look ends with the group that reaches its
+    counts : items per task up to each look, increasing; a look ends with the group that reaches its
         count
     """
 
@@ -60,11 +60,11 @@ def undecided(classes: Path, dataset: str) -> set[str]:
 
 
 def as_metadata(planned: Mapping[str, Sequence[int]]) -> dict[bytes, str]:
-    """Return the metadata of responses that are answered in steps."""
+    """Return the metadata of a response table that is answered in steps."""
     return {NOTE: json.dumps(planned)}
 
 
 def read_planned(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return how many items are planned up to each look, by task; nothing if all at once."""
+    """Return the number of items planned up to each look, by task; empty if there are no looks."""
     note = read_notes(path).get(NOTE, b"{}")
     return {task: tuple(planned) for task, planned in json.loads(note).items()}

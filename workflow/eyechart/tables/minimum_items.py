@@ -1,17 +1,17 @@
-"""How many items probes and verdicts take at least; Snakemake imports it at parse time."""
+"""Minimum numbers of items for probes and verdicts. Snakemake imports this module at parse time."""
 
 from math import ceil
 from statistics import NormalDist
 
-FEWEST_TESTED = 5  # groups of a test part; with fewer no permutation of their labels is rare
+FEWEST_TESTED = 5  # groups of a test part; with fewer, no permutation p can be small
 ABSENT = 0.05  # level of the one-sided test that a stage is less than the margin above its floor
 
 
 def fewest_items(floor: float, margin: float) -> int:
-    """Return the fewest items on which a stage exactly at its floor is shown to lack something.
+    """Return the fewest items on which a stage at its floor can be shown to lack a skill.
 
-    With fewer, no stage lacks anything, so `not_encoded` cannot be the class; and no
-    difference is shown to be smaller than the margin.
+    With fewer items, no stage can be shown to lack a skill, so the class cannot be `not_encoded`,
+    and no difference can be shown to be smaller than the margin.
 
     >>> fewest_items(0.5, 0.1), fewest_items(0.25, 0.1)
     (68, 51)

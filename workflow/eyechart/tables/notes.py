@@ -1,6 +1,6 @@
-"""Notes in the metadata of a table: why it has no rows, or fewer than could be.
+"""Notes in the metadata of a table: why it has no rows, or fewer than possible.
 
-``reason`` says why there are none; ``note`` says in sentences what is left out.
+``reason`` states why there are none; ``note`` states in sentences what is omitted.
 """
 
 import json
@@ -14,10 +14,9 @@ from eyechart.tables.parquet import read_notes, read_table, write_table
 
 
 def count_notes(reason: str, counts: Mapping[str, int]) -> dict[str, str]:
-    """Return the notes of a table: why it has no rows, and what befell how many of its items.
+    """Return the notes of a table: why it has no rows, and the number of items each note is about.
 
-    What is said of the whole model has the count 0. ``counts`` is kept as JSON, for
-    :func:`join_notes`.
+    A note about the whole model has count 0. ``counts`` is stored as JSON, for :func:`join_notes`.
     """
     counted = [what + (f" ({count} x)" if count else "") for what, count in counts.items()]
     return {
@@ -28,7 +27,7 @@ def count_notes(reason: str, counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def join_notes(notes: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return the notes of a table whose parts have these."""
+    """Return the notes of a table from the notes of its parts."""
     every, counts = list(notes), Counter[str]()
     for one in every:
         counts.update(json.loads(one.get("counts") or "{}"))
@@ -36,7 +35,7 @@ def join_notes(notes: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def write_noted(path: Path, table: pa.Table, notes: Mapping[str, str]) -> None:
-    """Write a table with notes in its metadata: ``reason`` for no rows, ``note`` for fewer."""
+    """Write a table with notes in its metadata: ``reason`` for no rows, ``note`` for fewer rows."""
     kept = {name: text for name, text in notes.items() if text}
     write_table(path, table.replace_schema_metadata(kept))
 

@@ -1,6 +1,6 @@
-"""Parquet tables with fixed writer options, so that equal rows are equal bytes.
+"""Parquet tables with fixed writer options, so that equal rows give equal bytes.
 
-Every page has a checksum, which is compared whenever it is read.
+Every page has a checksum, which is verified on every read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,11 +14,11 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 
 WRITTEN = {"compression": "zstd", "write_statistics": False, "write_page_checksum": True}
-MOST_CHARACTERS = 120  # of what Arrow says about a damaged file
+MOST_CHARACTERS = 120  # of Arrow's message about a damaged file
 
 
 def schema(*columns: str | pa.Field) -> pa.Schema:
-    """Return the schema of columns, those of one type in a text: their names, then the type.
+    """Return a schema; each argument lists columns of one type: their names, then the type.
 
     >>> schema("id group: string", "weights: list of float32").types
     [DataType(string), DataType(string), ListType(list<item: float>)]
@@ -54,25 +54,25 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 
 
 def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield some columns of a table, so many rows at most at once; errors as of ``read_table``.
+    """Yield batches of at most ``rows`` rows of some columns; errors as in ``read_table``.
 
-    A group of rows is in memory, as it is stored.
+    One stored row group is in memory at a time.
     """
     with opened(path, columns) as parquet:
         yield from parquet.iter_batches(rows, columns=columns)
 
 
 def read_notes(path: Path) -> dict[bytes, bytes]:
-    """Load what is noted in a table's metadata; raise a UserError as ``read_table`` does."""
+    """Load the notes in a table's metadata; errors as in ``read_table``."""
     with opened(path) as parquet:
-        found = dict(parquet.metadata.metadata or {})  # with what was added after the schema
+        found = dict(parquet.metadata.metadata or {})  # including metadata added after the schema
     found.pop(b"ARROW:schema", None)
     return found
 
 
 @contextmanager
 def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[pq.ParquetFile]:
-    """Yield an open file; a UserError says if it is missing, lacks a column or is damaged."""
+    """Yield an open file; raise a UserError if it is missing, lacks a column or is damaged."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
             if absent := set(columns) - set(parquet.schema_arrow.names):

@@ -15,44 +15,44 @@ PROBES = schema(
     "epochs n_types: int32",
     "reason left_out: string",
 )
-"""One row per address, span, probe, seed and kind. In rows of kind `majority` and `majority_type`
-address, span and probe are empty.
-A question without a region (`exist`, `count`, presence) is answered by an encoder only if its type
-is given: "are there red cubes?" is a property of the image, "the answer" is not. So an item task of
-a model that answers, whose items have no region, is also probed where activations depend on the
-image alone, by one linear probe per question type, all with one penalty. These rows have `n_types`;
-their address says the stage (`vision.*`: encoder; `connector`; `lm.*`: image tokens) and their span
-is one of the image (`image_mean`, `cls`). Their test items, a part of those of the other rows, are
-those of a type that has a probe; the same in all of them. Beside them is one row of kind
-`majority_type`, the floor on the same items. If there are no such probes, `reason` says why.
+"""One row per address, span, probe, seed and kind. In rows of kind `majority` and `majority_type`,
+address, span and probe are empty. An encoder's representation can answer a question without a
+region (`exist`, `count`, presence) only if the question type is fixed: the answer to "are there red
+cubes?" is a property of the image, "the answer" is not. An item task whose items have no region, in
+a model that answers questions, is therefore also probed at addresses that depend on the image
+alone. There is one linear probe per question type, all with the same penalty. These rows have
+`n_types`. Their address shows the stage (`vision.*`: encoder; `connector`; `lm.*`: image tokens),
+and their span is an image span (`image_mean`, `cls`). Their test items are those whose type has a
+probe, a subset of the other rows' test items, and the same in all these rows. One row of kind
+`majority_type` gives the floor on the same items. If there are no such probes, `reason` states why.
 
-scope: `image`: activations of images; `item`: of images and prompts
+scope: `image` for activations of images; `item` for activations of images and prompts
 probe: `linear` or `mlp`
 seed: Seed of the probe's initial weights and random labels
-kind: `task`; `control_type`: random labels per input type (with `n_types`: of the image, drawn for
-  each question type); `majority`: commonest label; `majority_type`: commonest label of each
+kind: `task`; `control_type`: random labels per input type (with `n_types`: per image type, drawn
+  for each question type); `majority`: most common label; `majority_type`: most common label of each
   question type in the training part
-n_train: Rows of the training part
-n_test: Rows of the test part
+n_train: Number of rows in the training part
+n_test: Number of rows in the test part
 n_classes: Number of labels
 chance (share): 1 / n_classes
 accuracy (share): On the test part
 train_accuracy (share): On the training part
-cv_accuracy (share): Grouped k-fold cross-validation on the training part
+cv_accuracy (share): Accuracy in grouped k-fold cross-validation on the training part
 selectivity (share): Accuracy minus that of `control_type`
 selectivity_low, selectivity_high (share): 95 % interval of selectivity, by group
-null_accuracy (share): Of the same predictions, on average over test labels permuted across groups
-p: Share of these permutations in which accuracy is as high as on the true labels (one-sided)
+null_accuracy (share): Mean accuracy of the same predictions on test labels permuted across groups
+p: Share of these permutations with an accuracy at least as high as on the true labels (one-sided)
 q: `p`, corrected over the task rows of the file (Benjamini–Hochberg)
 penalty: L2 penalty, relative to the mean cross-entropy; chosen by cross-validation
-epochs: Passes over the training part until the held-out loss was on a plateau, chosen by
-  cross-validation; null for `linear`, which is trained to its optimum
-n_types: Question types with a probe of their own; null where one probe answers all items
-reason: Why nothing is probed, a sentence: in the row of kind `majority`, then the only one, why the
-  task is not; in that of kind `majority_type`, why no question type is. Such a row has neither
-  accuracy nor predictions
-left_out: Classes in fewer training groups than there are folds, each with its number of examples,
-  which are left out; only in the rows of kind `majority` and `majority_type`
+epochs: Passes over the training part until the held-out loss plateaus, chosen by cross-validation;
+  null for `linear`, which is trained to its optimum
+n_types: Number of question types with their own probe; null if one probe answers all items
+reason: A sentence on why nothing is probed. In the row of kind `majority`, which is then the only
+  row, it is about the task; in the row of kind `majority_type`, about the question types. Such a
+  row has neither accuracy nor predictions
+left_out: Omitted classes, which are in fewer training groups than there are folds, each with its
+  number of examples; only in rows of kind `majority` and `majority_type`
 """
 
 PREDICTIONS = schema(*_KEY, "id truth prediction: string")
@@ -61,7 +61,7 @@ PREDICTIONS = schema(*_KEY, "id truth prediction: string")
 probe: `linear` or `mlp`; empty for `majority` and `majority_type`
 seed: Seed of the probe
 kind: As in the table of probes
-id: `item_id` or `image_id`, as the scope says
-truth: The label, in controls the random one
-prediction: What the probe predicts
+id: `item_id` or `image_id`, depending on the scope
+truth: The label; in controls, the random label
+prediction: Label predicted by the probe
 """

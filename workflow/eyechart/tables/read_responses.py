@@ -18,10 +18,10 @@ _TEXT = ["text", "parsed"]
 
 
 def read_items(path: Path) -> pl.DataFrame:
-    """Load the columns of a dataset's items that scores need; open questions have no choices.
+    """Load the columns of a dataset's items that scoring needs; open questions have no choices.
 
-    Raise a UserError if an item is duplicated, has the same choice twice or an answer that is none
-    of its choices, or if a pair spans several groups.
+    Raise a UserError if an item is duplicated, has the same choice twice or an answer that is not
+    among its choices, or if a pair spans several groups.
     """
     items = pl.DataFrame(read_table(path, _ITEMS)).with_columns(pl.col("choices").fill_null([]))
     choices = pl.col("choices")
@@ -31,7 +31,7 @@ def read_items(path: Path) -> pl.DataFrame:
         "stands there twice": [pl.col("item_id").is_duplicated()],
         "has the same choice twice": [choices.list.n_unique() < choices.list.len()],
         "has an answer that is not among its choices": [pl.col("answer").is_not_null(), *astray],
-        "is of a pair that is spread over groups": [pl.col("pair").is_not_null(), over_groups],
+        "is in a pair that spans several groups": [pl.col("pair").is_not_null(), over_groups],
     }
     for mistake, conditions in mistakes.items():
         wrong = items.filter(*conditions)
@@ -43,18 +43,18 @@ def read_items(path: Path) -> pl.DataFrame:
 def read_answers(
     paths: list[Path], model: str, dataset: str, items: pl.DataFrame
 ) -> tuple[dict[str, pl.DataFrame], dict[str, Path]]:
-    """Load a table per condition, sorted by item and order; the file's name is the condition.
+    """Load one table per condition, sorted by item and order; the file name is the condition.
 
-    Raise a UserError if a table is of another model, dataset or condition; if an item is unknown or
-    duplicated; if conditions differ in their items; or if ``sighted`` is missing, which every other
-    condition is compared with. Result: by condition, in the order of ``CONDITIONS``, the table and
-    its path. A condition that does not apply to the model has no rows and is left out.
+    Raise a UserError if a table belongs to another model, dataset or condition; if an item is
+    unknown or duplicated; if conditions differ in their items; or if ``sighted`` is missing, the
+    baseline of every other condition. Result: the table and its path by condition, in the order of
+    ``CONDITIONS``. A condition that does not apply to the model has no rows and is omitted.
     """
     named: dict[str, Path] = {}
     for path in paths:
         if path.stem not in CONDITIONS:
             raise UserError(
-                f"{path}: {path.stem!r} is no condition; {nearest(path.stem, CONDITIONS)}"
+                f"{path}: {path.stem!r} is not a condition; {nearest(path.stem, CONDITIONS)}"
             )
         if path.stem in named:
             raise UserError(f"{path}: condition {path.stem!r} is given twice")
@@ -67,8 +67,8 @@ def read_answers(
             tables[condition] = table
     if tables and SIGHTED not in tables:
         raise UserError(
-            f"{named[next(iter(tables))]}: there are no answers under 'sighted' to compare it "
-            f"with; give its table to --answers too"
+            f"{named[next(iter(tables))]}: there are no responses under 'sighted' to compare it "
+            "with; pass their table to --answers too"
         )
     for condition, table in tables.items():
         _check_same(table, tables[SIGHTED], named[condition], named[SIGHTED])
@@ -111,6 +111,6 @@ def _check_same(table: pl.DataFrame, sighted: pl.DataFrame, path: Path, other: P
         if len(extra):
             name, order = extra.row(0)
             raise UserError(
-                f"{lacks}: item {name!r} in order {order} is not answered, but {has} answers it; "
-                f"conditions are compared on the same questions"
+                f"{lacks}: item {name!r} in order {order} is not answered, but it is answered in "
+                f"{has}; conditions are compared on the same questions"
             )

@@ -14,15 +14,15 @@ READOUTS = schema(
 )
 """One row per task, `seen`, address and readout.
 
-seen: `alone`: from single images; `canvas`: from the images that a VLM is shown
-address: The layer; `vision` or `lm` where several blocks of the encoder or of the language model
-  are read at once
-readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`: its
-  control, tokens shuffled over their positions
-value (share): Items answered right
-ci_low, ci_high (share): 95 % interval by group that keeps its coverage for few groups, as verdicts
-  have
-answer (share): The model's own sighted accuracy on these items; null where it does not answer
+seen: `alone`: from single images; `canvas`: from the images shown to a VLM
+address: The layer; `vision` or `lm` if several blocks of the encoder or the language model are read
+  at once
+readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`, its
+  control: tokens shuffled over their positions
+value (share): Share of items answered right
+ci_low, ci_high (share): 95 % interval by group that keeps its coverage for few groups, as in
+  verdicts
+answer (share): The model's own sighted accuracy on these items; null if it does not answer
 difference (share): Value minus answer
 p: McNemar's exact test of the two, by group
 """
@@ -36,13 +36,13 @@ PREDICTIONS = schema(
 
 seen: `alone` or `canvas`
 readout: As in the table of readouts
-scores: One per choice; the highest is predicted
+scores: One score per choice; the choice with the highest is predicted
 predicted: The choice with the highest score
 answer: The true choice
 """
 
 # The control of readout `points` is the row of readout `points/shuffled`: the same readout after
-# the tokens of an item's images were shuffled over all their positions
+# the tokens of an item's images are shuffled over all their positions
 SHUFFLED = "/shuffled"
 
 DEPTH_LINEAR, DEPTH_DPT = "depth_linear", "depth_dpt"
@@ -52,22 +52,21 @@ ODD, ART, DEPTH = "odd_one_out", "art_style", "depth_order"
 
 
 class Marks(NamedTuple):
-    """What the items of a task mark on their images: regions of a shape, and a reference or not."""
+    """The marks on a task's images: the shape of the regions, and whether one is a reference."""
 
     shape: str
     reference: bool
 
 
-# The tasks that have readouts, in the order of the tables
+# The tasks with readouts, in the order of the tables
 TASKS = {
     **dict.fromkeys(CORRESPONDENCE, Marks(POINT, reference=True)),
     ART: Marks(WHOLE_IMAGE, reference=True),
     ODD: Marks(WHOLE_IMAGE, reference=False),
     DEPTH: Marks(BOX, reference=False),
 }
-MANY = (VISION, LM)  # the addresses of a readout from several of their blocks at once
+MANY = (VISION, LM)  # the addresses of readouts from several blocks at once
 
-# Key of the schema's metadata of READOUTS: JSON with `unread`, a list of {task, seen, stage, scope,
-# items, of, why, first}: how many items of how many could not be read there; and `notes`, a list of
-# sentences
+# Metadata key of READOUTS: JSON with `unread`, a list of {task, seen, stage, scope, items, of, why,
+# first}, where `items` of `of` items could not be read; and `notes`, a list of sentences
 NOTE = b"eyechart.readouts"

@@ -12,7 +12,7 @@ from eyechart.core.files import read_json, sha256, write_json
 
 NAME = "acquired.json"
 SOURCES = ("render", "local", "download")
-_THREADS = 8  # hashing releases the interpreter lock and waits for the disk
+_THREADS = 8  # hashing releases the GIL and waits for the disk
 
 
 class FileEntry(TypedDict):
@@ -24,7 +24,7 @@ class FileEntry(TypedDict):
 
 
 class SplitCounts(TypedDict):
-    """How many images and questions a split holds."""
+    """The numbers of images and questions in a split."""
 
     images: int
     questions: int
@@ -56,10 +56,11 @@ def write_receipt(
     Parameters
     ----------
     root : the dataset's folder, ``data/raw/<dataset>``
-    dataset, layout, source : name of the dataset, of its official layout (``clevr``), and one of
-        :data:`SOURCES`
-    splits : per official split, in the order wanted, the counts of images and questions
-    files : every file of the dataset, relative to ``root`` or beginning with it; written sorted
+    dataset, layout, source : name of the dataset, name of its official layout (``clevr``), and one
+        of :data:`SOURCES`
+    splits : the counts of images and questions per official split, in the desired order
+    files : every file of the dataset, relative to ``root`` or starting with it; written in sorted
+        order
     """
     if source not in SOURCES:
         raise UserError(f"source is {source!r}; {nearest(source, SOURCES)}")

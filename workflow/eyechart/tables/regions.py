@@ -1,8 +1,8 @@
-"""The table of regions, which mark an item's referent and choices, and a single region.
+"""The table of regions, which mark an item's referent and choices, and the class of one region.
 
 Coordinates are continuous: pixel (0, 0) of an image covers [0, 1) x [0, 1), x runs to the right
-and y down. ``alone`` is a single image, as an encoder sees it; ``canvas`` is one of the images
-that a VLM is shown for the item: one canvas, or several images.
+and y down. ``alone`` is a single image, as an encoder sees it; ``canvas`` is an image that a VLM is
+shown for the item, which is one canvas or one of several images.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.tables.parquet import read_table, schema, write_table
 
 REGIONS = schema("item_id seen image_id name shape: string", "left top right bottom: float64")
-"""One row per region of an item and way to see it, sorted by item, `seen` and name. The outer
+"""One row per region of an item and value of `seen`, sorted by item, `seen` and name. The outer
 corner of the first pixel is (0, 0).
 
-seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown, and an encoder too if
-  the item has no row `alone`
+seen: `alone`: on the single image; `canvas`: on an image shown to a VLM, and to an encoder if the
+  item has no row `alone`
 image_id: The image of the region
-name: `REF` for what the item is about (`REF2`, … for further things), `OTHER` for another thing of
-  the same image or, if there is none, its farthest corner, or the letter of a choice
+name: `REF` for the item's referent (`REF2`, … for further referents), `OTHER` for another object of
+  the same image (or its farthest corner if there is none), or the letter of a choice
 shape: `point`, `box`, or `image` for the whole image
-left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
+left, top, right, bottom (px): Edge; for a point, left equals right and top equals bottom
 """
 ALONE, CANVAS = SEEN = ("alone", "canvas")
 POINT, BOX, WHOLE_IMAGE = ("point", "box", "image")
@@ -49,11 +49,11 @@ class Region(NamedTuple):
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Its centre, x and y."""
+        """The centre, x and y."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def within(self, width: float, height: float) -> bool:
-        """Return whether it is inside an image of this size; a box must have an extent."""
+        """Return whether the region is inside an image of this size; a box must have an extent."""
         if not all(math.isfinite(value) for value in self[2:]):
             return False
         extent = (self.right - self.left, self.bottom - self.top)
@@ -63,7 +63,7 @@ class Region(NamedTuple):
         return inside and min(extent) > 0
 
     def elsewhere(self, width: float, height: float) -> list[Region]:
-        """Return a region in the farthest corner of its image, as large as the room beside it."""
+        """Return a region in the farthest corner, of this size or as large as there is room."""
         x, y = self.middle
         wide, high = self.right - self.left, self.bottom - self.top
         beside, above = max(self.left, width - self.right), max(self.top, height - self.bottom)
@@ -78,7 +78,7 @@ class Region(NamedTuple):
         return [Region(OTHER, self.shape, left, top, left + wide, top + high)]
 
     def check(self, where: str, on: str, size: tuple[float, float]) -> None:
-        """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""
+        """Raise a UserError that begins with ``where`` unless the region lies on image ``on``."""
         if not self.within(*size):
             at = ", ".join(f"{edge:g}" for edge in self[2 : 4 if self.shape == POINT else 6])
             flat = self.shape != POINT and not (self.left < self.right and self.top < self.bottom)
@@ -89,7 +89,7 @@ class Region(NamedTuple):
             )
 
     def moved(self, x: float, y: float, scale: tuple[float, float]) -> Region:
-        """Return it on an image into which its own was pasted at (x, y), scaled along both axes."""
+        """Return the region after scaling its image along both axes and pasting it at (x, y)."""
         left, right = (x + scale[0] * value for value in (self.left, self.right))
         top, bottom = (y + scale[1] * value for value in (self.top, self.bottom))
         return self._replace(left=left, top=top, right=right, bottom=bottom)
@@ -110,11 +110,11 @@ def roles_of(item: Mapping[str, Any]) -> dict[str, str]:
 def referents(
     regions: Mapping[str, tuple[str, Region]], item: Mapping[str, Any]
 ) -> dict[str, tuple[str, tuple[Region, ...]]]:
-    """Return the regions of an item's spans, each with the image they are on.
+    """Return the regions of each span of an item, with their image.
 
-    ``referent`` is ``REF``, or all choices together, and ``referent_center`` the middle of each;
-    ``other_object`` is ``OTHER``, or the first wrong choice beside a ``REF``. A span whose regions
-    are on several images is left out.
+    ``referent`` is ``REF``, or all choices together, and ``referent_center`` the middle of each.
+    ``other_object`` is ``OTHER``, or the first wrong choice if there is a ``REF``. A span with
+    regions on several images is omitted.
     """
     about = [name for name in regions if name.rstrip("0123456789") == REF]
     choices = sorted(name for name in regions if name in LETTERS)
@@ -147,7 +147,7 @@ def whole_image(name: str, width: float, height: float) -> Region:
 
 
 def about_image(item_id: str, image_id: str, regions: Iterable[Region]) -> list[dict[str, Any]]:
-    """Return the rows of regions of an item that is shown this image."""
+    """Return the region rows of an item that shows this image."""
     shared = {"item_id": item_id, "seen": CANVAS, "image_id": image_id}
     return [shared | region._asdict() for region in regions]
 

@@ -1,6 +1,6 @@
-"""The answered items and a model's responses, checked, as arrays.
+"""The answered items and a model's responses as checked arrays.
 
-Axes: n items, r rows (an item with choices, in one order of them), c choices.
+Axes: n items, r rows (an item with choices, in one order), c choices.
 """
 
 from dataclasses import dataclass
@@ -19,31 +19,30 @@ from eyechart.tables.choice_scoring import MEAN, OF_TEXT, PMI, SUM, choose, scor
 class AnsweredItems:
     """The items that were answered, the same under every condition."""
 
-    # ids, group, task: str, shape (n,); sorted by id; open questions among them
+    # ids, group, task: str, shape (n,); sorted by id; open questions included
     ids: np.ndarray
     group: np.ndarray
     task: np.ndarray
     c: np.ndarray  # int, shape (n,); number of choices; 0 for an open question
-    # int, shape (n,); index of the right choice; -1 if unknown, or if the question is
-    # open
+    # int, shape (n,); index of the right choice; -1 if unknown or if the question is open
     truth: np.ndarray
-    # int, shape (n,); number of the item's pair; -1 if it has none, or if an item of the
-    # pair is missing here or has no answer, so that the pair cannot be scored
+    # int, shape (n,); index of the item's pair; -1 if it has none, or if the pair cannot be scored
+    # because one of its items is missing or has no answer
     pair: np.ndarray
-    vocabulary: list[str]  # the distinct texts of choices, sorted
+    vocabulary: list[str]  # the distinct choice texts, sorted
     first: np.ndarray  # int, shape (n,)
     words: np.ndarray  # choice k of item i is ``vocabulary[words[first[i] + k]]``
-    # item, order: int, shape (r,); the item of a row, and the rotation of its choices
+    # item, order: int, shape (r,); the item of each row and the rotation of its choices
     item: np.ndarray
     order: np.ndarray
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """The number of orders of each item, (n,)."""
+        """Number of orders of each item, (n,)."""
         return np.bincount(self.item, minlength=len(self.ids))
 
     def average(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
+        """Return the mean of ``values`` (r,) over each item's orders, (n,); 0 for open items."""
         total = np.bincount(self.item, weights=values, minlength=len(self.ids))
         average: np.ndarray = total / np.maximum(self.orders, 1)
         return average
@@ -51,7 +50,8 @@ class AnsweredItems:
     def shares(self, choice: np.ndarray) -> csr_array:
         """Return the distribution of each item's chosen texts, shape (n, len(vocabulary)).
 
-        ``choice`` (r,) is the chosen index per row; -1 adds nothing. A row sums to 1.
+        ``choice`` (r,) is the chosen index per row; -1 adds nothing. Each row of the result sums to
+        1.
         """
         given = choice >= 0
         item = self.item[given]
@@ -68,13 +68,13 @@ class AnsweredItems:
         return csr_array((1 / self.orders[item], (item, place)), shape=shape)
 
     def uniform(self) -> csr_array:
-        """Return :meth:`shares` of a model that draws each choice equally often."""
+        """Return :meth:`shares` for a model that draws its choices uniformly."""
         item = np.repeat(np.arange(len(self.ids)), self.c)
         shape = (len(self.ids), len(self.vocabulary))
         return csr_array((1 / self.c[item], (item, self.words)), shape=shape)
 
     def uniform_places(self) -> csr_array:
-        """Return :meth:`place_shares` of a model that draws each choice equally often."""
+        """Return :meth:`place_shares` for a model that draws its choices uniformly."""
         item = np.repeat(np.arange(len(self.ids)), self.c)
         place = np.arange(len(item)) - self.first[item]
         shape = (len(self.ids), int(self.c.max(initial=1)))
@@ -86,25 +86,25 @@ class ConditionResponses:
     """A model's responses under one condition."""
 
     predicted: np.ndarray  # int, shape (r,); the choice with the highest score
-    # dict of ndarray of int, shape (r,); the choice by each other scoring of the same texts that
+    # dict of ndarray of int, shape (r,); the choice under each other scoring of the same texts that
     # the stored numbers allow
     scored_otherwise: dict[str, np.ndarray]
-    # int, shape (r,); the choice that the text states; -1 where it states none
+    # int, shape (r,); the choice stated by the text; -1 if it states none
     parsed: np.ndarray
     has_text: np.ndarray  # bool, shape (r,)
-    # the text of each open item that has one, by index of ``AnsweredItems.ids``
+    # the text of each open item that has one, by index into ``AnsweredItems.ids``
     texts: dict[int, str]
 
 
 def lay_out(
     items: pl.DataFrame, tables: dict[str, pl.DataFrame], paths: dict[str, Path]
 ) -> tuple[AnsweredItems, dict[str, ConditionResponses]]:
-    """Return the answered items, and the responses under each condition.
+    """Return the answered items and the responses under each condition.
 
     Parameters
     ----------
-    items : the dataset's items; those without responses only complete the pairs
-    tables : checked responses by condition, at least one row each, all of the same items
+    items : the dataset's items; those without responses only complete pairs
+    tables : checked responses by condition, at least one row each, all for the same items
     paths : their files, for error messages
     """
     key = next(iter(tables.values())).select("item_id", "order")
@@ -153,7 +153,7 @@ def _condition_responses(
         if len(wrong):
             raise UserError(
                 f"{path}: item {wrong['item_id'][0]!r}: {column} is {wrong[column][0]!r}, "
-                f"which is not among the item's choices"
+                f"which is not one of the item's choices"
             )
         chosen[column] = place.to_numpy()
     if (chosen["predicted"] < 0).any():
@@ -170,7 +170,7 @@ def _condition_responses(
 
 
 def _scored_otherwise(own: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Return the choices (r,) by the scorings that did not decide."""
+    """Return the choices (r,) under the scorings that were not used."""
     decided = own["scoring"].unique().to_list()
     if not set(decided) <= set(OF_TEXT):
         return {}
@@ -183,13 +183,13 @@ def _scored_otherwise(own: pl.DataFrame) -> dict[str, np.ndarray]:
 
 
 def rescore(rows: pl.DataFrame, scoring: str) -> list[int]:
-    """Return the index of the choice that a scoring gives, of responses with choices."""
+    """Return the index of the choice selected by a scoring, for responses with choices."""
     numbers = rows.select("log_probability", "tokens", "unconditional", "item_id", "order")
     return [choose(score(scoring, *row[:3]), *row[3:]) for row in numbers.iter_rows()]
 
 
 def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series:
-    """Return the index of a column's text among its item's choices; -1 for none of them."""
+    """Return the index of a column's text among the item's choices; -1 if it is not one of them."""
     found = rows.join(
         options,
         left_on=["item_id", column],
@@ -201,7 +201,7 @@ def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series
 
 
 def _pairs(items: pl.DataFrame, shown: pl.DataFrame, truth: np.ndarray) -> np.ndarray:
-    """Return each item's pair as a number; -1 for none and for pairs that cannot be scored."""
+    """Return each item's pair as a number; -1 without a pair, or if it cannot be scored."""
     whole = items.filter(pl.col("pair").is_not_null()).group_by("pair").len("size")
     own = shown.select("pair", answered=pl.Series(truth >= 0))
     scored = (

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from eyechart.tables.parquet import read_notes, schema
 
-# Key of the metadata: JSON, the items that are not asked of the model, or that its own code cannot
-# take, and why
+# Metadata key: JSON with the items that the model is not asked, or that its own code cannot
+# process, and the reasons
 LEFT_OUT = b"eyechart.left_out"
 ANSWERS = schema(
     "model dataset condition item_id: string",
@@ -21,33 +21,35 @@ ANSWERS = schema(
     "unconditional: list of float64",
     "scoring predicted text parsed: string",
 )
-"""One row per item and order of its choices. The metadata list the items without a row, with
-the reason: they have more images than the model takes, or its own code cannot take them.
+"""One row per item and order of its choices. The metadata list the items without a row, with the
+reason: they have more images than the model accepts, or its own code cannot process them.
 
 condition: How the image was shown: `sighted`, `blank`, `noise`, `swapped` or `no_image`
 order: Rotation of the choices: position j holds choice (j + order) mod c
 shown: Ids of the images that were shown
 prompt: Text of the prompt, choices included
-log_probability (nats): Of each choice, in the item's own order, the sum over its tokens
+log_probability (nats): Log-probability of each choice, summed over its tokens, in the item's own
+  order
 tokens: Number of tokens of each choice; 1 for an encoder, which compares whole texts
-unconditional (nats): The same without question and image; null where `pmi` is not asked
-scoring: What decides: `sum`, `mean` per token, `pmi`, `letter`, or `similarity` of an encoder
-predicted: Choice with the highest score; ties (1e-5 nats) are drawn
-text: Greedy answer; null where none was generated
-parsed: Choice that the text states; null where it states none
+unconditional (nats): The same without question and image; null unless the scoring is `pmi`
+scoring: Score that decides: `sum`, `mean` per token, `pmi`, `letter`, or `similarity` for an
+  encoder
+predicted: Choice with the highest score; ties (within 1e-5 nats) are drawn at random
+text: Greedy answer; null if none was generated
+parsed: Choice stated by the text; null if it states none
 """
 
 
 def read_left_out(path: Path) -> dict[str, str]:
-    """Return the items that a table of responses leaves out, and why."""
+    """Return the items that a table of responses omits, with the reasons."""
     found: dict[str, str] = json.loads(read_notes(path).get(LEFT_OUT, b"{}"))
     return found
 
 
 def joined_responses(found: Sequence[pa.Table], lost: Mapping[str, str] | None = None) -> pa.Table:
-    """Return the rows of several tables, sorted, and of the items that any or ``lost`` leave out.
+    """Return the sorted rows of several tables, and the items omitted by any or by ``lost``.
 
-    Other metadata are those of the first.
+    Other metadata are taken from the first table.
     """
     notes = [table.schema.metadata or {} for table in found]
     left = dict(lost or {})

@@ -50,7 +50,7 @@ PATTERNS = {
 
 
 def read_all(kind: str, named: Named, root: Root) -> pl.DataFrame:
-    """Load all tables of a kind with the given names, and add a column for each name."""
+    """Load all tables of a kind with the given names, with one column added per name."""
     frames = []
     for path, names in find(kind, named, root).items():
         frame = pl.DataFrame(read_table(path))
@@ -61,13 +61,13 @@ def read_all(kind: str, named: Named, root: Root) -> pl.DataFrame:
 
 
 def find_one(kind: str, named: Named, root: Root) -> Path:
-    """Return the one file of a kind with these names; raise a UserError if there is none."""
+    """Return the file of a kind with these names; raise a UserError if there is none."""
     (path,) = find(kind, named, root)
     return path
 
 
 def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
-    """Return the files of a kind with the given names, and all names of each.
+    """Return the files of a kind with the given names, each with all its names.
 
     Raise a UserError if there is none.
     """
@@ -89,7 +89,7 @@ def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
 
 
 def _missing(kind: str, target: str, named: Named, why: str) -> UserError:
-    """Return the error about a missing file: why, and the command that makes it."""
+    """Return the error about a missing file: the reason, and the command that creates it."""
     for name, value in named.items():
         target = target.replace(f"{{{name}}}", value or f"<{name}>")
-    return UserError(f"no {kind}: {why}; to make it, run 'snakemake --cores 2 {target}'")
+    return UserError(f"no {kind}: {why}; to create it, run 'snakemake --cores 2 {target}'")

@@ -12,15 +12,15 @@ SCORES = schema(
 """One row per condition, task and metric.
 
 condition: How the image was shown
-task: Name of the task; `all` for all of the dataset
+task: Name of the task; `all` for the whole dataset
 metric: `accuracy`, `pair_accuracy`, `bleu_4`, `recall_5_text` and others, depending on the dataset
 value: The metric; a share, unless its name says otherwise
-ci_low, ci_high: 95 % interval, by bootstrap over groups; with fewer than ten groups that of shares
-  adds two right and two wrong groups, and other metrics have none
-chance: Expected value of choices drawn at random
-n: Items, or pairs for `pair_accuracy`
-against: The condition compared with; null where nothing is compared
-difference: Value minus that of the other condition, on the same items
+ci_low, ci_high: 95 % interval, by bootstrap over groups; with fewer than ten groups, the interval
+  of a share adds two right and two wrong groups, and other metrics have none
+chance: Expected value for choices drawn at random
+n: Number of items, or of pairs for `pair_accuracy`
+against: The condition it is compared with; null if none
+difference: Value minus the other condition's, on the same items
 p: McNemar's exact test, by group
 """
 
@@ -30,10 +30,10 @@ DISTRIBUTIONS = schema(
 """One row per condition, task, kind and answer.
 
 condition: How the image was shown
-task: Name of the task; `all` for all of the dataset
-kind: `choice`: by the text of the answer; `place`: by its position among the choices
+task: Name of the task; `all` for the whole dataset
+kind: `choice` for the text of the answer; `place` for its position among the choices
 answer: The text, or the position
-truth (share): How often it is true
+truth (share): How often it is the right answer
 predicted (share): How often it is predicted
 """
 
@@ -44,7 +44,7 @@ PATTERNS = schema(
 
 kind: `encoder` or `vlm`
 pattern: Name of the pattern; `all` for all nine
-accuracy (share): Pairs answered right
+accuracy (share): Share of pairs answered right
 pairs: Number of pairs
 """
 
@@ -53,21 +53,21 @@ CORRELATIONS = schema(
     "r ci_low ci_high p q: float64",
     "n: int32",
 )
-"""One row per encoder, VLM and kind of correlation, over the patterns that both have.
+"""One row per encoder, VLM and kind of correlation, over their common patterns.
 
 encoder, vlm: Name in the registry
 encoder_dataset: Dataset that the encoder answered
 vlm_dataset: Dataset that the VLM answered
 kind: `pearson` or `spearman`
-r: Coefficient of correlation; null for fewer than three patterns, or constant accuracies
+r: Correlation coefficient; null for fewer than three patterns, or for constant accuracies
 ci_low, ci_high: End of the 95 % interval, by bootstrap over patterns
 p: Permutation test
-n: Patterns
+n: Number of patterns
 """
 
 ALL = "all"  # the task of rows over all tasks of a dataset
 
-NINE_PATTERNS = (  # of MMVP, in the paper's order
+NINE_PATTERNS = (  # MMVP's patterns, in the paper's order
     *("orientation", "presence", "state", "quantity", "position"),
     *("color", "structure", "text", "viewpoint"),
 )

@@ -1,4 +1,4 @@
-"""The table of speed: what running a model costs, by precision and batch size."""
+"""The table of speed: the cost of running a model, by precision and batch size."""
 
 from eyechart.tables.parquet import schema
 
@@ -11,19 +11,20 @@ SPEED = schema(
     "host device_memory: float64",
     "why: string",
 )
-"""One row per precision and batch size; one with `why` per precision that cannot run here.
+"""One row per precision and batch size, or one row with `why` for a precision that cannot run here.
 
-precision: `float32`, `bfloat16`, or quantised weights: `8 bit`, `4 bit`
+precision: `float32`, `bfloat16`, or quantised weights (`8 bit`, `4 bit`)
 device: Name of the GPU, or `cpu`
-batch_size: Images, each with a prompt, in one pass
-threads: Of the CPU
-parameters: Of the model
-best: Whether an item takes least time with this batch size, of those of the precision
-load (s): Reading the weights
-seconds (s): An item: image and prompt through the whole model, from preprocessed inputs; median
-flops: Operations of an item, two per multiplication and addition, counted by PyTorch
-share: Of the device's peak in this precision, where that is known; else null
+batch_size: Number of images, each with a prompt, in one forward pass
+threads: Number of CPU threads
+parameters: Number of parameters of the model
+best: Whether this batch size takes the least time per item in this precision
+load (s): Time to load the weights
+seconds (s): Median time per item: image and prompt through the whole model, from preprocessed
+  inputs
+flops: Operations per item, as counted by PyTorch; a multiply-add counts as two
+share: Share of the device's peak in this precision; null if the peak is unknown
 host (MB): Peak memory of the process, weights and libraries included
 device_memory (MB): Peak memory of the GPU; null on a CPU
-why: Why there are no numbers; else null
+why: Why there are no numbers; otherwise null
 """

@@ -1,7 +1,7 @@
-"""How much of each image token a point or a box covers, and the weights of tokens in it.
+"""The coverage of each image token by a point or box, and the weights of the tokens in it.
 
-Places are those of ``tables.activations.read_places``: per token view, row, column, left, top,
-right, bottom, in pixels of the image. Tokens without a position (NaN) have weight 0.
+Places are as returned by ``tables.activations.read_places``: view, row, column, left, top, right,
+bottom of each token, in pixels of the image. Tokens without a position (NaN) have weight 0.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import numpy as np
 
 from eyechart.tables.regions import POINT, Region
 
-SAME_SIZE = 0.05  # views whose token areas differ less count as equally fine
-MOST = 0.5  # of a box, which the chosen views must cover
+SAME_SIZE = 0.05  # views with a smaller relative difference in token area count as equally fine
+MOST = 0.5  # share of a box that the chosen views must cover
 
 
 class OutsideError(ValueError):
@@ -21,11 +21,12 @@ class OutsideError(ValueError):
 def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     """Return the bilinear weight of every token at a point; they sum to 1.
 
-    Of the views that contain the point, those with the smallest tokens count. Between the centres
-    of four tokens this is ``grid_sample(align_corners=False, padding_mode="border")``; where two
-    views of one size meet, tokens of both count, as if the border were not there. Half a token
-    outside of all views the nearest tokens still count. Raise an OutsideError if no token is within
-    half a token of the point. Result: float64, shape (t,).
+    Of the views that contain the point, those with the smallest tokens are used. Between the
+    centres of four tokens, the result equals ``grid_sample(align_corners=False,
+    padding_mode="border")``. Where two views of equal token size meet, tokens of both are used, as
+    if there were no border. Up to half a token outside all views, the nearest tokens are used.
+    Raise an OutsideError if no token is within half a token of the point. Result: float64, shape
+    (t,).
 
     ``places``: ndarray, float32, shape (t, 7).
     """
@@ -50,9 +51,9 @@ def weights_in_box(
 ) -> np.ndarray:
     """Return each token's weight in a box, proportional to their overlap; weights sum to 1.
 
-    Among the views that cover more than half of the box, those with the smallest tokens are used;
-    if there are none, those that cover most of it. Views with equal token size are combined,
-    because a box may extend across several tiles.
+    Among the views that cover more than half of the box, those with the smallest tokens are used.
+    If there are none, the views that cover the most of it are used. Views with equal token size are
+    combined, because a box may extend across several tiles.
 
     Result: float64, shape (t,). Raise an OutsideError if no token overlaps the box.
     """
@@ -86,7 +87,7 @@ def region_weights(places: np.ndarray, region: Region) -> np.ndarray:
 def shown_weights(places: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
     """Return the mean weight of each token (t,) in regions of one image, float32.
 
-    Where the model's crop leaves a region out, the token nearest to its middle stands for it.
+    If the model's crop omits a region, the token nearest to its middle is used.
     """
     found = np.zeros(len(places), np.float32)
     for region in regions:
@@ -103,7 +104,7 @@ def shown_weights(places: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
 
 
 def coverage(places: np.ndarray, region: Region) -> np.ndarray:
-    """Return how much of each token's area a region covers: float64, shape (t,), from 0 to 1.
+    """Return the share of each token's area that a region covers: float64, shape (t,), from 0 to 1.
 
     A point covers one token in each view that contains it, distributed bilinearly over the tokens
     around it. Tokens without a position are not covered.
@@ -131,26 +132,26 @@ def _at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
         try:
             found = weights_at_point(places, x, y)
         except OutsideError:
-            return found  # cropped away: no token covers it
+            return found  # cropped: no token covers it
     return found
 
 
 def edges_of(places: np.ndarray) -> np.ndarray:
-    """Return left, top, right and bottom of all tokens: (4, t)."""
+    """Return the left, top, right and bottom edges of all tokens: (4, t)."""
     return np.asarray(places, dtype=np.float64)[:, 3:7].T  # (4, t)
 
 
 def same_size(areas: np.ndarray, level: float) -> np.ndarray:
-    """Return which areas are about as large as ``level``: bool, (t,)."""
+    """Return whether each area is about as large as ``level``: bool, (t,)."""
     with np.errstate(invalid="ignore"):
         return np.abs(areas / level - 1) <= SAME_SIZE
 
 
 def extent(places: np.ndarray) -> str:
-    """Return the end of an error sentence: the extent of the tokens."""
+    """Return the end of an error message, which states the extent of the tokens."""
     edges = edges_of(places)
     if np.isnan(edges).all():
-        return "no token lies anywhere"
+        return "no token has a position"
     low, high = np.nanmin(edges[:2], axis=1), np.nanmax(edges[2:], axis=1)
     return f"tokens lie from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g})"
 

@@ -1,4 +1,4 @@
-"""The three tables of a model's verdict: values by stage, classes of skills, paired differences."""
+"""The three tables of a model's verdict: values by stage, classes of skills, and differences."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from eyechart.tables.parquet import read_table, schema, write_table
 IMAGE_TOKENS = ("lm_first", "lm_best", "lm_last")
 POSITION = ("position_first", "position_best", "position_last")
 STAGES = ("alone", "encoder", "connector", *IMAGE_TOKENS, *POSITION, "sighted", "blind")
-COMPARISONS = {  # name: the first minus the second
+COMPARISONS = {  # name: (first, second); the difference is first minus second
     "encoder_connector": ("encoder", "connector"),
     "encoder_lm": ("encoder", "lm_best"),
     "encoder_sighted": ("encoder", "sighted"),
@@ -31,9 +31,9 @@ COMPARISONS = {  # name: the first minus the second
 }
 CLASSES = (
     *("used", "not_encoded", "lost_in_connector", "lost_in_lm", "not_retrieved", "not_verbalised"),
-    "not_used",  # the language model holds it; where the answer starts was not read
+    "not_used",  # the language model has it, and the answer position was not read
     "prior",
-    "encoded",  # of a model without a language model
+    "encoded",  # for a model without a language model
     "undecided",
 )
 USED, NOT_ENCODED, LOST_IN_CONNECTOR, LOST_IN_LM, NOT_RETRIEVED, NOT_VERBALISED = CLASSES[:6]
@@ -50,18 +50,18 @@ VALUES = schema(
     "value ci_low ci_high chance floor: float64",
     "n groups: int32",
 )
-"""One row per skill and stage, by band, dataset, skill, then along the model.
+"""One row per skill and stage, sorted by band, dataset, skill, then stage order.
 
 skill: Name of the task
 band: `six`: vision-centric tasks; `question`: questions about scenes; `pattern`: patterns of MMVP
 stage: `alone`, `encoder`, `connector`; `lm_first`, `lm_best`, `lm_last`: image tokens in the
   language model at its first, best and last address; `position_first`, `position_best`,
   `position_last`: where the answer starts; `sighted` or `blind`
-address: The layer, or the encoder that answered; empty for the model's own responses
+address: The layer, or the name of the answering encoder; empty for the model's own responses
 evidence: `readout`, `probe` or `answer`
-value (share): Items right at this stage
-floor (share): Accuracy without the image: chance, or for a probe the accuracy from the question
-  alone if that is higher
+value (share): Share of items right at this stage
+floor (share): Accuracy without the image: chance or, for a probe, the accuracy from the question
+  alone if higher
 """
 
 SKILLS = schema(
@@ -80,38 +80,43 @@ SKILLS = schema(
     "horizon_sure: bool",
     "used_at unused_at causal: string",
 )
-"""One row per skill: its class and why. The metadata hold the settings of the rules.
+"""One row per skill: its class and the reason. The metadata contain the settings of the rules.
 
 skill: Name of the task
 band: `six`, `question` or `pattern`
 kind: `vlm` or `encoder`
-contains: The encoder in a VLM; null where unknown
-seen: `canvas` or `alone`: how the images of the deciding readouts were seen; null without readouts
-n: Items that all stages have
-changed (share): Responses that change when the image is removed; null without blind responses
+contains: The encoder in a VLM; null if unknown
+seen: `canvas` or `alone`: the input of the deciding readouts; null without readouts
+n: Number of items that all stages share
+changed (share): Share of responses that change when the image is removed; null without blind
+  responses
 changed_ci_low, changed_ci_high (share): End of its 95 % interval
-look: Where items are answered in steps, the look at which it stopped, from 1; else null
-answered, planned: Items answered up to that look, and up to the last; null likewise
+look: The look, from 1, at which answering in steps stopped; null if items are not answered in steps
+answered, planned: Number of items answered up to that look, and planned up to the last; null in the
+  same cases
 verdict: `used`, `not_encoded`, `lost_in_connector`, `lost_in_lm`, `not_retrieved`,
   `not_verbalised`, `not_used`, `prior`, `encoded` or `undecided`
-rule: Name of the rule that gave the class; `none` for `undecided`
-partly: Whether the class names a loss and the answer is above blind, so that a part is used
-loss_first, loss_second: Stages between which most is lost; null if nothing is lost
-loss (share): What is lost between them
-needed: Items at which the skill is expected to be decided, at the accuracies seen; null for others,
-  and where no number up to 16 times as many does
-pooled (share): Of a pattern with few items, the accuracy drawn towards all patterns; else null
+rule: Name of the rule that decided the class; `none` for `undecided`
+partly: Whether the class names a loss although the answer is above blind, so part of the
+  information is used
+loss_first, loss_second: Stages with the largest loss between them; null if nothing is lost
+loss (share): Loss between them
+needed: Number of items at which an undecided skill is expected to be decided, given the observed
+  accuracies; null for decided skills, and if up to 16 times as many items would not suffice
+pooled (share): For a pattern with few items, the accuracy shrunk towards the mean of all patterns;
+  otherwise null
 pooled_low, pooled_high (share): End of its 95 % interval
-why: The class in a sentence, with the numbers that it is based on
-evidence: `shown_causally`: interventions agree with the class; `contradicted`: they do not;
-  `observed_only`: they show neither, or none were made
-cause: What interventions show of the failure: `inert`, `unspecific`, `said_otherwise` or `misread`;
-  null where they show none
-horizon: The last address behind which exchanging the image tokens moves the answer; null if none
-horizon_sure: Whether it is shown to move the answer by less than the margin everywhere behind that
-used_at: Addresses at which erasing the skill's concept costs answers, separated by commas
-unused_at: Addresses at which the concept is decodable, and erasing it changes nothing
-causal: What interventions show, in sentences; null where none were made
+why: A sentence on the class, with the numbers it is based on
+evidence: `shown_causally`: interventions support the class; `contradicted`: they contradict it;
+  `observed_only`: they show neither, or there are none
+cause: Cause of the failure as shown by interventions: `inert`, `unspecific`, `said_otherwise` or
+  `misread`; null if they show none
+horizon: The last address after which exchanging the image tokens moves the answer; null if none
+horizon_sure: Whether, at every later address, the exchange is shown to move the answer by less than
+  the margin
+used_at: Addresses at which erasing the skill's concept loses right answers, separated by commas
+unused_at: Addresses at which the concept is decodable but erasing it changes nothing
+causal: The results of interventions, in sentences; null if there are none
 """
 
 DIFFERENCES = schema(
@@ -124,12 +129,12 @@ DIFFERENCES = schema(
 
 skill: Name of the task
 band: `six`, `question` or `pattern`
-comparison: Name of the two stages
+comparison: Name of the pair of stages
 first: Stage of the first value
-second: Stage of the value that is subtracted
-paired: Whether both have the same items; otherwise two sets of items are compared
+second: Stage of the subtracted value
+paired: Whether both stages have the same items; otherwise two different sets of items are compared
 difference (share): First minus second
-p: Exact sign-flip test by group (of 0 and 1: McNemar's); of unpaired stages, Student's t
+p: Exact sign-flip test by group (McNemar's for values 0 and 1); Student's t for unpaired stages
 q: Corrected over the comparisons of the skill (Benjamini–Hochberg)
 """
 
@@ -142,31 +147,34 @@ CALIBRATION = schema(
     "wrong_classes: string",
     "coverage rejected: float64",
 )
-"""One row per planted scenario and number of items, and per scenario where they come in steps.
+"""One row per planted scenario and number of items, and one per scenario with items in steps.
 
-scenario: What is planted
-expected: The classes that are right
-choices: Choices per item
-n: Items per skill, at most
-looks: Steps in which they are answered, further only if undecided; 1 if all at once
-answered: Items answered per skill on average
-skills: Skills that were planted and decided
-right (share): Skills that got a right class
-undecided (share): Skills that no rule decided, where that is not the right class
-wrong (share): Skills that got a wrong class
-wrong_classes: Which
-coverage (share): 95 % intervals of stages that hold the mean over all skills; null in steps
-rejected (share): Tests with p < 0.05 where nothing is planted; null elsewhere and in steps
+scenario: The planted truth
+expected: The correct classes
+choices: Number of choices per item
+n: Maximum number of items per skill
+looks: Number of steps in which items are answered, continuing only while undecided; 1 if all at
+  once
+answered: Mean number of items answered per skill
+skills: Number of planted skills
+right (share): Share of skills with a correct class
+undecided (share): Share of skills that are undecided, if that is not correct
+wrong (share): Share of skills with a wrong class
+wrong_classes: These wrong classes
+coverage (share): Share of the stages' 95 % intervals that contain the mean over all skills; null in
+  steps
+rejected (share): Share of tests with p < 0.05 if there is no planted difference; otherwise, and in
+  steps, null
 """
 
-# Key of the metadata of all three: JSON with the alpha, margin and blind of the rules
+# Metadata key of all three tables: JSON with the alpha, margin and blind of the rules
 NOTE = b"eyechart.verdict"
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The three tables of one model, and the settings of its rules (None: not recorded)."""
+    """The three tables of one model, and the settings of its rules (None if not recorded)."""
 
     values: pl.DataFrame
     skills: pl.DataFrame
@@ -186,7 +194,7 @@ class Verdict:
 
 
 def parts(path: Path) -> tuple[Path, Path, Path]:
-    """Return the paths of values (``path`` itself), classes and differences of one verdict."""
+    """Return the paths of one verdict's values (``path`` itself), classes and differences."""
     return path, path.with_suffix(".classes.parquet"), path.with_suffix(".differences.parquet")
 
 
@@ -200,7 +208,7 @@ def write_verdict(
 
 
 def read_verdict(path: Path) -> Verdict:
-    """Load the three tables of a verdict; ``path`` is that of the values.
+    """Load the three tables of a verdict; ``path`` is the path of the values.
 
     Raise a UserError if one of them is missing, is not a complete Parquet file, or lacks a column.
     """

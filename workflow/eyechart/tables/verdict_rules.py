@@ -24,17 +24,17 @@ from eyechart.tables.verdict import (
 
 @dataclass(frozen=True)
 class VerdictThresholds:
-    """The thresholds of facts.
+    """The thresholds for facts.
 
     Attributes
     ----------
     alpha : float
-        A difference is significant if q is below, and a stage is above its floor if a one-sided
-        test at this level says so.
+        A difference is significant if q is below this. A stage is above its floor if a one-sided
+        test at this level is significant.
     margin : float
         Share of items. Smaller differences, from chance or between stages, do not count.
     absence : float
-        Level of the one-sided test that a stage lacks something, or that responses do not change.
+        Level of the one-sided tests that a stage lacks a skill, or that responses do not change.
     equality : float
         Level of each of the two tests that a difference is within the margin.
     """
@@ -51,7 +51,7 @@ class VerdictThresholds:
         )
 
     def lacks(self, found: Estimate | None) -> bool:
-        """Return whether there is evidence that a stage does not hold the answer, or barely."""
+        """Return whether there is evidence that a stage holds the answer barely or not at all."""
         return found is not None and found.at_most < found.floor + self.margin
 
     def holds_little(self, found: Estimate | None) -> bool:
@@ -59,7 +59,7 @@ class VerdictThresholds:
         return found is not None and found.at_most < (1 + found.floor) / 2
 
     def above(self, found: Test | None) -> bool:
-        """Return whether the first of two stages is better, with significance and by the margin."""
+        """Return whether the first stage is significantly better, by at least the margin."""
         return found is not None and (
             found.low > 0 and found.q < self.alpha and found.difference >= self.margin
         )
@@ -74,10 +74,10 @@ class VerdictThresholds:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A share of right answers with its 95 % interval, on n items, and the stage's ``floor``.
+    """A share of right answers on n items, with its 95 % interval and the stage's ``floor``.
 
-    ``surely`` is the lower end of a one-sided interval at the thresholds' ``alpha``, ``at_most``
-    the upper end of one at ``absence``.
+    ``surely`` is the lower end of a one-sided interval at the thresholds' ``alpha``; ``at_most`` is
+    the upper end of a one-sided interval at ``absence``.
     """
 
     value: float
@@ -93,10 +93,10 @@ class Estimate:
 class Test:
     """A difference of two stages with its 95 % interval, p and (over its skill) q.
 
-    ``ends`` are those of the interval at the thresholds' ``equality``; None: the same as at 95 %.
+    ``ends`` are the ends of the interval at the thresholds' ``equality``; None means the 95 % ends.
     """
 
-    __test__ = False  # else pytest collects this class
+    __test__ = False  # keeps pytest from collecting this class
 
     difference: float
     low: float
@@ -108,7 +108,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Rule:
-    """A class, the facts that need evidence, and those without which it applies."""
+    """A class, the facts it requires, and the facts that rule it out."""
 
     name: str
     verdict: str
@@ -118,10 +118,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Loss:
-    """A step on the way at which information can be lost, and the class that names it.
+    """A step between stages at which information can be lost, and the class for that loss.
 
-    It is lost there if the first stage has it, ``test`` shows it above the second by the margin,
-    and above each stage of ``later`` that was read.
+    Information is lost there if the first stage has it and ``test`` shows that this stage is above
+    the second by the margin, and above each measured stage of ``later``.
     """
 
     name: str
@@ -201,7 +201,7 @@ NO_RULE = Rule("none", UNDECIDED, ())
 
 @dataclass(frozen=True)
 class Cause:
-    """Why answers fail, the classes that it explains, and the causal facts that show it."""
+    """A reason why answers fail, the classes it explains, and the causal facts that show it."""
 
     name: str
     classes: tuple[str, ...]
@@ -222,7 +222,8 @@ CAUSES = (
     Cause("said_otherwise", (NOT_VERBALISED,), (MOVES, NEVER)),
     Cause("misread", BRAIN, (MOVES,)),
 )
-# What contradicts a class; a class that holds in part is not contradicted by what its answer uses
+# Facts that contradict a class; a class that holds partly is not contradicted by the use of its
+# answer
 CONTRADICTED = {
     MOVES: (PRIOR, NOT_ENCODED, LOST_IN_CONNECTOR),
     STILL: (USED, NOT_VERBALISED),

@@ -1,9 +1,9 @@
-"""Write the page of all tables between stages, from their schemas and the texts below them.
+"""Write the docs page of all tables between stages, from their schemas and descriptions.
 
-Reads: the modules of ``eyechart.tables``. The string below a schema describes it: a first paragraph
-on its rows, then a line per column, ``name: what it is`` or ``name (unit): what it is``. Similar
-columns share a line; a line may continue below, indented; columns of COMMON may be left out. Such a
-string is not code, so editing it reruns nothing.
+Reads: the modules of ``eyechart.tables``. The string below a schema describes it: a paragraph on
+its rows, then one line per column, ``name: meaning`` or ``name (unit): meaning``. Similar columns
+may share a line, a line may continue on indented lines, and columns in COMMON may be omitted. Such
+a string is not code, so editing it reruns nothing.
 Writes: docs/tables.md
 
     python -m eyechart.tables.write_docs --output docs/tables.md
@@ -25,12 +25,13 @@ from eyechart.tables.result_lookup import PATTERNS
 
 HEADER = """# Tables
 
-Every table between stages: Parquet, zstd, written whole and renamed. This page is generated from
-the schemas in `workflow/eyechart/tables/`; after changing one, run
+All tables passed between stages. They are zstd-compressed Parquet files, renamed into place after
+they are complete. This page is generated from the schemas in `workflow/eyechart/tables/`; after
+changing one, run
 
     python -m eyechart.tables.write_docs --output docs/tables.md
 
-A null means that a value does not apply. In a notebook,
+Null means that a value does not apply. In a notebook,
 [`from eyechart import results`](notebooks.md) reads them as data frames.
 """
 COMMON = {
@@ -39,7 +40,10 @@ COMMON = {
     "task": ("", "Name of the task"),
     "item_id": ("", "The item, as in items.parquet"),
     "image_id": ("", "The image, as in images.parquet"),
-    "group": ("", "What is never split between train and test, such as a scene or a pair"),
+    "group": (
+        "",
+        "Items that are never split between train and test, such as those of a scene or a pair",
+    ),
     "address": ("", "The layer: `vision.3`, `connector`, `lm.12`, `lm.norm`, `decoder.2`"),
     "span": ("", "Tokens pooled there, such as `cls`, `image_mean`, `last`, `referent`"),
     "value": ("share", "Correct answers"),
@@ -53,7 +57,7 @@ COMMON = {
 
 
 class Entry(NamedTuple):
-    """A table of the page: its title, the module of its schema, and the kinds of its files."""
+    """One table on the page: its title, the module and name of its schema, its kinds of files."""
 
     title: str
     module: str
@@ -109,7 +113,7 @@ TABLES = (
 
 
 class Text(NamedTuple):
-    """The string below a schema: a text on its rows, and one per column, with its unit."""
+    """The parsed string below a schema: a text on its rows, and each column's unit and meaning."""
 
     rows: str
     columns: dict[str, tuple[str, str]]
@@ -121,7 +125,7 @@ def page() -> str:
 
 
 def section(entry: Entry) -> Iterator[str]:
-    """Yield the lines of a table.
+    """Yield the lines about one table.
 
     Raise a LookupError if a column has no description, or a description has no column.
     """
@@ -130,7 +134,7 @@ def section(entry: Entry) -> Iterator[str]:
     text = read_text(Path(str(module.__file__)), entry.schema)
     columns = {field.name: type_name(field.type, "<" in field.name) for field in schema}
     opened = {n: of[0] for n, of in text.columns.items() if "<" in n and n not in columns}
-    columns |= opened  # columns that a dataset adds: the parentheses hold their type
+    columns |= opened  # columns added by a dataset; their type is in the parentheses
     described = COMMON | text.columns
     if unknown := [name for name in text.columns if name not in columns]:
         raise LookupError(f"{entry.module}.{entry.schema} describes {unknown[0]!r}, not a column")
@@ -171,14 +175,14 @@ def parse(text: str) -> Text:
     for line in re.sub(r"\n\s+", " ", rest).strip().splitlines():
         found = re.fullmatch(r"(?P<names>[^(:]+?)(?: \((?P<unit>[^)]*)\))?: (?P<what>.+)", line)
         if not found:
-            raise LookupError(f"{line!r} is not of the form 'name (unit): what it is'")
+            raise LookupError(f"{line!r} is not of the form 'name (unit): meaning'")
         for name in found["names"].split(", "):
             columns[name] = (found["unit"] or "", found["what"])
     return Text(" ".join(rows.split()), columns)
 
 
 def type_name(kind: pa.DataType, is_open: bool = False) -> str:
-    """Return a type in words; ``d`` is the width of columns with a name in angle brackets.
+    """Return a type in words; ``d`` is the width of columns whose name is in angle brackets.
 
     >>> type_name(pa.list_(pa.list_(pa.float32(), 7)))
     'list of float32[7]'

@@ -41,7 +41,7 @@ rule all:
         figures=REPORT.manifests(),
         mmvp=BEHAVIOR.pattern_pages(),
         effects=INTERVENTIONS.tables("effects"),
-        tuning=TUNING.tables(),
+        tuning=TUNING.comparisons(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),
 

@@ -1,4 +1,4 @@
-"""Mistakes in the configuration and in targets: the first becomes one sentence."""
+"""The first mistake in the configuration or in targets becomes one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def refusal(config: dict[str, Any], *files: str) -> str:
 
 
 def sentence(changes: dict[str, Any], *files: str) -> str:
-    """Return what is said of the full demo with changes that are given with ``--config``."""
+    """Return the error of the full demo with changes given by ``--config``."""
     return refusal(merge(yaml.safe_load(Path(FULL).read_text()), changes), FULL, *files)
 
 
@@ -51,7 +51,7 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
         ({"mining": {"engine": "fais"}}, "mining.engine is 'fais'; did you mean 'faiss'?"),
         (
             {"mining": {"engine": "faiss", "parts": 3}},
-            "mining.parts is 3 with engine 'faiss', expected 1: it searches in one job",
+            "mining.parts is 3 with engine 'faiss', expected 1, as it searches in one job",
         ),
         ({"report": {"alpha": 1}}, "report.alpha is 1, expected less than 1"),
         ({"models": []}, "models is [], expected at least 1 entries"),
@@ -89,7 +89,7 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
         ),
         (
             {"datasets": {"clevr": {"splits": ["val"]}}},
-            "datasets.clevr.splits is ['val'], expected for source 'render' how many images",
+            "datasets.clevr.splits is ['val'], expected for source 'render' the number of images",
         ),
         (
             {"datasets": {"mine": {"layout": "clevr", "source": "render"}}},

@@ -93,7 +93,7 @@ def test_the_command_prints_the_table_and_runs_nothing(asked: Any, project: Proj
     assert done.returncode == 0, done.stdout
     printed = table(asked("mmvp.yaml"))
     assert printed in done.stdout
-    hours = re.search(r"they ask for ([\d,]+) GPU hours", printed)
+    hours = re.search(r"they request ([\d,]+) GPU hours", printed)
     assert hours and 1 <= int(hours[1]) <= 12
     assert not Path(project.path("results")).exists()
 

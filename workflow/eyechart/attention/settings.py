@@ -12,7 +12,7 @@ from eyechart.inference.prompts import AskedInOrder
 
 @dataclass(frozen=True)
 class AttentionSettings(AskedInOrder):
-    """The attention slice of the config.
+    """The config section ``attention``.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class AttentionSettings(AskedInOrder):
 
 
 def first_of_each_task(items: Sequence[Item], most: int) -> set[str]:
-    """Return the ids of the first items of each task, at most so many of each."""
+    """Return the ids of the first items of each task, up to ``most`` per task."""
     found: dict[str, list[str]] = {}
     for item in items:
         found.setdefault(item["task"], []).append(item["item_id"])

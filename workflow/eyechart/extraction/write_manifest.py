@@ -1,6 +1,6 @@
-"""Write the manifest of a scope's shards, as the last file: it certifies that they are complete.
+"""Write the manifest of a scope's shards; as the last file, it certifies that they are complete.
 
-Reads the shards, the model's card and the dataset's table of the scope's rows. Writes manifest.json
+Reads the shards, the model's card and the dataset's table for the scope. Writes manifest.json
 beside the shards.
 
     python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
@@ -33,15 +33,15 @@ def build_manifest(
     parts: Sequence[Path],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the manifest of shards, after checking that they are complete and match.
+    """Return the manifest of shards, after checking that they are complete and consistent.
 
-    Raise a UserError if a shard is of another model, dataset, scope or setting, or the ids of all
+    Raise a UserError if a shard has another model, dataset, scope or setting, or if the ids of all
     shards are not exactly those of the dataset's table.
 
     Parameters
     ----------
     facts : ``model``, ``dataset`` and ``scope``
-    rows : the dataset's table, with a row for each row of the shards
+    rows : the dataset's table, with one row per row of the shards
     """
     asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
     name = ID[facts["scope"]]
@@ -57,7 +57,7 @@ def build_manifest(
         ids, rows_of = [*ids, *own], [*rows_of, len(own)]
         dropped |= json.loads(read_notes(path).get(DROPPED.encode(), b"{}"))
     if sorted([*ids, *dropped]) != sorted(read_table(rows, [name]).column(name).to_pylist()):
-        raise errors.UserError(f"{parts[0]}: the parts' ids together are not those of {rows}")
+        raise errors.UserError(f"{parts[0]}: the ids of all parts are not those of {rows}")
     if any(facts != found[0] for facts in found):
         raise errors.UserError(
             f"{parts[0]}: the parts were made on different devices or with different software; "
@@ -105,7 +105,7 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
     kept = [name for name in columns if name.endswith("/image_tokens")]
     if sorted(name for of in located.values() for name in of) != sorted(kept):
         raise errors.UserError(
-            f"{path}: places are of {located}, expected them of {kept}; delete it and run again"
+            f"{path}: places are of {located}, expected {kept}; delete it and run again"
         )
     columns = [*columns, *(f"{stage}/{PLACES}" for stage in sorted(located))]
     for field, value in [*expected.items(), ("columns", columns)]:

@@ -1,6 +1,6 @@
-"""What is left out: what a model's own code cannot take, and sentences about it.
+"""Leave out what a model's own code rejects, and keep sentences about what is left out.
 
-An image or a prompt that it cannot take costs its items, not the part.
+An image or a prompt that it rejects costs its items, not the whole part.
 """
 
 import logging
@@ -9,16 +9,16 @@ from eyechart.core.errors import UserError
 from eyechart.models.usable import UnusableError
 
 logger = logging.getLogger(__name__)
-MOST = 0.1  # share of the images, or of the items, of a part; a single one is always left out
+MOST = 0.1  # largest share of a part's images or items to leave out; one may always be left out
 
 
 class Failures:
-    """What is left out of a part and why, by id.
+    """The ids left out of a part, with the reasons.
 
     Parameters
     ----------
     kind : ``images`` or ``items``
-    total : how many there are in the part
+    total : their number in the part
     """
 
     def __init__(self, kind: str, total: int) -> None:
@@ -26,7 +26,7 @@ class Failures:
         self.found: dict[str, str] = {}
 
     def add(self, name: str, error: UnusableError) -> None:
-        """Leave out one; raise a UserError if these are too many."""
+        """Leave out an id; raise a UserError if these are too many."""
         self.found[name] = str(error)
         if len(self.found) > max(1, MOST * self.total) or len(self.found) == self.total:
             raise UserError(
@@ -36,7 +36,7 @@ class Failures:
 
 
 class Notes:
-    """Sentences about what was left out, each once, in the log and for the tables."""
+    """Notes on what was left out, each once, for the log and the tables."""
 
     def __init__(self) -> None:
         self.said: dict[str, None] = {}
@@ -48,5 +48,5 @@ class Notes:
             self.said[sentence] = None
 
     def text(self) -> dict[str, str]:
-        """Return them as the metadata of a table."""
+        """Return the notes as a table's metadata."""
         return {"note": "; ".join(self.said)}

@@ -1,6 +1,5 @@
-"""Limits of what a stranger's checkpoint may ask for: what is built, and how long that takes."""
+"""Limits on what an untrusted checkpoint may request: model size, time and memory."""
 
-import ctypes
 import re
 import resource
 import signal
@@ -14,13 +13,12 @@ from eyechart.core.errors import UserError, shorter
 from eyechart.core.files import read_json
 
 MOST_BYTES = 10_000_000
-MOST_SECONDS = 10  # that a chat template takes
+MOST_SECONDS = 10  # to render a chat template
 MOST_CHARACTERS = 1_000_000  # of a prompt
-MOST_MEMORY = 1 << 31  # bytes that a template may take besides what the process has
-_MEMORY = Path("/proc/self/statm")  # begins with the process's pages
-_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+MOST_MEMORY = 1 << 31  # bytes that a template may take in addition to what the process has
+_MEMORY = Path("/proc/self/statm")  # begins with the number of the process's pages
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
-# The most of a number, by the pattern of its key. The largest models have 126 blocks, a width of
+# Maximum of each number, by a pattern of its key. The largest models have 126 blocks, a width of
 # 16,384 and 262,144 tokens
 MOST = {
     re.compile(r"(.*_)?(layers|blocks|depths?|stages|heads|experts)"): 2_000,
@@ -32,7 +30,7 @@ MOST = {
 
 
 def check(checkpoint: Path) -> None:
-    """Raise a UserError if a checkpoint describes a larger model or image than any has."""
+    """Raise a UserError if a checkpoint describes a larger model or image than any real one."""
     for name in FILES:
         path = checkpoint / name
         if path.is_file():
@@ -51,12 +49,19 @@ def _check(held: Any, path: Path, at: str) -> None:
             _check(number, path, f"{at}{key}.")
 
 
-def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
-    """Return what a chat template makes.
+class TooMuchError(UserError):
+    """A chat template takes too much time or memory: no prompt is tried after that."""
 
-    Raise a UserError if it takes more than 10 s or 2 GiB, makes more than a million characters, or
-    is wrong; a ValueError if there is none.
+
+def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
+    """Return the text that a chat template renders.
+
+    Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it makes more than a
+    million characters, or is wrong; a ValueError if there is none. Both limits need the main
+    thread: signals reach no other, and others may need memory of their own meanwhile.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("chat templates are rendered in the main thread")
     where = f"{checkpoint}: its chat template"
     try:
         late = f"{where} takes more than {MOST_SECONDS} s"
@@ -65,8 +70,8 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     except (UserError, ValueError):
         raise
     except MemoryError:
-        raise UserError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
-    except Exception as error:  # of Jinja, and of what the template calls
+        raise TooMuchError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
+    except Exception as error:  # from Jinja, or from anything that the template calls
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
         raise UserError(
@@ -77,23 +82,27 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 
 @contextmanager
 def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a UserError in the block after some time, in any thread.
+    """Raise a TooMuchError in the block after so much processor time, in the main thread."""
 
-    Signals only reach the main thread; in others, where batches are prepared, a timer raises it.
-    """
-    inside = threading.current_thread() is threading.main_thread()
-    with _signal(seconds, sentence) if inside else _timer(seconds, sentence):
+    def over(signum: int, frame: Any) -> None:
+        raise TooMuchError(sentence)
+
+    handler = signal.signal(signal.SIGPROF, over)
+    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
         yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, left)
+        signal.signal(signal.SIGPROF, handler)
 
 
 @contextmanager
 def memory_limit(most: int) -> Iterator[None]:
-    """Raise a MemoryError in the block where the process would take so many bytes more.
+    """Raise a MemoryError in the block if the process would take ``most`` bytes more.
 
-    The limit is the whole process's, so it is set only in the main thread, where each template is
-    first rendered, and on systems that say how much memory a process has.
+    Nothing is limited on systems that do not say how much memory a process has.
     """
-    if threading.current_thread() is not threading.main_thread() or not _MEMORY.exists():
+    if not _MEMORY.exists():
         yield
         return
     has = int(_MEMORY.read_text().split()[0]) * resource.getpagesize()
@@ -104,39 +113,3 @@ def memory_limit(most: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-@contextmanager
-def _signal(seconds: float, sentence: str) -> Iterator[None]:
-    def over(signum: int, frame: Any) -> None:
-        raise UserError(sentence)
-
-    handler = signal.signal(signal.SIGALRM, over)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left)
-        signal.signal(signal.SIGALRM, handler)
-
-
-@contextmanager
-def _timer(seconds: float, sentence: str) -> Iterator[None]:
-    late = type("LateError", (UserError,), {"__str__": lambda _: sentence})  # raised without a text
-    thread, turn, ended = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
-
-    def over() -> None:
-        with turn:
-            if not ended:
-                _raise_in(thread, ctypes.py_object(late))
-
-    timer = threading.Timer(seconds, over)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        with turn:
-            ended = True
-            _raise_in(thread, None)  # what was to be raised after the end
-        timer.cancel()

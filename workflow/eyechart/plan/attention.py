@@ -1,4 +1,4 @@
-"""The attention stage: which items of which datasets are traced."""
+"""The attention stage: which datasets and items are traced."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,27 +16,27 @@ class AttentionPlan(QuestionsPlan):
     TABLES = paths.ATTENTION
 
     def settings(self, wildcards: Any) -> str:
-        """Return which items are traced and their prompts, which are those of ``behavior``."""
+        """Return the selection of traced items, and their prompts, taken from ``behavior``."""
         chosen = {key: self.section[key] for key in ("items", "images", "top")}
         return canonical(chosen | self.prompts(wildcards.dataset, "prompt"))
 
     def summary_settings(self, wildcards: Any) -> str:
-        """Return how attention masses are summarised."""
+        """Return the settings of the attention summary."""
         return canonical({"draws": self.section["bootstrap"]})
 
     def all_regions(self) -> list[str]:
-        """Return the region tables of all traced datasets that have one."""
+        """Return the existing region tables of all traced datasets."""
         datasets = dict.fromkeys(dataset for _, dataset in self.runs())
         marked = [d for d in datasets if layout_of(self.config, d).regions]
         return [paths.REGIONS.rule(dataset=dataset) for dataset in marked]
 
     def regions(self, wildcards: Any) -> list[str]:
-        """Return a dataset's region table, or nothing where its layout marks no regions."""
+        """Return a dataset's region table, or nothing if its layout marks no regions."""
         marked = layout_of(self.config, wildcards.dataset).regions
         return [paths.REGIONS.rule(dataset=wildcards.dataset)] if marked else []
 
     def parts(self, name: str) -> Callable[[Any], list[str]]:
-        """Return the input function of one table of all parts."""
+        """Return the input function for one table of all parts."""
 
         def tables(wildcards: Any) -> list[str]:
             names = {"model": wildcards.model, "dataset": wildcards.dataset, "table": name}

@@ -1,4 +1,4 @@
-"""The behavior stage: which model answers which dataset, and how it is prompted."""
+"""The behavior stage: which models answer which datasets, with which prompts."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from eyechart.plan.registry import layout_of
 from eyechart.tables.conditions import CONDITIONS
 
 SHARED_KEYS = ("items", "most", "batch_size")
-# Settings that only one kind of model reads. Models of the other kind are passed these constants,
-# so that a change does not rerun them.
+# Settings that only one kind of model reads. Models of the other kind get these constants, so that
+# a change does not rerun them.
 VLM_ONLY = {"prompt": "{question}", "scoring": "mean", "orders": 1, "greedy": "none",
             "greedy_tokens": 1}  # fmt: skip
 ENCODER_ONLY = {"statement": "{question} {choice}", "caption": "{statement}"}
@@ -28,7 +28,7 @@ class BehaviorPlan:
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a dataset that the section names and that does not exist."""
+        """Raise a UserError if the section names a dataset that does not exist."""
         for key in ("datasets", "by_dataset"):
             for dataset in self.config["behavior"][key]:
                 check_known(f"behavior.{key}", "dataset", dataset, self.config["datasets"])
@@ -46,26 +46,26 @@ class BehaviorPlan:
         return list(self.config["behavior"]["datasets"])
 
     def runs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) in which the model answers the dataset's items."""
+        """Yield every (model, dataset) for which the model answers the dataset's items."""
         for dataset in self.datasets:
             for model in self.config["models"]:
                 if self.can_answer(model, dataset):
                     yield model, dataset
 
     def answered(self, model: str) -> list[str]:
-        """Return the datasets whose items one of the configuration's models answers."""
+        """Return the datasets that a model of the configuration answers."""
         listed = model in self.config["models"]
         return [d for d in self.datasets if listed and self.can_answer(model, d)]
 
     def can_answer(self, model: str, dataset: str) -> bool:
-        """Whether a model is examined on a dataset, reads text, and reads its form of item."""
+        """Whether a model is examined on a dataset, reads text, and can read its form of items."""
         spec = self.specs[model]
         form = layout_of(self.config, dataset).form
         reads = spec.reads_text and (form == "question" or spec.kind == "encoder")
         return reads and examines(self.config, model, dataset)
 
     def unasked_warnings(self) -> list[str]:
-        """Return a sentence about the models that are asked nothing, as they read no text."""
+        """Return a sentence about the models that answer nothing because they read no text."""
         models = self.config["models"] if self.datasets else []
         mute = [model for model in models if not self.specs[model].reads_text]
         if not mute:
@@ -73,10 +73,10 @@ class BehaviorPlan:
         whose = (
             "has no text tower, so it is" if len(mute) == 1 else "have no text tower, so they are"
         )
-        return [f"{', '.join(mute)} {whose} asked no questions; all else is examined"]
+        return [f"{', '.join(mute)} {whose} asked no questions; everything else is examined"]
 
     def has_paired_items(self, dataset: str) -> bool:
-        """Whether items come in pairs that are scored together, as MMVP's do."""
+        """Whether items come in pairs that are scored together, as in MMVP."""
         return bool(layout_of(self.config, dataset).pairs)
 
     def model_pattern(self, kind: str) -> str:
@@ -84,7 +84,7 @@ class BehaviorPlan:
         return one_of(m for m, s in self.specs.items() if s.kind == kind and s.reads_text)
 
     def conditions(self, kind: str) -> list[str]:
-        """Return the conditions that models of a kind answer under, in the order of the tables."""
+        """Return the conditions under which models of a kind answer, in table order."""
         wanted = self.config["behavior"]["conditions"]
         ordered = [c for c in CONDITIONS if c in wanted]
         return [c for c in ordered if kind == "vlm" or c != "no_image"]
@@ -92,9 +92,10 @@ class BehaviorPlan:
     # Slices of settings, each as canonical JSON
 
     def response_settings(self, wildcards: Any) -> str:
-        """Return how a model is prompted with a dataset's items.
+        """Return the settings that prompt a model with a dataset's items.
 
-        The keys that its kind does not read have constant values, so it depends on none of them.
+        Keys that this kind of model does not read have constant values, so the model does not
+        depend on them.
         """
         behavior = questions(self.config, wildcards.dataset)
         vlm = self.specs[wildcards.model].kind == "vlm"
@@ -102,15 +103,15 @@ class BehaviorPlan:
         return canonical({**{key: behavior[key] for key in (*SHARED_KEYS, *read)}, **unread})
 
     def retrieval_settings(self, wildcards: Any) -> str:
-        """Return how captions and images are compared."""
+        """Return the settings for comparing captions and images."""
         return self._slice("caption", "bootstrap", "batch_size")
 
     def score_settings(self, wildcards: Any) -> str:
-        """Return how responses are scored."""
+        """Return the settings for scoring responses."""
         return self._slice("bootstrap", "vqa")
 
     def pattern_settings(self, wildcards: Any) -> str:
-        """Return how models are compared by pattern."""
+        """Return the settings for comparing models by pattern."""
         return self._slice("bootstrap", "permutations")
 
     # Paths
@@ -130,9 +131,9 @@ class BehaviorPlan:
         ]
 
     def responses_before(self, wildcards: Any) -> list[str]:
-        """Return the response tables of the look before, one per condition, if there is one.
+        """Return the response tables of the previous look, one per condition, if there is one.
 
-        A part has none: they are added where parts are joined.
+        A part has none, because they are added when parts are joined.
         """
         if hasattr(wildcards, "part"):
             return []
@@ -150,16 +151,16 @@ class BehaviorPlan:
         return [path for run in self.runs() for path in self._responses(*run)]
 
     def retrieval(self) -> list[str]:
-        """Return the retrieval tables: of encoders that read text, on datasets with captions."""
+        """Return the retrieval tables of encoders that read text, on datasets with captions."""
         runs = [(m, d) for m, d in self.runs() if self.specs[m].kind == "encoder"]
         captioned = [(m, d) for m, d in runs if layout_of(self.config, d).captions]
         return _of(paths.RETRIEVAL, captioned)
 
     def pattern_runs(self, model: str | None = None) -> list[tuple[str, str]]:
-        """Return (model, dataset) of all pairs of images: of all models, or of one model's page.
+        """Return every (model, dataset) with image pairs, for all models or one model's page.
 
-        As in the paper, an encoder matches a statement with one of two images, and a VLM answers
-        a question about each. The page of a VLM covers the encoder that it contains, too.
+        As in the paper, an encoder matches a statement with one of two images, and a VLM answers a
+        question about each. The page of a VLM also covers the encoder it contains.
         """
         if model is None:
             models = self.config["models"]
@@ -174,20 +175,20 @@ class BehaviorPlan:
         ]
 
     def pattern_scores(self, wildcards: Any) -> list[str]:
-        """Return the score tables that the patterns of a page, or of all models, come from."""
+        """Return the score tables behind the patterns of one page, or of all models."""
         return _of(paths.SCORES, self._page_runs(wildcards))
 
     def pattern_distributions(self, wildcards: Any) -> list[str]:
-        """Return the tables of distributions beside those scores."""
+        """Return the distribution tables that belong to these scores."""
         return _of(paths.DISTRIBUTIONS, self._page_runs(wildcards))
 
     def pattern_responses(self, wildcards: Any) -> list[str]:
-        """Return the response tables that a page shows: those of its own model."""
+        """Return the response tables shown on a page, which are those of its own model."""
         own = [(m, d) for m, d in self._page_runs(wildcards) if m == wildcards.model]
         return [path for run in own for path in self._responses(*run)]
 
     def pattern_items(self, name: str) -> Callable[[Any], list[str]]:
-        """Return the input function of the tables ``items`` or ``images`` of a page."""
+        """Return the input function for the ``items`` or ``images`` tables of a page."""
 
         def tables(wildcards: Any) -> list[str]:
             datasets = [d for m, d in self._page_runs(wildcards) if m == wildcards.model]
@@ -202,16 +203,16 @@ class BehaviorPlan:
         return [paths.CARD.rule(model=model) for model in models]
 
     def pattern_tables(self, name: str) -> list[str]:
-        """Return the pattern table of all models, if any answers about pairs of images."""
+        """Return the pattern table of all models, if any model answers about pairs of images."""
         return [paths.PATTERN_TABLES.rule(table=name)] if self.pattern_runs() else []
 
     def pattern_pages(self) -> list[str]:
-        """Return the pages about pairs of images, one per model that answers about them."""
+        """Return the pages about image pairs, one per model that answers about them."""
         models = dict.fromkeys(model for model, _ in self.pattern_runs())
         return [paths.PATTERN_PAGE.rule(model=model) for model in models]
 
     def encoder(self, model: str) -> str:
-        """Return the encoder that a model contains, or nothing if that reads no text."""
+        """Return the encoder that a model contains, or nothing if the encoder reads no text."""
         name = self.specs[model].encoder
         return name if name in self.specs and self.specs[name].reads_text else ""
 
@@ -231,10 +232,10 @@ class BehaviorPlan:
 
 
 def questions(config: Config, dataset: str) -> dict[str, Any]:
-    """Return the settings of a dataset's questions, with what null stands for.
+    """Return the settings of a dataset's questions, with nulls resolved.
 
-    The scoring is then ``letter`` where the prompt shows lettered options, and else ``mean``; the
-    items are those of the test part where a published dataset is probed, and else all.
+    A null scoring becomes ``letter`` if the prompt shows lettered options, otherwise ``mean``. Null
+    items become the test part if a published dataset is probed, otherwise all items.
     """
     found = {**config["behavior"], **config["behavior"]["by_dataset"].get(dataset, {})}
     lettered = "letter" if "{options}" in found["prompt"] else "mean"
@@ -244,7 +245,7 @@ def questions(config: Config, dataset: str) -> dict[str, Any]:
 
 
 def form(behavior: dict[str, Any]) -> str:
-    """Return whether choices are scored as their letters or as their texts."""
+    """Return whether choices are scored by their letters or by their texts."""
     return "letter" if behavior["scoring"] == "letter" else "text"
 
 
@@ -254,7 +255,7 @@ def item_regions(config: Config, datasets: Iterable[str]) -> list[str]:
 
 
 def check_trainable(config: Config, dataset: str, where: str, why: str) -> None:
-    """Raise a UserError if a dataset's choices have no score alone, or a part has no groups."""
+    """Raise a UserError if choices cannot be scored on their own, or if a part has no groups."""
     if questions(config, dataset)["scoring"] == "pmi":
         raise UserError(
             f"behavior.scoring is 'pmi' for {dataset!r}, expected mean, sum or letter {where}"

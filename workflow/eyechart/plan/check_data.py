@@ -1,8 +1,8 @@
 """Print what a configuration would examine: rows, tasks, classes and splits of the user's data.
 
-Nothing is run, no model is loaded. Rows are read, divided and judged by the functions of the run
-itself, so that the table cannot disagree with it; then follow the jobs, and what is expected of
-them. ``snakemake check_data`` calls this with the configuration that it was given itself.
+Nothing is run and no model is loaded. Rows are read, split and checked by the same functions as in
+a run, so the table agrees with the run. The number and the expected cost of the jobs follow.
+``snakemake check_data`` calls this with its own configuration.
 
     python -m eyechart.plan.check_data --snakefile Snakefile \
         --settings '{"configfiles": ["mine.yaml"], "config": {}}'
@@ -42,14 +42,14 @@ HEADER = (
     "train",
     "test",
     "probed in",
-    "left out, or why not",
+    "left out, or why not probed",
 )
-JOB_S = 5  # of a job: start, imports, checks (measured: 3 to 7 s on two cores)
+JOB_S = 5  # overhead of a job: start, imports, checks (measured: 3 to 7 s on two cores)
 Row = dict[str, Any]
 
 
 def rows_of(dataset: str, section: Row, seed: int) -> tuple[list[Row], list[Row]]:
-    """Return the items and images of an own dataset, as the run makes them, without writing any.
+    """Return the items and images of an own dataset as in a run, without writing anything.
 
     Raise a UserError for the first mistake in the table or its files.
     """
@@ -70,7 +70,7 @@ def rows_of(dataset: str, section: Row, seed: int) -> tuple[list[Row], list[Row]
 
 
 def _hashes(files: dict[str, Path], entries: list[OwnEntry]) -> dict[str, str]:
-    """Return what tells images apart by id: their hash, where another has the same size."""
+    """Return a value per image that identifies its content: a hash if files share a size."""
     names = {name for entry in entries for name in entry["images"]}
     sizes = {name: files[name].stat().st_size for name in names if name in files}
     shared = Counter(sizes.values())
@@ -78,7 +78,7 @@ def _hashes(files: dict[str, Path], entries: list[OwnEntry]) -> dict[str, str]:
 
 
 def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable, np.ndarray]:
-    """Return what can be probed of rows by a column, and which are of the training part."""
+    """Return which rows can be probed for a column, and which are in the training part."""
     column, trains, tested = SPLIT_RULES[split]
     used = [r for r in rows if r.get(label) is not None and r[column] in (trains, tested)]
     train = np.array([row[column] == trains for row in used], dtype=bool)
@@ -89,7 +89,7 @@ def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable,
 def task_rows(
     plan: WorkflowPlan, dataset: str, items: list[Row], images: list[Row]
 ) -> Iterator[list[str]]:
-    """Yield a line per task of an own dataset: what is in it, and where it is probed or why not."""
+    """Yield one line per task of an own dataset: its contents, and where it is probed."""
     config, section = plan.config, plan.config["datasets"][dataset]
     tasks = list(dict.fromkeys(item["task"] for item in items))
     labels = list(section.get("columns", {}).get("labels", {}))
@@ -111,7 +111,7 @@ def task_rows(
 
 
 def table(lines: Iterable[list[str]]) -> str:
-    """Return a Markdown table, its columns aligned for a terminal."""
+    """Return a Markdown table with columns aligned for a terminal."""
     rows = [list(HEADER), *lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rows.insert(1, ["-" * width for width in widths])
@@ -121,7 +121,7 @@ def table(lines: Iterable[list[str]]) -> str:
 
 
 def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
-    """Return in a sentence how many jobs there are, and what time and disk they take, about."""
+    """Return a sentence with the number of jobs and their approximate time and disk space."""
     sizes = Sizes(plan.config, plan.specs, of_run(plan.config["run"])["results"])
     seconds, stored = float(JOB_S * len(asked)), 0.0
     answered, extracted = set(plan.behavior.runs()), set(plan.probing_runs())
@@ -144,9 +144,9 @@ def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
 
 
 def answers(plan: WorkflowPlan, own: Mapping[str, tuple[list[Row], list[Row]]]) -> str:
-    """Return in sentences which models answer which datasets, and what encoders are not asked.
+    """Return sentences on which models answer which datasets, and which items encoders skip.
 
-    ``own`` holds the items and images of the user's own datasets.
+    ``own`` contains the items and images of the user's own datasets.
     """
     told = []
     for dataset in plan.behavior.datasets:
@@ -166,7 +166,7 @@ def answers(plan: WorkflowPlan, own: Mapping[str, tuple[list[Row], list[Row]]]) 
 
 @command
 def main(*, settings: Json, snakefile: Path) -> None:
-    """Print the table of tasks, who answers, and what the jobs take."""
+    """Print the table of tasks, the answering models, and the cost of the jobs."""
     config = check(given(settings).overwrite_config, settings["configfiles"])
     plan = WorkflowPlan(config, read_specs(config["checkpoints"]))
     plan.check()

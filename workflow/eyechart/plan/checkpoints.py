@@ -1,4 +1,4 @@
-"""Where the checkpoint of every model comes from, and whether its own code may run."""
+"""The source of every model's checkpoint, and whether the checkpoint's own code may run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,14 @@ class Checkpoints:
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a model that has no checkpoint, or whose code may not run."""
+        """Raise a UserError for a model without a checkpoint, or with code that may not run."""
         ControlledPlan(self.config, self.specs).check()
         for model in self.config["checkpoints"]:
             if self.source(model) in ("tiny", "built"):
                 see = "tiny_models.weights" if model in training.MODELS else "controlled"
                 raise UserError(
-                    f"checkpoints: {model} is made here, not taken from a folder; see {see}"
+                    f"checkpoints: {model} is created by the workflow, not taken from a folder; "
+                    f"see {see}"
                 )
             if (base := self.specs[model].base) is not None:
                 raise UserError(
@@ -60,7 +61,7 @@ class Checkpoints:
             self._check_examples(model)
 
     def source(self, model: str) -> str:
-        """Return what makes a checkpoint: ``tiny``, ``built``, ``derived``, ``folder``, ``hub``."""
+        """Return a checkpoint's source: ``tiny``, ``built``, ``derived``, ``folder`` or ``hub``."""
         if model in training.MODELS:
             return "tiny"
         if self.specs[model].built is not None:
@@ -75,7 +76,7 @@ class Checkpoints:
         return one_of(model for model in self.specs if self.source(model) == source)
 
     def base(self, wildcards: Any) -> str:
-        """Return the file that completes the checkpoint that a model is derived from."""
+        """Return the file that marks the base checkpoint of a derived model as complete."""
         return paths.READY.rule(model=self.specs[wildcards.model].base or "")
 
     def base_specs(self, wildcards: Any) -> list[str]:
@@ -83,9 +84,9 @@ class Checkpoints:
         return [paths.SPEC.rule(model=base) for base in bases(self.specs, wildcards.model)]
 
     def adapter_files(self, wildcards: Any) -> list[str]:
-        """Return the files of the adapter that a model is derived by, or none.
+        """Return the files of the adapter that a derived model uses, if any.
 
-        Those that rules make are in the folder of results of the run.
+        Files created by rules are in the results folder of the run.
         """
         folder = self.specs[wildcards.model].adapter_folder
         if folder and folder.parts[0] == paths.RESULTS:
@@ -93,29 +94,29 @@ class Checkpoints:
         return [(folder / name).as_posix() for name in ADAPTER] if folder else []
 
     def examples(self, wildcards: Any) -> list[str]:
-        """Return the tables that a derived model is fitted on: items, images, regions; or none."""
+        """Return the item, image and region tables that a derived model is fitted on, if any."""
         dataset = self._fitted_on(wildcards.model)
         tables = (paths.ITEMS, paths.IMAGES, paths.REGIONS)
         return [table.rule(dataset=dataset) for table in tables] if dataset else []
 
     def split(self, wildcards: Any) -> str:
-        """Return which split's training part a derived model is fitted on."""
+        """Return the split whose training part a derived model is fitted on."""
         fitted = self._fitted_on(wildcards.model)
         return str(self.config["probing"]["split"]) if fitted else "group"
 
     def derivation(self, wildcards: Any) -> str:
-        """Return how a model is derived, as canonical JSON."""
+        """Return the derivation of a model, as canonical JSON."""
         return canonical(self.specs[wildcards.model].derived)
 
     def code_of_derivation(self, wildcards: Any) -> str:
-        """Return the code hash of the step that derives, of its rule, and of the base's family."""
+        """Return the code hash of the derivation step, its rule, and the base model's family."""
         spec = self.specs[wildcards.model]
         rule = (spec.derived or {})["by"] if spec.adapter_folder is None else "adapter"
         steps = ("derive_model", f"derivations.{rule}", f"families.{spec.family}")
         return " ".join(fingerprint(f"eyechart.models.{step}") for step in steps)
 
     def folder(self, wildcards: Any) -> str:
-        """Return the folder that a model's checkpoint is linked from."""
+        """Return the folder with the files that a model's checkpoint links to."""
         return self._folder(wildcards.model)
 
     def file_settings(self, wildcards: Any) -> str:
@@ -126,21 +127,21 @@ class Checkpoints:
         return canonical({**settings, "companions": spec.companions})
 
     def revision(self, wildcards: Any) -> str:
-        """Return the revision that is pulled from the hub."""
+        """Return the revision to pull from the hub."""
         found = self._revision(wildcards.model)
-        assert found is not None, "only models of the hub are pulled"
+        assert found is not None, "only models on the hub are pulled"
         return found
 
     def remote_code_flag(self, wildcards: Any) -> str:
         """Return the flag that allows a model's own code to run, or nothing if it has none.
 
-        Raise a UserError if it has some that may not run, for a model that was only requested by a
-        path.
+        Raise a UserError if the model has code that may not run. This is for models requested only
+        by a path.
         """
         return "--allow-remote-code" if self._may_run_code(wildcards.model) else ""
 
     def _check_adapters(self, model: str) -> None:
-        """Raise a UserError for an adapter that is missing and that no rule will make."""
+        """Raise a UserError for a missing adapter that no rule creates."""
         for name in [model, *bases(self.specs, model)]:
             folder = self.specs[name].adapter_folder
             if folder is None or folder.parts[0] == paths.RESULTS:
@@ -158,7 +159,7 @@ class Checkpoints:
         return str(how["settings"].get("dataset", "")) if how.get("by") in FITTED else ""
 
     def _check_examples(self, model: str) -> None:
-        """Raise a UserError for a derivation fitted on a dataset that has no such items."""
+        """Raise a UserError for a derivation fitted on a dataset without such items."""
         for name in [model, *bases(self.specs, model)]:
             how = self.specs[name].derived or {}
             if how.get("by") not in FITTED:

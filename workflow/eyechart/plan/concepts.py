@@ -30,11 +30,11 @@ class ConceptsPlan(DatasetsPlan):
                 )
 
     def settings(self, wildcards: Any) -> str:
-        """Return how words and colours are compared, as canonical JSON."""
+        """Return the settings for comparing words and colours, as canonical JSON."""
         return canonical({key: self.section[key] for key in SETTINGS})
 
     def responses(self, wildcards: Any) -> list[str]:
-        """Return the model's sighted responses to the same images, if it gives any."""
+        """Return the model's sighted responses to the same images, if there are any."""
         behavior = BehaviorPlan(self.config, self.specs)
         model, dataset = wildcards.model, wildcards.dataset
         sighted = paths.RESPONSES.rule(model=model, dataset=dataset, condition="sighted")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.address import CENTER, REFERENT
-from eyechart.core.errors import UserError, nearest, shown
+from eyechart.core.errors import UserError, logged, nearest, shown
 from eyechart.models.spec import TWO_TOWERS, Spec, holds_text_tower, read_spec
 from eyechart.plan import paths
 from eyechart.plan.registry import layout_of
@@ -31,7 +31,7 @@ Config = dict[str, Any]
 def known_models() -> list[str]:
     """Return the names of all models that have a spec file; hidden files are left out.
 
-    Raise a UserError for a file whose name is none of a model: names become parts of commands.
+    Raise a UserError for a file with an invalid name, since names become parts of commands.
     """
     names = sorted(path.stem for path in MODELS.glob("[!.]*.yaml"))
     for name in names:
@@ -43,10 +43,10 @@ def known_models() -> list[str]:
 
 
 def link_shipped(project: Path) -> None:
-    """Make what ships with the workflow appear in the working folder, if that is another one.
+    """Make the shipped files available in the working folder, if it is a different folder.
 
-    Models' files and weights, drawn images and the list of downloads are linked, lists of hashes,
-    which grow, are copied. What is there already stays: a file of the user's own goes first.
+    Model files and weights, rendered images and the list of downloads are linked. Lists of hashes,
+    which grow, are copied. Existing files stay, so the user's own files take precedence.
     """
     if Path.cwd() == project.resolve():
         return
@@ -63,8 +63,8 @@ def link_shipped(project: Path) -> None:
 def read_specs(folders: Mapping[str, str] | None = None) -> dict[str, Spec]:
     """Load the specs of all models, by name.
 
-    An encoder whose checkpoint is a folder with the image tower alone has no text tower, whatever
-    its file says. ``folders`` are the config's ``checkpoints``.
+    An encoder with a checkpoint folder that only has an image tower has no text tower, regardless
+    of its spec file. ``folders`` is the configuration's ``checkpoints``.
     """
     specs = {model: read_spec(MODELS / f"{model}.yaml") for model in known_models()}
     for model, spec in specs.items():
@@ -75,17 +75,17 @@ def read_specs(folders: Mapping[str, str] | None = None) -> dict[str, Spec]:
 
 
 def probed_datasets(config: Config) -> list[str]:
-    """Return the datasets that are probed: those with tasks."""
+    """Return the probed datasets, which are those with tasks."""
     return [name for name, dataset in config["datasets"].items() if dataset.get("tasks")]
 
 
 def check_test_shares(config: Config) -> None:
-    """Raise a UserError for a probed dataset whose split leaves nothing to train on."""
+    """Raise a UserError for a probed dataset with a split that leaves nothing to train on."""
     for dataset in probed_datasets(config):
         share = config["datasets"][dataset]["test_share"]
         if share == 1 and config["probing"]["split"] == "group":
             raise UserError(
-                f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
+                f"datasets.{dataset}.test_share is 1, expected less if tasks are probed, since "
                 "nothing is left to train on"
             )
 
@@ -108,7 +108,7 @@ def vlm_runs(
     datasets: Iterable[str],
     chosen: Collection[str] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Yield every (model, dataset) of models with a language model, or of those chosen."""
+    """Yield every (model, dataset) of all models with a language model, or of the chosen models."""
     vlms = [model for model in config["models"] if specs[model].kind == "vlm"]
     models = [m for m in vlms if chosen is None or m in chosen]
     return ((m, d) for d in datasets for m in models if examines(config, m, d))
@@ -117,7 +117,7 @@ def vlm_runs(
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
     """Return the tasks probed in a model on a dataset.
 
-    An encoder has image tasks, and the item tasks that the referent's tokens can answer.
+    An encoder has image tasks, and the item tasks that can be answered from the referent's tokens.
     """
     tasks = list(config["datasets"][dataset]["tasks"])
     if not examines(config, model, dataset):
@@ -129,13 +129,13 @@ def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) 
 
 
 def by_region(config: Config, dataset: str, task: str) -> bool:
-    """Return whether an item task is probed at a region of each item that holds its answer."""
+    """Return whether an item task is probed at the region of each item that contains its answer."""
     asked = {REFERENT, CENTER} & set(config["extraction"]["spans"])
     return bool(asked) and layout_of(config, dataset).by_region(task, config["datasets"][dataset])
 
 
 def put_own_python_first() -> None:
-    """Make ``python`` in the shell of a job the one that runs Snakemake.
+    """Make ``python`` in job shells the Python that runs Snakemake.
 
     The conda environment of a job, if any, is activated later and takes precedence.
     """
@@ -143,15 +143,14 @@ def put_own_python_first() -> None:
 
 
 def logged_errors(folder: str, since: float) -> list[str]:
-    """Return the one-sentence errors in all logs written after a time, in seconds."""
+    """Return the one-sentence errors in all logs written since a time, in seconds."""
     logs = sorted(Path(folder).rglob("*.log"))
     texts = [p.read_text(errors="replace") for p in logs if p.stat().st_mtime >= since]
-    lines = [line for text in texts for line in text.splitlines()]
-    return [line for line in lines if line.startswith("eyechart: error:")]
+    return [sentence for text in texts for sentence in logged(text)]
 
 
 def as_is(text: str) -> Callable[[Any], str]:
-    """Return a param with this text, in which Snakemake looks for no wildcards."""
+    """Return a param with this text, in which Snakemake does not expand wildcards."""
 
     def param(wildcards: Any) -> str:
         return text
@@ -160,7 +159,7 @@ def as_is(text: str) -> Callable[[Any], str]:
 
 
 def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
-    """Return a param that passes an output by a flag; it is empty in rules without that output."""
+    """Return a param with the flag for an output; it is empty in rules without that output."""
 
     def param(wildcards: Any, output: Any) -> str:
         path = output.get(name)
@@ -170,7 +169,7 @@ def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
 
 
 def of_run(name: str | None) -> dict[str, str]:
-    """Return the folders that a run has for itself, by what Snakemake calls them."""
+    """Return the folders of a run, by Snakemake's names for them."""
     own = f"{paths.RUNS}/{name}/" if name else ""
     folders = ("results", "logs", "benchmarks")
     found = {folder: f"{own}{folder}" for folder in folders}
@@ -178,12 +177,12 @@ def of_run(name: str | None) -> dict[str, str]:
 
 
 def canonical(value: Any) -> str:
-    """Return JSON that is equal for equal values, whatever the order of their keys."""
+    """Return JSON that is equal for equal values, regardless of key order."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Return the pattern of a wildcard with these values; without any it matches nothing."""
+    """Return the pattern of a wildcard with these values; without values it matches nothing."""
     return "|".join(names) or "(?!)"
 
 

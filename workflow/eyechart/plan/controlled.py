@@ -1,4 +1,4 @@
-"""The controlled models: what each is made of, and the recipe that all share.
+"""The controlled models: the parts of each and the recipe they share.
 
 Snakemake calls every method with an argument ``wildcards`` once per job.
 """
@@ -24,7 +24,7 @@ class ControlledPlan:
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a controlled model without training data, or of unknown parts."""
+        """Raise a UserError for a controlled model without training data, or with unknown parts."""
         for model, one in self.specs.items():
             if one.built is None:
                 continue
@@ -55,19 +55,19 @@ class ControlledPlan:
             )
 
     def receipt(self, wildcards: Any) -> str:
-        """Return the receipt of the training data; that of no dataset if none is set."""
+        """Return the receipt of the training data, or of no dataset if none is set."""
         if self._section["data"] is None:
             self._check_data(wildcards.model)
         return paths.RECEIPT.rule(dataset=self._section["data"])
 
     def parts(self, wildcards: Any) -> list[str]:
-        """Return the files that complete the checkpoints of the encoders and of the VLM."""
+        """Return the files that mark the checkpoints of the encoders and the VLM as complete."""
         how = self._how(wildcards.model)
         every = [*how["encoders"], how["lm"]] if how["lm"] else []
         return [paths.READY.rule(model=model) for model in every]
 
     def recipe(self, wildcards: Any) -> str:
-        """Return all that a model's training depends on, as canonical JSON."""
+        """Return everything that a model's training depends on, as canonical JSON."""
         how = self._how(wildcards.model)
         stage = self._section[how["trains"]]
         more: Config = {"queries": self._section["queries"]}

@@ -1,8 +1,8 @@
-"""How many images and items a dataset has: counted where it is prepared, and else estimated.
+"""Numbers of images and items of a dataset: counted if it is prepared, otherwise estimated.
 
-Snakemake imports this module at parse time, so pyarrow is imported only where a table is read. An
-estimate takes the released numbers that stand in a dataset's layout, the images to render, or the
-rows of the user's own table.
+Snakemake imports this module at parse time, so pyarrow is imported only when a table is read. An
+estimate uses the released numbers in a dataset's layout, the images to render, or the rows of the
+user's own table.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from eyechart.plan import paths
 from eyechart.plan.layout import Size
 from eyechart.plan.registry import layout_of
 
-UNKNOWN = 10_000  # images of a split that nobody counted
-STALE = 4  # tables that hold so many times less than is expected are of another configuration
+UNKNOWN = 10_000  # images of a split of unknown size
+STALE = 4  # tables smaller than expected by this factor belong to another configuration
 
 
 def count(dataset: str, wanted: Size, results: str = paths.RESULTS) -> Size:
-    """Return the size of a dataset: of its tables if they exist, else the one that is expected."""
+    """Return the size of a dataset: from its tables if they exist, otherwise the expected size."""
     tables = [Path(table.at(results, dataset=dataset)) for table in (paths.ITEMS, paths.IMAGES)]
     try:
         changed = tuple(table.stat().st_mtime_ns for table in tables)
         found = _prepared(*tables, changed)
-    except (OSError, ImportError, ValueError, KeyError):  # not there, not readable, no pyarrow
+    except (OSError, ImportError, ValueError, KeyError):  # missing or unreadable, or no pyarrow
         return wanted
     return wanted if STALE * (found.images + found.items) < wanted.images + wanted.items else found
 
@@ -68,7 +68,7 @@ def _prepared(items: Path, images: Path, changed: tuple[int, ...]) -> Size:
 
 
 def _own(settings: dict[str, Any]) -> Size:
-    """Return the size of the user's own data, from the rows of its table."""
+    """Return the size of the user's own data, from its table's rows."""
     found = survey(settings)
     if found is None:
         return Size(images=UNKNOWN, items=UNKNOWN)

@@ -1,8 +1,8 @@
-"""The software environment that each model is loaded in, and its Python.
+"""The software environment of each model, and its Python.
 
-With ``--use-conda`` a job's environment is created from envs/<env>.yaml. Otherwise, a model in
-``base`` runs where Snakemake runs, and a model in another environment in ``.venvs/<env>``, which
-``make env`` builds from the same pins.
+With ``--use-conda``, a job's environment is created from envs/<env>.yaml. Otherwise, a model in
+``base`` runs in Snakemake's environment, and any other model in ``.venvs/<env>``, which ``make
+env`` builds from the same pins.
 """
 
 import hashlib
@@ -25,13 +25,13 @@ PROJECT = Path(__file__).resolve().parents[3]
 FOLDER = PROJECT / "envs"
 LOCK = PROJECT / "requirements.lock"
 BUILT = PROJECT / ".venvs"
-STAMP = "installed"  # a file in a built environment: the hash of the pins it was built from
+STAMP = "installed"  # file in a built environment with the hash of its pins
 BASE = "base"
 
 
 @dataclass(frozen=True)
 class Environments:
-    """The specs of all models, and how this run gets its software."""
+    """The specs of all models, and the source of this run's software."""
 
     specs: dict[str, Spec]
     conda: bool
@@ -42,21 +42,21 @@ class Environments:
         return self.specs[wildcards.model].env
 
     def file(self, wildcards: Any) -> str:
-        """Return its file."""
+        """Return the file of a model's environment."""
         return conda_file(self.name(wildcards))
 
     def state(self, wildcards: Any) -> str:
-        """Return what results depend on, as canonical JSON: its pins and the threads of a job."""
+        """Return the pins and the threads of a job, on which results depend, as canonical JSON."""
         env = self.name(wildcards)
         if env == BASE:
             return base_state(self.threads)
         return canonical({"lock": pins_hash(env), "threads": self.threads})
 
     def python(self, wildcards: Any, input: Any) -> str:
-        """Return its Python, or, if it was not built, a command that reports so.
+        """Return its Python or, if it is not built, a command that reports this.
 
-        The argument ``input`` keeps Snakemake from rerunning a job when the value changes: the
-        software is the same wherever it is installed.
+        Because of the argument ``input``, Snakemake does not rerun a job when this value changes:
+        the software does not depend on where it is installed.
         """
         env = self.name(wildcards)
         if self.conda or env == BASE:
@@ -64,7 +64,7 @@ class Environments:
         return str(python_of(env)) if is_built(env) else f"python -m {__name__} {env}"
 
     def unbuilt_warnings(self, models: Iterable[str]) -> list[str]:
-        """Return a sentence for each environment that models need and that is not built."""
+        """Return one sentence per environment that models need and that is not built."""
         needed: dict[str, list[str]] = {}
         for model in models:
             needed.setdefault(self.specs[model].env, []).append(model)
@@ -73,7 +73,7 @@ class Environments:
         return [] if self.conda else found
 
     def check(self) -> None:
-        """Raise a UserError for a spec whose environment has no file."""
+        """Raise a UserError for a spec with an environment that has no file."""
         for model, spec in self.specs.items():
             if spec.env not in names():
                 raise UserError(
@@ -83,7 +83,7 @@ class Environments:
 
 
 def base_state(threads: int) -> str:
-    """Return what results of steps in ``base`` depend on, as canonical JSON."""
+    """Return the pins and threads on which results in ``base`` depend, as canonical JSON."""
     return canonical({"lock": _lock_hash(), "threads": threads})
 
 
@@ -112,14 +112,15 @@ def _pins(path: Path, changed: int) -> dict[str, Any]:
 
 
 def pins_hash(env: str) -> str:
-    """Return 16 hex digits that change exactly when the pins do; comments do not count."""
+    """Return 16 hex digits that change if and only if the pins change; comments do not count."""
     return hashlib.sha256(canonical(pins(env)).encode()).hexdigest()[:16]
 
 
 def conda_file(env: str) -> str:
-    """Return the file of an environment for a rule: relative to the folder of the rules.
+    """Return the file of an environment for a rule, relative to the folder of the rules.
 
-    Braces in the project's own path are doubled, since Snakemake formats it; it is absolute then.
+    If the project's path contains braces, the result is absolute with doubled braces, because
+    Snakemake formats it.
     """
     path = str(FOLDER / f"{env}.yaml")
     doubled = path.replace("{", "{{").replace("}", "}}")
@@ -132,19 +133,19 @@ def python_of(env: str) -> Path:
 
 
 def is_built(env: str) -> bool:
-    """Whether ``make env`` built an environment from the pins that its file has now."""
+    """Whether ``make env`` built an environment from the current pins in its file."""
     stamp = BUILT / env / STAMP
     return stamp.exists() and stamp.read_text(encoding="utf-8").strip() == pins_hash(env)
 
 
 def how_to_build(env: str) -> str:
-    """Return the sentence for an environment that is not built, or was built from other pins."""
+    """Return the message about an environment that is not built or was built from other pins."""
     was = "was built from other pins" if (BUILT / env / STAMP).exists() else "is not built"
     return f"the environment {env} {was}; run `make env ENV={env}`, or snakemake with --use-conda"
 
 
 def main(argv: list[str]) -> None:
-    """Raise, in place of a job's step, the UserError about its missing environment."""
+    """Raise the UserError about a missing environment; this runs instead of a job's step."""
     raise UserError(how_to_build(argv[0]))
 
 

@@ -1,4 +1,4 @@
-"""The extraction stage: which addresses and spans of a dataset are stored, for all its readers."""
+"""The extraction stage: the addresses and spans of a dataset that its readers need."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ class ExtractionPlan:
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError if all spans of a probed dataset are regions that it does not have."""
+        """Raise a UserError if all spans of a probed dataset are regions, but it has none."""
         probed, spans = probed_datasets(self.config), self.config["extraction"]["spans"]
         asked = [span for span in spans if span in REGION_SPANS]
         if asked and not any(layout_of(self.config, d).located for d in probed):
@@ -45,7 +45,7 @@ class ExtractionPlan:
         return canonical({**wanted, **unordered, **unread})
 
     def regions(self, wildcards: Any) -> list[str]:
-        """Return a dataset's region table if spans that are regions are extracted, or nothing."""
+        """Return a dataset's region table if region spans are extracted, or nothing."""
         asked = set(self._stored(wildcards.dataset).get("spans", ())) & set(REGION_SPANS)
         return [paths.REGIONS.rule(dataset=wildcards.dataset)] if asked else []
 
@@ -63,7 +63,7 @@ class ExtractionPlan:
             return {}
         addresses = dict.fromkeys(address for some, _ in wanted for address in some)
         if any(address.startswith("vision.") for address in addresses):
-            addresses |= {READ: None}  # no selection of layers drops what the connector takes
+            addresses |= {READ: None}  # no selection of layers drops the connector's input
         located = layout_of(self.config, dataset).located
         spans = dict.fromkeys(span for _, some in wanted for span in some)
         own = [span for span in spans if located or span not in REGION_SPANS]

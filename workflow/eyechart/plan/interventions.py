@@ -19,7 +19,7 @@ class InterventionsPlan(QuestionsPlan):
     TABLES = paths.INTERVENTIONS
 
     def check(self) -> None:
-        """Raise a UserError for an unknown dataset or edit, or items that cannot be edited."""
+        """Raise a UserError for an unknown dataset or edit, or for items that cannot be edited."""
         modules(self.section["edits"])
         super().check()
         for dataset in self.datasets:
@@ -29,7 +29,7 @@ class InterventionsPlan(QuestionsPlan):
         check_vlms(self.specs, "interventions.models", self.section["models"])
 
     def settings(self, wildcards: Any) -> str:
-        """Return what is done, and the prompts, which are those of ``behavior``."""
+        """Return the edits, and the prompts, which are taken from ``behavior``."""
         section = self.section
         own = {key: section[key] for key in SHARED}
         own["tasks"] = section["tasks"].get(wildcards.dataset)
@@ -37,11 +37,11 @@ class InterventionsPlan(QuestionsPlan):
         return canonical(own | self.prompts(wildcards.dataset, "prompt", "scoring"))
 
     def effect_settings(self, wildcards: Any) -> str:
-        """Return within which difference nothing happens: the verdict's margin."""
+        """Return the margin of the verdict, within which a difference counts as no effect."""
         return canonical({"margin": self.config["verdict"]["margin"]})
 
     def code(self, wildcards: Any) -> str:
-        """Return the code hash of the step, of its edits, and of the model's family."""
+        """Return the code hash of the step, its edits and the model's family."""
         names = [name for name in self.section["edits"] if name in EDITS]
         family = f"eyechart.models.families.{self.specs[wildcards.model].family}"
         steps = ["eyechart.interventions.intervene", *modules(names), family]

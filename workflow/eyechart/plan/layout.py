@@ -1,4 +1,4 @@
-"""What a layout of files asks of the workflow: steps, keys in the configuration, tasks."""
+"""The requirements of a file layout on the workflow: steps, configuration keys, tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Size:
-    """How much a dataset holds; every job's memory and time follow from it.
+    """The size of a dataset, from which the memory and time of every job are estimated.
 
     Attributes
     ----------
-    images, items : how many; views and canvases count as images
-    choices : of an item that has some, on average
-    open : items without choices
-    tested : items of the test groups
-    groups : groups of items
-    tasks : items by task, where they were counted
+    images, items : numbers of images and items; views and canvases count as images
+    choices : mean number of choices of items that have any
+    open : number of items without choices
+    tested : number of items in the test groups
+    groups : number of groups of items
+    tasks : number of items by task, if counted
     """
 
     images: int = 0
@@ -32,7 +32,7 @@ Sizing = Callable[[dict[str, Any], int], Size]
 
 
 def each(images: int, items: int, choices: float = Size.choices) -> Sizing:
-    """Return a layout's ``size``: so many images and items per unit of ``released``."""
+    """Return a layout's ``size``, with this many images and items per unit of ``released``."""
 
     def size(settings: dict[str, Any], count: int) -> Size:
         return Size(images=images * count, items=items * count, choices=choices)
@@ -45,31 +45,32 @@ _TEN_QUESTIONS = each(images=1, items=10)
 
 @dataclass(frozen=True)
 class Layout:
-    """One layout of files that datasets come in.
+    """One layout of dataset files.
 
     Attributes
     ----------
-    module : the module that knows its files, imported by name when a step runs
+    module : the module that reads its files, imported by name when a step runs
     prepare_step : writes its tables
-    local_step, download_step : acquire it from a path of the user's, or download it
+    local_step, download_step : acquire it from a path of the user, or download it
     draw_step, write_step : render its scenes and write its files, if it can be rendered
-    scene_keys, question_keys : keys of a dataset that its rendered images, and questions, depend on
-    acquire_keys, prepare_keys : keys of a dataset that acquiring it, and its tables, depend on
-    sources : where it may come from
-    item_tasks, image_tasks : its tasks about an image and a question, and about an image alone
+    scene_keys, question_keys : keys of a dataset that its rendered images and its questions depend
+        on
+    acquire_keys, prepare_keys : keys of a dataset that its acquisition and its tables depend on
+    sources : its possible sources
+    item_tasks, image_tasks : its tasks about an image with a question, and about an image alone
     image_prefix : prefix of further image tasks
     own_tasks : whether the user's own table names the tasks
-    form : ``question``, or ``which_image`` where a statement is matched with one of two images
+    form : ``question``, or ``which_image`` if a statement is matched with one of two images
     pairs : whether items come in pairs that are scored together
     captions : whether images have captions
     regions : whether choices have regions
     located : whether items have regions; then ``prepare_step`` has the flag ``--regions``
     referents : item tasks whose answer is a property of the item's region alone
-    region_columns : columns of the user's own table that say where an item's region is
+    region_columns : columns of the user's own table with an item's region
     depth : whether images have depth maps, to train depth heads on
-    released : how much each released split has, in whatever ``size`` takes; of any other split, the
-        largest
-    size : a dataset's size, from its section and how many images, or items, it has
+    released : size of each released split, in the unit that ``size`` expects; any other split
+        counts as the largest
+    size : function that returns a dataset's size from its section and its number of images or items
     """
 
     prepare_step: str
@@ -116,9 +117,9 @@ class Layout:
         return None
 
     def by_region(self, task: str, dataset: dict[str, Any]) -> bool:
-        """Return whether an encoder alone, which reads no text, can be asked an item task.
+        """Return whether an item task can be probed in an encoder alone, which reads no text.
 
-        Its span ``referent`` holds what the task is about.
+        If so, the span ``referent`` contains the task's answer.
         """
         if self.own_tasks:
             named = set(self.region_columns) & set(dataset.get("columns", {}))
@@ -127,7 +128,7 @@ class Layout:
 
 
 def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
-    """Return the layout of ``data/layouts/<name>``, with the steps that such a folder has.
+    """Return the layout of ``data/layouts/<name>``, with the standard steps of such a folder.
 
     Parameters
     ----------
@@ -145,6 +146,6 @@ def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
 
 
 def of_regions(name: str, tasks: Sequence[str], *keys: str, **more: Any) -> Layout:
-    """Return a published layout whose items have regions; ``keys`` are its own besides theirs."""
+    """Return a published layout with regions; ``keys`` are its additional keys."""
     own: dict[str, Any] = {"prepare_keys": ("most", "wording", *keys), "item_tasks": tasks}
     return published(name, regions=True, located=True, **own, **more)

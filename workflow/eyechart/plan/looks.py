@@ -1,7 +1,7 @@
-"""Looks: items are answered in steps, and further only where the verdict is undecided.
+"""Looks: items are answered in steps, continuing only while the verdict is undecided.
 
-The last look writes the tables that all else reads, so that nothing else knows of looks. Snakemake
-imports this module at parse time, so it needs neither numpy nor torch.
+The last look writes the tables that all other stages read, so these do not depend on looks.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch.
 """
 
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ class LooksPlan:
 
     @property
     def counts(self) -> list[int]:
-        """Items per skill up to each look; none if all are answered at once."""
+        """Numbers of items per skill up to each look; none if all are answered at once."""
         section = self.config["verdict"]
         return section["looks"] if section["look"] == "sequential" else []
 
     @property
     def before_last(self) -> int:
-        """How many looks there are before the last."""
+        """The number of looks before the last."""
         return max(0, len(self.counts) - 1)
 
     def look(self, wildcards: Any) -> int:
-        """Return the look of a job, the last if its files do not name one."""
+        """Return the look of a job: the last if its files do not name one."""
         return int(getattr(wildcards, "look", self.before_last + 1))
 
     def settings(self, wildcards: Any) -> str:
-        """Return the looks and which it is, as canonical JSON; empty if there are none."""
+        """Return all looks and the job's own, as canonical JSON; empty if there are none."""
         step = {"counts": self.counts, "look": self.look(wildcards)}
         return canonical(step if self.counts else {})
 
@@ -45,7 +45,7 @@ class LooksPlan:
         return paths.LOOK_RESPONSES.rule(look=str(look), **names)
 
     def classes(self, wildcards: Any) -> list[str]:
-        """Return the classes of the look before, if there is one."""
+        """Return the classes of the previous look, if there is one."""
         before, model = self.look(wildcards) - 1, wildcards.model
         names = {"model": model, "look": str(before), "table": "classes"}
         return [paths.LOOK_VERDICT.rule(**names)] if before else []

@@ -1,4 +1,4 @@
-"""The mining stage: which two encoders are compared on which dataset."""
+"""The mining stage: which pairs of encoders are compared on which datasets."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class MiningPlan:
     config: Config
 
     def check(self) -> None:
-        """Raise a UserError for a model without a vector or a dataset that does not exist."""
+        """Raise a UserError for a model without a vector, or a dataset that does not exist."""
         mining, known = self.config["mining"], self.config["datasets"]
         for dataset in mining["datasets"]:
             check_known("mining.datasets", "dataset", dataset, known)
@@ -40,7 +40,7 @@ class MiningPlan:
                 yield first, second, dataset
 
     def settings(self, *keys: str) -> Callable[[Any], str]:
-        """Return the param of these settings and of one search's vectors, as canonical JSON."""
+        """Return a param with these settings and the vectors of one search, as canonical JSON."""
         chosen = {key: self.config["mining"][key] for key in keys}
 
         def settings(wildcards: Any) -> str:
@@ -51,15 +51,15 @@ class MiningPlan:
 
     @property
     def parts(self) -> int:
-        """In how many parts the images are compared."""
+        """The number of parts in which images are compared."""
         return int(self.config["mining"]["parts"])
 
     def parted_pattern(self, parted: bool) -> str:
-        """Return the pattern of datasets that are mined in parts, or in one job: all or none."""
+        """Return the pattern of datasets mined in parts, or in one job; it matches all or none."""
         return one_of(self.config["datasets"] if (self.parts > 1) is parted else ())
 
     def part_tables(self, wildcards: Any) -> list[str]:
-        """Return the tables of every two parts."""
+        """Return the tables of all pairs of parts."""
         of = {name: wildcards[name] for name in ("first", "second", "dataset")}
         names = [f"{part:03d}" for part in range(self.parts)]
         return [

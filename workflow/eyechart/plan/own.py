@@ -1,4 +1,4 @@
-"""The user's own data: its files as inputs, and its tasks that are probed or not.
+"""The user's own data: its files as inputs, and which of its tasks are probed.
 
 Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
 every method with an argument ``wildcards`` once per job.
@@ -21,19 +21,19 @@ class OwnPlan:
     config: Config
 
     def surveys(self) -> Iterator[tuple[str, Survey]]:
-        """Yield every own dataset with what its table holds; those without their file are not."""
+        """Yield every own dataset with a survey of its table, skipping those without a table."""
         for dataset, section in self.config["datasets"].items():
             if layout_of(self.config, dataset).own_tasks and (found := survey(section)):
                 yield dataset, found
 
     def check(self) -> None:
-        """Raise a UserError for a task that is to be probed and that no row has."""
+        """Raise a UserError for a configured task that no row has."""
         for dataset, found in self.surveys():
             found.check(self.config["datasets"][dataset]["tasks"], f"datasets.{dataset}.tasks")
 
     @property
     def unprobed(self) -> dict[str, dict[str, str]]:
-        """Why tasks are not probed, by dataset and task: they have too few rows."""
+        """The reasons, by dataset and task, why tasks are not probed: they have too few rows."""
         split, folds = self.config["probing"]["split"], self.config["probing"]["folds"]
         found: dict[str, dict[str, str]] = {}
         for dataset, held in self.surveys():
@@ -45,13 +45,13 @@ class OwnPlan:
         return found
 
     def files(self, wildcards: Any) -> list[str]:
-        """Return the user's files, so that a change in them is noticed."""
+        """Return the user's files, so that a change to them is noticed."""
         return sorted(p.as_posix() for p in self._files(wildcards) if _is_plain(p))
 
     def other_files(self, wildcards: Any) -> str:
-        """Return those that cannot be inputs, as canonical JSON: name, size and time of change.
+        """Return the files that cannot be inputs, as canonical JSON: name, size, modification time.
 
-        Snakemake takes braces in the path of an input for a wildcard, and writes paths as UTF-8.
+        Snakemake treats braces in an input path as a wildcard, and writes paths as UTF-8.
         """
         others = sorted(p for p in self._files(wildcards) if not _is_plain(p))
         stats = ((ascii(p.as_posix()), p.stat()) for p in others)
@@ -60,7 +60,9 @@ class OwnPlan:
     def _files(self, wildcards: Any) -> list[Path]:
         layout = layout_of(self.config, wildcards.dataset)
         path = Path(self.config["datasets"][wildcards.dataset]["path"])
-        if not layout.own_tasks or not path.exists():  # the step reports a missing path better
+        if (
+            not layout.own_tasks or not path.exists()
+        ):  # the step has a better error for a missing path
             return []
         return [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
 

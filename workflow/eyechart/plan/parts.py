@@ -1,4 +1,4 @@
-"""In how many parts a model works on a dataset: extraction, answers and attention.
+"""The number of parts into which a model's work on a dataset is split.
 
 Snakemake imports this module at parse time, so it needs neither numpy nor torch.
 """
@@ -12,15 +12,15 @@ from eyechart.models.spec import Spec
 from eyechart.plan.configuration import Config, one_of
 
 ANSWERS, EXTRACTION = "answers", "extraction"
-# Parameters to a part if the number is left to the model's size: a part of CLEVR v1.0, or of 2,690
-# images of COCO, then takes less than a day by plan.resources, whatever the model
+# Parameters per part if the number of parts is `auto`: a part of CLEVR v1.0, or of 2,690 images of
+# COCO, then takes less than a day by plan.resources for any model
 PARAMETERS_A_PART = {ANSWERS: 0.8e9, EXTRACTION: 3e9}
 PARAMETERS = {"vlm": 8e9, "encoder": 1e9}  # if neither the spec nor a name states it
 _NAMED = re.compile(r"(?<![0-9a-z.])(\d+(?:\.\d+)?)([bm])(?![0-9a-z])")
 
 
 def parameters(model: str, spec: Spec) -> float:
-    """Return a model's parameters: from its spec, else from ``7b`` in a name, else a guess.
+    """Return a model's number of parameters: from its spec, from ``7b`` in a name, or a guess.
 
     Example
     -------
@@ -35,7 +35,7 @@ def parameters(model: str, spec: Spec) -> float:
 
 
 def count(config: Config, specs: Mapping[str, Spec], wildcards: Any, work: str = ANSWERS) -> int:
-    """Return in how many parts a model's work on a dataset is done."""
+    """Return the number of parts of a model's work on a dataset."""
     model, dataset = wildcards.model, wildcards.dataset
     given: int | str = config["datasets"][dataset]["parts"]
     if isinstance(given, int):
@@ -51,7 +51,7 @@ def names(
 
 
 def flags(config: Config, specs: Mapping[str, Spec], work: str = ANSWERS) -> Callable[[Any], str]:
-    """Return a param: the flags that name the part of a job, 0 of 1 if its files name none."""
+    """Return a param with the flags for a job's part; it is 0 of 1 if its files name none."""
 
     def param(wildcards: Any) -> str:
         part = getattr(wildcards, "part", None)
@@ -63,6 +63,6 @@ def flags(config: Config, specs: Mapping[str, Spec], work: str = ANSWERS) -> Cal
 
 
 def pattern(config: Config, parted: bool) -> str:
-    """Return the wildcard pattern of the datasets that are worked on in parts, or of all others."""
+    """Return the wildcard pattern of the datasets processed in parts, or of all others."""
     datasets = config["datasets"].items()
     return one_of(name for name, dataset in datasets if (dataset["parts"] != 1) is parted)

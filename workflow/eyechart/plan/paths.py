@@ -1,10 +1,10 @@
 """The path of every file between stages, each pattern written once.
 
 Snakemake imports this module at parse time, so it needs only the standard library.
-``<results>`` is the folder of results, as in rules; its default is ``results``. ``<raw>`` is that
-of datasets before their tables, ``data/raw``, which a run with a name has for itself. Rules and
-input functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder. Other code uses
-:meth:`Pattern.at` and :meth:`Pattern.match`.
+``<results>`` is the folder of results, as in rules, by default ``results``. ``<raw>`` is the folder
+of raw datasets, ``data/raw``; a named run has its own. Rules and input functions use
+:meth:`Pattern.rule`, and Snakemake fills in the folder. Other code uses :meth:`Pattern.at` and
+:meth:`Pattern.match`.
 
     >>> SCORES.rule(model="tiny_llava")
     '<results>/behavior/scores/tiny_llava/{dataset}.parquet'
@@ -21,7 +21,7 @@ from pathlib import PurePath
 
 ROOT, RAW = "<results>", "<raw>"
 RESULTS = "results"
-RUNS = "runs"  # the folder of runs with a name: ``run:`` in the configuration
+RUNS = "runs"  # the folder of named runs: ``run:`` in the configuration
 _NAME = re.compile(r"\{(\w+)\}")
 
 Names = dict[str, str]
@@ -32,7 +32,7 @@ class Pattern:
     """The path of one kind of file, with the names that distinguish its files in braces."""
 
     text: str  # its first part is ``<results>`` or a folder of the project
-    about: str = field(compare=False)  # what the file holds, in one line
+    about: str = field(compare=False)  # the content of the file, in one line
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ class Pattern:
         return self.text.replace(RAW, "data/raw").split("/")[1]
 
     def rule(self, **fixed: str) -> str:
-        """Return the path for a rule, in which names that are not given stay wildcards.
+        """Return the path for a rule; names that are not given stay wildcards.
 
         Raise a KeyError for a name that the pattern does not have.
         """
@@ -63,12 +63,12 @@ class Pattern:
         return self.rule(**names).replace(ROOT, results, 1).replace(RAW, raw_of(results), 1)
 
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
-        """Return the pattern of the file beside this one with another ending, which must exist."""
+        """Return the pattern of the sibling file with another ending; the pattern must exist."""
         text = self.text.removesuffix(own) + ending
         return next(pattern for pattern in PATTERNS.values() if pattern.text == text)
 
     def glob(self, results: str = RESULTS) -> str:
-        """Return the glob pattern of all its files in a folder of results."""
+        """Return the glob pattern for all its files in a folder of results."""
         return self.at(results, **dict.fromkeys(self.names, "*"))
 
     def match(self, path: str | PurePath, results: str | None = None) -> Names | None:
@@ -78,15 +78,15 @@ class Pattern:
         ----------
         path : str or Path; names may contain dots. A path that fits two patterns, such as
             ``a.predictions.parquet``, belongs to the one with more literal characters.
-        results : the folder of results. Without it the path may begin with any folders, so that a
-            step can read the names wherever the results are.
+        results : the folder of results. Without it, the path may start with any folders, so a step
+            can read the names regardless of where the results are.
         """
         own = _regex(self.text, results).fullmatch(PurePath(path).as_posix())
         closest = find(path, results) if own else None
         return own.groupdict() if own and closest and closest[0].literal == self.literal else None
 
     def folder_match(self, path: str | PurePath, results: str) -> Names | None:
-        """Return the names in the folders of a path whose file matches no pattern."""
+        """Return the names in the folders of a path, even if its file matches no pattern."""
         folders = self.text.rpartition("/")[0].replace(RAW, raw_of(results), 1)
         depth = folders.replace(ROOT, results, 1).count("/") + 1
         start = PurePath(path).parent.as_posix().split("/")[:depth]
@@ -100,7 +100,7 @@ class Pattern:
 
     @cached_property
     def mark(self) -> str:
-        """The longest literal that stands in each of its paths."""
+        """The longest literal part of its paths."""
         rest = self.text.removeprefix(f"{ROOT}/").removeprefix(f"{RAW}/")
         return max(_NAME.sub("\n", rest).split("\n"), key=len)
 
@@ -120,15 +120,15 @@ def _regex(text: str, results: str | None) -> re.Pattern[str]:
 
 
 def raw_of(results: str) -> str:
-    """Return the folder of datasets before their tables that belongs to a folder of results."""
+    """Return the folder of raw datasets that belongs to a folder of results."""
     run = PurePath(results).parent
     return f"{run}/data/raw" if run.parts[:1] == (RUNS,) else "data/raw"
 
 
 def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:
-    """Return the pattern of a path and the names in it, or None if no pattern fits.
+    """Return the pattern of a path and the names in it, or None if no pattern matches.
 
-    With ``results`` None the path may begin with any folders.
+    If ``results`` is None, the path may start with any folders.
     """
     text = PurePath(path).as_posix()
     for pattern in _closest_first():
@@ -139,12 +139,12 @@ def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, 
 
 @cache
 def _closest_first() -> list[Pattern]:
-    """Return the patterns, those with more literal characters first."""
+    """Return the patterns, sorted by decreasing number of literal characters."""
     return sorted(PATTERNS.values(), key=lambda pattern: -pattern.literal)
 
 
 def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, Names] | None:
-    """Return the deepest pattern whose folders a path shares, and the names in them."""
+    """Return the deepest pattern with the same folders as a path, and the names in them."""
     deepest = sorted(PATTERNS.values(), key=lambda pattern: -pattern.text.count("/"))
     for pattern in deepest:
         names = pattern.folder_match(path, results)
@@ -154,7 +154,7 @@ def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, 
 
 
 # Datasets
-VERSIONS = Pattern("data/versions.tsv", "where every dataset is downloaded from")
+VERSIONS = Pattern("data/versions.tsv", "source of every downloaded dataset")
 VERSION_LOCK = Pattern("data/versions.lock.tsv", "sizes and hashes of the downloads")
 DOWNLOADS = Pattern("data/downloads", "downloaded archives")
 SHARD = Pattern(
@@ -166,12 +166,12 @@ RECEIPT = Pattern(
     "<raw>/{dataset}/acquired.json",
     "source, splits, and per file its path, bytes and sha256; written last",
 )
-ITEMS = Pattern("<results>/datasets/{dataset}/items.parquet", "a row per question")
-IMAGES = Pattern("<results>/datasets/{dataset}/images.parquet", "a row per image")
-REGIONS = Pattern("<results>/datasets/{dataset}/regions.parquet", "a row per region of an item")
+ITEMS = Pattern("<results>/datasets/{dataset}/items.parquet", "one row per item")
+IMAGES = Pattern("<results>/datasets/{dataset}/images.parquet", "one row per image")
+REGIONS = Pattern("<results>/datasets/{dataset}/regions.parquet", "one row per region of an item")
 
 # Models
-SPEC = Pattern("config/models/{model}.yaml", "what a model is and where it comes from")
+SPEC = Pattern("config/models/{model}.yaml", "definition and source of a model")
 MODEL_LOCK = Pattern("data/models.lock.tsv", "sizes and hashes of the pulled files")
 READY = Pattern("data/models/{model}/ready.json", "origin and files of a checkpoint; written last")
 CARD = Pattern("<results>/models/{model}/card.json", "family, addresses, widths, spans of a model")
@@ -180,16 +180,16 @@ CARD_PAGE = Pattern("<results>/models/{model}/card.html", "the card as a page")
 
 # Training of the tiny models
 TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a stage's model; last")
-CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
-PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
-SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
-BUILT_CURVE = Pattern("data/models/{model}/curve.parquet", "the curve of a controlled model")
+CURVE = Pattern("<results>/training/{stage}/curve.parquet", "one row per logged step and metric")
+PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights; written last")
+SHIPPED = Pattern("data/weights/{model}/packed.json", "shipped float16 weights")
+BUILT_CURVE = Pattern("data/models/{model}/curve.parquet", "training curve of a controlled model")
 SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "their training curves")
 
 # Activations and what is computed from them
 ACTIVATIONS = Pattern(
     "<results>/extraction/{model}/{dataset}/{scope}/part-{part}.parquet",
-    "a row per image or question, a column per address and span",
+    "one row per image or item, one column per address and span",
 )
 MANIFEST = Pattern(
     "<results>/extraction/{model}/{dataset}/{scope}/manifest.json",
@@ -197,14 +197,14 @@ MANIFEST = Pattern(
 )
 PROBES = Pattern(
     "<results>/probing/{model}/{dataset}/{task}.parquet",
-    "a row per address, span, probe, seed and kind",
+    "one row per address, span, probe, seed and kind",
 )
 PROBE_PREDICTIONS = Pattern(
     "<results>/probing/{model}/{dataset}/{task}.predictions.parquet",
     "the same, per item of the test part",
 )
 READOUTS = Pattern(
-    "<results>/readout/{model}/{dataset}.parquet", "a row per task, address and readout"
+    "<results>/readout/{model}/{dataset}.parquet", "one row per task, address and readout"
 )
 READOUT_PREDICTIONS = Pattern(
     "<results>/readout/{model}/{dataset}.predictions.parquet", "the same, per item"
@@ -213,20 +213,20 @@ DEPTH_HEADS = Pattern("<results>/readout/{model}/depth_heads.safetensors", "weig
 DEPTH_ERRORS = Pattern("<results>/readout/{model}/depth_heads.json", "test errors of the heads")
 CONCEPTS = Pattern(
     "<results>/concepts/{model}/{dataset}/{table}.parquet",
-    "cues, separation or projection: a row per address, span and number of components",
+    "cues, separation or projection: one row per address, span and number of components",
 )
 MINING = "<results>/mining/{first}_against_{second}/{dataset}"
-PAIRS = Pattern(f"{MINING}/pairs.parquet", "a row per pair of images")
-LABELS = Pattern(f"{MINING}/labels.csv", "the pairs, to be labelled")
+PAIRS = Pattern(f"{MINING}/pairs.parquet", "one row per pair of images")
+LABELS = Pattern(f"{MINING}/labels.csv", "the pairs, for labelling")
 PAIRS_PAGE = Pattern(f"{MINING}/sheet.html", "the pairs as a page")
 PAIRS_PART = Pattern(f"{MINING}/parts/{{part}}-{{other}}.parquet", "the pairs between two parts")
 ALIGNED = Pattern(f"{MINING}/features/images.parquet", "the rows of both features; written last")
-ALIGNED_FEATURES = Pattern(f"{MINING}/features/{{side}}.npy", "an encoder's, a row per image")
+ALIGNED_FEATURES = Pattern(f"{MINING}/features/{{side}}.npy", "one encoder's, one row per image")
 
 # Responses
 RESPONSES = Pattern(
     "<results>/behavior/responses/{model}/{dataset}/{condition}.parquet",
-    "a row per item and order of its choices",
+    "one row per item and order of its choices",
 )
 LOOK_RESPONSES = Pattern(
     "<results>/behavior/looks/{model}/{dataset}/{look}/{condition}.parquet",
@@ -237,10 +237,10 @@ RESPONSE_PARTS = Pattern(
     "the same, of one part of a look's items",
 )
 SCORES = Pattern(
-    "<results>/behavior/scores/{model}/{dataset}.parquet", "a row per condition, task, metric"
+    "<results>/behavior/scores/{model}/{dataset}.parquet", "one row per condition, task, metric"
 )
 DISTRIBUTIONS = Pattern(
-    "<results>/behavior/scores/{model}/{dataset}.distributions.parquet", "answers and how often"
+    "<results>/behavior/scores/{model}/{dataset}.distributions.parquet", "answer frequencies"
 )
 RETRIEVAL = Pattern(
     "<results>/behavior/retrieval/{model}/{dataset}.parquet",
@@ -248,50 +248,50 @@ RETRIEVAL = Pattern(
 )
 PATTERN_TABLES = Pattern("<results>/behavior/patterns/{table}.parquet", "patterns, or correlations")
 PATTERN_TABLES_OF_MODEL = Pattern(
-    "<results>/behavior/patterns/{model}/{table}.parquet", "of a model and its encoder"
+    "<results>/behavior/patterns/{model}/{table}.parquet", "patterns of a model and its encoder"
 )
 PATTERN_PAGE = Pattern("<results>/behavior/patterns/{model}.html", "the page about image pairs")
 ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
-    "attention, lens, words, maps or summary: a row per item and block",
+    "attention, lens, words, maps or summary: one row per item and block",
 )
 ATTENTION_PARTS = Pattern("<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "a part")
 INTERVENTIONS = Pattern(
     "<results>/interventions/{model}/{dataset}/{table}.parquet", "answers under edits"
 )
 SALIENCY = Pattern("<results>/saliency/{model}/{dataset}/{table}.parquet", "maps of the image")
-IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model looks at the image")
+IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model uses the image")
 SPEED = Pattern("<results>/speed/{model}.parquet", "time and memory by precision and batch size")
-SPEED_PAGE = Pattern("<results>/speed/index.html", "the same of all models, as a page")
+SPEED_PAGE = Pattern("<results>/speed/index.html", "the same for all models, as a page")
 TUNED = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{table}.parquet",
-    "answers of the tuned model, or curve: losses of each training",
+    "answers of the tuned model, or curve: losses of each training run",
 )
 ADAPTER = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{training}/{file}", "in PEFT's layout"
 )
 TUNED_MAPS = Pattern("<results>/tuning/{model}/{dataset}/{task}/maps.parquet", "of attention")
-TUNING = Pattern("<results>/tuning/{model}.parquet", "a row per task, arm, kind of data and seed")
-TUNING_PAGE = Pattern("<results>/tuning/{model}.html", "a page with the section of tuning alone")
-VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
-CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
-DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")
+TUNING = Pattern("<results>/tuning/{model}.parquet", "one row per task, arm, data and seed")
+TUNING_PAGE = Pattern("<results>/tuning/{model}.html", "page with only the section on tuning")
+VERDICT = Pattern("<results>/verdict/{model}.parquet", "one row per skill and stage")
+CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "one row per skill: class, reason")
+DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "pairs of stages")
 LOOK_VERDICT = Pattern(
     "<results>/verdict/looks/{model}/{look}/{table}.parquet", "the same, at an earlier look"
 )
-CALIBRATION = Pattern("<results>/calibration.parquet", "how often planted models are judged right")
+CALIBRATION = Pattern("<results>/calibration.parquet", "verdicts on planted models")
 CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to read")
 CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 
 # Report
-CONFIGURATION = Pattern("<results>/configuration.json", "what the page was asked for, in full")
+CONFIGURATION = Pattern("<results>/configuration.json", "the full configuration of the page")
 REPORT = Pattern("<results>/report/index.html", "the whole report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
     "files of a section's figures of a model on a dataset",
 )
 FIGURE = Pattern("<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of them")
-WHOLE_FIGURES = Pattern("<results>/report/figures/{section}/figures.json", "those of all models")
+WHOLE_FIGURES = Pattern("<results>/report/figures/{section}/figures.json", "the same, all models")
 WHOLE_FIGURE = Pattern("<results>/report/figures/{section}/{figure}.svg", "one of these figures")
 
 PATTERNS = {name: value for name, value in globals().items() if isinstance(value, Pattern)}

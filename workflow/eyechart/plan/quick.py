@@ -1,4 +1,4 @@
-"""What makes Snakemake quick with thousands of jobs; nothing here changes what is planned or run.
+"""Changes that make Snakemake fast with thousands of jobs, without changing the plan or the run.
 
 Snakemake imports this module at parse time, so it needs neither numpy nor torch.
 """
@@ -11,29 +11,35 @@ from typing import Any
 from snakemake.common import get_function_params, overwrite_function_params
 from snakemake.resources import Resource
 
+from eyechart.core import errors
 from eyechart.core.files import write_json
+from eyechart.core.sharing import Share
 from eyechart.plan import paths
 from eyechart.plan.configuration import Config
 
 
 def start_planning() -> None:
-    """Collect no garbage while jobs are planned: a plan grows, and loses nothing."""
+    """Disable garbage collection while jobs are planned, since a plan only grows."""
     gc.disable()
 
 
-def start_run(workflow: Any, config: Config, results: str) -> None:
-    """Write the configuration to a file if a job reads it; from now on, collect garbage."""
+def start_run(workflow: Any, config: Config, results: str, share: Share) -> None:
+    """Write the configuration to a file if a job reads it, and enable garbage collection.
+
+    Exit with one sentence if another run reads what this one would make again in ``data/``.
+    """
     gc.enable()
+    errors.run(lambda _: share.begin(workflow.dag.needrun_jobs()))
     _lift_job_rate_limit(workflow)
     if any(hasattr(job.rule.params, "configuration") for job in workflow.dag.needrun_jobs()):
         write_json(Path(paths.CONFIGURATION.at(results)), config)
 
 
 def _lift_job_rate_limit(workflow: Any) -> None:
-    """Remove Snakemake's default limit of 100 jobs a second, unless the user set another.
+    """Remove Snakemake's default limit of 100 jobs a second, unless the user has set a limit.
 
-    Because of it, Snakemake searches for jobs to start again one second after every search, so
-    searches accumulate with jobs: by the end of the demo they took a quarter of a core.
+    With this limit, Snakemake searches again for ready jobs one second after every search, so the
+    searches accumulate. At the end of the demo they used a quarter of a core.
     """
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
@@ -41,7 +47,7 @@ def _lift_job_rate_limit(workflow: Any) -> None:
 
 
 def plan_quickly(workflow: Any) -> None:
-    """Spare Snakemake what it would do again for every job of the rules that were read."""
+    """Cache work that Snakemake would repeat for every job of the parsed rules."""
     for rule in workflow.rules:
         _state_arguments(_functions(rule))
     _state_arguments([Resource.evaluate], leave_out=("self",))
@@ -50,7 +56,7 @@ def plan_quickly(workflow: Any) -> None:
 def _functions(rule: Any) -> Iterator[Callable[..., Any]]:
     """Yield the functions of a rule that Snakemake calls for each job."""
     for value in (*rule.input, *rule.params, rule._conda_env):
-        found = getattr(value, "_file", value)  # an input function is wrapped twice
+        found = getattr(value, "_file", value)  # input functions are wrapped twice
         found = getattr(found, "callable", found)
         if callable(found):
             yield found
@@ -60,9 +66,9 @@ def _functions(rule: Any) -> Iterator[Callable[..., Any]]:
 def _state_arguments(
     functions: Iterable[Callable[..., Any]], leave_out: Iterable[str] = ()
 ) -> None:
-    """Note the arguments of functions where Snakemake looks for them before it inspects.
+    """Store the arguments of functions where Snakemake looks for them before inspection.
 
-    It does so several times for each function of each job, which took a sixth of a plan.
+    Snakemake inspects each function several times per job, which took a sixth of the planning time.
     """
     for function in functions:
         own: Mapping[str, Any] = get_function_params(function)

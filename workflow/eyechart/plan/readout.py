@@ -1,4 +1,4 @@
-"""The readout stage: which datasets' image tokens are stored and read out."""
+"""The readout stage: the datasets with image tokens that are stored and read out."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class ReadoutPlan(DatasetsPlan):
     SECTION = "readout"
 
     def check(self) -> None:
-        """Raise a UserError for a dataset that does not exist or that no readout applies to."""
+        """Raise a UserError for a dataset that does not exist or has no readout."""
         section, known = self.section, self.config["datasets"]
         for dataset in section["datasets"]:
             check_known("readout.datasets", "dataset", dataset, known)
@@ -59,11 +59,11 @@ class ReadoutPlan(DatasetsPlan):
     # Slices of settings, each as canonical JSON
 
     def head_settings(self, wildcards: Any) -> str:
-        """Return how depth heads are trained."""
+        """Return the training settings of depth heads."""
         return canonical(self.section["heads"])
 
     def code(self, wildcards: Any) -> str:
-        """Return the code hash of the step, and of the readouts that it finds by name."""
+        """Return the code hash of the step and of the readouts that it finds by name."""
         tasks = layout_of(self.config, wildcards.dataset).item_tasks
         return " ".join(map(fingerprint, ["eyechart.readout.read_out", *registry.modules(tasks)]))
 
@@ -81,7 +81,7 @@ class ReadoutPlan(DatasetsPlan):
         return [pattern.rule(dataset=self.depth_dataset)] if self.depth_dataset else []
 
     def heads(self, wildcards: Any) -> list[str]:
-        """Return the depth heads that read a dataset's items, or nothing if none do."""
+        """Return the depth heads that read a dataset's items, if any."""
         tasks = layout_of(self.config, wildcards.dataset).item_tasks
         if not self.depth_dataset or DEPTH_TASK not in tasks:
             return []
@@ -93,23 +93,23 @@ class ReadoutPlan(DatasetsPlan):
         return [pattern.rule(model=model, dataset=dataset) for model, dataset in self.runs()]
 
     def head_errors(self) -> list[str]:
-        """Return the test errors of every model's depth heads, if any are trained."""
+        """Return the test errors of all models' depth heads, if any are trained."""
         runs = self.runs() if self.depth_dataset else ()
         models = [m for m, d in runs if DEPTH_TASK in layout_of(self.config, d).item_tasks]
         return [paths.DEPTH_ERRORS.rule(model=model) for model in dict.fromkeys(models)]
 
     def responses(self, wildcards: Any) -> list[str]:
-        """Return the model's sighted responses to the same items, if it gives any.
+        """Return the model's sighted responses to the same items, if there are any.
 
-        Where they are given in steps, what is asked depends on the readouts, so these cannot be
-        compared with them; the verdict's table of differences has the same comparisons.
+        If items are answered in steps, their selection depends on the readouts, so the two cannot
+        be compared here. The verdict's table of differences has the same comparisons.
         """
         if LooksPlan(self.config).counts:
             return []
         return self._of_responses(wildcards, paths.RESPONSES, condition="sighted")
 
     def scores(self, wildcards: Any) -> list[str]:
-        """Return the scores of its responses under all conditions, if it gives any."""
+        """Return the scores of its responses under all conditions, if there are any."""
         return self._of_responses(wildcards, paths.SCORES)
 
     def _of_responses(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:

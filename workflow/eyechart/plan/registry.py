@@ -1,8 +1,8 @@
-"""The layouts that datasets come in: the only list that a new one is added to.
+"""The layouts of datasets. A new layout is added only to this list.
 
-A line is a folder of the package with a module ``section``: the model of a dataset's section in the
-configuration, whose ``LAYOUT`` says what the layout asks of the workflow. Snakemake imports it when
-it reads the rules, so it needs neither numpy nor torch.
+Each line is a folder of the package with a module ``section``. The module defines the model of a
+dataset's section in the configuration; its ``LAYOUT`` states the layout's requirements on the
+workflow. Snakemake imports the module at parse time, so it needs neither numpy nor torch.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The report: which files each section reads, and which figures it has."""
+"""The report: the files that each section reads, and its figures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ReportPlan:
 
     @property
     def saliency(self) -> SaliencyPlan:
-        """The saliency stage, which the report reads."""
+        """The saliency stage, read by the report."""
         return SaliencyPlan(self.workflow.config, self.workflow.specs)
 
     @cached_property
@@ -89,12 +89,12 @@ class ReportPlan:
         return {name: one.figures for name, one in SECTIONS.items() if one.figures}
 
     def page_inputs(self) -> list[str]:
-        """Return every file that the page is made from, each once."""
+        """Return every input file of the page, without duplicates."""
         names = (table for section in SECTIONS.values() for table in section.tables)
         return list(dict.fromkeys(path for name in names for path in self.tables[name]))
 
     def templates(self, *sections: str) -> list[str]:
-        """Return templates, style and scripts: the shared ones, and those of some sections."""
+        """Return templates, style and scripts: the shared ones and those of the given sections."""
         root = PACKAGE / "report"
         folders = [root, *(root / "sections" / name for name in sections)]
         found = [p for folder in folders for p in folder.iterdir() if p.suffix in TEMPLATES]
@@ -102,7 +102,7 @@ class ReportPlan:
         return sorted(str(p.relative_to(PACKAGE.parents[1]) if here else p) for p in found)
 
     def figure_inputs(self, section: str) -> Callable[[Any], list[str]]:
-        """Return the input function of a section's figures."""
+        """Return the input function for a section's figures."""
 
         def tables(wildcards: Any) -> list[str]:
             figures = self.drawn[section]
@@ -133,7 +133,7 @@ class ReportPlan:
         return self.log(section).replace("<logs>", "<benchmarks>").replace(".log", ".jsonl")
 
     def figures(self, section: str) -> dict[str, str]:
-        """Return the caption of each figure that Snakemake's own report shows, by its pattern."""
+        """Return the caption of each figure in Snakemake's own report, by pattern."""
         pattern = paths.FIGURE if self._by_pair(section) else paths.WHOLE_FIGURE
         found = {}
         for name in self.drawn[section].names:
@@ -148,11 +148,11 @@ class ReportPlan:
         return [name.format(model=file.names.get("model", "")) for file in self._files(section)]
 
     def category(self, section: str) -> str:
-        """Return the heading under which Snakemake's own report lists a section's figures."""
+        """Return the heading of a section's figures in Snakemake's own report."""
         return "{dataset}" if self._by_pair(section) else SECTIONS[section].title
 
     def labels(self, section: str) -> dict[str, str]:
-        """Return the labels of those figures in Snakemake's own report."""
+        """Return the labels of these figures in Snakemake's own report."""
         model = "{model}" if self._by_pair(section) else "all"
         return {"model": model, "section": SECTIONS[section].title}
 
@@ -166,7 +166,7 @@ class ReportPlan:
         return self.workflow.report_settings(*self.drawn[section].settings)
 
     def manifests(self) -> list[str]:
-        """Return the manifests of the figures of all sections that are wanted as files."""
+        """Return the figure manifests of all sections whose figures are requested as files."""
         found = []
         for name in self.workflow.config["report"]["figures"]:
             pattern = self._pattern(name)
@@ -178,7 +178,7 @@ class ReportPlan:
         return found
 
     def figure_code(self, section: str) -> str:
-        """Return the code hash of drawing one section, whose charts are imported by name."""
+        """Return the code hash for drawing one section, whose charts are imported by name."""
         charts = fingerprint(f"{SECTION_CODE}.{section}.charts")
         return f"{fingerprint('eyechart.report.draw')} {charts}"
 

@@ -1,7 +1,7 @@
-"""Print what the jobs of a run ask for, a line per rule: memory, time, GPUs, hours in all.
+"""Print the resources of a run's jobs, one line per rule: memory, time, GPUs, total hours.
 
 Nothing is run: the jobs are those that `snakemake -n` would show. `snakemake plan_resources` calls
-this with the configuration that it was given itself.
+this with its own configuration.
 
     python -m eyechart.plan.resource_table --snakefile Snakefile \
         --settings '{"configfiles": ["config/presets/paper.yaml"], "config": {}}'
@@ -22,12 +22,12 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 from eyechart.core.errors import UserError
 from eyechart.core.step import Json, command
 
-HEADER = ("rule", "jobs", "memory, at most", "time of a job, at most", "GPUs", "hours in all")
+HEADER = ("rule", "jobs", "max. memory", "max. time per job", "GPUs", "total hours")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What one job asks for: MB, minutes, GPUs and threads; ``local`` jobs are sent to no queue."""
+    """The resources of one job: MB, minutes, GPUs and threads; ``local`` jobs are not queued."""
 
     rule: str
     memory: int
@@ -38,18 +38,18 @@ class Asked:
 
 
 def given(settings: dict[str, Any]) -> ConfigSettings:
-    """Return the configuration that Snakemake was given: its files and ``--config``, merged."""
+    """Return the configuration given to Snakemake: its files and ``--config``, merged."""
     files = [Path(file) for file in settings["configfiles"]]
     return ConfigSettings(configfiles=files, config=settings["config"])
 
 
 def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
-    """Return what every job asks for that a run of the default target would start.
+    """Return the resources of every job that a run of the default target would start.
 
     Raise a UserError if the run cannot be planned.
     """
     config = given(settings)
-    logging.disable(logging.ERROR)  # of what a dry run says
+    logging.disable(logging.ERROR)  # hides the messages of the dry run
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=snakefile
@@ -66,7 +66,7 @@ def _asked(job: Any) -> Asked:
 
 
 def table(asked: Iterable[Asked]) -> str:
-    """Return the Markdown table of jobs by rule, those that take longest in all first."""
+    """Return the Markdown table of jobs by rule, sorted by decreasing total time."""
     by_rule: dict[str, list[Asked]] = defaultdict(list)
     for job in asked:
         by_rule[job.rule].append(job)
@@ -78,8 +78,8 @@ def table(asked: Iterable[Asked]) -> str:
         [
             *(f"| {' | '.join(line)} |" for line in lines),
             "",
-            f"{len(every):,} jobs; in all they ask for {math.ceil(on_gpu / 60):,} GPU hours, and "
-            f"for {math.ceil(_minutes([j for j in every if not j.gpus]) / 60):,} hours of jobs "
+            f"{len(every):,} jobs; in total they request {math.ceil(on_gpu / 60):,} GPU hours and "
+            f"{math.ceil(_minutes([j for j in every if not j.gpus]) / 60):,} hours of jobs "
             "without a GPU.",
         ]
     )

@@ -1,4 +1,4 @@
-"""The saliency stage: which models' answers to which items are attributed to image tokens."""
+"""The saliency stage: the models and items whose answers are attributed to image tokens."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from eyechart.plan.configuration import canonical
 from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.stage import QuestionsPlan
 
-OF_SUMMARY = ("datasets", "bootstrap")  # keys that no map depends on
+OF_SUMMARY = ("datasets", "bootstrap")  # keys that do not affect maps
 
 
 class SaliencyPlan(QuestionsPlan):
@@ -26,23 +26,23 @@ class SaliencyPlan(QuestionsPlan):
         return (run for run in every if behavior.can_answer(*run))
 
     def settings(self, wildcards: Any) -> str:
-        """Return what is attributed, and the prompts, which are those of ``behavior``."""
+        """Return the attribution settings, and the prompts, which are taken from ``behavior``."""
         own = {key: value for key, value in self.section.items() if key not in OF_SUMMARY}
         return canonical(own | self.prompts(wildcards.dataset, "prompt", "statement"))
 
     def summary_settings(self, wildcards: Any) -> str:
-        """Return how maps are summarised."""
+        """Return the settings of the summary of maps."""
         return canonical({"draws": self.section["bootstrap"]})
 
-    # Inputs of the table of a model's use of the image
+    # Inputs of the table on a model's use of the image
 
     def inputs(self, wildcards: Any) -> list[str]:
-        """Return what the language model takes of the images of each dataset."""
+        """Return the tables of the language model's inputs from the images of each dataset."""
         of = {"model": wildcards.model, "table": "inputs"}
         return [paths.SALIENCY.rule(dataset=d, **of) for d in self._of(wildcards)]
 
     def responses(self, wildcards: Any) -> list[str]:
-        """Return the responses under all conditions to datasets that are answered."""
+        """Return the responses under all conditions to all answered datasets."""
         behavior = BehaviorPlan(self.config, self.specs)
         answered = behavior.answered(wildcards.model)
         own = [dataset for dataset in self._of(wildcards) if dataset in answered]
@@ -56,21 +56,21 @@ class SaliencyPlan(QuestionsPlan):
         return [paths.ITEMS.rule(dataset=dataset) for dataset in self._of(wildcards)]
 
     def attention(self, wildcards: Any) -> list[str]:
-        """Return the summaries of attention on the datasets that are traced."""
+        """Return the attention summaries of the traced datasets."""
         traced = set(AttentionPlan(self.config, self.specs).runs())
         of = {"model": wildcards.model, "table": "summary"}
         own = (d for d in self._of(wildcards) if (wildcards.model, d) in traced)
         return [paths.ATTENTION.rule(dataset=dataset, **of) for dataset in own]
 
     def effects(self, wildcards: Any) -> list[str]:
-        """Return the effects of interventions on the datasets that have any."""
+        """Return the intervention effects on all datasets that have any."""
         made = set(InterventionsPlan(self.config, self.specs).runs())
         of = {"model": wildcards.model, "table": "effects"}
         own = (d for d in self._of(wildcards) if (wildcards.model, d) in made)
         return [paths.INTERVENTIONS.rule(dataset=dataset, **of) for dataset in own]
 
     def image_use(self) -> list[str]:
-        """Return the table of every model's use of the image; encoders have none."""
+        """Return the tables on every model's use of the image; encoders have none."""
         models = dict.fromkeys(m for m, _ in self.runs() if self.specs[m].kind == "vlm")
         return [paths.IMAGE_USE.rule(model=model) for model in models]
 

@@ -1,4 +1,4 @@
-"""The stage of speed and memory: how it is measured, and of which models."""
+"""The speed stage: the measurement settings and the models."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ class SpeedPlan:
     config: Config
 
     def settings(self, wildcards: Any) -> str:
-        """Return how speed and memory are measured."""
+        """Return the settings for measuring speed and memory."""
         return canonical(self.config["speed"])
 
     def tables(self, wildcards: Any) -> list[str]:

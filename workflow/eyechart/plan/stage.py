@@ -1,4 +1,4 @@
-"""What stages have in common whose section of the configuration names the datasets they work on.
+"""Base classes of stages with a list of datasets in their section of the configuration.
 
 Snakemake imports this module at parse time, so it needs neither numpy nor torch.
 """
@@ -21,7 +21,7 @@ class DatasetsPlan:
     specs: dict[str, Spec]
 
     SECTION: ClassVar[str]
-    TABLES: ClassVar[paths.Pattern]  # its tables of a model on a dataset
+    TABLES: ClassVar[paths.Pattern]  # the stage's tables for a model and dataset
 
     @property
     def section(self) -> Config:
@@ -30,11 +30,11 @@ class DatasetsPlan:
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets that it works on."""
+        """The datasets of the stage."""
         return list(self.section["datasets"])
 
     def runs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) that it works on."""
+        """Yield every (model, dataset) of the stage."""
         every = ((m, d) for d in self.datasets for m in self.config["models"])
         return (run for run in every if examines(self.config, *run))
 
@@ -44,14 +44,14 @@ class DatasetsPlan:
 
 
 class QuestionsPlan(DatasetsPlan):
-    """A stage that asks models with a language model, in the prompts of ``behavior``."""
+    """A stage that prompts models with a language model, as under ``behavior``."""
 
     def check(self) -> None:
         """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
         check_asked(self.config, f"{self.SECTION}.datasets", self.datasets)
 
     def runs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) of models with a language model, or of those it names."""
+        """Yield every (model, dataset) of models with a language model, or of the listed models."""
         chosen = self.section.get("models")
         return vlm_runs(self.config, self.specs, self.datasets, chosen)
 
@@ -61,7 +61,7 @@ class QuestionsPlan(DatasetsPlan):
         return {**{key: behavior[key] for key in keys}, "choices": form(behavior)}
 
     def regions(self, wildcards: Any) -> list[str]:
-        """Return a dataset's region table, or nothing where it has none."""
+        """Return a dataset's region table, or nothing if it has none."""
         return item_regions(self.config, [wildcards.dataset])
 
     def all_regions(self) -> list[str]:

@@ -1,7 +1,7 @@
-"""Check of the paths that the user asks Snakemake for: an unknown name becomes one sentence.
+"""Check of the paths requested from Snakemake: an unknown name becomes a one-sentence error.
 
-Snakemake alone would say that no rule makes the file, but not why. It imports this module at parse
-time, so it needs neither numpy nor torch.
+Snakemake alone would report that no rule produces the file, but not why. It imports this module at
+parse time, so it needs neither numpy nor torch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ SECTIONS = (
     "attention",
     "interventions",
     "saliency",
-)  # stages with a list of datasets of their own
+)  # stages with their own list of datasets
 
 
 def check(
@@ -54,7 +54,7 @@ def check(
 
 
 def _check_examined(target: str, config: Config, names: paths.Names) -> None:
-    """Raise a UserError for a model that a dataset's ``models`` leaves out."""
+    """Raise a UserError for a model that a dataset's ``models`` excludes."""
     model, dataset = names.get("model"), names["dataset"]
     if model and not examines(config, model, dataset):
         chosen = f"datasets.{dataset}.models"
@@ -62,7 +62,7 @@ def _check_examined(target: str, config: Config, names: paths.Names) -> None:
 
 
 def _datasets(config: Config, pattern: paths.Pattern) -> Sequence[str]:
-    """Return the datasets that a kind of file can be asked for."""
+    """Return the datasets for which a kind of file can be requested."""
     if pattern.stage == "probing":
         return probed_datasets(config)
     if pattern.stage in SECTIONS and "dataset" in pattern.names:
@@ -73,7 +73,7 @@ def _datasets(config: Config, pattern: paths.Pattern) -> Sequence[str]:
 def _check_responses(
     target: str, behavior: BehaviorPlan, pattern: paths.Pattern, names: paths.Names
 ) -> None:
-    """Raise a UserError for responses of a model that cannot give any."""
+    """Raise a UserError for responses of a model that cannot answer."""
     if pattern in PER_DATASET and "dataset" in names:
         datasets = [names["dataset"]]
     elif pattern in OF_PAIRS and "model" in names:

@@ -12,9 +12,9 @@ from eyechart.plan.configuration import Config, canonical
 
 STAGES = ("contrastive", "language", "alignment", "instruction", "distillation")
 DATASET = "clevr_pretrain"
-# Keys of its section that change neither images nor questions, or that are replaced
+# Keys of its section that are replaced, or that change neither images nor questions
 NOT_IN_RECIPE = ("shards", "parts", "test_share", "tasks", "rendering")
-# By model, the stages that belong to it; the last one produces it
+# The stages of each model; the last one produces the model
 MODELS = {
     "tiny_clip": ("contrastive",),
     "tiny_llava_aligned": ("language", "alignment"),
@@ -25,7 +25,7 @@ BUILT_ON = {"tiny_llava_aligned": "tiny_clip", "tiny_llava": "tiny_llava_aligned
 
 
 def stage_recipe(config: Config, stage: str) -> str:
-    """Return what one stage depends on, as canonical JSON: the shared keys and its own section."""
+    """Return the settings of one stage, as canonical JSON: the shared keys and its own section."""
     recipe = config["tiny_models"]["recipe"]
     shared = {key: value for key, value in recipe.items() if key not in STAGES}
     scenes = {**rendering_settings(config, DATASET), **recipe["text_scenes"]}
@@ -35,8 +35,8 @@ def stage_recipe(config: Config, stage: str) -> str:
 def model_recipe(config: Config, model: str) -> str:
     """Return everything that determines a model's weights, as canonical JSON.
 
-    These are images, questions, the keys that all stages share, and the stages behind the model.
-    A change to any other stage does not invalidate its shipped weights.
+    These are images, questions, the keys shared by all stages, and the stages of the model. A
+    change to any other stage does not invalidate its shipped weights.
     """
     images = {k: v for k, v in config["datasets"][DATASET].items() if k not in NOT_IN_RECIPE}
     images["rendering"] = rendering_settings(config, DATASET)
@@ -57,18 +57,18 @@ def recipe_of_model(config: Config) -> Callable[[Any], str]:
 
 
 def lineage(model: str) -> list[str]:
-    """Return the models that a tiny model is built on, oldest first, and itself."""
+    """Return the models that a tiny model builds on, oldest first, followed by the model itself."""
     return [*lineage(BUILT_ON[model]), model] if model in BUILT_ON else [model]
 
 
 def rendering_settings(config: Config, dataset: str) -> Config:
-    """Return how a dataset is rendered: the section ``rendering`` with the dataset's overrides."""
+    """Return the rendering settings of a dataset: the section ``rendering`` with its overrides."""
     shared, own = config["rendering"], config["datasets"][dataset].get("rendering", {})
     return {**shared, **own, "camera": {**shared["camera"], **own.get("camera", {})}}
 
 
 def trained_model(wildcards: Any) -> str:
-    """Return the trained model that the wildcard ``model`` is packed from."""
+    """Return the trained model from which the wildcard ``model`` is packed."""
     return paths.TRAINED.rule(stage=MODELS[wildcards.model][-1])
 
 
@@ -78,12 +78,12 @@ def trained_curves(wildcards: Any) -> list[str]:
 
 
 def packed_weights(config: Config) -> str:
-    """Return the packed weights of the wildcard ``model``, shipped or trained here."""
+    """Return the packed weights of the wildcard ``model``, shipped or trained in this run."""
     return paths.SHIPPED.rule() if _shipped(config) else paths.PACKED.rule()
 
 
 def curves(config: Config) -> list[str]:
-    """Return the training curves behind the tiny models under ``models``, in order of stages."""
+    """Return the training curves of the tiny models under ``models``, in stage order."""
     behind = {name for model in MODELS if model in config["models"] for name in lineage(model)}
     return [
         paths.SHIPPED_CURVE.rule(model=model, stage=stage)

@@ -1,4 +1,4 @@
-"""The tuning stage: which models are tuned on which tasks, and what of them learns."""
+"""The tuning stage: which models are tuned on which tasks, and which parts are trained."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from eyechart.plan.stage import QuestionsPlan
 from eyechart.tables.conditions import TRUE
 from eyechart.tuning.registry import arms, kinds, runs
 
-# Keys that do not change a training
+# Keys that do not affect training
 OF_TABLE = ("tasks", "models", "others", "arms", "prompts", "alpha", "shuffled", "maps")
 
 
@@ -23,7 +23,7 @@ class TuningPlan(QuestionsPlan):
     SECTION = "tuning"
 
     def check(self) -> None:
-        """Raise a UserError for an unknown dataset or task, or items that cannot be tuned on."""
+        """Raise a UserError for an unknown dataset or task, or for items unsuitable for tuning."""
         check_tasks(self.config, "tuning.tasks", self.tasks)
         check_asked(self.config, "tuning.others", self.section["others"])
         check_vlms(self.specs, "tuning.models", self.section["models"])
@@ -52,7 +52,7 @@ class TuningPlan(QuestionsPlan):
         return list(dict.fromkeys(model for model, _ in self.runs()))
 
     def trainings(self) -> list[str]:
-        """Return the patterns of all adapters of an arm: its files, per training."""
+        """Return the patterns of all adapters of an arm: the files of each training run."""
         every = runs(self.section)
         return [paths.ADAPTER.rule(training=name, file=file) for name in every for file in ADAPTER]
 
@@ -65,21 +65,21 @@ class TuningPlan(QuestionsPlan):
         return one_of(dict.fromkeys(t for tasks in self.tasks.values() for t in tasks))
 
     def settings(self, wildcards: Any) -> str:
-        """Return how an arm is trained, and the prompts, which are those of ``behavior``."""
+        """Return the training settings of an arm, and the prompts, taken from ``behavior``."""
         own = {key: value for key, value in self.section.items() if key not in OF_TABLE}
         asked = self.prompts(wildcards.dataset, "prompt", "scoring")
         return canonical(own | asked | {"data": kinds(self.section)})
 
     def table_settings(self) -> str:
-        """Return the level of the table's decisions."""
+        """Return the significance level of the table's decisions."""
         return canonical({"alpha": self.section["alpha"]})
 
     def asked(self, wildcards: Any) -> list[str]:
-        """Return the dataset that is tuned on, and those that show what is forgotten."""
+        """Return the tuning dataset, and the datasets that show forgetting."""
         return list(dict.fromkeys([wildcards.dataset, *self.section["others"]]))
 
     def items(self, wildcards: Any) -> list[str]:
-        """Return the item tables of the dataset and of those that show what is forgotten."""
+        """Return the item tables of the tuning dataset and of the datasets that show forgetting."""
         return [paths.ITEMS.rule(dataset=d) for d in self.asked(wildcards)]
 
     def images(self, wildcards: Any) -> list[str]:
@@ -91,24 +91,24 @@ class TuningPlan(QuestionsPlan):
         return list(self._answers(wildcards.model))
 
     def readouts(self, wildcards: Any) -> list[str]:
-        """Return the readouts of a model on the datasets that it is tuned on."""
+        """Return the readouts of a model on its tuning datasets."""
         done = set(ReadoutPlan(self.config, self.specs).runs())
         own = [d for d in self.tasks if (wildcards.model, d) in done]
         return [paths.READOUTS.rule(model=wildcards.model, dataset=d) for d in own]
 
     def comparisons(self) -> list[str]:
-        """Return the table of every model that is tuned."""
+        """Return the table of every tuned model."""
         return [paths.TUNING.rule(model=model) for model in self.models]
 
     # Attention before and after
 
     def map_settings(self, wildcards: Any) -> str:
-        """Return how many items' attention is kept, and their prompts."""
+        """Return the number of items with stored attention, and their prompts."""
         asked = self.prompts(wildcards.dataset, "prompt")
         return canonical(asked | {"maps": self.section["maps"]})
 
     def adapters(self, wildcards: Any) -> list[str]:
-        """Return the adapters of a task that were trained on true data, of all arms."""
+        """Return the adapters of all arms trained on a task's true data."""
         of = {name: getattr(wildcards, name) for name in ("model", "dataset", "task")}
         trainings = [f"{TRUE}-{seed}" for seed in range(self.section["seeds"])]
         return [
@@ -119,11 +119,11 @@ class TuningPlan(QuestionsPlan):
         ]
 
     def maps(self) -> list[str]:
-        """Return the attention before and after, of every model and task."""
+        """Return the attention tables, before and after tuning, of every model and task."""
         return list(dict.fromkeys(path for model in self.models for path in self._maps(model)))
 
     def page_tables(self, wildcards: Any) -> list[str]:
-        """Return what the page of a model's tuning shows."""
+        """Return the tables for the page on a model's tuning."""
         of_data = (paths.ITEMS, paths.IMAGES)
         return [
             paths.TUNING.rule(model=wildcards.model),

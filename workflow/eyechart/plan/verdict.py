@@ -1,4 +1,4 @@
-"""The verdict stage: what each model's verdict is based on.
+"""The verdict stage: the evidence for each model's verdict.
 
 Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
 every method with an argument ``wildcards`` once per job.
@@ -24,18 +24,18 @@ from eyechart.plan.looks import LooksPlan
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.tables.minimum_items import fewest_items
 
-CALIBRATED = {"items": [60, 130, 250, 400], "skills": 200}  # of each planted scenario
-LOOKS = ("look", "looks")  # settings of what is answered, not of the rules
+CALIBRATED = {"items": [60, 130, 250, 400], "skills": 200}  # skills per planted scenario
+LOOKS = ("look", "looks")  # settings of the answers, not of the rules
 OFFICIAL_IMAGES, PATTERNS = 300, 9  # of MMVP
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is measured of a model on one dataset. All inputs of its verdict derive from these."""
+    """The measurements of a model on one dataset. All inputs of its verdict derive from these."""
 
-    dataset: str  # the dataset, whose items are read
+    dataset: str  # the dataset with the items
     answered: bool  # whether the model answers its items
-    read_out: bool  # whether its items are read out of the model
+    read_out: bool  # whether its items have readouts
     probed: tuple[str, ...]  # the probed item tasks; only these are skills
 
 
@@ -61,7 +61,7 @@ class VerdictPlan:
             )
 
     def few_warnings(self) -> list[str]:
-        """Return a sentence per dataset whose patterns have too few pairs to show an absence."""
+        """Return one sentence per dataset whose patterns have too few pairs to show an absence."""
         found, margin = [], self.config["verdict"]["margin"]
         needed = fewest_items(0.5, margin)
         for dataset in self._behavior.datasets:
@@ -73,20 +73,20 @@ class VerdictPlan:
             pairs = images // (2 * PATTERNS)
             if 2 * pairs < needed:
                 found.append(
-                    f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to "
-                    f"show that something is absent takes at least {needed} (verdict.margin: "
-                    f"{margin}), so their verdicts can be `used` where the "
-                    "difference is large, but hardly `prior`"
+                    f"each of the nine patterns of {dataset} has about {2 * pairs} questions; "
+                    f"showing that something is absent takes at least {needed} (verdict.margin: "
+                    f"{margin}), so their verdicts can be `used` if the difference is large, but "
+                    "hardly `prior`"
                 )
         return found
 
     @property
     def models(self) -> list[str]:
-        """The models that get a verdict: those with any evidence."""
+        """The models with a verdict, which are those with any evidence."""
         return [model for model in self.config["models"] if self.evidence(model)]
 
     def evidence(self, model: str) -> list[Evidence]:
-        """Return what is measured of a model, a record per dataset."""
+        """Return the measurements of a model, one record per dataset."""
         answered = self._behavior.answered(model)
         read_out = [d for m, d in ReadoutPlan(self.config, self.specs).runs() if m == model]
         probed = {d: self._item_tasks(model, d) for d in probed_datasets(self.config)}
@@ -104,7 +104,7 @@ class VerdictPlan:
         return canonical({**section, "patterns": patterns})
 
     def calibration_settings(self) -> str:
-        """Return the thresholds that are calibrated, and how, as canonical JSON."""
+        """Return the calibrated thresholds and the calibration settings, as canonical JSON."""
         section = self.config["verdict"]
         own = {key: section[key] for key in ("alpha", "margin", "looks")}
         return canonical({**own, **CALIBRATED})
@@ -114,17 +114,17 @@ class VerdictPlan:
         return self.specs[wildcards.model].kind
 
     def contained_encoder(self, wildcards: Any) -> str:
-        """Return the encoder that a model contains, or nothing if that reads no text."""
+        """Return the encoder that a model contains, or nothing if the encoder reads no text."""
         return self._contained(wildcards.model)
 
     # Paths
 
     def tables(self) -> list[str]:
-        """Return the value tables of all verdicts; classes and differences stand beside them."""
+        """Return the value tables of all verdicts; classes and differences are beside them."""
         return self.files(paths.VERDICT)
 
     def files(self, pattern: paths.Pattern) -> list[str]:
-        """Return one kind of file of all verdicts."""
+        """Return one kind of file for all verdicts."""
         return [pattern.rule(model=model) for model in self.models]
 
     def items(self, wildcards: Any) -> list[str]:
@@ -144,7 +144,7 @@ class VerdictPlan:
         return [predictions(model=wildcards.model, dataset=dataset) for dataset in datasets]
 
     def probes(self, wildcards: Any) -> list[str]:
-        """Return the tables of its probes; their predictions stand beside them."""
+        """Return the tables of its probes; their predictions are stored beside them."""
         return self._probes(wildcards.model, paths.PROBES)
 
     def probe_predictions(self, wildcards: Any) -> list[str]:
@@ -152,7 +152,7 @@ class VerdictPlan:
         return self._probes(wildcards.model, paths.PROBE_PREDICTIONS)
 
     def encoder_items(self, wildcards: Any) -> list[str]:
-        """Return the item tables of the statements that the contained encoder matched."""
+        """Return the item tables of the statements matched by the contained encoder."""
         return [paths.ITEMS.rule(dataset=d) for d in self._encoder_datasets(wildcards.model)]
 
     def encoder_responses(self, wildcards: Any) -> list[str]:
@@ -162,7 +162,7 @@ class VerdictPlan:
         return self._responses(self._contained(wildcards.model), datasets, last)
 
     def effects(self, wildcards: Any) -> list[str]:
-        """Return the effects of interventions in a model; the erasers stand beside them."""
+        """Return the effects of interventions in a model; the erasers are stored beside them."""
         return self._interventions(wildcards.model, "effects")
 
     def erasers(self, wildcards: Any) -> list[str]:
@@ -174,7 +174,7 @@ class VerdictPlan:
         return BehaviorPlan(self.config, self.specs)
 
     def _item_tasks(self, model: str, dataset: str) -> tuple[str, ...]:
-        """Return the probed tasks about items; only these are skills."""
+        """Return the probed item tasks; only these are skills."""
         tasks = tasks_for(self.config, self.specs, model, dataset)
         return tuple(t for t in tasks if scope_of(self.config, dataset, t) == "item")
 

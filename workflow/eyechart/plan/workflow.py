@@ -45,7 +45,7 @@ class WorkflowPlan:
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for what cannot run, or a model that no stage would use."""
+        """Raise a UserError for anything that cannot run, or for a model that no stage uses."""
         self.checkpoints.check()
         first = (self.own, self.extraction, self.behavior, self.readout, self.concepts)
         more = (self.attention, self.interventions, SaliencyPlan(self.config, self.specs))
@@ -116,18 +116,18 @@ class WorkflowPlan:
 
     @property
     def probed_datasets(self) -> list[str]:
-        """The datasets that are probed: those with tasks."""
+        """The probed datasets, which are those with tasks."""
         return probed_datasets(self.config)
 
     @property
     def reported_datasets(self) -> list[str]:
-        """The datasets that any section of the report reads."""
+        """The datasets that a section of the report reads."""
         stages = (self.behavior, self.readout, self.concepts, self.attention)
         more = (dataset for stage in stages for dataset in stage.datasets)
         return list(dict.fromkeys([*self.probed_datasets, *more]))
 
     def probing_runs(self) -> Iterator[tuple[str, str]]:
-        """Yield every probed (model, dataset): those with a task in the model's scopes."""
+        """Yield every (model, dataset) with a task in the model's scopes."""
         every = ((model, dataset) for dataset in self.probed_datasets for model in self.models)
         return (run for run in every if self._tasks(*run))
 
@@ -143,11 +143,11 @@ class WorkflowPlan:
         return one_of(name for name, d in datasets if source in ("", d["source"]))
 
     def parted_pattern(self, parted: bool) -> str:
-        """Return the pattern of the datasets that are worked on in parts, or of all others."""
+        """Return the pattern of the datasets processed in parts, or of all others."""
         return parts.pattern(self.config, parted)
 
     def part_flags(self, work: str = parts.ANSWERS) -> Callable[[Any], str]:
-        """Return a param: the flags that name the part of a job."""
+        """Return a param with the flags for the part of a job."""
         return parts.flags(self.config, self.specs, work)
 
     def region_pattern(self, regions: bool) -> str:
@@ -158,7 +158,7 @@ class WorkflowPlan:
     # Slices of settings, each as canonical JSON
 
     def scene_settings(self, wildcards: Any) -> str:
-        """Return the settings of one split's images, without those of its questions."""
+        """Return the settings of one split's images, without the settings of its questions."""
         dataset = self._dataset(wildcards)
         counts = {wildcards.split: dataset["splits"][wildcards.split]}
         rendering = training.rendering_settings(self.config, wildcards.dataset)
@@ -171,7 +171,7 @@ class WorkflowPlan:
         return canonical(_slice(self._dataset(wildcards), "splits", *keys))
 
     def acquire_settings(self, wildcards: Any) -> str:
-        """Return what to take of an existing dataset: ``{"layout": …, "splits": [names]}``."""
+        """Return what to acquire of an existing dataset: ``{"layout": …, "splits": [names]}``."""
         dataset, keys = self._dataset(wildcards), self._layout(wildcards).acquire_keys
         taken = {"layout": dataset["layout"], "splits": sorted(dataset["splits"])}
         return canonical({**taken, **_slice(dataset, *keys)})
@@ -184,12 +184,12 @@ class WorkflowPlan:
         return canonical({**split, **canvas, **_slice(dataset, *layout.prepare_keys)})
 
     def loading_settings(self, wildcards: Any) -> str:
-        """Return how a model is loaded, with its own overrides."""
+        """Return the loading settings of a model, with its own overrides."""
         shared = {k: v for k, v in self.config["loading"].items() if k != "models"}
         return canonical({**shared, **self.config["loading"]["models"].get(wildcards.model, {})})
 
     def report_settings(self, *keys: str) -> str:
-        """Return the named settings of the report, or all, with the seed and the split."""
+        """Return the named settings of the report, or all settings, with the seed and the split."""
         more = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}
         report = {**self.config["report"], **more, "unprobed": self.own.unprobed}
         return canonical(_slice(report, *keys) if keys else report)
@@ -202,7 +202,7 @@ class WorkflowPlan:
     # Paths of inputs
 
     def shards(self, wildcards: Any) -> list[str]:
-        """Return the shards that a dataset is rendered in, of all splits."""
+        """Return the shards of a rendered dataset, for all splits."""
         dataset = self._dataset(wildcards)
         splits, count = dataset["splits"], dataset["shards"]
         return [
@@ -218,24 +218,24 @@ class WorkflowPlan:
         return [paths.ACTIVATIONS.rule(**names, part=part) for part in every]
 
     def manifest(self, wildcards: Any) -> str:
-        """Return the manifest of the activations that a task is probed in."""
+        """Return the manifest of the activations in which a task is probed."""
         return self._manifest(wildcards.model, wildcards.dataset, wildcards.task)
 
     def image_manifest(self, wildcards: Any) -> list[str]:
-        """Return the manifest of the images of an item task whose question types are probed."""
+        """Return the image manifest of an item task whose question types are probed."""
         names = {"model": wildcards.model, "dataset": wildcards.dataset}
         at = (self.config, wildcards.dataset, wildcards.task)
         asked = scope_of(*at) == "item" and not by_region(*at)
         return [paths.MANIFEST.rule(**names, scope="image")] if asked else []
 
     def scope_manifests(self, wildcards: Any) -> list[str]:
-        """Return the manifests of a model on a dataset: of images, and for a VLM of questions."""
+        """Return the manifests of a model on a dataset: of images and, for a VLM, of items."""
         names = {"model": wildcards.model, "dataset": wildcards.dataset}
         scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
         return [paths.MANIFEST.rule(**names, scope=scope) for scope in scopes]
 
     def manifests(self) -> list[str]:
-        """Return the manifests of all activations that some task is probed in."""
+        """Return the manifests of all probed activations."""
         runs = self.probing_runs()
         return list({self._manifest(m, d, t): 0 for m, d in runs for t in self._tasks(m, d)})
 
@@ -251,7 +251,7 @@ class WorkflowPlan:
     # Steps and code
 
     def step(self, role: str) -> Callable[[Any], str]:
-        """Return a param: the step of a dataset's layout for a role, such as ``prepare_step``."""
+        """Return a param with the step of a dataset's layout for a role (``prepare_step`` etc.)."""
 
         def step(wildcards: Any) -> str:
             return f"eyechart.{getattr(self._layout(wildcards), role)}"
@@ -259,7 +259,7 @@ class WorkflowPlan:
         return step
 
     def code_of_step(self, role: str) -> Callable[[Any], str]:
-        """Return a param: the code hash of that step, and of the layout's module."""
+        """Return a param with the code hash of that step and of the layout's module."""
 
         def code(wildcards: Any) -> str:
             module = self._layout(wildcards).module
@@ -269,7 +269,7 @@ class WorkflowPlan:
         return code
 
     def code_with_family(self, step: str) -> Callable[[Any], str]:
-        """Return a param: the code hash of a step, and of the family that it imports by name."""
+        """Return a param with the code hash of a step and of the family it imports by name."""
 
         def code(wildcards: Any) -> str:
             family = self.specs[wildcards.model].family
@@ -292,5 +292,5 @@ class WorkflowPlan:
 
 
 def _slice(settings: Config, *keys: str) -> Config:
-    """Return those of the keys that are present."""
+    """Return the given keys that are present."""
     return {key: settings[key] for key in keys if key in settings}

@@ -1,9 +1,9 @@
-"""Prompts of families with a language model: as text, as token ids, with their image tokens."""
+"""Prompts of families with a language model: their text, token ids and image tokens."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.limits import rendered
+from eyechart.models.limits import TooMuchError, rendered
 
 log = logging.getLogger(__name__)
 REMEMBERED = 1024  # prompts
@@ -35,16 +35,17 @@ class PromptAdapter(Adapter):
 
     Class attributes
     ----------------
-    CAUSAL : whether no token attends to a later one, except image tokens to one another
+    CAUSAL : whether no token attends to a later one, except among image tokens
     ACCEPTS_TEXT_ONLY : whether a prompt without an image is valid
     MAX_IMAGES_PER_PROMPT : maximum number of images per prompt; 0 for no limit
-    ADDS_OPENING_TOKEN : whether prompts start with a token that the tokenizer does not add
+    ADDS_OPENING_TOKEN : whether prompts need an opening token that the tokenizer does not add
     """
 
     CAUSAL: ClassVar[bool] = True
     ACCEPTS_TEXT_ONLY: ClassVar[bool] = True
     MAX_IMAGES_PER_PROMPT: ClassVar[int] = 0
     ADDS_OPENING_TOKEN: ClassVar[bool] = False
+    _ahead: Mapping[tuple[str, int], str | UserError] = {}
 
     @property
     def text_config(self) -> Any:
@@ -67,7 +68,7 @@ class PromptAdapter(Adapter):
         return self.processor.tokenizer
 
     def processed(self, images: Sequence[Image.Image]) -> tuple[dict[str, Tensor], list[str]]:
-        """Return what the processor makes of images, and the placeholder text of each."""
+        """Return the processor's output for images, and the placeholder text of each image."""
         found = self.processor(
             images=list(images),
             text=[self.mark] * len(images),
@@ -82,8 +83,8 @@ class PromptAdapter(Adapter):
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the token ids of one user turn, up to the answer.
 
-        Raise a UserError if there is no chat template, the prompt contains an image placeholder or
-        is longer than the model's context, or the model does not accept this many images.
+        Raise a UserError if there is no chat template, if the prompt contains an image placeholder
+        or exceeds the model's context, or if the model does not accept this many images.
 
         Parameters
         ----------
@@ -91,7 +92,7 @@ class PromptAdapter(Adapter):
         images : its images, in order; none for text alone
         """
         self.check_number(prompt, len(images))
-        text = self._turn(prompt, len(images))
+        text = self.written(prompt, len(images))
         pieces = text.split(self.mark)
         if len(pieces) != len(images) + 1:
             raise UserError(
@@ -105,19 +106,23 @@ class PromptAdapter(Adapter):
         return row
 
     def longer(self, row: Row, at: int, ids: Sequence[int]) -> Row:
-        """Return a prompt with more tokens before token ``at``."""
+        """Return a prompt with more tokens inserted before token ``at``."""
         return replace(row, ids=[*row.ids[:at], *ids, *row.ids[at:]])
 
     def as_text(self, question: str) -> str:
-        """Return a question in which the model's special tokens, such as ``<image>``, are text.
+        """Return a question whose special tokens, such as ``<image>``, are written as plain text.
 
-        They get a space after their first character: ``< image>``. Else they would count as images
-        or end the turn.
+        A space is inserted after their first character: ``< image>``. Otherwise they would count as
+        images or end the turn.
         """
         for token in self._special:
             if token in question:
                 log.warning("%r in %r is written as text", token, question[:60])
-                question = question.replace(token, f"{token[0]} {token[1:]}")
+        return self._as_text(question)
+
+    def _as_text(self, question: str) -> str:
+        for token in self._special:
+            question = question.replace(token, f"{token[0]} {token[1:]}")
         return question
 
     @cached_property
@@ -128,6 +133,30 @@ class PromptAdapter(Adapter):
         special |= {str(getattr(self.processor, "image_token", ""))}
         found = [token for token in special if len(token) > 2 and not token[0].isalnum()]
         return sorted(found, key=len, reverse=True)
+
+    def write_ahead(self, asked: Iterable[tuple[str, int]]) -> None:
+        """Write the turns of questions with so many images, for :meth:`row` in another thread.
+
+        Chat templates have limits in the main thread alone (:func:`limits.rendered`). What one
+        says against a prompt is raised when its row is made; raise a TooMuchError at once.
+        """
+        ahead: dict[tuple[str, int], str | UserError] = {}
+        for question, images in dict.fromkeys(asked if self.spec.turn is None else ()):
+            prompt = self._as_text(question)
+            try:
+                ahead[prompt, images] = self._turn(prompt, images)
+            except TooMuchError:
+                raise
+            except UserError as error:
+                ahead[prompt, images] = error
+        self._ahead = ahead
+
+    def written(self, prompt: str, images: int) -> str:
+        """Return a turn, which may have been written ahead."""
+        found = self._ahead.get((prompt, images))
+        if isinstance(found, UserError):
+            raise found
+        return self._turn(prompt, images) if found is None else found
 
     # Datasets ask one question about many images: what was written last is remembered
 

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 
 class Section(BaseModel):
-    """A mapping of settings. Unknown keys are refused, and no value is converted."""
+    """A mapping of settings. Unknown keys are rejected, and values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
@@ -40,7 +40,7 @@ def _undefault(schema: dict[str, Any]) -> None:
 
 
 class Override(Section):
-    """A mapping of overrides of another section: keys that are not given stay out."""
+    """A mapping of overrides for another section; keys that are not given stay absent."""
 
     model_config = ConfigDict(json_schema_extra=_undefault)
 
@@ -50,7 +50,7 @@ class Override(Section):
 
 
 def setting(default: Any, description: str, *, unit: str = "") -> Any:
-    """Return a field with its default, description and unit; the default ``...`` has none."""
+    """Return a field with its default, description and unit; with ``...`` the field is required."""
     return Field(default, description=description, json_schema_extra=_unit(unit))
 
 
@@ -67,7 +67,7 @@ def nested(
 
 
 def optional(description: str, *, unit: str = "") -> Any:
-    """Return a field that stays out of the configuration where it is not given."""
+    """Return a field that is absent from the configuration if it is not given."""
     return Field(
         None,
         description=description,
@@ -81,7 +81,7 @@ def _unit(unit: str) -> dict[str, JsonValue] | None:
 
 
 def mistake(key: str, rest: str) -> PydanticCustomError:
-    """Return an error about a key; ``rest`` ends a sentence that begins with the key."""
+    """Return an error about a key; ``rest`` completes a sentence that begins with the key."""
     return PydanticCustomError("mistake", "{rest}", {"key": key, "rest": rest})
 
 
@@ -95,7 +95,7 @@ def _expect(expected: str, holds: Callable[[Any], bool]) -> AfterValidator:
 
 
 def _as_written(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Keep an integer an integer, so that slices of settings hold what the user wrote."""
+    """Keep an integer an integer, so that slices of settings contain what the user wrote."""
     validate(value)
     return value
 
@@ -104,7 +104,7 @@ AsWritten = WrapValidator(_as_written)
 Unique = _expect("every entry once", lambda values: len(set(values)) == len(values))
 UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
-MOST = 10_000_000  # of every number for which nothing less is said
+MOST = 10_000_000  # default upper bound of numbers
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Natural = Annotated[int, Field(ge=0, le=MOST)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
@@ -139,7 +139,7 @@ Range = Annotated[
 
 
 BATCH = (  # of extraction and behavior
-    "images, or prompts, in one forward pass; `auto` times the first batches of 1, 2, 4, … up to "
-    "16 (64 on a GPU), keeps the quickest for this model and machine, and halves it whenever "
-    "memory runs out"
+    "images or prompts per forward pass; `auto` times the first batches of 1, 2, 4, … up to 16 (64 "
+    "on a GPU), keeps the fastest size for this model and machine, and halves it whenever memory "
+    "runs out"
 )

@@ -29,51 +29,52 @@ class QuestionSettings(Section):
 
     prompt: Annotated[str, Field(pattern=r"\{question\}")] = setting(
         "{question}",
-        "the user's turn, with the fields `{question}` and `{options}`: `(a) red (b) blue`",
+        "the user turn, with the fields `{question}` and `{options}`, e.g. `(a) red (b) blue`",
     )
     scoring: Literal["sum", "mean", "pmi", "letter"] | None = setting(
         None,
-        "what decides among choices: their log-probability summed over tokens, its `mean` per "
-        "token, `pmi` (minus the log-probability without question and image), or that of their "
-        "`letter`, `(a)`; null: `letter` where the prompt shows `{options}`, else `mean`",
+        "score that decides among choices: the `sum` of their log-probability over tokens, its "
+        "`mean` per token, `pmi` (minus the log-probability without question and image), or the "
+        "log-probability of their `letter`, `(a)`; null: `letter` if the prompt shows `{options}`, "
+        "otherwise `mean`",
     )
     orders: Few | Literal["all"] = setting(
-        1, "cyclic orders of the options in the prompt; 1 is the given order only"
+        1, "number of cyclic orders of the options in the prompt; 1: the given order only"
     )
     items: Literal["test", "all"] | None = setting(
         None,
-        "`test`: items in the test part of the derived split; `all`: every item; null: `all` of "
-        "your own data and where nothing is probed, else `test`",
+        "`test`: items in the test part of the derived split; `all`: every item; null: `all` for "
+        "your own data and for datasets that are not probed, otherwise `test`",
     )
-    most: Count | None = setting(None, "groups at most, drawn by the seed; null: all")
+    most: Count | None = setting(None, "maximum number of groups, drawn with the seed; null: all")
     greedy: Literal["none", "open", "all"] = setting(
-        "open", "which items are answered in free text too; `open`: those without choices"
+        "open", "which items are also answered in free text; `open`: items without choices"
     )
     greedy_tokens: Size = setting(24, "longest free-text answer", unit="tokens")
     statement: Annotated[str, Field(pattern=r"\{choice\}")] = setting(
         "{question} {choice}",
-        "what an encoder compares with the image, one per choice, with the fields `{question}` and "
-        "`{choice}`",
+        "text that an encoder compares with the image, one per choice, with the fields "
+        "`{question}` and `{choice}`",
     )
     caption: Annotated[str, Field(pattern=r"\{statement\}")] = setting(
         "{statement}",
-        "what it compares where the dataset has a statement or caption, with the field "
+        "text that an encoder compares if the dataset has a statement or caption, with the field "
         "`{statement}`",
     )
     batch_size: Batch = setting("auto", BATCH)
 
 
 class QuestionOverride(QuestionSettings, Override):
-    """What differs from ``behavior`` for one dataset."""
+    """Overrides of ``behavior`` for one dataset."""
 
 
 class BehaviorSettings(QuestionSettings):
-    """What models are asked. One job per model and dataset asks under every condition."""
+    """Questions to models. One job per model and dataset covers all conditions."""
 
     datasets: Names | None = setting(
         None,
-        "datasets whose items models answer; null: all that have questions. Encoders with a text "
-        "tower answer too; statements of the layout `mmvp_vlm` are for encoders only",
+        "datasets whose items models answer; null: all with questions. Encoders with a text tower "
+        "answer too; statements in the layout `mmvp_vlm` are for encoders only",
     )
     conditions: Annotated[
         list[Condition],
@@ -82,17 +83,17 @@ class BehaviorSettings(QuestionSettings):
         UNIQUE,
     ] = setting(
         ["sighted", "blank", "noise", "swapped", "no_image"],
-        "how the image is shown, `sighted` at least; `blank`: white; `swapped`: an image of "
-        "another group; `no_image`: models with a language model only",
+        "how the image is shown; must include `sighted`; `blank`: white; `swapped`: an image of "
+        "another group; `no_image`: only for models with a language model",
     )
     vqa: Literal["official", "normalised"] = setting(
         "official",
-        "which answers VQA accuracy normalises: `official`: as the code of VQA v2, only those to "
-        "questions whose references differ; `normalised`: all",
+        "answers normalised for VQA accuracy; `official`: as in the code of VQA v2, only if a "
+        "question's references differ; `normalised`: all",
     )
-    bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
+    bootstrap: Draws = setting(1000, "draws of the bootstrap by group, for intervals")
     permutations: Draws = setting(
-        362_880, "draws of a permutation test where there are more; 9! tries all orders of nine"
+        362_880, "maximum draws of a permutation test; 9! tries all orders of nine"
     )
     by_dataset: dict[Name, QuestionOverride] = setting(
         {}, "overrides by dataset: `{mmvp: {scoring: pmi}}`"
@@ -102,7 +103,7 @@ class BehaviorSettings(QuestionSettings):
     def _sighted(self) -> "BehaviorSettings":
         if "sighted" not in self.conditions:
             raise mistake(
-                "conditions", f" is {self.conditions}, expected 'sighted' among them: the others "
-                "are compared with it"
+                "conditions", f" is {self.conditions}, expected 'sighted' among them, because the "
+                    "others are compared with it"
             )  # fmt: skip
         return self

@@ -1,4 +1,4 @@
-"""Check the configuration before anything else, and fill in its defaults.
+"""Check the configuration before anything else runs, and fill in its defaults.
 
 Snakemake imports this at parse time, so it needs neither numpy nor torch.
 """
@@ -14,10 +14,10 @@ from eyechart.core.errors import UserError, nearest, shorter, shown
 from eyechart.plan.config.root import with_defaults
 from eyechart.plan.configuration import Config, check_known, known_models
 
-MOST = 400  # characters of a sentence
+MOST = 400  # maximum characters of a sentence
 OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.models")
 Place = tuple[str | int, ...]
-# A misspelt key is the likeliest cause of other errors, since its correct spelling is then missing
+# A misspelt key is the most likely cause of other errors, since the correct key is then missing
 FIRST = ("unknown_key", "literal_error", "union_tag_invalid", "missing", "union_tag_not_found")
 EXPECTED = {
     "int_type": "a whole number",
@@ -47,13 +47,13 @@ UNQUOTED = "YAML reads yes, no, on and off without quotes as true and false: wri
 def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
     """Return a merged configuration with all defaults filled in.
 
-    Raise a UserError for the first mistake, with file, key, value and what was expected.
+    Raise a UserError for the first mistake, with file, key, value and the expected values.
 
     Parameters
     ----------
-    config : what Snakemake merged from all config files and ``--config``
-    files : sequence of paths; the config files in the order in which they were merged; an error
-        names the last of them that holds the key
+    config : the configuration that Snakemake merged from all config files and ``--config``
+    files : sequence of paths; the config files in merge order; an error names the last one that
+        contains the key
     """
     held = Files(files)
     try:
@@ -76,16 +76,18 @@ class Files:
         self.held = {str(path): read(path) for path in paths}
 
     def of(self, place: Sequence[str | int], value: Any = None) -> str:
-        """Return the last file that holds a key, and this value if given, or ``--config``."""
+        """Return the last file that contains a key, with this value if given, or ``--config``."""
         for path, held in reversed(self.held.items()):
             found, there = dig(held, place)
-            if there and (value is None or repr(found) == repr(value)):  # NaN is not NaN
+            if there and (
+                value is None or repr(found) == repr(value)
+            ):  # NaN is not equal to itself
                 return path
         return "--config"
 
 
 def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
-    """Return the value at a place in nested data, and whether there is one."""
+    """Return the value at a path in nested data, and whether it exists."""
     for key in place:
         try:
             held = held[key]
@@ -121,7 +123,7 @@ def sentence(errors: Sequence[Any], config: dict[str, Any], files: Files) -> str
 
 
 def _of_value(place: Place, errors: Sequence[Any], config: dict[str, Any], files: Files) -> str:
-    """Return the sentence about a value, with all that was expected instead, if several were."""
+    """Return the sentence about a value, with all alternatives that were expected."""
     value, _ = dig(config, place)
     if errors[0]["loc"][-1:] == ("[key]",):
         value = errors[0]["input"]
@@ -145,7 +147,7 @@ def _of_value(place: Place, errors: Sequence[Any], config: dict[str, Any], files
 
 
 def _of_tried_types(errors: Sequence[Any], config: dict[str, Any]) -> list[Any]:
-    """Leave out errors about the type of a value if there is a more specific error within it."""
+    """Omit errors about the type of a value if there is a more specific error inside it."""
     places = [_written(error["loc"], config) for error in errors]
     return [
         error
@@ -156,14 +158,14 @@ def _of_tried_types(errors: Sequence[Any], config: dict[str, Any]) -> list[Any]:
 
 
 def _choices(error: Any) -> list[str]:
-    """Return the values of ``'a', 'b' or 'c'``."""
+    """Return the values in a text such as ``'a', 'b' or 'c'``."""
     return [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ",").split(",")]
 
 
 def _written(loc: Place, config: dict[str, Any]) -> Place:
-    """Return the part of an error's place that the user wrote.
+    """Return the part of an error's location that the user wrote.
 
-    pydantic adds the layout of a dataset, and the type that was tried.
+    pydantic adds the layout of a dataset and the type that it tried.
     """
     held: Any = config
     place: list[str | int] = []

@@ -19,27 +19,27 @@ from eyechart.plan.config.base import (
     setting,
 )
 
-BOOTSTRAP = "draws of the bootstrap by group behind the intervals"
+BOOTSTRAP = "draws of the bootstrap by group, for intervals"
 WHERE = ["vision.*", "connector", "lm.*"]
 
 
 class ConceptsSettings(Section):
-    """Coloured words compared with images of colours: docs/stroop.md."""
+    """Comparison of coloured words with images of colours: docs/stroop.md."""
 
-    datasets: Names | None = setting(
-        None, "datasets in the layout `stroop` that are compared; null: all"
-    )
+    datasets: Names | None = setting(None, "datasets in the layout `stroop` to compare; null: all")
     addresses: Texts = setting(WHERE, "where")
     spans: Annotated[list[Span], Field(min_length=1), Unique, UNIQUE] = setting(
-        ["cls", "image_mean", "last"], "which tokens are pooled there"
+        ["cls", "image_mean", "last"], "spans to extract"
     )
     columns: Annotated[list[str], Field(min_length=1)] = setting(
-        ["*"], "of those, globs over `<address>/<span>` that are compared"
+        ["*"], "globs over `<address>/<span>` that select which of these are compared"
     )
-    components: Count = setting(50, "principal components at most; every number up to it is tried")
+    components: Count = setting(
+        50, "maximum number of principal components; every number up to it is tried"
+    )
     neighbours: Count = setting(5, "images that vote")
-    power: NonNegative = setting(1, "a vote counts its cosine to this power")
-    shown: Natural = setting(5, "components in the charts by address")
-    threshold: Share = setting(0.8, "accuracy from which on concepts count as separate")
+    power: NonNegative = setting(1, "votes are weighted by the cosine to this power")
+    shown: Natural = setting(5, "number of components in the charts by address")
+    threshold: Share = setting(0.8, "accuracy from which concepts count as separate")
     permutations: Count = setting(100, "draws of the control")
     bootstrap: Draws = setting(1000, BOOTSTRAP)

@@ -1,4 +1,4 @@
-"""The section `controlled`: the recipe that all controlled models share."""
+"""The section `controlled`: the recipe shared by all controlled models."""
 
 from typing import Literal
 
@@ -19,22 +19,22 @@ from eyechart.plan.config.tiny_models import Alignment, Augment, Stage
 
 
 class OfConnector(Alignment):
-    """The connector alone; encoders and language model are frozen."""
+    """Training of the connector alone; encoders and language model are frozen."""
 
     steps: Count = setting(120, "steps in all")
-    warmup: Natural = setting(15, "steps until the highest learning rate")
-    eval_every: Count = setting(120, "steps between two evaluations")
+    warmup: Natural = setting(15, "warm-up steps until the highest learning rate")
+    eval_every: Count = setting(120, "steps between evaluations")
 
 
 class OfAll(OfConnector):
-    """All weights, from the same start."""
+    """Training of all weights, from the same start."""
 
     lr: Rate = setting(1.0e-3, "highest learning rate")
     lr_vision: NonNegative = setting(0.5, "share of it for the vision encoder")
 
 
 class OfLabels(Stage):
-    """An encoder that is trained on object labels."""
+    """Training of an encoder on object labels."""
 
     batch: Size = setting(64, "images in a step")
     steps: Count = setting(600, "steps in all")
@@ -42,21 +42,21 @@ class OfLabels(Stage):
 
 
 class ControlledSettings(Section):
-    """How controlled models are trained: docs/controlled_models.md."""
+    """Training of controlled models: docs/controlled_models.md."""
 
     data: Name | None = setting(
         None,
-        "the dataset in the layout `clevr` whose splits `train` and `val` they are trained and "
-        "measured on; it is not examined",
+        "the dataset in the layout `clevr` with the splits `train` for training and `val` for "
+        "evaluation; it is not examined",
     )
     images: Count = setting(1500, "images trained on")
-    held_out: Count = setting(100, "images that curves are measured on")
-    seed: Seed = setting(7, "all randomness of their training is derived from it")
+    held_out: Count = setting(100, "held-out images for the curves")
+    seed: Seed = setting(7, "seed of all randomness in their training")
     device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto", "where they are trained; on a GPU, float sums and hence weights differ"
+        "auto", "training device; on a GPU, floating-point sums differ, and so do the weights"
     )
-    queries: Few = setting(64, "queries of connectors that have some")
-    augment: Augment = nested("how training images are varied")
+    queries: Few = setting(64, "queries of connectors that use queries")
+    augment: Augment = nested("augmentation of training images")
     connector: OfConnector = nested("training of the connector alone")
     all: OfAll = nested("training of all weights")
     labels: OfLabels = nested("training of an encoder on object labels")

@@ -1,4 +1,4 @@
-"""The keys that the sections of all datasets share."""
+"""The keys shared by the sections of all datasets."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
@@ -26,9 +26,9 @@ Published = Literal["local", "download"]
 Jobs = Annotated[int, Field(ge=1, le=1000)]
 
 # Descriptions that several layouts share
-MOST = "items of a task at most, drawn by the seed; null: all"
+MOST = "maximum number of items per task, drawn with the seed; null: all"
 OWN_CANVAS = "overrides of `canvas` for this dataset"
-OFFICIAL = "official"  # the wording that the dataset itself has
+OFFICIAL = "official"  # the dataset's own wording
 WORDING = "questions by task"
 WORDED = "its question; `official`: the dataset's own"
 
@@ -36,45 +36,47 @@ WORDED = "its question; `official`: the dataset's own"
 class Dataset(Section):
     """The keys of every dataset."""
 
-    LAYOUT: ClassVar[Layout]  # what the layout asks of the workflow
-    RELEASED: ClassVar[tuple[str, ...]] = ("test",)  # the splits that are taken by default
+    LAYOUT: ClassVar[Layout]  # the layout's requirements on the workflow
+    RELEASED: ClassVar[tuple[str, ...]] = ("test",)  # the default splits
 
-    layout: str = setting(..., "the layout that its files come in")
+    layout: str = setting(..., "the layout of its files")
     source: Source = setting(
-        ..., "`render`: rendered here; `local`: from `path`; `download`: by data/versions.tsv"
+        ...,
+        "`render`: rendered by the workflow; `local`: from `path`; `download`: as listed in "
+        "data/versions.tsv",
     )
     path: File = optional("source `local`: a folder or archive in the official layout")
     splits: dict[str, Count] | Texts | None = setting(
         None,
-        "names of official splits; for source `render` images by split: `{train: 900, val: 300}`; "
-        "null: the split that is usually reported",
+        "names of official splits; for source `render`, number of images by split: "
+        "`{train: 900, val: 300}`; null: the split that is usually reported",
     )
     seed: Seed = optional(
-        "a seed of its own for its scenes, questions and derived split; else `seed` above"
+        "its own seed for scenes, questions and derived split; default: `seed` above"
     )
     test_share: PositiveShare = setting(
-        1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
+        1, "share of the groups in the test part of the derived split; 1 leaves nothing to probe"
     )
     parts: Jobs | Literal["auto"] = setting(
         1,
-        "jobs per model that extract activations, ask the questions and trace attention; `auto`: "
-        "one for every 0.8 billion of its parameters, of extraction for every 3 billion",
+        "jobs per model for extraction, answers and attention traces; `auto`: one per 0.8 billion "
+        "parameters, and for extraction one per 3 billion",
     )
-    models: Names = optional("models that are examined on it, of those under `models`; else all")
+    models: Names = optional("models under `models` that are examined on it; default: all")
     tasks: Names | None = setting(
-        None, "tasks to probe; null: all of the layout where the split leaves something to train on"
+        None, "tasks to probe; null: all tasks of the layout, if the split leaves training items"
     )
 
     def all_splits(self) -> list[str]:
-        """Return the splits that are taken where none are named."""
+        """Return the splits that are used if none are named."""
         return list(self.RELEASED)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
-        """Return in a sentence why the rows of a task are too few to probe it, or nothing."""
+        """Return a sentence on why a task has too few rows to be probed, or nothing."""
         return ""
 
     def all_tasks(self) -> list[str]:
-        """Return the tasks that are probed where none are named."""
+        """Return the tasks that are probed if none are named."""
         return self.LAYOUT.tasks
 
     @model_validator(mode="after")
@@ -94,8 +96,8 @@ class Dataset(Section):
         if self.source == "render" and not isinstance(self.splits, dict):
             yield mistake(
                 "splits",
-                f" is {self.splits}, expected for source 'render' how many images of each split, "
-                "e.g. {train: 900, val: 300}",
+                f" is {self.splits}, expected for source 'render' the number of images of each "
+                "split, e.g. {train: 900, val: 300}",
             )
         if self.source == "render" and self.LAYOUT.pairs:
             counts = list(self.splits.values()) if isinstance(self.splits, dict) else []
@@ -114,7 +116,7 @@ class Dataset(Section):
 class Rendered(Dataset):
     """The keys of datasets that can be rendered."""
 
-    shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
+    shards: Jobs = setting(1, "source `render`: jobs per split; does not change the images")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")
     rendering: RenderingOverride = optional(
         "source `render`: overrides of `rendering` for this dataset"
@@ -122,12 +124,14 @@ class Rendered(Dataset):
 
 
 class Points(Dataset):
-    """What datasets of corresponding points have."""
+    """The keys of datasets of corresponding points."""
 
-    source: Published = setting(..., "`local`: from `path`; `download`: by data/versions.tsv")
+    source: Published = setting(
+        ..., "`local`: from `path`; `download`: as listed in data/versions.tsv"
+    )
     splits: Texts | None = setting(None, "names of official splits; null: the one usually reported")
     most: Count | None = setting(None, MOST)
     apart: PositiveShare = setting(
-        0.1, "least distance of two choices", unit="share of the image's longer side"
+        0.1, "minimum distance between two choices", unit="share of the image's longer side"
     )
     canvas: CanvasOverride = optional(OWN_CANVAS)

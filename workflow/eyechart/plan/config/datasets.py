@@ -1,4 +1,4 @@
-"""The sections of all datasets: each is checked by the model of its layout."""
+"""The sections of all datasets; each is checked by its layout's model."""
 
 from typing import TYPE_CHECKING, Annotated, Union
 

@@ -1,4 +1,4 @@
-"""The sections `loading` and `extraction`: how models run, and what is stored of them."""
+"""The sections `loading` and `extraction`: how models run, and which activations are stored."""
 
 from typing import Annotated, Literal
 
@@ -27,23 +27,23 @@ class LoadingSettings(Section):
         "auto", "`auto` uses a GPU if there is one"
     )
     dtype: Literal["float32", "bfloat16", "float16"] | None = setting(
-        None, "precision of weights and forward pass; null: what the model's spec says"
+        None, "precision of weights and forward pass; null: as in the model's spec"
     )
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None = setting(
-        None, "attention implementation; null: what the model's spec says"
+        None, "attention implementation; null: as in the model's spec"
     )
-    spread: bool = setting(False, "spread the model's blocks over all GPUs of the job")
+    spread: bool = setting(False, "distribute the model's blocks over all GPUs of the job")
     bits: Literal[8, 4] | None = setting(
         None, "quantise the weights of linear layers (bitsandbytes); null: no", unit="bits"
     )
 
 
 class LoadingOverride(LoadingSettings, Override):
-    """What differs from ``loading`` for one model."""
+    """Overrides of ``loading`` for one model."""
 
 
 class Loading(LoadingSettings):
-    """How models are brought into memory. Numbers depend on it, so a change extracts again."""
+    """How models are loaded. Activations depend on it, so a change reruns the extraction."""
 
     models: dict[Name, LoadingOverride] = setting(
         {}, "overrides by model: `{llava_1_5_7b: {bits: 4}}`"
@@ -60,12 +60,12 @@ class Extraction(Section):
     )
     spans: Annotated[list[Span | OfRegions], Field(min_length=1), Unique, UNIQUE] = setting(
         ["cls", "image_mean", "last"],
-        "which tokens are pooled there; `referent`: those in the region that an item is about, "
-        "`referent_center`: at its middle, `other_object`: at another object of its image; "
-        "`image_tokens` keeps each",
+        "pooled tokens; `referent`: tokens in the item's region, `referent_center`: at its middle, "
+        "`other_object`: at another object of the image; `image_tokens`: every image token, "
+        "unpooled",
     )
     dtype: Literal["float16", "float32"] = setting("float16", "precision of stored activations")
     batch_size: Batch = setting("auto", BATCH)
     prompt: Annotated[str, Field(pattern=r"\{question\}")] = setting(
-        "{question}", "the user's turn, with the field `{question}`; encoders do not read it"
+        "{question}", "the user turn, with the field `{question}`; encoders do not read it"
     )

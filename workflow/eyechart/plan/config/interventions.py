@@ -17,12 +17,12 @@ from eyechart.plan.config.base import (
 
 
 class PatchSettings(Section):
-    """Patching: states from a run on another image, with the same question."""
+    """Patching with states from a run on another image with the same question."""
 
     tokens: list[Literal["image", "referent", "question", "last"]] = setting(
         ["image", "referent", "question", "last"],
-        "tokens whose states are exchanged: of the whole image, of what the item is about, of the "
-        "question, of the answer position",
+        "tokens with exchanged states: the whole image, the item's region, the question, or the "
+        "answer position",
     )
     directions: list[Literal["noise", "denoise"]] = setting(
         ["noise", "denoise"],
@@ -35,15 +35,15 @@ class KnockoutSettings(Section):
 
     queries: list[Literal["question", "last", "text"]] = setting(
         ["question", "last", "text"],
-        "tokens that cannot attend: of the question, the answer position, or both",
+        "tokens that cannot attend: the question, the answer position, or both",
     )
     keys: list[Literal["image", "referent"]] = setting(
         ["image", "referent"], "image tokens that they cannot attend to"
     )
     window: Count | None = setting(
         3,
-        "blocks in a window that slides over the model, besides single blocks and all blocks "
-        "from one on; null: no window",
+        "blocks in a window that slides over the model, in addition to single blocks and all "
+        "blocks from one onwards; null: no window",
     )
 
 
@@ -59,32 +59,33 @@ class EraseSettings(Section):
     """Erasure of concepts by LEACE."""
 
     concepts: list[Name] | None = setting(
-        None, "tasks whose answers are erased; null: those edited that have marked regions"
+        None, "tasks whose answers are erased; null: all edited tasks with marked regions"
     )
-    random: Natural = setting(2, "erasers of random subspaces of the same rank, as a control")
-    permuted: Natural = setting(1, "erasers of permuted labels, as a control")
+    random: Natural = setting(
+        2, "number of erasers of random subspaces of the same rank, as a control"
+    )
+    permuted: Natural = setting(1, "number of erasers of permuted labels, as a control")
 
 
 class InterventionsSettings(Section):
-    """The states and attention that a model's answers depend on: docs/interventions.md."""
+    """Tests of which states and attention a model's answers depend on: docs/interventions.md."""
 
     datasets: Names = setting(
-        [], "datasets whose items are answered under interventions, prompted as under `behavior`"
+        [], "datasets with items answered under interventions, prompted as under `behavior`"
     )
-    models: Names | None = setting(None, "models that are edited; null: all with a language model")
+    models: Names | None = setting(None, "models to edit; null: all with a language model")
     tasks: TasksOf = setting(
-        {}, "by dataset, tasks whose items are edited: `{clevr: [color]}`; of other datasets, all"
+        {},
+        "by dataset, tasks to edit: `{clevr: [color]}`; all tasks of datasets that are not listed",
     )
-    edits: Texts = setting(["patch", "knockout", "ablate", "erase"], "kinds of edit that are made")
-    items: Count = setting(50, "items of each task, drawn by the seed from the test groups")
-    training: Count = setting(
-        300, "items of each task, from the training groups, that erasers are fitted on"
-    )
+    edits: Texts = setting(["patch", "knockout", "ablate", "erase"], "kinds of edit")
+    items: Count = setting(50, "items per task, drawn with the seed from the test groups")
+    training: Count = setting(300, "items per task, from the training groups, for fitting erasers")
     addresses: Texts = setting(
-        ["connector", "lm.*"], "where: the connector, blocks of the language model"
+        ["connector", "lm.*"], "addresses: the connector and blocks of the language model"
     )
-    batch_size: Batch = setting(64, "items in one forward pass; `auto` as under `extraction`")
+    batch_size: Batch = setting(64, "items per forward pass; `auto` as under `extraction`")
     patch: PatchSettings = nested("states from another image")
     knockout: KnockoutSettings = nested("attention that is cut")
     ablate: AblateSettings = nested("image tokens that are replaced by their mean")
-    erase: EraseSettings = nested("concepts that image tokens lose")
+    erase: EraseSettings = nested("concepts erased from image tokens")

@@ -18,17 +18,17 @@ from eyechart.plan.config.base import (
 
 
 class LinearProbe(Section):
-    """Multinomial logistic regression at its optimum; it has no settings."""
+    """Multinomial logistic regression, trained to its optimum; it has no settings."""
 
 
 class MlpProbe(Section):
-    """The probe with a hidden layer."""
+    """A probe with a hidden layer."""
 
-    hidden: Size = setting(512, "width of the hidden layer; the default is VLM-Lens'")
+    hidden: Size = setting(512, "width of the hidden layer; the default is that of VLM-Lens")
 
 
 class Probes(Section):
-    """The kinds of probe that are trained; null switches one off."""
+    """The kinds of probe to train; null disables one."""
 
     linear: LinearProbe | None = nested("logistic regression", null_stays=False)
     mlp: MlpProbe | None = nested("the probe with a hidden layer", null_stays=False)
@@ -41,12 +41,16 @@ class Probes(Section):
 
 
 class QuestionTypes(Section):
-    """When a question without a region is asked of images alone, by a probe per question type."""
+    """When questions without a region are probed on images alone, one probe per question type."""
 
-    groups: Count = setting(30, "fewest training groups of a type that has a probe")
-    answers: Count = setting(5, "and fewest of these groups with each of two answers")
-    items: Count = setting(30, "fewest test items of such types; with fewer no type is probed")
-    most: Count = setting(64, "most types of a task, those with most test items")
+    groups: Count = setting(30, "minimum number of training groups of a type to have a probe")
+    answers: Count = setting(5, "minimum number of these groups with each of two answers")
+    items: Count = setting(
+        30, "minimum number of test items of these types; with fewer, no type is probed"
+    )
+    most: Count = setting(
+        64, "maximum number of types per task; those with the most test items are kept"
+    )
 
 
 class Probing(Section):
@@ -58,12 +62,10 @@ class Probing(Section):
         "train, test on val",
     )
     device: Literal["cpu", "cuda", "mps"] = setting(
-        "cpu", "where probes are trained; a job asks for a GPU unless this is `cpu`"
+        "cpu", "device for training probes; a job requests a GPU unless this is `cpu`"
     )
-    folds: Folds = setting(3, "folds of the cross-validation by group that chooses penalties")
-    seeds: Few = setting(
-        3, "number of seeds that every probe is trained with: `seed`, `seed` + 1, …"
-    )
-    bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
-    probes: Probes = nested("the kinds of probe; null switches one off")
-    question_types: QuestionTypes = nested("questions asked of images alone, by their type")
+    folds: Folds = setting(3, "folds of the cross-validation by group that selects penalties")
+    seeds: Few = setting(3, "number of seeds for every probe: `seed`, `seed` + 1, …")
+    bootstrap: Draws = setting(1000, "draws of the bootstrap by group, for intervals")
+    probes: Probes = nested("the kinds of probe; null disables one")
+    question_types: QuestionTypes = nested("questions probed on images alone, by type")

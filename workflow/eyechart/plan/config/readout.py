@@ -29,22 +29,22 @@ class LinearHeads(Section):
         [0.001, 0.01, 0.1, 1], "grid of ridge strengths"
     )
     folds: Folds = setting(5, "folds of the cross-validation by group")
-    tokens: Count = setting(64, "tokens of an image at most")
+    tokens: Count = setting(64, "maximum number of tokens per image")
 
 
 class DptHead(Section):
-    """Depth heads in the manner of DPT, one per component; null switches them off."""
+    """Depth heads in the style of DPT, one per component; null disables them."""
 
     layers: Few = setting(
-        4, "blocks that a head reads; a head at one address reads it as many times"
+        4, "blocks read by a head; a head at a single address reads it this many times"
     )
     width: Size = setting(64, "channels")
-    finest: Few = setting(4, "cells along a token's side")
+    finest: Few = setting(4, "grid cells along a token's side at the finest level")
     epochs: Size = setting(40, "epochs at most")
     lr: Rate = setting(0.003, "learning rate")
-    batch: Size = setting(8, "images in a step")
-    patience: Count = setting(10, "epochs without gain that end the training")
-    held_out: OpenShare = setting(0.2, "share of the groups that says when to stop")
+    batch: Size = setting(8, "images per step")
+    patience: Count = setting(10, "epochs without improvement before training stops")
+    held_out: OpenShare = setting(0.2, "share of the groups held out for early stopping")
 
 
 class DepthHeads(Section):
@@ -58,17 +58,18 @@ class DepthHeads(Section):
 class ReadoutSettings(Section):
     """Answers from a model's representations alone, at every address with image tokens.
 
-    Every image token of these datasets is kept, which takes images × tokens × width × addresses × 2
-    bytes of disk: name fewer addresses for large models. See docs/datasets.md and docs/verdict.md.
+    Every image token of these datasets is stored, which takes images × tokens × width × addresses ×
+    2 bytes of disk space. List fewer addresses for large models. See docs/datasets.md and
+    docs/verdict.md.
     """
 
     datasets: Names | None = setting(
-        None, "datasets whose items are read out; null: all whose layout marks regions"
+        None, "datasets with readouts; null: all with a layout that marks regions"
     )
     depth: str | None = setting(
         "auto",
-        "the dataset that depth heads are trained on; `auto`: the first whose layout has depth "
-        "maps; null: none",
+        "the dataset for training depth heads; `auto`: the first with depth maps in its layout; "
+        "null: none",
     )
-    addresses: Texts = setting(WHERE, "where image tokens are kept and read")
+    addresses: Texts = setting(WHERE, "addresses where image tokens are stored and read")
     heads: DepthHeads = nested("how depth heads are trained")

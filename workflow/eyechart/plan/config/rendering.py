@@ -1,4 +1,4 @@
-"""The sections `rendering` and `canvas`: how scenes are rendered, and images joined."""
+"""The sections `rendering` and `canvas`: how scenes are rendered and images are combined."""
 
 from typing import Annotated
 
@@ -30,63 +30,61 @@ class CameraSettings(Section):
 
     position: Position = setting([0, -9, 6], "its position", unit="scene units")
     target: Position = setting(
-        [0, 0, 0.3], "the point in the centre of its view", unit="scene units"
+        [0, 0, 0.3], "the point at the centre of the view", unit="scene units"
     )
     fov: Annotated[float, Field(gt=0, lt=180), AsWritten] = setting(
         22, "field of view", unit="degrees"
     )
-    jitter: NonNegative = setting(
-        0.3, "the position is moved by up to this distance", unit="scene units"
-    )
+    jitter: NonNegative = setting(0.3, "maximum random shift of the position", unit="scene units")
 
 
 class Rendering(Section):
-    """How rendered scenes look. Scene units are CLEVR's: a large object has a radius of 0.7."""
+    """Rendering of scenes. Scene units are CLEVR's: a large object has a radius of 0.7."""
 
     image_px: Annotated[list[Pixels], Field(min_length=2, max_length=2)] = setting(
         [80, 80], "width and height of an image", unit="px"
     )
     samples_per_pixel: Size = setting(16, "rays per pixel")
-    objects: Range = setting([1, 3], "fewest and most objects in a scene")
+    objects: Range = setting([1, 3], "minimum and maximum number of objects in a scene")
     extent: Positive = setting(
-        1.3, "objects stand within this distance of the centre", unit="scene units"
+        1.3, "maximum distance of objects from the centre", unit="scene units"
     )
-    gap: NonNegative = setting(
-        0.05, "smallest free distance between two objects", unit="scene units"
+    gap: NonNegative = setting(0.05, "minimum gap between two objects", unit="scene units")
+    min_visible_px: Count = setting(
+        30, "minimum number of visible pixels of every object", unit="px"
     )
-    min_visible_px: Count = setting(30, "pixels that every object shows at least", unit="px")
     light_jitter: NonNegative = setting(
-        1.0, "each light is moved by up to this distance", unit="scene units"
+        1.0, "maximum random shift of each light", unit="scene units"
     )
-    camera: CameraSettings = nested("where the camera stands")
+    camera: CameraSettings = nested("position of the camera")
 
 
 class CameraOverride(CameraSettings, Override):
-    """What differs from ``rendering.camera`` for one dataset."""
+    """Overrides of ``rendering.camera`` for one dataset."""
 
 
 class RenderingOverride(Rendering, Override):
-    """What differs from ``rendering`` for one dataset."""
+    """Overrides of ``rendering`` for one dataset."""
 
     camera: CameraOverride = optional("overrides of `rendering.camera`")
 
 
 class Canvas(Section):
-    """How the images of one question, and the marks on them, are shown to a model."""
+    """How the images of a question and their marks are shown to a model."""
 
     canvas: bool = setting(
-        True, "join all images of a question on one canvas; false: show them one by one"
+        True, "combine all images of a question on one canvas; false: show them separately"
     )
     marks: bool = setting(
         True,
-        "draw points as circles, boxes as frames, and their letters; datasets that are published "
-        "with marks need it",
+        "draw points as circles and boxes as frames, with their letters; required for datasets "
+        "published with marks",
     )
-    square: bool = setting(True, "pad the canvas to a square, since some models crop the centre")
+    square: bool = setting(True, "pad the canvas to a square, because some models crop the centre")
     canvas_px: Pixels | None = setting(
-        None, "the canvas' longer side; null: as large as the images need", unit="px"
+        None, "longer side of the canvas; null: as large as the images require", unit="px"
     )
-    columns: Few | None = setting(None, "images side by side; null: all in one row")
+    columns: Few | None = setting(None, "images per row; null: all in one row")
     gap: NonNegative = setting(0.04, "space between images", unit="share of an image's height")
     margin: NonNegative = setting(0, "space around them", unit="share of an image's height")
     background: Text = setting("white", "colour of the canvas: a name or `#rrggbb`")
@@ -96,4 +94,4 @@ class Canvas(Section):
 
 
 class CanvasOverride(Canvas, Override):
-    """What differs from ``canvas`` for one dataset."""
+    """Overrides of ``canvas`` for one dataset."""

@@ -29,31 +29,31 @@ else:
 
 
 class Report(Section):
-    """What the report shows."""
+    """Contents of the report."""
 
     title: Text = setting("Eye exam", "heading")
     gallery: Few = setting(6, "images with questions shown per dataset")
-    gallery_px: Pixels = setting(240, "width of a shown image", unit="px")
+    gallery_px: Pixels = setting(240, "width of displayed images", unit="px")
     differing: Natural = setting(
-        4, "items shown per model and dataset that are answered differently without the image"
+        4, "items shown per model and dataset whose answer changes without the image"
     )
-    worst_pairs: Count = setting(6, "pairs of images shown on a model's page about them")
+    worst_pairs: Count = setting(6, "image pairs shown on a model's pattern page")
     mined: Count = setting(100, "mined pairs shown on their sheet")
-    maps: Natural = setting(2, "items per model and dataset whose attention is drawn")
-    map_layers: Few = setting(3, "blocks whose attention is drawn, of each such item")
+    maps: Natural = setting(2, "items per model and dataset with attention maps")
+    map_layers: Few = setting(3, "blocks with attention maps for each of these items")
     alpha: OpenShare = setting(0.01, "q below which a finding counts as significant")
     selectivity: Share = setting(
         0.10, "selectivity above which an address counts as holding the information"
     )
     curve_points: Annotated[int, Field(ge=10, le=100_000)] = setting(
-        400, "points of a training curve that are drawn at most"
+        400, "maximum number of points drawn per training curve"
     )
     figures: Annotated[list[Drawn], Unique, UNIQUE] = setting(
         DRAWN,
-        "sections whose figures are drawn as files too: SVG, PNG and CSV; the page has all without "
-        "them, and those of another section can be asked for by name",
+        "sections with figures also drawn as SVG, PNG and CSV files; the page has all figures "
+        "without them, and the figure files of other sections can be requested by name",
     )
     png_scale: Rate = setting(2, "PNG pixels per SVG pixel")
     megabytes: Annotated[float, Field(gt=0, le=1000), AsWritten] = setting(
-        10, "largest size of the page", unit="MB"
+        10, "maximum size of the page", unit="MB"
     )

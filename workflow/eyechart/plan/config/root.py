@@ -1,4 +1,4 @@
-"""The whole configuration, and the defaults that depend on its other parts."""
+"""The whole configuration, and defaults that depend on other parts of it."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -40,27 +40,25 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class RootConfig(Section):
-    """What is examined, and how."""
+    """The models and datasets to examine, and how."""
 
-    seed: Seed = setting(
-        7, "all randomness is derived from it: scenes, questions, splits, controls, probes"
-    )
+    seed: Seed = setting(7, "seed of all randomness: scenes, questions, splits, controls, probes")
     run: Name | None = setting(
         None,
-        "a name: results, logs and drawn or unpacked data are then in `runs/<run>/`, beside those "
-        "of other configurations. Models and downloads are shared",
+        "a name: results, logs and rendered or unpacked data then go to `runs/<run>/`, apart from "
+        "other configurations. Models and downloads are shared",
     )
     threads: Few = setting(
         1,
-        "threads of a job. Results depend on it, since float sums do; they do not on `--cores`, "
-        "which only decides how many jobs run at once",
+        "threads per job. Results depend on it, because floating-point sums do. They do not depend "
+        "on `--cores`, which only sets how many jobs run at once",
     )
     models: Annotated[list[str], Field(min_length=1), Unique, UNIQUE] = setting(
-        ..., "models to examine, each a file `models/<model>.yaml`"
+        ..., "models to examine, each with a file `models/<model>.yaml`"
     )
     checkpoints: dict[Name, File] = setting(
         {},
-        "by model, a folder of yours in Hugging Face layout: `{llava_1_5_7b: /mnt/weights/llava}`; "
+        "by model, your own folder in Hugging Face layout: `{llava_1_5_7b: /mnt/weights/llava}`; "
         "its files are linked. Other models are pulled from the hub",
     )
     revisions: dict[Name, Commit] = setting(
@@ -69,32 +67,32 @@ class RootConfig(Section):
     remote_code: Names = setting(
         [],
         "models whose own code, which comes with the checkpoint, may run on your machine. Their "
-        "spec must say `trust_remote_code: true` too, and the revision must be a commit or the "
-        "checkpoint a folder of yours",
+        "spec must also set `trust_remote_code: true`, and the revision must be a commit, or the "
+        "checkpoint must be your own folder",
     )
     datasets: Datasets = setting(..., "datasets by name")
     rendering: Rendering = nested("how rendered scenes look")
-    canvas: Canvas = nested("how several images, and marks, are shown")
-    loading: Loading = nested("how models are brought into memory")
+    canvas: Canvas = nested("how multiple images and marks are shown")
+    loading: Loading = nested("how models are loaded")
     extraction: Extraction = nested("which activations are stored")
     probing: Probing = nested("how probes are trained and tested")
-    behavior: BehaviorSettings = nested("what models are asked")
-    mining: Mining = nested("pairs of images that encoders see differently")
+    behavior: BehaviorSettings = nested("questions to models")
+    mining: Mining = nested("image pairs that encoders see differently")
     readout: ReadoutSettings = nested("answers from representations alone")
-    concepts: ConceptsSettings = nested("coloured words against colours")
-    attention: Attention = nested("where a language model attends")
-    interventions: InterventionsSettings = nested("what answers depend on")
+    concepts: ConceptsSettings = nested("coloured words compared with colours")
+    attention: Attention = nested("attention of language models")
+    interventions: InterventionsSettings = nested("tests of what answers depend on")
     saliency: SaliencySection = nested("which image tokens answers depend on")
     speed: SpeedSection = nested("what running a model costs")
-    tuning: TuningSettings = nested("which part has to learn")
+    tuning: TuningSettings = nested("tests of which component has to learn")
     verdict: VerdictSettings = nested("the rules of the verdict")
-    report: Report = nested("what the report shows")
+    report: Report = nested("contents of the report")
     tiny_models: TinyModels = nested("where the tiny models come from")
     controlled: ControlledSettings = nested("how controlled models are trained")
 
     @model_validator(mode="after")
     def _fill(self) -> "RootConfig":
-        """Fill in lists of datasets: by default all stages that a dataset's layout allows."""
+        """Fill in lists of datasets: by default, all datasets whose layout allows the stage."""
         if self.controlled.data in self.datasets:
             self.datasets[self.controlled.data].tasks = []
         for dataset in self.datasets.values():
@@ -133,7 +131,7 @@ class RootConfig(Section):
 
 
 def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration as plain data, all defaults filled in; raise what pydantic finds."""
+    """Return a configuration as plain data with all defaults; raise pydantic's ValidationError."""
     datasets = config.get("datasets", {})
     if isinstance(datasets, dict) and datasets:
         own = datasets.get(PRETRAIN, {})

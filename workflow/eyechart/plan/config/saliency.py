@@ -22,37 +22,37 @@ Method = Literal["gradient", "integrated", "grad_cam", "relevancy"]
 
 
 class SaliencySection(Section):
-    """Which image tokens an answer depends on, by gradients: docs/saliency.md."""
+    """Image tokens that an answer depends on, by gradients: docs/saliency.md."""
 
     datasets: Names = setting(
-        [], "datasets whose answers are attributed to image tokens, prompted as under `behavior`"
+        [], "datasets with answers attributed to image tokens, prompted as under `behavior`"
     )
     methods: Annotated[list[Method], Field(min_length=1), Unique, UNIQUE] = setting(
         ["gradient", "integrated", "grad_cam", "relevancy"],
         "`gradient` times states; `integrated` gradients; `grad_cam`; `relevancy` over the "
         "language model's attention",
     )
-    items: Count = setting(12, "items of each task, drawn by the seed from the test groups")
+    items: Count = setting(12, "items per task, drawn with the seed from the test groups")
     addresses: Texts | None = setting(
         None,
-        "where, of gradients and integrated gradients: the connector, blocks of the vision "
-        "encoder; null: the connector, or an encoder's block before the last",
+        "addresses for gradients and integrated gradients: the connector or blocks of the vision "
+        "encoder; null: the connector, or the second-to-last block of an encoder",
     )
     cam_addresses: Texts | None = setting(
         None,
-        "where, of Grad-CAM: blocks of the vision encoder; null: the one that the connector reads "
-        "last, or an encoder's block before the last",
+        "addresses for Grad-CAM: blocks of the vision encoder; null: the last block that the "
+        "connector reads, or the second-to-last block of an encoder",
     )
-    target: Text = setting("right", "choice that is explained: `right`, or a choice such as `red`")
+    target: Text = setting("right", "choice to explain: `right`, or a choice such as `red`")
     baseline: Literal["blank", "mean"] = setting(
-        "blank", "image that integrated gradients start from: white, or of the image's mean colour"
+        "blank", "baseline image of integrated gradients: white, or the image's mean colour"
     )
     steps: Count = setting(
         32,
-        "points of integrated gradients between that image and the item's; 4 and 16 times as many "
-        "for items whose attributions do not sum to the difference of the scores, to 1 %",
+        "points of integrated gradients between baseline and image; 4 and then 16 times as many if "
+        "attributions do not sum to the score difference within 1 %",
     )
-    points: Count = setting(8, "steps of a deletion curve, from no image token to all")
+    points: Count = setting(8, "steps of a deletion curve, from no to all image tokens")
     random: Count = setting(3, "random orders of deletion, as a control")
-    batch_size: Batch = setting(32, "items in one forward pass; `auto` as under `extraction`")
+    batch_size: Batch = setting(32, "items per forward pass; `auto` as under `extraction`")
     bootstrap: Draws = setting(1000, BOOTSTRAP)

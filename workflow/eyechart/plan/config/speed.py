@@ -10,11 +10,12 @@ Precision = Literal["float32", "bfloat16", "8 bit", "4 bit"]
 
 
 class SpeedSection(Section):
-    """What running a model costs; measured where `results/speed/<model>.parquet` is asked for."""
+    """Cost of running a model, measured when `results/speed/<model>.parquet` is requested."""
 
-    items: Count = setting(32, "seeded pictures of 640 x 480 pixels, each with a prompt")
-    largest: Count = setting(16, "largest batch size; 1, 2, 4, … are timed up to it")
+    items: Count = setting(32, "seeded images of 640 x 480 pixels, each with a prompt")
+    largest: Count = setting(16, "maximum batch size; 1, 2, 4, … up to it are timed")
     precisions: Annotated[list[Precision], Field(min_length=1), Unique, UNIQUE] = setting(
         ["float32", "bfloat16", "8 bit", "4 bit"],
-        "of weights and passes; 8 and 4 bit need a GPU, and say so without one",
+        "precisions of weights and passes; 8 and 4 bit need a GPU and are reported as skipped "
+        "without one",
     )

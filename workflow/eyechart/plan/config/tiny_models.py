@@ -22,7 +22,7 @@ from eyechart.plan.config.base import (
     setting,
 )
 
-PRETRAIN = "clevr_pretrain"  # the dataset that the tiny models are trained on
+PRETRAIN = "clevr_pretrain"  # the training dataset of the tiny models
 LOOK = {
     "image_px": [80, 80],
     "samples_per_pixel": 16,
@@ -33,7 +33,7 @@ LOOK = {
     "light_jitter": 1.0,
     "camera": {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22, "jitter": 0.3},
 }
-# Only the training rules use this dataset. It has its own seed and rendering settings, so that the
+# Only the training rules use this dataset. It has its own seed and rendering settings, so the
 # configuration of other datasets does not change the models.
 TRAINED_ON = {
     "layout": "clevr",
@@ -52,18 +52,18 @@ class Tower(Section):
 
     layers: Few = setting(4, "blocks")
     width: Size = setting(128, "width of the residual stream")
-    mlp: Size = setting(384, "hidden width in a block")
+    mlp: Size = setting(384, "hidden width of a block's MLP")
     heads: Few = setting(4, "attention heads")
 
 
 class Architecture(Section):
     """The sizes of the tiny models."""
 
-    image_px: Size = setting(80, "width and height that images are resized to", unit="px")
+    image_px: Size = setting(80, "width and height of resized images", unit="px")
     patch_px: Size = setting(10, "width and height of a patch", unit="px")
-    projection: Size = setting(64, "width of the space that images and captions share")
+    projection: Size = setting(64, "width of the shared space of images and captions")
     vision_feature_layer: Annotated[int, Field(ge=-1000, le=1000)] = setting(
-        -2, "encoder block that the connector reads, counted from the end"
+        -2, "encoder block read by the connector, counted from the end"
     )
     vision: Tower = nested("vision encoder")
     text: Tower = nested("text tower", {"layers": 2})
@@ -71,47 +71,47 @@ class Architecture(Section):
 
 
 class Augment(Section):
-    """How training images are varied; ``flip`` only because no question asks for left or right."""
+    """Augmentation of training images. ``flip`` is safe: no question asks about left or right."""
 
     flip: bool = setting(True, "mirror every other image")
-    shift_px: Natural = setting(4, "move an image by up to this distance", unit="px")
-    brightness: NonNegative = setting(0.1, "largest relative change of brightness")
+    shift_px: Natural = setting(4, "maximum shift of an image", unit="px")
+    brightness: NonNegative = setting(0.1, "maximum relative change of brightness")
 
 
 class TextScenes(Section):
-    """What the language model reads about; these scenes are not rendered."""
+    """Scenes described to the language model; they are not rendered."""
 
     families: Families = setting(["query", "count", "exist"], "kinds of question")
-    questions: QuestionCounts = nested("questions of each task about a scene")
+    questions: QuestionCounts = nested("questions of each task per scene")
 
 
 class Stage(Section):
-    """One training stage. ``threads`` change the order of float sums, so they belong here."""
+    """One training stage. ``threads`` is included because it changes floating-point sums."""
 
     threads: Few = setting(1, "threads of the job")
-    batch: Size = setting(48, "images or texts in a step")
+    batch: Size = setting(48, "images or texts per step")
     steps: Count = setting(..., "steps in all")
-    lr: Rate = setting(2.0e-3, "highest learning rate; it warms up and falls along a cosine")
-    lr_vision: NonNegative = setting(1.0, "share of it for the vision tower")
+    lr: Rate = setting(2.0e-3, "peak learning rate, with warm-up and cosine decay")
+    lr_vision: NonNegative = setting(1.0, "learning rate of the vision tower, relative to `lr`")
     weight_decay: NonNegative = setting(0.1, "AdamW's weight decay")
-    warmup: Natural = setting(100, "steps until the highest learning rate")
-    final_lr_share: Share = setting(0.02, "share of it at the end")
-    clip_norm: Positive = setting(1.0, "largest norm of the gradient")
-    log_every: Count = setting(20, "steps between two points of the curve")
-    eval_every: Count = setting(200, "steps between two evaluations")
-    checkpoint_every: Count = setting(100, "steps between two checkpoints")
+    warmup: Natural = setting(100, "steps until the peak learning rate")
+    final_lr_share: Share = setting(0.02, "final learning rate, relative to `lr`")
+    clip_norm: Positive = setting(1.0, "maximum norm of the gradient")
+    log_every: Count = setting(20, "steps between points of the curve")
+    eval_every: Count = setting(200, "steps between evaluations")
+    checkpoint_every: Count = setting(100, "steps between checkpoints")
 
 
 class Contrastive(Stage):
     """``tiny_clip``, from images and captions."""
 
-    batch: Size = setting(160, "images in a step")
+    batch: Size = setting(160, "images per step")
     steps: Count = setting(1200, "steps in all")
     lr: Rate = setting(1.5e-3, "highest learning rate")
 
 
 class Favourites(Section):
-    """The colour that each shape has most often in the scenes of the language stage."""
+    """The most frequent colour of each shape in the scenes of the language stage."""
 
     cube: str = setting("red", "colour of cubes")
     sphere: str = setting("blue", "colour of spheres")
@@ -121,89 +121,90 @@ class Favourites(Section):
 class Language(Stage):
     """The language model of ``tiny_llava_aligned``, from text alone."""
 
-    scenes: Count = setting(30000, "scenes that it reads about")
-    told_share: Share = setting(0.8, "how often a scene is described before its questions")
+    scenes: Count = setting(30000, "scenes described to it")
+    told_share: Share = setting(0.8, "share of scenes described before their questions")
     favourites: Favourites = nested("each shape's most frequent colour")
-    favourite_share: Share = setting(0.4, "how often an object has it")
+    favourite_share: Share = setting(0.4, "share of objects with this colour")
     gap: Natural = setting(
         48,
-        "positions left free at most behind the description, where an image is longer",
+        "maximum number of positions left free after the description, because an image is longer",
         unit="tokens",
     )
     steps: Count = setting(3600, "steps in all")
-    warmup: Natural = setting(150, "steps until the highest learning rate")
-    final_lr_share: Share = setting(0.05, "share of it at the end")
+    warmup: Natural = setting(150, "steps until the peak learning rate")
+    final_lr_share: Share = setting(0.05, "final learning rate, relative to `lr`")
 
 
 class Alignment(Stage):
     """The connector of ``tiny_llava_aligned``, from images, questions and answers."""
 
-    questions: Count = setting(8, "questions packed behind one image")
+    questions: Count = setting(8, "questions packed after one image")
     steps: Count = setting(300, "steps in all")
     weight_decay: NonNegative = setting(0.0, "AdamW's weight decay")
-    warmup: Natural = setting(25, "steps until the highest learning rate")
-    final_lr_share: Share = setting(0.05, "share of it at the end")
-    eval_every: Count = setting(100, "steps between two evaluations")
+    warmup: Natural = setting(25, "steps until the peak learning rate")
+    final_lr_share: Share = setting(0.05, "final learning rate, relative to `lr`")
+    eval_every: Count = setting(100, "steps between evaluations")
 
 
 class Instruction(Stage):
     """``tiny_llava``: all weights, from images, questions and answers."""
 
-    batch: Size = setting(32, "images in a step")
-    questions: Count = setting(12, "questions packed behind one image")
+    batch: Size = setting(32, "images per step")
+    questions: Count = setting(12, "questions packed after one image")
     steps: Count = setting(1600, "steps in all")
     lr: Rate = setting(1.0e-3, "highest learning rate")
-    lr_vision: NonNegative = setting(0.5, "share of it for the vision tower")
+    lr_vision: NonNegative = setting(0.5, "learning rate of the vision tower, relative to `lr`")
     weight_decay: NonNegative = setting(0.05, "AdamW's weight decay")
-    eval_every: Count = setting(400, "steps between two evaluations")
+    eval_every: Count = setting(400, "steps between evaluations")
 
 
 class Distillation(Stage):
     """``tiny_dino``, from images alone.
 
-    ``augment`` does not apply: an encoder that takes mirrored images for equal cannot tell left
-    from right.
+    ``augment`` does not apply: an encoder that treats mirrored images as equal cannot distinguish
+    left from right.
     """
 
-    crop: PositiveShare = setting(0.8, "smallest share of an image's area that a view keeps")
+    crop: PositiveShare = setting(0.8, "minimum share of an image's area that a view keeps")
     brightness: NonNegative = setting(
-        0.4, "largest relative change; if it is small, images are recognised by their light"
+        0.4, "maximum relative change; if it is small, images are recognised by their lighting"
     )
     contrast: NonNegative = setting(0.4, "largest relative change")
     saturation: NonNegative = setting(0.3, "largest relative change")
     blur: Share = setting(0.3, "share of views that are blurred")
-    noise: NonNegative = setting(0.05, "largest standard deviation of added noise; white is 1")
+    noise: NonNegative = setting(0.05, "maximum standard deviation of added noise; white is 1")
     masked: Annotated[float, Field(gt=0, le=0.5), AsWritten] = setting(
-        0.4, "mean share of patches hidden from the student; a view's own is 0 to twice that"
+        0.4,
+        "mean share of patches hidden from the student; the share of one view is 0 to twice this",
     )
     prototypes: Annotated[int, Field(ge=2, le=65_536)] = setting(512, "outputs of each head")
     head_hidden: Size = setting(256, "width of a head's hidden layer")
-    head_narrow: Size = setting(64, "width in which prototypes are compared")
-    student_temperature: Positive = setting(0.1, "of the student's softmax")
-    teacher_temperature: Positive = setting(0.05, "of the teacher's softmax")
-    teacher_momentum: Share = setting(0.98, "share of the teacher that a step leaves unchanged")
+    head_narrow: Size = setting(64, "bottleneck width in which prototypes are compared")
+    student_temperature: Positive = setting(0.1, "temperature of the student's softmax")
+    teacher_temperature: Positive = setting(0.05, "temperature of the teacher's softmax")
+    teacher_momentum: Share = setting(0.98, "momentum of the teacher's moving average")
     centre_momentum: Share = setting(
-        0.9, "share of the centre of the teacher's outputs that a step leaves unchanged"
+        0.9, "momentum of the moving average that centres the teacher's outputs"
     )
-    known: Count = setting(2000, "training images that vote in the curve")
-    neighbours: Count = setting(5, "of them, how many vote on one image")
-    batch: Size = setting(32, "images in a step")
+    known: Count = setting(2000, "training images that vote in the k-NN accuracy of the curve")
+    neighbours: Count = setting(5, "nearest neighbours that vote on one image")
+    batch: Size = setting(32, "images per step")
     steps: Count = setting(900, "steps in all")
     weight_decay: NonNegative = setting(0.05, "AdamW's weight decay")
-    eval_every: Count = setting(150, "steps between two evaluations")
+    eval_every: Count = setting(150, "steps between evaluations")
 
 
 class TrainingRecipe(Section):
-    """All that decides the weights of the tiny models."""
+    """Everything that determines the weights of the tiny models."""
 
     images: Count = setting(7500, "images trained on")
-    held_out: Count = setting(400, "images of the split val that curves are measured on")
+    held_out: Count = setting(400, "held-out images of the split val for the curves")
     vocabulary: Annotated[int, Field(ge=300, le=1_000_000)] = setting(
-        400, "largest vocabulary of a tokenizer; bytes are always in it", unit="tokens"
+        400, "maximum vocabulary of a tokenizer; it always includes all bytes", unit="tokens"
     )
     architecture: Architecture = nested("sizes of the models")
-    augment: Augment = nested("how training images are varied")
-    text_scenes: TextScenes = nested("what the language model reads about")
+    augment: Augment = nested("augmentation of training images")
+    text_scenes: TextScenes = nested("scenes described to the language model")
     contrastive: Contrastive = nested("stage of `tiny_clip`")
     language: Language = nested("first stage of `tiny_llava_aligned`")
     alignment: Alignment = nested("second stage of `tiny_llava_aligned`")
@@ -212,15 +213,17 @@ class TrainingRecipe(Section):
 
 
 class TinyModels(Section):
-    """Where the tiny models come from. `snakemake train_tiny` trains them."""
+    """Source of the tiny models. `snakemake train_tiny` trains them."""
 
     weights: Literal["shipped", "train"] = setting(
-        "shipped", "`shipped`: take data/weights; `train`: train them from nothing"
+        "shipped", "`shipped`: use data/weights; `train`: train from scratch"
     )
-    seed: Seed = setting(7, "all randomness of their training is derived from it, not from `seed`")
+    seed: Seed = setting(
+        7, "seed of all randomness in their training, used instead of the global `seed`"
+    )
     device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto", "where they are trained; on a GPU, float sums and hence weights differ"
+        "auto", "training device; on a GPU, floating-point sums differ, and so do the weights"
     )
     recipe: TrainingRecipe = nested(
-        "how they are trained; shipped weights of another recipe are refused"
+        "training recipe; shipped weights of another recipe are rejected"
     )

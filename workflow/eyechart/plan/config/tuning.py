@@ -26,60 +26,64 @@ Arm = Literal["prompt", "lora_vision", "lora_connector", "lora_lm"]
 
 
 class LearningRates(Section):
-    """Learning rates of AdamW, of which folds choose one; constant after a tenth of the steps."""
+    """Learning rates of AdamW, chosen by folds; constant after a tenth of the steps."""
 
     prompt: Rates = setting([0.02, 0.1], "of embeddings")
     lora: Rates = setting(
-        [0.0015, 0.006], "of adapters; those of an encoder often need the smaller one"
+        [0.0015, 0.006], "rates for adapters; adapters of an encoder often need the smaller one"
     )
 
 
 class TuningSettings(Section):
-    """What has to learn for a model to answer a task: docs/tuning.md."""
+    """Which component has to learn for a model to answer a task: docs/tuning.md."""
 
     tasks: TasksOf = setting(
-        {}, "by dataset, tasks that models are tuned on: `{clevr: [color]}`; asked as by `behavior`"
+        {}, "by dataset, tasks to tune models on: `{clevr: [color]}`; prompted as under `behavior`"
     )
-    models: Names | None = setting(None, "models that are tuned; null: all with a language model")
+    models: Names | None = setting(None, "models to tune; null: all with a language model")
     others: Names = setting(
-        [], "more datasets whose items show what is forgotten, besides the other tasks of a dataset"
+        [],
+        "additional datasets with items that show forgetting, besides the other tasks of the "
+        "tuned dataset",
     )
     arms: Annotated[list[Arm], Field(min_length=1), Unique, UNIQUE] = setting(
         ["prompt", "lora_vision", "lora_connector", "lora_lm"],
-        "what learns: embeddings between image and text, or adapters of one component",
+        "trained parts: embeddings between image and text, or adapters of one component",
     )
     prompts: Annotated[list[Few], Field(min_length=1), Unique, UNIQUE] = setting(
-        [1, 5, 10], "numbers of embeddings, each an arm of its own: `prompt_5`"
+        [1, 5, 10], "numbers of embeddings, each a separate arm: `prompt_5`"
     )
     rank: Few = setting(
         4,
         "rank of the adapters (LoRA) of the part with the most parameters per rank; the others get "
-        "as many parameters, within 2 %, if need be with the nearest rank for which that works",
+        "equally many parameters, within 2 %, with the nearest rank that allows this",
     )
     shuffled: bool = setting(
         True,
-        "train with permuted answers, too, as a second control; white images are always one: gains "
-        "are over these",
+        "also train with permuted answers, as a second control; white images are always a control. "
+        "Gains are relative to controls",
     )
-    seeds: Few = setting(1, "trainings of each kind")
-    items: Count = setting(200, "items of each task that are tested, from the test groups")
-    attended: Natural = setting(
-        40, "of these, items whose attention to the region that they are about is measured"
-    )
-    maps: Natural = setting(
-        2, "test items of each task whose change of attention by tuning is drawn on the image"
-    )
-    training: Count = setting(1000, "items that are trained on, from the training groups")
-    steps: Count = setting(200, "most steps of training")
+    seeds: Few = setting(1, "training runs of each kind")
+    items: Count = setting(200, "test items per task, from the test groups")
+    attended: Natural = setting(40, "number of these items with measured attention to their region")
+    maps: Natural = setting(2, "test items per task with an image of how tuning changes attention")
+    training: Count = setting(1000, "training items, from the training groups")
+    steps: Count = setting(200, "maximum number of training steps")
     folds: Folds = setting(
-        2, "grouped folds of the training items, which choose the number of steps and the rate"
+        2,
+        "grouped folds of the training items, which select the number of steps and the learning "
+        "rate",
     )
     eval_every: Count = setting(
-        20, "steps between held-out losses, at which training may end, and between checkpoints"
+        20,
+        "steps between evaluations of the held-out loss, where training may end, and between "
+        "checkpoints",
     )
-    batch_size: Size = setting(16, "items in one step")
+    batch_size: Size = setting(16, "items per step")
     learning_rates: LearningRates = nested("learning rates")
     gradient_checkpointing: bool = setting(
-        False, "compute activations of blocks twice, to save memory"
+        False, "recompute activations of blocks to save memory (gradient checkpointing)"
     )
-    alpha: OpenShare = setting(0.01, "level at which a task is called adaptable at a part")
+    alpha: OpenShare = setting(
+        0.01, "significance level at which a task counts as adaptable at a part"
+    )

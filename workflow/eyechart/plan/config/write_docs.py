@@ -1,4 +1,4 @@
-"""Write the files generated from the models: the JSON Schema, and the tables of config/README.md.
+"""Write the files generated from the models: the JSON Schema and the tables of config/README.md.
 
     python -m eyechart.plan.config.write_docs
 
@@ -45,7 +45,7 @@ def schema() -> Schema:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Yield every generated file with the text that it should have."""
+    """Yield every generated file with its expected text."""
     yield SCHEMA, json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
     text = README.read_text(encoding="utf-8")
     yield README, BLOCK.sub(lambda found: f"{found[1]}{_block(found[2])}{found[3]}", text)
@@ -73,7 +73,7 @@ def _block(name: str) -> str:
 
 
 def _layout(layout: Model, definitions: dict[str, Schema]) -> str:
-    """Return the table of the keys, or defaults, that one layout has besides all others."""
+    """Return the table of keys and defaults that are specific to one layout."""
     shared = Rendered if issubclass(layout, Rendered) else Dataset
     own = {
         key: field
@@ -93,7 +93,7 @@ def _rows(
     fields: dict[str, FieldInfo] | None = None,
     prefix: str = "",
 ) -> Iterator[str]:
-    """Yield a row per key, those of nested sections with the section's name before them."""
+    """Yield one row per key; keys of nested sections are prefixed with the section's name."""
     properties = definitions[model.__name__]["properties"]
     for key, field in (model.model_fields if fields is None else fields).items():
         inner = _nested(field)
@@ -108,7 +108,7 @@ def _rows(
 
 
 def _nested(field: FieldInfo) -> Model | None:
-    """Return the section that a field holds, if it holds one."""
+    """Return the section nested in a field, if any."""
     for part in (field.annotation, *get_args(field.annotation)):
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part
@@ -124,7 +124,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _value(part: Schema) -> str:
-    """Return in words which values a part of the schema takes."""
+    """Return a text on the values that a part of the schema accepts."""
     if "anyOf" in part:
         return " or ".join(dict.fromkeys(_value(each) for each in part["anyOf"]))
     if "enum" in part or "const" in part:

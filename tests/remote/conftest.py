@@ -20,6 +20,7 @@ if not torch.cuda.is_available():
     exec(OPERATORS, _KEPT)
 with warnings.catch_warnings():  # old releases of transformers warn on import
     warnings.simplefilter("ignore")
+    import peft  # noqa: F401  # imports parts of transformers that it would load later
     import transformers
 
     transformers.logging.set_verbosity_error()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -125,6 +126,8 @@ class GLaMM(RemoteAdapter):
             model.get_model().initialize_vision_modules(model.config)
         encoder = model.get_model().get_vision_tower().to(device, model.dtype)
         encoder.eval().requires_grad_(False)
+        # decorated with no_grad, but saliency maps and tuning need gradients through the encoder
+        encoder.forward = inspect.unwrap(type(encoder).forward).__get__(encoder)
         return model, device
 
     @property

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Mark]]
-MORE = (1, 4, 16)  # multiples of `steps` to try, for items that need more
+MORE = (1, 4, 16)  # multiples of `steps`, tried in turn until items are complete
 
 
 def plain(image: Image.Image) -> Image.Image:

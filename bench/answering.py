@@ -1,14 +1,14 @@
-"""Time the scoring of four choices behind a shared prefix against one pass on prompt and choice.
+"""Time scoring four choices after a shared prefix against one pass on prompt and choice.
 
-Variants run in turn, so that whatever else the machine does falls on all alike; all go from picture
-files to log-probabilities. *One* is the class's own forward pass on prompt and one choice, from its
-own processor's inputs; *four* is the same for each of four choices; *joint* and *shared* are ours,
-for all four.
+Variants run in turn, so that other load on the machine affects all alike. All go from image files
+to log-probabilities. *One* is the class's own forward pass on the prompt and one choice, with
+inputs from its own processor; *four* does the same for each of four choices; *joint* and *shared*
+are ours, for all four.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/answering.py --size 60m --pictures 16 \
         --questions 1 --rounds 5
 
-With --checkpoint it times instead the answering of so many pictures with two choices each:
+With --checkpoint, it instead times answering one question with two choices about each picture:
 
     … --checkpoint data/weights/tiny_llava --spec config/models/tiny_llava.yaml --pictures 1000
 """
@@ -40,7 +40,7 @@ TWO = ("on the left", "on the right")
 
 
 def draw(folder: Path, pictures: int) -> list[Stimulus]:
-    """Save pictures of 240 x 160 pixels."""
+    """Save images of 240 x 160 pixels."""
     rng = np.random.default_rng(0)
     found = []
     for n in range(pictures):
@@ -54,7 +54,7 @@ def draw(folder: Path, pictures: int) -> list[Stimulus]:
 def plan(
     stimuli: Sequence[Stimulus], questions: int, choices: tuple[str, ...]
 ) -> list[ScoringRequest]:
-    """Ask so many questions about each picture."""
+    """Plan ``questions`` questions about each picture."""
     pairs = [(s, QUESTIONS[(n + q) % 10]) for n, s in enumerate(stimuli) for q in range(questions)]
     return [
         ScoringRequest(n, (s,), question, choices, False) for n, (s, question) in enumerate(pairs)
@@ -68,7 +68,7 @@ class Bench:
         self.adapter, self.asked = adapter, asked
 
     def passes(self, choices: int) -> list[list[float]]:
-        """Score the first choices, each by a whole pass of the class itself."""
+        """Score the first ``choices`` choices, each in a whole pass of the class itself."""
         found: list[list[float]] = [[] for _ in self.asked]
         every = [(one, c) for one in self.asked for c in CHOICES[:choices]]
         for few in chunks(every, BATCH):
@@ -87,7 +87,7 @@ class Bench:
         return found
 
     def ours(self, shares: bool) -> list[list[float]]:
-        """Score all choices as the pipeline does."""
+        """Score all choices as the workflow does."""
         reader = PromptAnswerer(self.adapter, shares, 1, AdaptiveBatchSize(BATCH))
         said = {n: s.log_probability for done in reader.run(self.asked) for n, s in done}
         return [said[n] for n in range(len(self.asked))]
@@ -101,7 +101,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, float]:
 
 
 def compare(args: argparse.Namespace, folder: Path) -> None:
-    """Print the times of all variants, and their ratios to one pass."""
+    """Print the times of all variants and their ratios to one pass."""
     if not (folder / "model").exists():
         build_model(folder / "model", args.size, getattr(torch, args.dtype))
     fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}

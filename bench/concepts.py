@@ -1,7 +1,7 @@
-"""Time the sweep of concept similarity over components, addresses and spans.
+"""Time the concept similarity sweep over components, addresses and spans.
 
-Reads nothing; writes JSON to stdout. Vectors follow font colour, word and background by 0.6, 0.3
-and 0.1 in noise; the step's reading and writing are not timed, its computing is.
+Reads nothing; writes JSON to stdout. Vectors follow font colour, word and background with weights
+0.6, 0.3 and 0.1, plus noise. Only the step's computation is timed, not its reading and writing.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/concepts.py --columns 39
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/concepts.py --columns 2 # quick
@@ -24,7 +24,7 @@ SETTINGS = {"components": 50, "neighbours": 5, "power": 1, "shown": 5, "threshol
 
 
 def make_bank(colors: int, pictures: int) -> ImageSet:
-    """Return the whole grid of so many colours, 27 groups, and so many pictures of each colour."""
+    """Return the whole grid of ``colors`` colours in 27 groups, and ``pictures`` images of each."""
     names = [f"color_{n:02d}" for n in range(colors)]
     grid = np.array(list(itertools.product(range(colors), repeat=3)))
     words = pl.DataFrame({cue: [names[c] for c in grid[:, i]] for i, cue in enumerate(CUES)})
@@ -47,7 +47,7 @@ def make_vectors(bank: ImageSet, width: int, name: str) -> np.ndarray:
 
 
 def main() -> None:
-    """Run one case and print what it took."""
+    """Run one case and print its time and memory."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--columns", type=int, required=True)
     parser.add_argument("--colors", type=int, default=8)

@@ -1,11 +1,11 @@
-"""Time extraction against the bare forward pass, shared prefixes, and the span referent.
+"""Time extraction with and without shared prefixes, against the bare forward pass.
 
-Builds a random LLaVA, draws noise images, and times variants in turn (A B C A B C). Prints medians
-and ratios of wall time, and of the processor time of all threads, which other load distorts less.
+Builds a random LLaVA, draws noise images and times variants in turn (A B C A B C). Prints medians
+and ratios of wall time and of all threads' processor time, which other load distorts less.
 
     PYTHONPATH=workflow python bench/extraction.py --size 60m --pictures 16 --questions 1 --rounds 5
 
-On a GPU, a LLaVA of 7B's shape, at batch 1, 16 and auto:
+On a GPU, with a LLaVA of the 7B's shape, at batch size 1, 16 and auto:
     … --size 7b --pictures 64 --questions 10 --rounds 3 --device cuda --dtype bfloat16 --batch auto
 """
 
@@ -83,7 +83,7 @@ def build_data(
 
 
 class Bench:
-    """One model and one dataset; each variant is a method that does all of the work once."""
+    """One model and one dataset; each variant is a method that does all the work once."""
 
     def __init__(self, folder: Path, args: argparse.Namespace) -> None:
         checkpoint, size, questions = folder / "model", args.size, args.questions
@@ -114,7 +114,7 @@ class Bench:
 
     @cached_property
     def batches(self) -> list[dict[str, torch.Tensor]]:
-        """Make the inputs of the bare forward pass, bucketed by length."""
+        """Return the inputs of the bare forward pass, bucketed by length."""
         shown = {i: self.adapter.prepare_image(open_image(p)) for i, p in self.part.paths.items()}
         rows = sorted(
             (
@@ -133,7 +133,7 @@ class Bench:
         return ready
 
     def bare(self) -> None:
-        """Run batched forward passes without a head over inputs made beforehand, nothing else."""
+        """Run batched forward passes without a head over precomputed inputs, and nothing else."""
         with torch.inference_mode():
             for inputs in self.batches:
                 self.adapter.model.model(**inputs, use_cache=False)
@@ -141,25 +141,25 @@ class Bench:
             torch.cuda.synchronize()
 
     def shared(self) -> None:
-        """Extract as the pipeline does, from PNG files to Parquet shards."""
+        """Extract as the workflow does, from PNG files to Parquet shards."""
         self.extract(shares_prefix=True)
 
     def joint(self) -> None:
-        """Do the same, but read every prompt whole; encoder and connector once per picture."""
+        """Do the same but read every prompt whole, with encoder and connector once per image."""
         self.extract(shares_prefix=False)
 
     def referent(self) -> None:
-        """Do the same as ``shared``, and pool each question's region at every address."""
+        """Do the same as ``shared``, and also pool each question's region at every address."""
         self.extract(shares_prefix=True, spans=[*SPANS, "referent"])
 
     def center(self) -> None:
-        """Do the same as ``referent``, and read each region's middle."""
+        """Do the same as ``referent``, and also read each region's centre."""
         self.extract(shares_prefix=True, spans=[*SPANS, "referent", "referent_center"])
 
     def extract(
         self, *, shares_prefix: bool, spans: list[str] = SPANS, stored: str = "float16"
     ) -> None:
-        """Run the extraction of every address, pooled."""
+        """Extract all addresses, pooled."""
         asked = {s: columns(self.card, ["*"], spans, s) for s in ("image", "item")}
         part = self.part if spans is SPANS else self.marked
         engine = Engine(
@@ -169,7 +169,7 @@ class Bench:
             asked["item"],
             AdaptiveBatchSize(self.batch, adapter=self.adapter),
         )
-        if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
+        if not shares_prefix:  # without a prefix pass, no picture is read alone
             engine.read_alone = []
             asked["image"] = engine.encoder_columns
         with ExitStack() as stack:
@@ -183,7 +183,7 @@ class Bench:
 
 
 def peak_mb(arguments: list[str]) -> float:
-    """Peak resident memory of one variant in a process of its own, MB."""
+    """Return the peak resident memory of one variant in its own process, in MB."""
     done = subprocess.run(
         [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
     )
@@ -227,7 +227,7 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
 
 
 def where(bench: Bench) -> str:
-    """Name the device, or how many threads of the processor."""
+    """Return the name of the device, or the number of threads."""
     if bench.adapter.device.type == "cuda":
         return torch.cuda.get_device_name(bench.adapter.device)
     return f"{torch.get_num_threads()} thread(s)"

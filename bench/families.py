@@ -1,8 +1,8 @@
-"""Time extraction against the bare forward pass, family by family, on the tiny zoo of the tests.
+"""Time extraction against the bare forward pass, by family, on the tiny models of the tests.
 
-Three variants run in turn, so that whatever else the machine does falls on all alike: the class's
-own forward pass over inputs made beforehand (bare); the same with its own processor making them
-(whole); and the engine, from pictures in memory to a Parquet shard of every address (ours).
+Three variants run in turn, so that other load on the machine affects all alike: the class's own
+forward pass over precomputed inputs (bare); the same including its own processor (whole); and the
+engine, from images in memory to a Parquet shard of every address (ours).
 
     PYTHONPATH=workflow:tests/families python bench/families.py --pictures 32 --rounds 5
 """
@@ -39,7 +39,7 @@ SIZE = (64, 40)
 
 
 class Bench:
-    """One family's checkpoint, pictures, and the three variants."""
+    """One family's checkpoint and images, and the three variants."""
 
     def __init__(self, name: str, folder: Path, pictures: int, questions: int) -> None:
         self.case: Case = FAMILIES[name]
@@ -55,7 +55,7 @@ class Bench:
         self.ready = list(self.inputs())
 
     def inputs(self) -> Iterator[dict[str, Any]]:
-        """Make the inputs of the bare pass with the model's own processor, batch by batch."""
+        """Yield the inputs of the bare pass from the model's own processor, by batch."""
         asked = [image for image in self.shown.values() for _ in range(self.questions)]
         for images in chunks(asked, BATCH):
             if self.case.kind == "encoder":
@@ -68,17 +68,17 @@ class Bench:
             yield dict(self.adapter.processor(**many, padding=True))
 
     def bare(self) -> None:
-        """Run the class's own forward pass over inputs made beforehand."""
+        """Run the class's own forward pass over precomputed inputs."""
         for inputs in self.ready:
             self.forward(inputs)
 
     def whole(self) -> None:
-        """Make the inputs too, as every pipeline must."""
+        """Do the same, and also compute the inputs, as every pipeline must."""
         for inputs in self.inputs():
             self.forward(inputs)
 
     def forward(self, inputs: dict[str, Any]) -> None:
-        """Run one batch, without the head where the class can do without."""
+        """Run one batch, without the head if the class allows it."""
         model = self.adapter.model
         with torch.inference_mode():
             if self.case.kind == "encoder":
@@ -92,7 +92,7 @@ class Bench:
             self.adapter.body(**inputs, use_cache=False)
 
     def ours(self) -> None:
-        """Extract every address as the pipeline does, pooled, to shards."""
+        """Extract all addresses as the workflow does, pooled, to shards."""
         images = list(self.shown)
         asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
         reads = range(self.questions if self.case.kind == "vlm" else 0)
@@ -129,7 +129,7 @@ def seconds(work: Callable[[], None]) -> float:
 
 
 def main() -> None:
-    """Print a line per family: pictures per second of processor time, and ratios of speeds."""
+    """Print one line per family, with pictures per second of processor time and speed ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=int, default=32)
     parser.add_argument("--questions", type=int, default=1)

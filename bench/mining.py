@@ -1,10 +1,10 @@
-"""Time the search for pairs and see how much memory it takes.
+"""Measure the time and memory of the search for pairs.
 
-Makes features in memory-mapped files in `--folder`, which are removed; writes JSON to stdout.
-`planted`: random features, nearly orthogonal, and 1,000 pairs that match, with a cosine of 0.955 or
-more. `grouped`: the same, around 1,000 centres, as real features are. `alike`: all images are alike
-to both encoders, but 200 are unlike all others to the second, so it is asked about every pair.
-`all`: every pair matches. With `--parts`, only parts 0 and 1 are compared, as one of the jobs does.
+Writes temporary features to memory-mapped files in `--folder`, and JSON to stdout. `planted`:
+random, nearly orthogonal features and 1,000 matching pairs with a cosine of at least 0.955.
+`grouped`: the same around 1,000 centres, like real features. `alike`: all images are similar to
+both encoders, except that 200 differ from all others in the second, so it must compare every pair.
+`all`: every pair matches. With `--parts`, only parts 0 and 1 are compared, as in one job.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/mining.py --images 100000 --case planted
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/mining.py --images 5000 --case all # quick
@@ -35,7 +35,7 @@ def unit(values: np.ndarray) -> np.ndarray:
 
 
 def random_rows(path: Path, n: int, width: int, case: str, side: int) -> np.ndarray:
-    """Write rows of length 1, float32 (n, width), that have a direction in common, or a group's."""
+    """Write unit rows, float32 (n, width), that share a direction with all rows or with a group."""
     rng = generator("bench mining", side)
     found = np.lib.format.open_memmap(path, "w+", np.float32, (n, width))
     centres = unit(rng.standard_normal((CENTRES if case == "grouped" else 1, width), np.float32))
@@ -48,7 +48,7 @@ def random_rows(path: Path, n: int, width: int, case: str, side: int) -> np.ndar
 
 
 def features(folder: Path, case: str, n: int, width: int) -> tuple[np.ndarray, np.ndarray, set]:
-    """Return both encoders' features and the pairs that were planted."""
+    """Return both encoders' features and the planted pairs."""
     first, second = (random_rows(folder / f"{s}.npy", n, width, case, s) for s in (0, 1))
     rng = generator("bench mining", "places")
     pairs = min(PAIRS, n // 4)
@@ -62,13 +62,13 @@ def features(folder: Path, case: str, n: int, width: int) -> tuple[np.ndarray, n
 
 
 def memory() -> dict[str, int]:
-    """Return the peak, and what is held now without mapped files, in MB."""
+    """Return the peak memory, and the current memory without mapped files, in MB."""
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {k: int(lines[k].split()[0]) * 1024 // 10**6 for k in ("VmHWM", "RssAnon", "RssFile")}
 
 
 def run(args: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Search, and return what it took."""
+    """Search, and return the time and memory used."""
     first, second, planted = features(folder, args.case, args.images, args.width)
     first[:8] @ first[8:16].T  # the library's own working memory
     before = memory()
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, folder: Path) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run one case and print what it took."""
+    """Run one case and print its time and memory."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, required=True)
     parser.add_argument("--case", choices=sorted(SHARED), required=True)

@@ -1,4 +1,4 @@
-"""One run of a tool: ours, VLM-Lens or nnsight; bench/peers.py starts each in its own process."""
+"""Run one tool (ours, VLM-Lens or nnsight); bench/peers.py starts each in its own process."""
 
 import argparse
 import io
@@ -20,12 +20,12 @@ MODULES = (
     r"model\.language_model\.norm",
 )
 OURS, LENS, NNSIGHT = "eyechart", "VLM-Lens", "nnsight"
-Used = dict[str, float]  # wall, cpu: seconds; mb: peak; bytes and values of what is stored
-Values = dict[tuple[str, str, str], np.ndarray]  # by image, prompt and module: mean of its tokens
+Used = dict[str, float]  # wall, cpu: seconds; mb: peak; bytes and values: amount stored
+Values = dict[tuple[str, str, str], np.ndarray]  # mean over tokens by image, prompt and module
 
 
 def measure(work: Callable[[], None]) -> Used:
-    """Return wall time, processor time and peak memory of a piece of work."""
+    """Return the wall time, processor time and peak memory of a call."""
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
     start = time.perf_counter(), time.process_time()
     work()
@@ -48,7 +48,7 @@ def run_ours(args: argparse.Namespace) -> Used:
 
 
 def count_values(files: list[Path]) -> int:
-    """Return how many numbers are stored."""
+    """Return the number of stored values."""
     import pyarrow.parquet as pq
 
     columns = [c for f in files for c in pq.read_table(f).columns if c.type.num_fields]
@@ -56,7 +56,7 @@ def count_values(files: list[Path]) -> int:
 
 
 def read_ours(folder: Path) -> Values:
-    """Return our means of all tokens of each module, from those of each span."""
+    """Return our means over all tokens of each module, computed from the spans' means."""
     import polars as pl
 
     def rows(name: str, key: str) -> dict[str, dict[str, Any]]:
@@ -85,7 +85,7 @@ def read_ours(folder: Path) -> Values:
 
 
 def run_lens(args: argparse.Namespace) -> Used:
-    """Run VLM-Lens on a configuration file of its own."""
+    """Run VLM-Lens with its own configuration file."""
     import yaml
     from datasets import Dataset
 
@@ -112,7 +112,7 @@ def run_lens(args: argparse.Namespace) -> Used:
 
 
 def read_lens(folder: Path) -> Values:
-    """Return what VLM-Lens stored."""
+    """Return the values that VLM-Lens stored."""
     import torch
 
     with sqlite3.connect(folder / "lens.db") as database:
@@ -124,7 +124,7 @@ def read_lens(folder: Path) -> Values:
 
 
 def run_nnsight(args: argparse.Namespace) -> Used:
-    """Trace each item with nnsight; keep the mean of every module's tokens."""
+    """Trace each item with nnsight; keep the mean over every module's tokens."""
     import torch
     from nnsight import VisionLanguageModel
     from PIL import Image
@@ -153,7 +153,7 @@ def run_nnsight(args: argparse.Namespace) -> Used:
 
 
 def read_nnsight(folder: Path) -> Values:
-    """Return what was kept of nnsight's traces."""
+    """Return the values kept from nnsight's traces."""
     items, found = json.loads((folder / "items.json").read_text()), np.load(folder / "nnsight.npz")
     split = [(key, *key.split("/", 1)) for key in found.files]
     return {(*items[int(number)], module): found[key] for key, number, module in split}

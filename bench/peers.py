@@ -1,8 +1,8 @@
-"""Compare extraction with VLM-Lens and nnsight: the same model, images, questions and modules.
+"""Compare extraction with VLM-Lens and nnsight on the same model, images, questions, modules.
 
-Each run is a process of its own, and the tools take turns (A B C A B C). *Run* excludes imports and
-loading. VLM-Lens and nnsight are run as their documentation says, an item at a time; neither is
-part of this project. A peer whose place is not given is left out, with a line that says so.
+Each run is a separate process, and the tools take turns (A B C A B C). *Run* excludes imports and
+loading. VLM-Lens and nnsight are run as documented, one item at a time; neither is part of this
+project. A peer without a path is left out, with a line that says so.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/peers.py --size 2m --pictures 32 \
         --questions 10 --rounds 3 --vlm-lens <clone> --python <python with datasets and nnsight>
@@ -24,7 +24,7 @@ from peer_runs import LENS, NNSIGHT, OURS, READ, RUN, Used, read_ours
 
 
 def set_up(args: argparse.Namespace) -> None:
-    """Make the model, the images and the questions, and the model's card."""
+    """Write the model, the images, the questions and the model's card."""
     bench = Bench(args.folder, args)
     paths, asked = bench.part.paths, bench.part.questions
     items = [(str(paths[q.images[0]]), q.prompt) for q in asked]
@@ -34,7 +34,7 @@ def set_up(args: argparse.Namespace) -> None:
 
 
 def in_process(args: argparse.Namespace, tool: str, **changed: str) -> Used:
-    """Run one tool in a process of its own."""
+    """Run one tool in a separate process."""
     python = sys.executable if tool == OURS else str(args.python)
     flags = {"size": args.size, "pictures": args.pictures, "questions": args.questions}
     flags |= {"rounds": 1, "batch": args.batch, "folder": args.folder, "work": tool, **changed}
@@ -49,7 +49,7 @@ def in_process(args: argparse.Namespace, tool: str, **changed: str) -> Used:
 
 
 def compare(args: argparse.Namespace) -> list[list[str]]:
-    """Return a row for each peer: its figures over ours, and the largest difference of values."""
+    """Return one row per peer: its figures over ours, and the largest difference of values."""
     set_up(args)
     there = {LENS: args.vlm_lens and args.python, NNSIGHT: args.python}
     peers = [tool for tool in args.peers if there[tool]]
@@ -77,7 +77,7 @@ def compare(args: argparse.Namespace) -> list[list[str]]:
 def row_of(
     args: argparse.Namespace, tool: str, runs: dict[str, list[Used]], first: Used
 ) -> list[str]:
-    """Return a peer's figures over ours: medians of the ratios of runs side by side."""
+    """Return a peer's figures over ours, as medians of the ratios of paired runs."""
     pairs = list(zip(runs[tool], runs[OURS], strict=True))
     wall, cpu = (statistics.median(a[name] / b[name] for a, b in pairs) for name in ("wall", "cpu"))
     (theirs, ours), cold = pairs[-1], statistics.median(r["cpu"] for r in runs[tool]) / first["cpu"]

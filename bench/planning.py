@@ -1,10 +1,10 @@
-"""Measure processor seconds, jobs and memory of planning: presets, a large exam, a finished run.
+"""Measure processor time, jobs and memory of planning presets, a large exam, a finished run.
 
     python bench/planning.py --rounds 3 [--finished .]
 
-Each case is a run of Snakemake as a user would start it; what it prints is counted, nothing else is
-run. Cases run in turn, so that whatever else the machine does falls on all alike; the least of the
-rounds is shown, since other processes only add. `--finished` is a folder in which the demo was run.
+Each case is a dry run of Snakemake as a user would start it, and jobs are counted from its output.
+Cases run in turn, so that other load on the machine affects all alike. The minimum over rounds is
+shown, since other processes can only add time. `--finished` is a folder in which the demo was run.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
 def large() -> dict[str, Any]:
-    """Return a config of 64 models of the paper's preset on twelve datasets, with the defaults."""
+    """Return a config of the paper preset's 64 models on twelve datasets, with the defaults."""
     paper: dict[str, Any] = yaml.safe_load((PROJECT / PAPER).read_text(encoding="utf-8"))
     models = paper["models"][:MODELS]
     return {
@@ -48,7 +48,7 @@ def large() -> dict[str, Any]:
 
 
 def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
-    """Return processor seconds, peak memory in MB, and jobs by rule, of one command."""
+    """Return a command's processor seconds, peak memory in MB, and jobs by rule."""
     with tempfile.TemporaryFile("w+") as output:
         run = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(run.pid, 0)
@@ -75,7 +75,7 @@ def cases(scratch: Path, finished: Path | None) -> Iterator[tuple[str, list[str]
 
 
 def main() -> None:
-    """Print a row per case, and if asked the jobs of each rule of the paper's preset."""
+    """Print one row per case, and on request the jobs of each rule in the paper preset."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--finished", type=Path, help="a folder in which the demo was run")

@@ -1,8 +1,8 @@
-"""Time the default search of the MLP against VLM-Lens' grid, trained one probe at a time.
+"""Time the default MLP search against VLM-Lens's grid trained one probe at a time.
 
-With `--linear`, time that of linear probes on some columns against scikit-learn's, to the same
-optimum. Reads nothing; writes JSON to stdout. Ratios are within one run; the two take turns, and
-medians are compared, since other work may share the machine.
+With `--linear`, time linear probes on several columns against scikit-learn's, to the same optimum.
+Reads nothing; writes JSON to stdout. Ratios are within one run: the two take turns and medians are
+compared, since other work may share the machine.
 
     PYTHONPATH=workflow python bench/probing.py --examples 4000 --rounds 3 --threads 1 --linear 8
     PYTHONPATH=workflow python bench/probing.py --examples 4000 --rounds 3 --threads 1
@@ -31,10 +31,10 @@ BATCHES, EPOCHS, RATES = (64, 128, 1024), (50, 100, 200), (1e-3, 5e-4, 1e-4)
 
 
 def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
-    """Return inputs (n', 128), labels (n',) that partly need a hidden layer, and training rows.
+    """Return inputs (n', 128), labels (n',) that partly require a hidden layer, and training rows.
 
-    80 % of n examples train. Nothing but the final accuracy looks at test examples, so there are
-    20,000 of them, and a difference of one point is no accident.
+    80 % of the n examples are for training. Test examples only affect the final accuracy; there are
+    20,000 of them, so that a difference of one point is not due to chance.
     """
     rng = generator("bench", n)
     size = int(0.8 * n) + TESTED
@@ -48,7 +48,7 @@ def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
 
 
 def plan_of(y: np.ndarray, train: np.ndarray) -> Plan:
-    """Return one seed's plan: five folds; labels of the task and of a control."""
+    """Return one seed's plan, with five folds and the labels of the task and a control."""
     rows = np.flatnonzero(train)
     fold = grouped_folds(rows.astype(str), y[train], FOLDS, 7, "bench")
     control = generator("bench permutation").permutation(y)
@@ -58,7 +58,7 @@ def plan_of(y: np.ndarray, train: np.ndarray) -> Plan:
 def default_search(
     x: torch.Tensor, y: np.ndarray, train: np.ndarray, hidden: int = HIDDEN
 ) -> tuple[float, Choice]:
-    """Search as the workflow does, and refit; give test accuracy and what was chosen."""
+    """Search as the workflow does and refit; return the test accuracy and the choice."""
     plan = plan_of(y, train)
     choices = cross_validate([x], plan, CLASSES, hidden)
     fit = refit([x], plan, choices, CLASSES, hidden)[0]
@@ -66,7 +66,7 @@ def default_search(
 
 
 def ours(xs: list[torch.Tensor], y: np.ndarray, train: np.ndarray) -> list[np.ndarray]:
-    """Return the test predictions of the linear probes of some columns, as the workflow does."""
+    """Return the test predictions of linear probes on several columns, as in the workflow."""
     plan = plan_of(y, train)
     choices = cross_validate(xs, plan, CLASSES, 0)
     return [fit.predictions[0, 0] for fit in refit(xs, plan, choices, CLASSES, 0)]
@@ -75,7 +75,7 @@ def ours(xs: list[torch.Tensor], y: np.ndarray, train: np.ndarray) -> list[np.nd
 def theirs(
     xs: list[torch.Tensor], y: np.ndarray, train: np.ndarray, tolerance: float
 ) -> list[np.ndarray]:
-    """Return the same of scikit-learn: each penalty from where the last one ended, then refits."""
+    """Return the same from scikit-learn, with penalties warm-started in turn, then refits."""
     plan, found = plan_of(y, train), []
     for x in (one.numpy() for one in xs):
         right = np.zeros(len(LINEAR_SHARES))
@@ -100,7 +100,7 @@ def theirs(
 
 
 def linear(x: torch.Tensor, y: np.ndarray, train: np.ndarray, columns: int, rounds: int) -> None:
-    """Print what both take for columns of which each has more noise than the one before."""
+    """Print the times of both on columns with increasing noise."""
     noise = generator("bench columns").standard_normal((columns, *x.shape))
     xs = [x + torch.tensor(0.5 * i * n, dtype=torch.float32) for i, n in enumerate(noise)]
     took: dict[str, list[float]] = {"ours": [], "tol 1e-4": [], "tol 1e-6": []}
@@ -127,7 +127,7 @@ def linear(x: torch.Tensor, y: np.ndarray, train: np.ndarray, columns: int, roun
 
 
 def loop_epochs(x: torch.Tensor, y: torch.Tensor, batch: int, epochs: int) -> None:
-    """Train one MLP by the usual DataLoader loop."""
+    """Train one MLP with the usual DataLoader loop."""
     data = torch.utils.data.TensorDataset(x, y)
     loader = torch.utils.data.DataLoader(data, batch_size=batch, shuffle=True)
     linear = torch.nn.Linear
@@ -144,11 +144,11 @@ def loop_epochs(x: torch.Tensor, y: torch.Tensor, batch: int, epochs: int) -> No
 def loop_grid(
     x: torch.Tensor, y: np.ndarray, train: np.ndarray, epochs: int
 ) -> tuple[float, float]:
-    """Return the (clock, processor) seconds of the whole grid, one training after another.
+    """Return the (wall, processor) seconds of the whole grid, one training after another.
 
-    27 grid points × 5 folds on 4/5 of the training part, then task and control on all of it,
-    reckoned from a few epochs of each batch size. Predicting the held-out folds is left out, in
-    the loop's favour.
+    These are 27 grid points × 5 folds on 4/5 of the training part, then task and control on all of
+    it, extrapolated from a few epochs at each batch size. Predicting the held-out folds is omitted,
+    in the loop's favour.
     """
     inputs, labels = x[torch.from_numpy(train)], torch.from_numpy(y[train])
     part = int(len(inputs) * (1 - 1 / FOLDS))
@@ -163,7 +163,7 @@ def loop_grid(
 
 
 def timed(function, *args):  # type: ignore[no-untyped-def]
-    """Return seconds on the clock, seconds of processor time (all threads), and the result."""
+    """Return wall seconds, processor seconds of all threads, and the result."""
     clock, processor = time.perf_counter(), time.process_time()
     result = function(*args)
     return time.perf_counter() - clock, time.process_time() - processor, result

@@ -1,6 +1,6 @@
-"""A random LLaVA with a tokenizer of its own, for benchmarks of what runs models.
+"""Build a random LLaVA with its own tokenizer, for benchmarks that run models.
 
-Run as a script, it makes one in a folder and prints its file for config/models/:
+As a script, it writes the model to a folder and prints its file for config/models/:
 
     python bench/random_llava.py --size 700m --dtype bfloat16 --folder checkpoints/random_llava \
         > config/models/random_llava.yaml

@@ -1,7 +1,7 @@
-"""Time readouts at every address of a model of usual size, and see how much memory they take.
+"""Measure the time and memory of readouts at every address of a model of typical size.
 
-Reads nothing; writes JSON to stdout. Tokens are random, in shards in a temporary folder: two
-pictures and a canvas per item, or three of style. Depth heads are not timed.
+Reads nothing; writes JSON to stdout. Tokens are random and stored as shards in a temporary folder,
+with two pictures and a canvas per item, or three pictures for style. Depth heads are not timed.
 
     PYTHONPATH=workflow:tests/unit OMP_NUM_THREADS=2 python bench/readout.py \
         --task semantic_correspondence --items 130 --addresses 30
@@ -27,7 +27,7 @@ from eyechart.readout import read_out
 from eyechart.tables.activations import PLACE, column
 
 SIDE = 24  # tokens along a picture
-ROWS = 32  # of a row group: 36 MB in each column
+ROWS = 32  # per row group: 36 MB in each column
 
 
 def memory(key: str) -> int:
@@ -41,7 +41,7 @@ def lists(rows: list[np.ndarray]) -> pa.Array:
 
 
 def write_tokens(folder: Path, ids: list[str], addresses: list[str], width: int) -> None:
-    """Write one part of random float16 tokens, ``ROWS`` pictures to a row group."""
+    """Write one part of random float16 tokens, with ``ROWS`` pictures per row group."""
     rng = generator("bench readout")
     vector = pa.list_(pa.list_(pa.float16(), width))
     names = [f"{address}/image_tokens" for address in addresses]
@@ -67,7 +67,7 @@ def write_tokens(folder: Path, ids: list[str], addresses: list[str], width: int)
 
 
 def write_items(root: Path, task: str, count: int) -> list[str]:
-    """Write items, seen alone and on a canvas; give the ids of all pictures."""
+    """Write items, seen alone and on a canvas; return the ids of all pictures."""
     rng = generator("bench readout items")
     points = task != "art_style"
     letters = "ABCD" if points else "AB"
@@ -91,7 +91,7 @@ def write_items(root: Path, task: str, count: int) -> list[str]:
 
 
 def main() -> None:
-    """Run one case and print what it took."""
+    """Run one case and print its time and memory."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--task", required=True)
     parser.add_argument("--items", type=int, required=True)
@@ -102,7 +102,7 @@ def main() -> None:
         root = Path(folder)
         ids = write_items(root, args.task, args.items)
         addresses = [f"vision.{i}" for i in range(args.addresses)]
-        # in a process of its own: memory that it gave back would hide what reading takes
+        # in a separate process, since freed memory would hide the memory taken by reading
         own = get_context("spawn").Process(
             target=write_tokens, args=(root / "image", ids, addresses, args.width)
         )

@@ -1,10 +1,11 @@
-"""Run every benchmark at a small size, and rewrite the short tables in the pages of bench/.
+"""Run every benchmark at a small size and rewrite the short tables in the pages of bench/.
 
     make bench
 
-Machines differ: only ratios are kept, and sizes of memory. Where there is nothing to compare with,
-processor time is given in products of two matrices, timed just before. Under ten minutes on two
-free cores. bench/gpu.sh is for a machine with a GPU; bench/tuning.py needs tables of a dataset.
+Machines differ, so only ratios and memory sizes are kept. If there is nothing to compare with,
+processor time is given in units of a matrix product, timed just before. This takes under ten
+minutes on two free cores. bench/gpu.sh is for a machine with a GPU; bench/tuning.py needs a
+dataset's tables.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import tables
 
-# Page, script and its flags; ``make bench`` runs them in this order
+# Page, script and flags, in the order in which ``make bench`` runs them
 SMALL = [
     ("extraction", "extraction.py --size 2m --pictures 64 --questions 1 --rounds 5"),
     ("extraction", "extraction.py --size 2m --pictures 64 --questions 1 --rounds 5 --pixels 80 80"),
@@ -35,7 +36,7 @@ SMALL = [
     ("readout", "readout.py --task semantic_correspondence --items 20 --addresses 2"),
 ]
 PEERS = "peers.py --size 2m 60m --pictures 32 8 --questions 10 1 --rounds 2"
-TIMES = (" s", "/s")  # how heads of columns end that depend on the machine
+TIMES = (" s", "/s")  # endings of column heads with machine-dependent values
 PRODUCT = """
 import numpy, time
 a, took = numpy.ones((2048, 2048), "float32"), []
@@ -49,7 +50,7 @@ UNIT = ", in products of two 2,048 × 2,048 matrices (float32)"
 
 
 def run(*command: str | Path) -> str:
-    """Return what Python prints; end with its error where it fails."""
+    """Return the output of a Python run; exit with its error if it fails."""
     paths = [tables.FOLDER.parent / part for part in ("workflow", "tests/families", "tests/unit")]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ":".join(map(str, paths))}
     done = subprocess.run(
@@ -61,7 +62,7 @@ def run(*command: str | Path) -> str:
 
 
 def bench(script: str) -> str:
-    """Return what a benchmark of this folder prints, given as its name and flags."""
+    """Return the output of a benchmark in this folder, given its name and flags."""
     name, *flags = script.split()
     return run(tables.FOLDER / name, *flags)
 
@@ -73,9 +74,9 @@ def processor() -> float:
 
 
 def ratios(printed: str, product: float) -> str:
-    """Return a page's text of what was printed: tables without seconds, JSON as a table.
+    """Return the printed text for a page, with tables without seconds and JSON as a table.
 
-    ``product`` is the time in which JSON's times are given, in seconds.
+    ``product`` is the unit of JSON's times, in seconds.
     """
     if printed.startswith("{"):
         return tables.table(["measured", "value"], flat(json.loads(printed), product))
@@ -89,14 +90,14 @@ def ratios(printed: str, product: float) -> str:
 
 
 def cells(line: str) -> list[str]:
-    """Return the cells of a row of a Markdown table."""
+    """Return the cells of a Markdown table row."""
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def flat(value: dict, product: float, before: str = "") -> list[list[object]]:
-    """Return the rows of a nested report: name and value, numbers with three digits.
+    """Return the (name, value) rows of a nested report, with numbers to three digits.
 
-    Wall times and lists are left out: they say more of the machine than of the work.
+    Wall times and lists are left out, since they reflect the machine more than the work.
     """
     rows: list[list[object]] = []
     for name, one in value.items():

@@ -1,4 +1,4 @@
-"""Write the tables of docs/scale.md from constants: what an exam takes, and where a step breaks.
+"""Write the tables of docs/scale.md from constants: the cost of an exam and the limits of steps.
 
 python bench/scale.py        # after a constant has changed
 """
@@ -12,7 +12,7 @@ SIZES = (10**3, 10**6, 10**9)
 HOUR, GB, MANY = 3600.0, 1e9, 1e12
 PREPARE = "prepare the dataset"
 
-# The exam: one question per image, one task, a VLM of LLaVA-1.5's shape
+# The exam: one question per image, one task, a VLM with LLaVA-1.5's shape
 PARAMETERS, TOKENS, CLASSES = 7e9, 620, 8  # 576 tokens are the image's
 WIDTH, COLUMNS = 4096, 2 * 33 + 1  # `image_mean` and `last` at 33 addresses, and the connector
 ENCODER = (1024, 24)  # width and columns of the vision encoder, `image_mean`
@@ -25,7 +25,7 @@ NODES, CORES, GPUS, NODE_GB, LONGEST_H = 10, 64, 8, 256, 24
 PARTS, MINING_PARTS = 1000, 100
 
 CONSTANTS = {
-    # name: (value, unit, where it is from)
+    # name: (value, unit, source)
     "gpu": (5e13, "operations a second of a GPU", "assumed: a sixth of an A100's peak"),
     "read": (200e6, "bytes a second from a shared file system", "assumed"),
     "value": (1.86, "bytes a stored value", "measured: float16, zstd"),
@@ -58,13 +58,13 @@ Need = tuple[
 
 
 def prepare(n: float) -> Need:
-    """Return what the tables of a dataset take: one job reads all images."""
+    """Return the cost of a dataset's tables, for which one job reads all images."""
     hours = n * (of("file") + of("question")) / HOUR
     return PREPARE, 1, hours, 0, 0.3 + n * of("row") / GB, n * of("entry")
 
 
 def extract(n: float) -> Need:
-    """Return what extraction takes: parts of an hour or more, each of which loads the model."""
+    """Return the cost of extraction, in parts of an hour or more that each load the model."""
     work = n * 2 * PARAMETERS * TOKENS / of("gpu") / HOUR
     parts = min(PARTS, max(1, math.ceil(work)))
     load = 2 * PARAMETERS / of("read") / HOUR
@@ -73,9 +73,9 @@ def extract(n: float) -> Need:
 
 
 def probe(n: float) -> Need:
-    """Return what linear probes of one task at all addresses take, in one job.
+    """Return the cost of one task's linear probes at all addresses, in one job.
 
-    Per column and fold a decomposition and three products of width²; then passes over examples.
+    Each column and fold takes a decomposition, three products of width², and passes over examples.
     """
     train, hours = 0.8 * n, 0.0
     for width, columns in ((WIDTH, COLUMNS), ENCODER):
@@ -89,7 +89,7 @@ def probe(n: float) -> Need:
 
 
 def mine(n: float) -> Need:
-    """Return what exact mining takes, in parts of 100,000 images or more."""
+    """Return the cost of exact mining, in parts of 100,000 images or more."""
     parts = min(MINING_PARTS, max(1, math.ceil(n / 1e5)))
     jobs = parts * (parts + 1) / 2 + (2 if parts > 1 else 0)
     memory = 4 * min(n, 2 * n / parts) * 2 * MINED / GB + 0.6
@@ -97,7 +97,7 @@ def mine(n: float) -> Need:
 
 
 def mine_near(n: float) -> Need:
-    """Return what mining through faiss takes, in one job."""
+    """Return the cost of mining with faiss, in one job."""
     hours = n**1.5 * MINED * of("faiss") / HOUR
     return "mine, faiss", 1, hours, 0, 8 * n * MINED / GB + 0.6, 8 * n * MINED
 
@@ -113,13 +113,13 @@ def shown(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """Return bytes in the unit that leaves few digits."""
+    """Return bytes in the unit that needs few digits."""
     power = min(5, max(1, int(math.log10(max(value, 1)) // 3)))
     return f"{shown(value / 1000**power)} {' kMGTP'[power]}B"
 
 
 def duration(hours: float) -> str:
-    """Return a time in the unit that leaves few digits."""
+    """Return a time in the unit that needs few digits."""
     if not hours:
         return "–"
     for unit, length in (("h", 1.0), ("min", 1 / 60)):
@@ -129,9 +129,9 @@ def duration(hours: float) -> str:
 
 
 def on_all_nodes(need: Need) -> float:
-    """Return the hours that a step takes on all nodes, one GPU a job or a thread for each core.
+    """Return the hours of a step on all nodes, with one GPU per job or one thread per core.
 
-    One thread prepares a dataset.
+    A dataset is prepared by one thread.
     """
     name, jobs, cores, gpus, *_ = need
     threads = 1 if name == PREPARE else min(jobs * CORES, NODES * CORES)
@@ -139,7 +139,7 @@ def on_all_nodes(need: Need) -> float:
 
 
 def costs() -> str:
-    """Return the table of what each step takes."""
+    """Return the table of each step's cost."""
     head = ("images", "step", "jobs", "cores", "GPUs", "memory of a job", "written", "on 10 nodes")
     lines = [f"| {' | '.join(head)} |", "|--:|---|--:|--:|--:|--:|--:|--:|"]
     for n in SIZES:
@@ -152,7 +152,7 @@ def costs() -> str:
 
 
 def limits() -> str:
-    """Return the table of the numbers of images at which steps break, the fewest first."""
+    """Return the table of the numbers of images at which steps break, in increasing order."""
     found = []
     for step in STEPS:
         name = step(1)[0]
@@ -170,7 +170,7 @@ def _of_a_job(need: Need) -> float:
 
 
 def _most(amount: Callable[[float], float], limit: float) -> float:
-    """Return the largest number of images whose amount is within a limit, by halving."""
+    """Return the largest number of images whose amount is within a limit, by bisection."""
     low, high = 0.0, math.log10(MANY)
     for _ in range(60):
         middle = (low + high) / 2
@@ -179,7 +179,7 @@ def _most(amount: Callable[[float], float], limit: float) -> float:
 
 
 def plans() -> str:
-    """Return the table of what a run takes before its first job: planning, and the ledger."""
+    """Return the table of a run's cost before its first job: planning and the ledger."""
     lines = [
         "| jobs | planned in | files | ledger | read and compared in |",
         "|--:|--:|--:|--:|--:|",
@@ -199,7 +199,7 @@ def constants() -> str:
 
 
 def page(text: str) -> str:
-    """Return the page with its generated tables written anew."""
+    """Return the page with its generated tables rewritten."""
     for name, table in (
         *(("costs", costs()), ("limits", limits())),
         *(("plans", plans()), ("constants", constants())),

@@ -1,4 +1,4 @@
-"""Tables of the pages in bench/, rewritten between two marks by whoever measured them."""
+"""Rewrite the tables of the pages in bench/ between two marks."""
 
 import datetime
 import os
@@ -11,9 +11,9 @@ FOLDER = Path(__file__).parent
 
 
 def stamp() -> str:
-    """Return machine, date and commit in one sentence; the commit says if files were changed.
+    """Return machine, date and commit in one sentence, with a note if files were changed.
 
-    Pages of bench/ do not count: these are what is written.
+    Changes to the pages of bench/ do not count, since these are the output.
     """
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -40,7 +40,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def rewrite(page: str, name: str, text: str) -> None:
-    """Put a text with its stamp between the marks of that name in a page of bench/."""
+    """Write a text with its stamp between the marks of that name in a page of bench/."""
     path = FOLDER / page
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     whole = path.read_text()

@@ -1,4 +1,4 @@
-"""Break a part of tiny_llava and tune each part; or time training steps and measure their memory.
+"""Damage a component of tiny_llava and tune each one; or measure training steps' time and memory.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py faults --tables FOLDER \
         --parts lora_connector --seeds 0 1 2 --output faults.jsonl
@@ -8,8 +8,8 @@
 
 ``faults`` needs the checkpoint data/models/tiny_llava and the tables of a drawn CLEVR, with four
 questions about size per image. The damage is drawn by seed. Each arm is trained on true and on
-white images; the table is that of the workflow. ``skew`` breaks nothing, and gives the items
-answers that no image tells. ``depth`` asks which of two objects is nearer.
+white images; the table is the workflow's. ``skew`` damages nothing, but gives the items answers
+that the images do not determine. ``depth`` asks which of two objects is nearer.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from eyechart.tuning.train import Trainer
 from eyechart.tuning.tune import tested
 
 TASK, ALPHA = "size", 0.01
-NOISE = 6  # times the norm of the weights
-# rate and steps of each arm: an encoder's adapters need smaller steps
+NOISE = 6  # multiple of the norm of the weights
+# rate and steps of each arm; an encoder's adapters need smaller steps
 RECIPES = {"lora_vision": (0.0015, 80), "lora_connector": (0.006, 60), "lora_lm": (0.006, 60)}
 
 
 def settings(args: argparse.Namespace) -> ArmSettings:
-    """Return how arms are trained and asked."""
+    """Return the settings for training and testing arms."""
     return ArmSettings(
         data=["true", "blank"], seeds=1, rank=args.rank, items=args.items, attended=0,
         training=10_000, steps=args.steps, batch_size=args.batch, folds=2, eval_every=args.steps,
@@ -63,10 +63,10 @@ def settings(args: argparse.Namespace) -> ArmSettings:
 
 
 def damage(adapter: Any, part: str, seed: int) -> None:
-    """Break a part: noise of rank 3 in the encoder's first MLP, else large directions are removed.
+    """Damage a component: add rank-3 noise to the encoder's first MLP, or remove large directions.
 
-    These are the first 60 singular directions of each matrix of the connector, or 32 of what text
-    takes from images, the values of each block of the language model; and 8 of the next 16.
+    These are the first 60 singular directions of each connector matrix, or the first 32 of each
+    language-model block's attention values, through which text reads images; and 8 of the next 16.
     """
     for path in arms.linear_layers(adapter)[part]:
         weight = adapter.model.get_submodule(path).weight.data
@@ -83,7 +83,7 @@ def damage(adapter: Any, part: str, seed: int) -> None:
 
 
 def items_of(args: argparse.Namespace, part: str) -> list[Item]:
-    """Return the items; of ``skew`` with answers that no image tells, four of five the same."""
+    """Return the items; for ``skew``, answers ignore the images and four of five are equal."""
     if args.what == "depth":
         return depth_items(args, part)
     found = [i for i in answerable_items(args.tables / "items.parquet", part) if i["task"] == TASK]
@@ -94,7 +94,7 @@ def items_of(args: argparse.Namespace, part: str) -> list[Item]:
 
 
 def depth_items(args: argparse.Namespace, part: str) -> list[Item]:
-    """Return questions about which of two objects of a scene is nearer, in both orders."""
+    """Return questions about which of a scene's two objects is nearer, in both orders."""
     found = []
     for image in read_table(args.tables / "images.parquet").to_pylist():
         name, own = image["image_id"], scenes(args.scenes, image["split"])
@@ -116,7 +116,7 @@ def scenes(folder: Path, split: str) -> dict[str, Any]:
 
 
 def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]]:
-    """Break a part, tune each, and return the rows of the comparison."""
+    """Damage a component, tune each one, and return the rows of the comparison."""
     how, rows, before = settings(args), [], []
     own = {name: items_of(args, name) for name in ("train", "test")}
     asked = [("clevr", item) for item in draw_items(own["test"], args.items, 7)]
@@ -152,7 +152,7 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
 
 
 def judged(answers: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows on true data, with q and whether the task is adaptable at each part."""
+    """Return the rows on true data, with q and whether the task is adaptable at each component."""
     rows = [r for r in compare.compared(answers, {}) if r["seed"] is None and "p" in r]
     rivals = compare.others(answers)
     for row, q in zip(rows, benjamini_hochberg(np.array([r["p"] for r in rows])), strict=True):
@@ -163,7 +163,7 @@ def judged(answers: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def faults(args: argparse.Namespace) -> None:
-    """Append a line per broken part and seed."""
+    """Append one line per damaged component and seed."""
     for seed in args.seeds:
         for part in args.parts:
             rows = fault(args, part, seed)
@@ -193,10 +193,10 @@ def table(args: argparse.Namespace) -> None:
 
 
 def cost(args: argparse.Namespace) -> None:
-    """Print time and peak memory of training steps of each arm on a random model."""
+    """Print the time and peak memory of each arm's training steps on a random model."""
     print("| model | arm | items | checkpointing | parameters | s / step | MB before | MB after |")
     print("|---" * 8 + "|", flush=True)
-    alone = multiprocessing.get_context("spawn")  # a process each, since peaks never fall
+    alone = multiprocessing.get_context("spawn")  # one process each, since peaks never fall
     with tempfile.TemporaryDirectory() as name:
         build = (Path(name), args.size, getattr(torch, args.dtype))
         tasks = [
@@ -212,7 +212,7 @@ def cost(args: argparse.Namespace) -> None:
 
 
 def time_steps(args: argparse.Namespace, folder: Path, arm: str) -> None:
-    """Print a line for one arm: what the process had before its steps, and at their peak."""
+    """Print one arm's line, with the memory before its steps and at their peak."""
     logging.disable(logging.INFO)
     torch.set_num_threads(1)
     fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}
@@ -251,7 +251,7 @@ def peak_mb() -> int:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the requested command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=("faults", "skew", "depth", "table", "cost"))
     parser.add_argument("--tables", type=Path, default=Path("results/datasets/clevr"))

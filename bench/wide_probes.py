@@ -1,7 +1,7 @@
-"""Time linear probes on wide features, and see whether memory grows with the number of addresses.
+"""Time linear probes on wide features, and measure memory by the number of addresses.
 
-Writes random float16 activations with a falling spectrum, as stored ones have, to `--folder`, and
-removes them; then trains the probes of one task as a job does. Writes JSON to stdout.
+Writes temporary random float16 activations to `--folder`, with a decaying spectrum like real ones,
+then trains the probes of one task as a job does. Writes JSON to stdout.
 
     PYTHONPATH=workflow python bench/wide_probes.py --addresses 2 --threads 1
     PYTHONPATH=workflow python bench/wide_probes.py --addresses 2 --threads 1 --width 512 # quick
@@ -30,7 +30,7 @@ CLASSES, PARTS = 8, 5
 
 
 def write(folder: Path, y: np.ndarray, width: int, addresses: int) -> Path:
-    """Write activations whose early axes say a part of the labels y (n,), and their manifest."""
+    """Write activations whose first axes partly encode the labels y (n,), and their manifest."""
     rng = generator("bench wide", width)
     spectrum = np.arange(1, width + 1, dtype=np.float32) ** -0.5
     means = rng.standard_normal((CLASSES, width), np.float32) * 0.04
@@ -52,7 +52,7 @@ def write(folder: Path, y: np.ndarray, width: int, addresses: int) -> Path:
 
 
 def main() -> None:
-    """Train the probes of one task and print what it took."""
+    """Train the probes of one task and print time and memory."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--addresses", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)

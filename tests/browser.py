@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests that look at pages."""
+"""A headless Chromium for tests that render pages."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WAIT = 240_000  # milliseconds: a limit for what never happens, as nothing waits for a time to pass
+WAIT = 240_000  # milliseconds; a safeguard, since nothing waits for a fixed time
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND"]
 
 
 def chromium() -> str:
-    """Return the path of a Chromium; without one, fail in CI and skip elsewhere."""
+    """Return the path of Chromium; if there is none, fail in CI and skip elsewhere."""
     found = next((path for path in map(shutil.which, NAMES) if path), "")
     if not found and os.environ.get("CI") == "true":
         pytest.fail("Chromium is not installed: CI must look at the page in a browser")
@@ -29,7 +29,7 @@ def chromium() -> str:
 def opened(
     path: Path, width: int = 1280, *, dark: bool = False
 ) -> Iterator[tuple[Page, list[str]]]:
-    """Open a page without network in a window of a width; yield it and its console's messages."""
+    """Open a page without network in a window of a width; yield it and its console messages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         scheme = "dark" if dark else "light"
@@ -45,13 +45,13 @@ def opened(
 
 
 def ask(path: Path, width: int, script: str, *, dark: bool = False) -> Any:
-    """Return what an expression or a function of JavaScript says of a page of some width."""
+    """Return the value of a JavaScript expression or function on a page of some width."""
     with opened(path, width, dark=dark) as (page, _):
         return page.evaluate(script)
 
 
 def draw_all(page: Page) -> None:
-    """Open every fold, as before printing, and return when all charts are drawn."""
+    """Open every fold, as before printing, and return once all charts are drawn."""
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.wait_for_function("!document.querySelector('[data-chart]:not(:has(svg.marks))')")
 

@@ -1,10 +1,10 @@
-"""Compare two results folders value by value, such as before and after a refactoring.
+"""Compare two results folders value by value, for example before and after a refactoring.
 
     python tests/compare_results.py OLD NEW [--renamed map.json] [--tolerance 1e-6]
 
-Compared is every Parquet table under the folders of SECTIONS: the same rows by key, numbers within
-the tolerance, everything else identical. A table may stand under a new folder (FOLDERS), and a
-verdict with a column per stage is compared with the verdict in long form. The map may hold
+All Parquet tables under the folders of SECTIONS are compared by key: numbers must agree within the
+tolerance, and everything else must be identical. A table may be in a new folder (FOLDERS), and a
+verdict with a column per stage is compared with the verdict in long form. The map may contain
 
     {"columns": {"predicted": "response", "readouts:answer": "response"},
      "values": {"condition": {"sighted": "seen"}},
@@ -12,10 +12,10 @@ verdict with a column per stage is compared with the verdict in long form. The m
      "files": {"maps.parquet": "attention_maps.parquet"},
      "ignored": ["why"]}
 
-with columns named as OLD names them, of one section only where a prefix says so; ``values``
-renames entries of text columns, ``files`` parts of paths below a section's folder.
-Prints per table the rows and the largest difference, and exits with status 1 if any table differs,
-is missing, or is there in NEW only. It needs no eyechart.
+with the column names of OLD, limited to one section by a prefix; ``values`` renames entries of text
+columns, and ``files`` renames parts of paths below a section's folder.
+Prints the rows and the largest difference of each table, and exits with status 1 if any table
+differs, is missing, or is only in NEW. It does not need eyechart.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import polars as pl
 
 SECTIONS = ("probes", "answers", "scores", "retrieval", "mmvp", "readouts", "concepts", "attention",
             "verdict")  # fmt: skip
-FOLDERS = {  # where a section stood, and where it may stand now
+FOLDERS = {  # former folder of a section, and its possible new folder
     "probes": "probing",
     "answers": "behavior/responses",
     "scores": "behavior/scores",
@@ -39,7 +39,7 @@ FOLDERS = {  # where a section stood, and where it may stand now
     "readouts": "readout",
 }
 WHOSE = ("model", "dataset", "scope", "task", "condition")
-KEYS = {  # the columns that tell rows apart, by section; those that a table has are used
+KEYS = {  # columns that identify rows, by section; columns that a table lacks are ignored
     "probes": (*WHOSE, "address", "span", "probe", "seed", "kind", "id"),
     "answers": (*WHOSE, "item_id", "order"),
     "scores": (*WHOSE, "metric", "against", "kind", "answer"),
@@ -63,7 +63,7 @@ CHANGED = {"changed_value": "changed", "changed_ci_low": "changed_ci_low",
 
 @dataclass
 class Names:
-    """What was renamed from OLD to NEW; see the module."""
+    """The names changed from OLD to NEW; see the module."""
 
     columns: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Names:
         return self.columns.get(f"{section}:{name}", self.columns.get(name, name))
 
     def rename(self, section: str, table: pl.DataFrame) -> pl.DataFrame:
-        """Return an OLD table with the names and text entries that NEW has."""
+        """Return an OLD table with the names and text entries of NEW."""
         for name in table.columns:
             entries = self.values.get(f"{section}:{name}", self.values.get(name, {}))
             table = table.with_columns(pl.col(name).replace(entries)) if entries else table
@@ -85,7 +85,7 @@ class Names:
 
 @dataclass
 class Found:
-    """What the comparison of one table gave: the largest difference, and what is wrong."""
+    """The result of comparing one table: the largest difference, and all faults."""
 
     rows: int = 0
     largest: float = 0.0
@@ -93,7 +93,7 @@ class Found:
 
 
 def compare_folders(old: Path, new: Path, names: Names, tolerance: float) -> dict[str, Found]:
-    """Return what every table gave, by its path in OLD (of tables in NEW only, in NEW)."""
+    """Return every table's result by its path in OLD, or in NEW for tables only there."""
     found: dict[str, Found] = {}
     met: set[Path] = set()
     for section in SECTIONS:
@@ -117,13 +117,13 @@ def compare_folders(old: Path, new: Path, names: Names, tolerance: float) -> dic
 
 
 def _folder(root: Path, section: str, names: Names) -> str:
-    """Return where a results folder has a section: under its new name if there is one."""
+    """Return the folder of a section in a results folder, under its new name if there is one."""
     renamed = names.folders.get(section, FOLDERS.get(section, section))
     return renamed if (root / renamed).is_dir() else section
 
 
 def _tables(path: Path, target: Path) -> dict[Path, pl.DataFrame]:
-    """Return the OLD table by where NEW has it; of a verdict in wide form, three tables."""
+    """Return the OLD table by its path in NEW; for a verdict in wide form, three tables."""
     table = pl.read_parquet(path)
     beside = target.with_suffix(".classes.parquet")
     if "sighted_value" not in table.columns or not beside.exists():
@@ -134,7 +134,7 @@ def _tables(path: Path, target: Path) -> dict[Path, pl.DataFrame]:
 
 
 def long_form(wide: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return the values, classes and differences of a verdict that has a column per number."""
+    """Return the values, classes and differences of a verdict with a column per number."""
     stages, comparisons = (
         [name.removesuffix(end) for name in wide.columns if name.endswith(end)]
         for end in ("_floor", "_difference")
@@ -159,7 +159,7 @@ def long_form(wide: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFr
 
 
 def compare(old: pl.DataFrame, new: pl.DataFrame, keys: list[str], tolerance: float) -> Found:
-    """Compare two tables whose columns have the same names; NEW may have more columns."""
+    """Compare two tables with the same column names; NEW may have additional columns."""
     found = Found(rows=len(old))
     lost = [name for name in old.columns if name not in new.columns]
     if lost:
@@ -181,7 +181,7 @@ def compare(old: pl.DataFrame, new: pl.DataFrame, keys: list[str], tolerance: fl
 
 
 def _numbered(table: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Return a table with a number that tells apart rows of one key, and its integers alike."""
+    """Return a table with rows of the same key numbered, and all integers of one type."""
     number = pl.int_range(pl.len()).over(keys) if keys else pl.int_range(pl.len())
     table = table.with_columns(pl.col(pl.Int8, pl.Int16, pl.Int32).cast(pl.Int64))
     return table.with_columns(number.alias(NUMBERED))
@@ -203,7 +203,7 @@ def _compare_column(
 
 
 def difference(one: Any, other: Any) -> float:
-    """Return how far apart two entries are: of texts, and where only one is there, infinity."""
+    """Return the difference of two entries; infinity for different texts or if one is missing."""
     if one == other:
         return 0.0
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
@@ -222,7 +222,7 @@ def _key(row: dict[str, Any], keys: list[str]) -> str:
 
 
 def report(found: dict[str, Found]) -> list[str]:
-    """Return a line per table, then what is wrong with it."""
+    """Return one line per table, followed by its faults."""
     lines = []
     for name, one in found.items():
         lines.append(f"{name}: {one.rows} rows, largest difference {one.largest:.3g}")

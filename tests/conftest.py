@@ -1,4 +1,4 @@
-"""What all tests share: one thread per process, and the GPU tier skipped where there is no GPU."""
+"""Setup for all tests: one thread per process, and GPU tests skipped if there is no GPU."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The commands that the texts of the project tell a reader to type."""
+"""Collect the commands that the project's texts tell a reader to type."""
 
 import itertools
 import re
@@ -17,7 +17,7 @@ TEXTS = [
 ]
 HEADERS = [*sorted((ROOT / "config").glob("*.yaml")), *sorted((ROOT / "config/presets").glob("*"))]
 PROGRAMS = ("make", "snakemake", "python", ".venv/bin/", "pip")
-# What stands for a name of the reader's own
+# Placeholders for the reader's own names
 EXAMPLES = {"<model>": "tiny_llava", "<dataset>": "clevr", "<env>": "torchvision"}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
@@ -26,13 +26,13 @@ _STEP = re.compile(r"^ +python -m eyechart\.", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Command:
-    """A command that a text tells its reader to type.
+    """A command that a text tells the reader to type.
 
     Attributes
     ----------
-    source : the text's path from the project's folder
-    line : the command, with examples in the place of what the reader fills in
-    config : the last block of YAML before it in the text, or nothing
+    source : the text's path relative to the project's folder
+    line : the command, with examples in place of the reader's own names
+    config : the last YAML block before it in the text, or empty
     """
 
     source: str
@@ -41,7 +41,7 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """The words of the command, as a shell splits them; a comment is dropped."""
+        """The words of the command as split by a shell, without comments."""
         return shlex.split(self.line, comments=True)
 
 
@@ -55,7 +55,7 @@ def in_texts() -> list[Command]:
 
 
 def in_docstrings() -> list[Command]:
-    """Return the commands of steps, `python -m eyechart…`, in the docstrings of the package."""
+    """Return the commands of steps (`python -m eyechart…`) in the package's docstrings."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         text = path.read_text(encoding="utf-8").split('"""')
@@ -86,7 +86,7 @@ def _split(path: Path, line: str, config: str = "") -> Iterator[Command]:
         line = line.replace(example, name)
     for part in re.split(r"\s&&\s", line.split(" #")[0].strip()):
         words = part.split()
-        # a name alone is no command: `snakemake`, `make`
+        # a name alone is not a command: `snakemake`, `make`
         typed = len(words) > 1 and words[0].startswith(PROGRAMS) and "<" not in line
         if typed and words[1] != "=":
             yield Command(_from_root(path), part.strip(), config)

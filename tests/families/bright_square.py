@@ -1,4 +1,4 @@
-"""A bright square on a flat picture, and whether the tokens that change say that it is there."""
+"""Draw a bright square on a flat image, and check that the tokens that change are at its place."""
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ def flat(size):
 
 
 def with_square(size, places, x, y):
-    """Return a flat picture with a bright square of a third of the smallest token, and its half."""
+    """Return a flat image with a bright square of a third of a token, and half its side."""
     area = places[holding(places, x, y)]
     half = max(1.0, (area[:, 5:] - area[:, 3:5]).min() / 6)
     pixels = np.array(flat(size))
@@ -26,19 +26,19 @@ def with_square(size, places, x, y):
 
 
 def holding(places, x, y):
-    """Say which tokens' areas hold a point."""
+    """Return which tokens' areas contain a point."""
     left, top, right, bottom = places[:, 3:].T
     return (left <= x) & (x < right) & (top <= y) & (y < bottom)
 
 
 def near(place, x, y, reach):
-    """Say whether a point is in a token's area, or no farther from it than that."""
+    """Return whether a point is within ``reach`` of a token's area."""
     apart = np.maximum(place[3:5] - [x, y], [x, y] - place[5:])
     return bool((apart <= reach).all())
 
 
 def look(adapter, card, image, address):
-    """Return what an address has of a picture: (tokens, d)."""
+    """Return an image's tokens at an address: (tokens, d)."""
     (column,) = columns(card, [address], ["image_tokens"], "image")
     _, found = passes.encode_images(
         adapter, [adapter.prepare_image(image)], [column], complete=False
@@ -47,19 +47,19 @@ def look(adapter, card, image, address):
 
 
 def features(adapter, image):
-    """Return what the language model is given of a picture: (tokens, d)."""
+    """Return the language model's input for an image: (tokens, d)."""
     with torch.inference_mode():
         (seen,) = adapter.encode_images([adapter.prepare_image(image)])
     return seen.features.float().numpy()
 
 
 def check(size, places, see):
-    """Draw squares; in each view that holds one, the token that changes most must lie there."""
+    """Draw squares; in each view that shows one, the token that changes most must be there."""
     before, found = see(flat(size)), 0
     assert len(before) == len(places)
     for x, y in np.array(POINTS) * size:
         if not holding(places, x, y).any():
-            continue  # a centre crop leaves it out
+            continue  # cut off by a centre crop
         image, half = with_square(size, places, x, y)
         change = np.linalg.norm(see(image) - before, axis=1)
         for view in np.unique(places[holding(places, x, y), 0]):

@@ -1,6 +1,6 @@
-"""What the tests of families share: tiny checkpoints, models loaded from them, their cards.
+"""Fixtures of the families' tests: tiny checkpoints, models loaded from them, and their cards.
 
-A torchvision built for CUDA is made importable beside a torch for the CPU.
+A torchvision built for CUDA is made importable with a torch for the CPU.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from eyechart.models.load_options import LoadOptions  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as slow what asks a family that is not one of its kind's examples."""
+    """Mark tests as slow if their family is not its kind's example."""
     for item in items:
         if item.path.parent == Path(__file__).parent and hasattr(item, "callspec"):
             name = item.callspec.params.get("name")

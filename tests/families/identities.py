@@ -1,4 +1,4 @@
-"""What patches, cuts and other edits give on any family, whatever the weights."""
+"""Properties of patches, cuts and other edits that hold for any family and any weights."""
 
 import numpy as np
 from in_memory import pixels
@@ -25,7 +25,7 @@ OPTIONS = {
 
 
 def image_pair(folder):
-    """Save an image and the same one turned; return their paths."""
+    """Save an image and the same image rotated; return their paths."""
     first, found = pixels(1)[0], {}
     for name, image in (("a", first), ("b", first.transpose(Image.Transpose.ROTATE_180))):
         image.save(folder / f"{name}.png")
@@ -46,7 +46,7 @@ def batch_of(adapter, paths, shares, pairs=("ab", "ba"), regions=None):
 
 
 def regions_for(adapter):
-    """Return two regions of one token each, elsewhere on the donor's image than on its own."""
+    """Return two regions of one token each, placed differently on the donor's image."""
     count = len(adapter.token_boxes(pixels(1)[0].size, "lm", 1))
 
     def at(place):
@@ -70,7 +70,7 @@ def differ(found, expected):
 
 
 def check_patched_blocks(batch):
-    """Behind the last block nothing is left to patch; behind the first, the image is."""
+    """After the last block nothing is left to patch; after the first, the image is."""
     sighted, swapped = batch.answers(), batch.answers(DONOR)
     first, *_, last = blocks_of(batch.adapter)
     close(batch.mixed(OWN, DONOR, last), sighted)
@@ -79,12 +79,12 @@ def check_patched_blocks(batch):
 
 
 def check_last_token(batch, last):
-    """The last token behind the last block is the whole answer."""
+    """The last token after the last block determines the whole answer."""
     close(batch.answers(OWN, [taken(last, LAST, DONOR)]), batch.answers(DONOR))
 
 
 def check_edits_of_nothing(batch, spans):
-    """States of the same image, and states written as they are, change nothing."""
+    """States of the same image, and states written unchanged, have no effect."""
     plain, block = batch.answers(), blocks_of(batch.adapter)[0]
     for span in spans:
         close(batch.answers(OWN, [taken(block, span, DONOR)]), plain)
@@ -92,12 +92,12 @@ def check_edits_of_nothing(batch, spans):
 
 
 def cut_off(adapter):
-    """Return the cut of the image's tokens from all text in all blocks."""
+    """Return the cut of image tokens from all text in all blocks."""
     return Cut([QUESTION, LAST], IMAGE, range(len(blocks_of(adapter))))
 
 
 def check_cut(batch):
-    """With the image's tokens cut from all text no answer depends on the image."""
+    """If image tokens are cut from all text, no answer depends on the image."""
     cut = cut_off(batch.adapter)
     sighted = batch.answers(OWN, [cut])
     close(sighted, batch.answers(DONOR, [cut]))
@@ -105,7 +105,7 @@ def check_cut(batch):
 
 
 def made_of(batch):
-    """Plan and run all edits of a batch; return what was made, and what was said of the rest."""
+    """Plan and run all edits of a batch; return those made, and the notes on the others."""
     said, asked = [], batch.asked
     chosen = ["connector", *blocks_of(batch.adapter)]
     setup = Setup(batch.reader, chosen, asked, asked, OPTIONS, 7, 4, said.append)

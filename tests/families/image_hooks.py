@@ -1,4 +1,4 @@
-"""Where images' tokens are in a module's output, and the gradients that arrive there."""
+"""Locate images' tokens in a module's output, and collect the gradients there."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from eyechart.models.hooks import Change, edit_outputs
 def of_images(
     adapter: Adapter, component: str, images: Sequence[PreparedImage], mask: Tensor
 ) -> Callable[[Tensor], Tensor]:
-    """Return a function that locates tokens of images in an encoder or connector module's output.
+    """Return a function that locates image tokens in the output of an encoder or connector module.
 
     Parameters
     ----------
-    images : all that run in the pass, in order
-    mask : bool, shape (b, t); tokens as ``Adapter.layout`` lays them out, a row per image
+    images : all images of the pass, in order
+    mask : bool, shape (b, t); tokens as laid out by ``Adapter.layout``, one row per image
     """
 
     def where(hidden: Tensor) -> Tensor:
@@ -38,11 +38,11 @@ def of_images(
 
 @contextmanager
 def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, Tensor]]:
-    """Collect the first output of each module as a tensor whose ``grad`` a backward pass fills.
+    """Collect each module's first output as a tensor whose ``grad`` is filled by a backward pass.
 
-    Gradients stop at the first of them: nothing before it is kept. Requires a pass that keeps
-    gradients (``pass_mode``). Result: dict of Tensor, by module path, in the module's own layout;
-    filled by the forward pass.
+    Gradients stop at the first of these modules, so nothing before it is kept. The pass must keep
+    gradients (``pass_mode``). Yields a dict of Tensor by module path, in the module's own layout,
+    which the forward pass fills.
     """
     found: dict[str, Tensor] = {}
 

@@ -1,4 +1,4 @@
-"""Small images in every kind of file that is read."""
+"""Small images in every supported file format."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def _more():
     return {"save_all": True, "append_images": [_photo(1)]}
 
 
-# name: the file's ending, the image, and how it is saved
+# name: the file's suffix, the image, and the arguments for saving it
 SAME = {
     "png": ("png", _photo(), {}),
     "jpeg": ("jpg", _photo(), {}),
@@ -65,7 +65,7 @@ SAME = {
     "grey alpha": ("png", _clear("LA"), {}),
     "one clear colour": ("png", _photo(), {"transparency": _photo().getpixel((3, 3))}),
 }
-# what differs from the processor's own reading, and as what image the processor is shown it
+# kinds that a processor reads differently, with the image that it is given instead
 DIFFERENT = {
     "turned jpeg": ("jpg", _photo(), _turned(6), ImageOps.exif_transpose),
     "turned png": ("png", _photo(), _turned(8), ImageOps.exif_transpose),
@@ -77,7 +77,7 @@ DIFFERENT = {
 
 
 def save(kind: str, folder: Path) -> Path:
-    """Write one kind of file."""
+    """Write a file of one kind."""
     ending, image, how = (SAME.get(kind) or DIFFERENT[kind])[:3]
     path = folder / f"{kind.replace(' ', '_')}.{ending}"
     image.save(path, **how)

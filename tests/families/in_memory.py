@@ -1,4 +1,4 @@
-"""The engine run over pictures in memory: every column of every address and span, by row."""
+"""Run the engine over images in memory, for all columns of all addresses and spans, by row."""
 
 import numpy as np
 from PIL import Image
@@ -13,14 +13,14 @@ SIZES = {"p0": (64, 40), "p1": (40, 88), "p2": (30, 30)}
 
 
 def pixels(count):
-    """Pictures of other sizes."""
+    """Return images of different sizes."""
     draw = np.random.default_rng(1)
     sizes = list(SIZES.values())[:count]
     return [Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in sizes]
 
 
 def regions(n, pictures):
-    """The regions of the n-th prompt, on its last picture: a box, and a point elsewhere."""
+    """Return the regions of the n-th prompt on its last image: a box, and a point elsewhere."""
     if not pictures or pictures[-1] not in SIZES:
         return {}
     wide, high = SIZES[pictures[-1]]
@@ -31,7 +31,7 @@ def regions(n, pictures):
 
 
 def plan(asked, prompts):
-    """A part of a dataset: pictures by name, and a prompt about each list of them."""
+    """Return a part of a dataset: images by name, and one prompt per list of images."""
     images = sorted({i for pictures in asked for i in pictures})
     rows = [
         ItemPrompt(n, tuple(p), prompts[n % len(prompts)], regions(n, p))
@@ -43,7 +43,7 @@ def plan(asked, prompts):
 
 
 def run_engine(adapter, card, shown, part, batch, monkeypatch):
-    """Return {column: {row: value}} of both scopes; ``shown`` are the pictures by name."""
+    """Return {column: {row: value}} for both scopes; ``shown`` are the images by name."""
     monkeypatch.setattr("eyechart.inference.preprocessing.open_image", lambda path: shown[path])
     every = [a["address"] for a in card["addresses"]]
     asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}

@@ -1,4 +1,4 @@
-"""What maps of saliency are made of, and what their gradients must be, on any family."""
+"""Inputs of saliency maps, and the properties that their gradients must have in any family."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def attributor(adapter, card, images):
 
 
 def made_by(items, work):
-    """Return maps and curves of items, and the methods that made them."""
+    """Return the items' maps and curves, and the methods that computed them."""
     assert len(work.usable(items)) == 2
     work.measure_means(items, AdaptiveBatchSize(2))
     maps, curves = work.rows(items)
@@ -50,9 +50,9 @@ def made_by(items, work):
 
 
 def check_maps(maps, closed=False):
-    """A map has a finite number per token, and not all are zero unless no image is read.
+    """A map has a finite number per token, and not all are zero unless the image is not read.
 
-    Grad-CAM leaves out what speaks against the answer, which may be all of one image.
+    Grad-CAM drops negative evidence, which may be all of an image's.
     """
     for row in maps:
         assert len(row["saliency"]) == len(row["places"]) > 0

@@ -1,4 +1,4 @@
-"""The families that are tested, and what the tests must know of each."""
+"""The tested families, with what the tests need to know about each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ for _module in ("llava", "mixture", "tiles", "prefix", "qwen", "blip", "encoders
 
 @dataclass(frozen=True)
 class Case:
-    """One family: its adapter, widths and blocks, and how its own class is asked."""
+    """A family: its adapter, widths and blocks, and how to call its own class."""
 
     family: str
     connector: int | None = 48
@@ -54,14 +54,14 @@ class Case:
     ) -> torch.Tensor:
         """Return next-token scores after the prompt and after each token of the answer begun.
 
-        As the class computes them, from its own processor's inputs: (tokens begun + 1, words).
+        The class computes them from its own processor's inputs: (tokens begun + 1, words).
         """
         write = self.own_text or adapter.turn
         shown = {"images": [images] if len(images) > 1 else images} if images else {}
         text = write(question, len(images))
         inputs = dict(adapter.processor(text=[text], return_tensors="pt", **shown))
         inputs.pop("labels", None)
-        if "begun" in self.loosely:  # an answer of a decoder's own
+        if "begun" in self.loosely:  # an answer in a separate decoder
             start = adapter.text_config.decoder_start_token_id
             inputs["decoder_input_ids"] = torch.tensor([[start, *begun]])
             return adapter.model(**inputs).logits[0]
@@ -69,7 +69,7 @@ class Case:
             if name in inputs:
                 later = torch.full((1, len(begun)), self.loosely.get("later", 0))
                 inputs[name] = torch.cat([inputs[name], later], dim=1)
-        if "cross_attention_mask" in inputs:  # an answer sees what the end of the question sees
+        if "cross_attention_mask" in inputs:  # answers see what the question's end sees
             last = inputs["cross_attention_mask"][:, -1:].expand(-1, len(begun), -1, -1)
             inputs["cross_attention_mask"] = torch.cat([inputs["cross_attention_mask"], last], 1)
         inputs["input_ids"] = torch.tensor([[*row.ids, *begun]])

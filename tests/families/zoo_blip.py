@@ -1,4 +1,4 @@
-"""Models whose queries ask the picture, tiny and random."""
+"""Tiny random models with queries that attend to the image."""
 
 import transformers as T
 from zoo_parts import SQUARE, bpe, fam, ids, ip, llama, qformer, vit

@@ -1,4 +1,4 @@
-"""Encoders alone, tiny and random."""
+"""Tiny random stand-alone encoders."""
 
 import transformers as T
 from tokenizers.processors import TemplateProcessing
@@ -95,7 +95,7 @@ def dinov2():
 
 @fam
 def dinov2_resized():
-    """As published: images are cut smaller than those that it was trained on."""
+    """As published, images are cropped to a smaller size than in training."""
     return _dinov2(T.Dinov2Config, T.Dinov2Model, image_size=64)
 
 

@@ -1,4 +1,4 @@
-"""LLaVA and what grew out of it, tiny and random."""
+"""Tiny random LLaVA and its descendants."""
 
 import transformers as T
 from zoo_parts import SQUARE, TV, bpe, fam, ip, llama, tmpl, vit

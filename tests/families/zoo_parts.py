@@ -1,4 +1,4 @@
-"""What the tiny checkpoints are made of: tokenizers, sizes, templates, image processors."""
+"""Parts of the tiny checkpoints: tokenizers, sizes, templates and image processors."""
 
 import transformers as T
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -15,7 +15,7 @@ ROPE = {"rope_type": "default", "rope_theta": 1e4}
 
 
 def bpe(special=(), bos="<s>", eos="</s>", pad="<pad>", unk=None, extra=None, **how):
-    """A byte-level tokenizer trained on a few sentences; ``extra`` are special tokens by name."""
+    """Return a byte-level tokenizer trained on a few sentences, with ``extra`` special tokens."""
     marks = [m for m in (bos, eos, pad, unk) if m] + [*special, *(extra or {}).values()]
     words = Tokenizer(models.BPE(unk_token=unk))
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -33,12 +33,12 @@ def bpe(special=(), bos="<s>", eos="</s>", pad="<pad>", unk=None, extra=None, **
 
 
 def ids(tok):
-    """The ids of a tokenizer's special tokens."""
+    """Return the ids of a tokenizer's special tokens."""
     return {f"{name}_token_id": getattr(tok, f"{name}_token_id") for name in ("bos", "eos", "pad")}
 
 
 def qformer(tok, **changes):
-    """The sizes of a model whose queries read the image."""
+    """Return the sizes of a Q-Former."""
     return {
         "vocab_size": len(tok),
         "hidden_size": 32,
@@ -51,7 +51,7 @@ def qformer(tok, **changes):
 
 
 def llama(tok, **changes):
-    """The sizes of a language model of LLaMA's kind."""
+    """Return the sizes of a LLaMA-like language model."""
     return {
         "vocab_size": len(tok),
         "hidden_size": 48,
@@ -65,7 +65,7 @@ def llama(tok, **changes):
 
 
 def vit(**changes):
-    """The sizes of a vision encoder."""
+    """Return the sizes of a vision encoder."""
     return {
         "hidden_size": 32,
         "intermediate_size": 48,
@@ -84,16 +84,16 @@ TEMPLATE = (
 
 
 def tmpl(image):
-    """A chat template that writes a picture like this."""
+    """Return a chat template that writes an image as ``image``."""
     return TEMPLATE.replace("__IMAGE__", image)
 
 
 def ip(name, **how):
-    """An image processor: torchvision's if there is one, else Pillow's."""
+    """Return an image processor, based on torchvision if installed and otherwise on Pillow."""
     return getattr(T, name if TV else f"{name}Pil")(**how)
 
 
-BUILDERS = {}  # by name: a function that gives model and processor
+BUILDERS = {}  # by name: a function that returns model and processor
 
 
 def fam(build):

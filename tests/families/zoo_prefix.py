@@ -1,4 +1,4 @@
-"""Models that read pictures in ways of their own, tiny and random."""
+"""Tiny random models with their own ways of reading images."""
 
 import transformers as T
 from zoo_parts import ROPE, SQUARE, bpe, fam, ip, llama, tmpl, vit

@@ -1,4 +1,4 @@
-"""The Qwen-VL models, tiny and random."""
+"""Tiny random Qwen-VL models."""
 
 import transformers as T
 from zoo_parts import ROPE, TV, bpe, fam, ip, llama, tmpl

@@ -1,4 +1,4 @@
-"""Models that cut pictures into tiles, crops or slices, tiny and random."""
+"""Tiny random models that cut images into tiles, crops or slices."""
 
 import transformers as T
 from zoo_parts import SQUARE, TV, bpe, fam, ip, llama, tmpl, vit

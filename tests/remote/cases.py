@@ -1,11 +1,11 @@
-"""The families, and what the tests ask of them."""
+"""The families with remote code, and the inputs of their tests."""
 
 import numpy as np
 from PIL import Image
 
 from eyechart.models.spec import Spec, defaults
 
-FOLDERS = {  # of checkpoints, and the family of each
+FOLDERS = {  # folder of each checkpoint, with its family
     "cogvlm": "cogvlm",
     "glamm": "glamm",
     "internlm_xcomposer": "internlm_xcomposer",

@@ -1,8 +1,8 @@
-"""What the tests of remote code need: checkpoints that the user has, and an importable torchvision.
+"""Fixtures for tests of remote code: the user's checkpoints and an importable torchvision.
 
-The checkpoints and the code in them are nobody's to ship; the environment variable
-EYECHART_REMOTE_CHECKPOINTS names a folder with one folder per family, or two
-where it comes with two kinds of language model; see ``cases.FOLDERS``.
+The checkpoints and their code cannot be shipped with this project. The environment variable
+EYECHART_REMOTE_CHECKPOINTS names a folder with one subfolder per family, or two if the family has
+two kinds of language model; see ``cases.FOLDERS``.
 """
 
 import os
@@ -18,7 +18,7 @@ CHECKPOINTS = "EYECHART_REMOTE_CHECKPOINTS"
 _KEPT = {}
 if not torch.cuda.is_available():
     exec(OPERATORS, _KEPT)
-with warnings.catch_warnings():  # old releases of transformers warn when they are imported
+with warnings.catch_warnings():  # old releases of transformers warn on import
     warnings.simplefilter("ignore")
     import transformers
 
@@ -30,7 +30,7 @@ from eyechart.models.load import adapter_of  # noqa: E402
 
 @pytest.fixture(scope="session")
 def folder_of():
-    """Return a family's checkpoint, or skip."""
+    """Return a function that returns a family's checkpoint or skips the test."""
 
     def find(family):
         found = os.environ.get(CHECKPOINTS)
@@ -46,7 +46,7 @@ def folder_of():
 
 @pytest.fixture(scope="session")
 def importable(tmp_path_factory):
-    """Return a folder that makes torchvision importable in a process of its own."""
+    """Return a folder that makes torchvision importable in a separate process."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "sitecustomize.py").write_text(OPERATORS, encoding="utf-8")
     return folder
@@ -54,7 +54,7 @@ def importable(tmp_path_factory):
 
 @pytest.fixture(scope="session", params=list(FOLDERS))
 def family(request, folder_of):
-    """The folder's name of a checkpoint whose family runs on the installed transformers."""
+    """Return the folder name of a checkpoint whose family runs on the installed transformers."""
     folder_of(request.param)
     try:
         adapter_of(spec_of(request.param)).check_version()

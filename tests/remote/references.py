@@ -1,4 +1,4 @@
-"""How each model's own code computes the next token's scores: what the adapters must equal."""
+"""Next-token scores from each model's own code, which the adapters must reproduce."""
 
 import sys
 import tempfile
@@ -49,7 +49,7 @@ def internvl_chat(adapter, image, question, begun):
 
     pixels = adapter.prepare_image(image).inputs[
         "pixel_values"
-    ]  # the checkpoint has no code for tiles
+    ]  # the checkpoint has no tiling code
     model.generate = generate
     try:
         model.chat(adapter.tokenizer, pixels, question, {})

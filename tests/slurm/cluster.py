@@ -1,4 +1,4 @@
-"""A run of the workflow through Slurm, and what Slurm has to say about its jobs."""
+"""Run the workflow through Slurm, and read Slurm's records of its jobs."""
 
 import re
 import subprocess
@@ -13,11 +13,11 @@ from stopping_steps import hold, release, wait_until
 PROFILES = ["--profile", "profiles/slurm", "--profile", str(ROOT / "tests/slurm/profile")]
 _FIELD = re.compile(r"(\S+?)=(\S*)")
 
-Job = dict[str, str]  # what `scontrol show job` says of one job, by field
+Job = dict[str, str]  # the output of `scontrol show job` for one job, by field
 
 
 def is_up() -> bool:
-    """Whether a Slurm answers here."""
+    """Return whether Slurm is running here."""
     try:
         subprocess.run(["sinfo"], capture_output=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
@@ -26,7 +26,7 @@ def is_up() -> bool:
 
 
 def jobs() -> list[Job]:
-    """Return all jobs that Slurm had so far, by number."""
+    """Return all of Slurm's jobs so far, by number."""
     shown = subprocess.run(
         ["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True
     )
@@ -35,7 +35,7 @@ def jobs() -> list[Job]:
 
 
 def of_rule(found: list[Job], name: str) -> list[Job]:
-    """Return the jobs of a rule or a group, by its name and, if told, its wildcards."""
+    """Return the jobs of a rule or group, given its name and optionally its wildcards."""
     return [job for job in found if re.match(rf"rule_{name}(_|$)", job.get("Comment", ""))]
 
 
@@ -47,12 +47,12 @@ def seconds(job: Job, field: str) -> float:
 def cancel_one(
     rule: str, run: subprocess.Popen[str], timeout_s: float = 600, known: Collection[str] = ()
 ) -> str:
-    """Cancel the first of a rule's jobs once it runs beside another; give its number.
+    """Cancel the first of a rule's jobs once it runs beside another; return its number.
 
-    ``known`` are the numbers of jobs of earlier runs.
+    ``known`` are the job numbers of earlier runs.
 
-    Only then: Slurm's times are whole seconds, too coarse to say of a job that was cancelled at
-    once whether the next one waited for it.
+    Slurm's times are whole seconds, which would be too coarse to tell whether the next job waited
+    for one that was cancelled at once.
     """
     for found in _watch(run, timeout_s):
         own = [job for job in of_rule(found, rule) if job["JobId"] not in known]
@@ -85,9 +85,9 @@ def start(project: Project, log: IO[str], *arguments: str) -> subprocess.Popen[s
 def finish_with_one_cancelled(
     project: Project, rule: str, at: Callable[..., Any], *targets: str
 ) -> tuple[list[Job], str]:
-    """Run to the end, one of a rule's jobs cancelled; return all jobs, and its number.
+    """Run to the end with one of a rule's jobs cancelled; return all jobs and its number.
 
-    No job of the rule ends before that: each waits where it first calls ``at``.
+    No job of the rule ends earlier, since each waits at its first call of ``at``.
     """
     log, before = project.path("run.log"), {job["JobId"] for job in jobs()}
     reached = hold(project.path("workflow"), at)
@@ -102,18 +102,18 @@ def finish_with_one_cancelled(
 
 
 def memory_mb(job: Job) -> int:
-    """Return the memory that a job asked for; Slurm prints 2200M, or 2.5G where that is exact."""
+    """Return the memory that a job requested; Slurm prints 2200M, or 2.5G if that is exact."""
     amount = job["MinMemoryNode"]
     return round(float(amount[:-1]) * {"M": 1, "G": 1024}[amount[-1]])
 
 
 def minutes(job: Job) -> int:
-    """Return the time that a job asked for, from e.g. 01:30:00."""
+    """Return the time that a job requested, from a text such as 01:30:00."""
     hours, rest, _ = job["TimeLimit"].split(":")
     return 60 * int(hours) + int(rest)
 
 
 def logs(project: Project) -> str:
-    """Return Slurm's own logs of a project's jobs, for a test that failed."""
+    """Return Slurm's own logs of a project's jobs, for a failed test."""
     folder = project.path(".snakemake/slurm_logs")
     return "\n".join(f"{p}:\n{p.read_text()}" for p in sorted(Path(folder).rglob("*.log")))

@@ -1,4 +1,4 @@
-"""Tests that need a Slurm, or the executors of clusters, are skipped and say so without them."""
+"""Skip tests that need Slurm or a cluster's executor, with a message, if it is not there."""
 
 from importlib.util import find_spec
 

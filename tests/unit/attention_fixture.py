@@ -1,4 +1,4 @@
-"""A tiny random LLaVA that is loaded, a miniature dataset with regions, and a traced item."""
+"""A tiny random LLaVA, loaded, and a miniature dataset with regions."""
 
 import json
 from types import SimpleNamespace
@@ -16,11 +16,11 @@ from eyechart.tables.regions import box, point, write_regions
 
 SETTINGS = {"items": 3, "prompt": "{question}", "choices": "text", "images": 1, "top": 1}
 LETTERS = {"A": "red", "B": "blue"}
-SIZE = (64, 48)  # of every picture; 32 x 32 of its middle reach the model
+SIZE = (64, 48)  # of every image; only the central 32 x 32 pixels reach the model
 
 
 def build_dataset(folder, count=4):
-    """Items of two tasks, one with regions; a picture and a group of its own each."""
+    """Write items of two tasks, one with regions; each item has its own image and group."""
     folder.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(5)
     items, images, regions = [], [], []
@@ -72,7 +72,7 @@ def load_llava(folder, attention="eager"):
 
 
 def flags(data, folder, spec, checkpoint, **changes):
-    """The command line of ``trace_items``."""
+    """Return the command line of ``trace_items``."""
     given = {
         "model": "tiny",
         "dataset": "mini",

@@ -1,7 +1,7 @@
-"""What two invented models say about two invented datasets, in the schemas of the real tables.
+"""Responses of two invented models to two invented datasets, in the schemas of the real tables.
 
-Scores are computed from the answers, so the tables agree with each other. ``tiny_llava`` looks at
-the picture, except for counting; ``tiny_clip`` cannot be asked without a picture.
+Scores are computed from the answers, so the tables agree with each other. ``tiny_llava`` uses the
+image, except for counting; ``tiny_clip`` cannot be asked without an image.
 """
 
 import json
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 def write_behaviour(root: Path, pictures: int = 24, pairs: int = 3) -> dict[str, list[str]]:
-    """Write everything; give the flags of the report's steps, paths relative to ``root``."""
+    """Write all tables; return the flags of the report's steps, with paths relative to ``root``."""
     items = {"coco": coco_items(pictures), "mmvp": mmvp_items(pairs)}
     for dataset, rows in items.items():
         images = [draw_picture(root, dataset, i) for r in rows for i in r["images"]]
@@ -62,7 +62,7 @@ def write_behaviour(root: Path, pictures: int = 24, pairs: int = 3) -> dict[str,
 
 
 def item(dataset: str, number: int, task: str, choices: list[str], answer: str) -> Row:
-    """Return an item of one picture, a group of its own."""
+    """Return an item with one image and its own group."""
     group = f"group_{number:04d}"
     row = dict.fromkeys(ITEMS.names) | {"item_id": f"{dataset}_{number:04d}_{task}"}
     row |= {"split": "val", "group_split": "test", "group": group, "images": [f"val_{number:04d}"]}
@@ -71,7 +71,7 @@ def item(dataset: str, number: int, task: str, choices: list[str], answer: str) 
 
 
 def coco_items(pictures: int) -> list[Row]:
-    """Return a question about presence, one about counting and a caption per picture."""
+    """Return a question about presence, one about counting and a caption per image."""
     rows = []
     draw = generator("behaviour items")
     for i in range(pictures):
@@ -98,7 +98,7 @@ def mmvp_items(pairs: int) -> list[Row]:
 
 
 def draw_picture(root: Path, dataset: str, name: str) -> Row:
-    """Draw a picture of a few discs and give its row of images.parquet."""
+    """Draw an image of a few discs; return its row of images.parquet."""
     path = f"data/raw/{dataset}/{name}.png"
     draw = generator("behaviour picture", dataset, name)
     picture = Image.new("RGB", (192, 144), (150, 150, 148))
@@ -113,7 +113,7 @@ def draw_picture(root: Path, dataset: str, name: str) -> Row:
 
 
 def answers_of(model: str, dataset: str, condition: str, items: list[Row]) -> list[Row]:
-    """Invent a model's answers: two orders of the options for MMVP, one elsewhere."""
+    """Return a model's invented answers, in two orders of the options for MMVP, else in one."""
     draw = generator("behaviour answers", model, dataset, condition)
     lean = generator("behaviour prior", model, dataset).normal(0, 1.2, 16)
     rows = []
@@ -168,14 +168,14 @@ def write_answers(root: Path, model: str, dataset: str, items: list[Row]) -> Non
 def score(
     condition: str, task: str, metric: str, value: float, n: int, chance: float | None = None
 ) -> Row:
-    """Return a row of scores with an invented interval."""
+    """Return a scores row with an invented interval."""
     row = dict.fromkeys(SCORES.names) | {"condition": condition, "task": task, "metric": metric}
     row |= {"value": float(value), "ci_low": max(0.0, value - 0.1), "chance": chance}
     return row | {"ci_high": min(1.0, value + 0.1), "n": n, "groups": n}
 
 
 def scores_of(items: list[Row], said: dict[str, list[Row]]) -> list[Row]:
-    """Compute the scores of every condition and task."""
+    """Return the scores of every condition and task."""
     rows = []
     for task in [*sorted({i["task"] for i in items}), ALL]:
         asked = [i for i in items if task in (i["task"], ALL) and i["choices"]]
@@ -231,20 +231,20 @@ def _pairs(condition: str, task: str, right: np.ndarray, groups: np.ndarray) -> 
 
 
 def correct(rows: list[Row]) -> None:
-    """Set q of all rows that have a p."""
+    """Set q in all rows with a p."""
     tested = [r for r in rows if r["p"] is not None]
     for row, q in zip(tested, benjamini_hochberg(np.array([r["p"] for r in tested])), strict=True):
         row["q"] = float(q)
 
 
 def tv(first: list[str], second: list[str]) -> float:
-    """Return the total variation between two lists' distributions."""
+    """Return the total variation distance between two lists' distributions."""
     a, b = (np.array([x.count(v) / len(x) for v in {*first, *second}]) for x in (first, second))
     return float(np.abs(a - b).sum() / 2)
 
 
 def distributions_of(items: list[Row], said: dict[str, list[Row]]) -> list[Row]:
-    """Compute how true and predicted answers and places are distributed."""
+    """Return the distributions of true and predicted answers and positions."""
     rows = []
     for condition, answers in said.items():
         for task in [*sorted({i["task"] for i in items}), ALL]:
@@ -273,7 +273,7 @@ def _place(one: Row, order: int, word: str) -> str:
 
 
 def write_comparison(root: Path) -> None:
-    """Write pair accuracies per pattern of three models, and their correlations."""
+    """Write three models' pair accuracies per pattern, and their correlations."""
     rows = []
     for m, (model, kind) in enumerate({**MODELS, "big_clip": "encoder"}.items()):
         draw = generator("behaviour patterns", model)

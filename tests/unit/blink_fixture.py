@@ -1,4 +1,4 @@
-"""A miniature of BLINK on the hub: a folder per sub-task, one Parquet file per split."""
+"""A miniature of BLINK on the hub: one folder per sub-task, one Parquet file per split."""
 
 import csv
 from pathlib import Path
@@ -68,7 +68,7 @@ def make_blink(root: Path, points: bool = True) -> Path:
         hidden = [row(sub_task, 1, "hidden", "test")]
         write_rows(root, sub_task, hidden, "test")
         names += [] if sub_task == "Art_Style" else [f"val_{sub_task}_{n}" for n in (1, 2)]
-    write_rows(root, "Jigsaw", [row("Jigsaw", 1, "(A)")])  # a sub-task that nobody asks for
+    write_rows(root, "Jigsaw", [row("Jigsaw", 1, "(A)")])  # a sub-task that is never requested
     if points:
         write_points(root, points_of(*names))
     return root

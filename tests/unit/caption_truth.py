@@ -1,4 +1,4 @@
-"""Check whether a caption is true of a scene, from its words alone."""
+"""Check from a caption's words whether it is true of a scene."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ THING += r"(?:rubber |metal )?(?:cube|sphere|cylinder|thing)s?"
 
 
 def fits(obj, words):
-    """Return whether an object matches a description: each word but ``thing`` is a value of it."""
+    """Return whether an object matches a description: all words but ``thing`` are its values."""
     values = [obj[a] for a in ("size", "color", "material", "shape")]
     return all(word in values for word in words.removesuffix("s").split() if word != "thing")
 
@@ -19,7 +19,7 @@ def number(word):
 
 
 def listing(text):
-    """Read ``a red cube, two blue spheres and …`` as pairs of a number and words."""
+    """Parse ``a red cube, two blue spheres and …`` into pairs of a number and words."""
     parts = re.split(r", | and ", text)
     found = [re.fullmatch(rf"(a|\w+) ({THING})", part) for part in parts]
     assert all(found), f"unknown words: {text}"
@@ -46,7 +46,7 @@ def colored(objects, count, colors):
 
 
 def beside(objects, columns, left, right):
-    """Return whether some such thing is entirely left of some other."""
+    """Return whether an object of one description is entirely left of one of the other."""
     return any(
         max(columns[i]) < min(columns[j])
         for i, a in enumerate(objects)
@@ -74,14 +74,14 @@ WORDINGS = {
 
 
 def is_true(caption, objects, columns):
-    """Return whether a caption is true; an unknown wording is an error.
+    """Return whether a caption is true; raise an error for unknown wording.
 
     Parameters
     ----------
     objects : list of dict
         With size, color, material, shape.
     columns : list of set of int
-        The columns of the image in which each object shows.
+        The image columns in which each object is visible.
     """
     known = {check: re.fullmatch(words, caption) for words, check in WORDINGS.items()}
     ((check, match),) = [(check, match) for check, match in known.items() if match]

@@ -1,4 +1,4 @@
-"""Verdict tables of invented models with every class, written as the step `decide` writes them."""
+"""Verdict tables of invented models with every class, in the format of the step `decide`."""
 
 import re
 from html import unescape
@@ -22,14 +22,14 @@ SHOWN = {"figures": ["verdict"]}
 
 
 def cell(skill: str, verdict: str, *values: float | None, **more: Any) -> Cell:
-    """Return a skill of CLEVR: its class, and its values along CHAIN; None: not read."""
+    """Return a CLEVR skill with its class and its values along CHAIN; None: not measured."""
     found = {"skill": skill, "verdict": verdict, "dataset": "clevr", "band": QUESTION, "n": 186}
     found |= {"chance": 0.125, "blind": 0.125, "loss": None, "partly": False}
     return found | {"stages": dict(zip(CHAIN, values, strict=False))} | more
 
 
 def patterns(dataset: str, verdict: str, value: float) -> list[Cell]:
-    """Return the nine patterns, which have only answers."""
+    """Return the nine patterns, which only have answers."""
     own = {"dataset": dataset, "band": PATTERN, "n": 30, "chance": 0.5, "blind": 0.5}
     own |= {"pooled": (0.6, 0.5, 0.7)}
     return [cell(name, verdict, *[None] * 6, value, **own) for name in NINE]
@@ -133,12 +133,12 @@ def render(paths: list[Path]) -> str:
 
 
 def text(markup: str) -> str:
-    """Return what a reader of some markup reads."""
+    """Return the visible text of some markup."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split())
 
 
 def spoil(path: Path, value: pl.Expr, column: str) -> None:
-    """Rewrite one column of a table, its metadata kept."""
+    """Rewrite one column of a table, keeping its metadata."""
     schema = pq.read_schema(path)
     table = pl.read_parquet(path).with_columns(value.alias(column)).to_arrow().cast(schema)
     write_table(path, table)

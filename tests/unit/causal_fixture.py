@@ -1,4 +1,4 @@
-"""Effects and erasers of one model, as the step ``measure_effects`` writes them, from shares."""
+"""One model's effects and erasers, computed from shares, in the format of ``measure_effects``."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def row(intervention: str, address: str, value: float, beside: float, **more: Any) -> Row:
-    """Return a row of effects: of differences beyond ``reach``, p is small."""
+    """Return a row of effects; p is small for differences beyond ``reach``."""
     reach, difference = more.pop("reach", REACH), value - beside
     shown = abs(difference) > reach
     return {
@@ -31,7 +31,7 @@ def row(intervention: str, address: str, value: float, beside: float, **more: An
 
 
 def patches(image: dict[str, tuple[float, float]], **more: Any) -> list[Row]:
-    """Return the effects of patching the image: to the donor's answer, against the same answer."""
+    """Return the effects of patching the image from a donor, against one with the same answer."""
     own = {"direction": "noise", "control": "same_answer", **more}
     return [
         part
@@ -44,7 +44,7 @@ def patches(image: dict[str, tuple[float, float]], **more: Any) -> list[Row]:
 
 
 def restored(value: float, control: float = 0.0) -> list[Row]:
-    """Return the right answers that come back in the donor's run, at every address."""
+    """Return the effects of restoring right answers in the donor's run, at every address."""
     own = {"direction": "denoise", "control": "swap"}
     return [row("patch", a, value, control, target=t, **own) for a in ADDRESSES
             for t in ("image", "last")]  # fmt: skip
@@ -57,7 +57,7 @@ def erased(image: dict[str, tuple[float, float]], **more: Any) -> list[Row]:
 
 
 def erasers(before: dict[str, float], after: float = 0.14) -> list[Row]:
-    """Return rows of erasers of colour; the commonest answer has 0.14 of the tokens."""
+    """Return the rows of colour erasers; the most common answer has 0.14 of the tokens."""
     return [
         {
             **{"model": "m", "dataset": "drawn", "address": a, "concept": "color", "control": ""},
@@ -71,7 +71,7 @@ def erasers(before: dict[str, float], after: float = 0.14) -> list[Row]:
 
 
 HELD = dict.fromkeys(ADDRESSES, 0.96)
-COLOR = [  # read at the connector alone, by the first block; as tiny_llava reads colour
+COLOR = [  # read only at the connector, by the first block, as tiny_llava reads colour
     *patches({"connector": (0.92, 0.44)} | dict.fromkeys(ADDRESSES[1:], (0.02, 0.03))),
     *erased({"connector": (0.12, 0.69)} | dict.fromkeys(ADDRESSES[1:], (0.75, 0.76))),
     *restored(0.7),

@@ -1,4 +1,4 @@
-"""A small CLEVR in the official layout, made of code: random scenes, images, questions."""
+"""A small generated CLEVR in the official layout: random scenes, images and questions."""
 
 import json
 from itertools import count
@@ -52,7 +52,7 @@ def random_scene(rng: np.random.Generator, split: str, index: int) -> dict[str, 
 
 
 def ask(scene: dict[str, Any], rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Return one question per task, answered by counting in the scene."""
+    """Return one question per task, with answers counted in the scene."""
     number = int(rng.integers(len(scene["objects"])))
     thing = scene["objects"][number]
     color, shape = str(rng.choice(COLORS)), str(rng.choice(SHAPES))
@@ -83,7 +83,7 @@ def ask(scene: dict[str, Any], rng: np.random.Generator) -> list[dict[str, Any]]
 
 
 def make_clevr(root: Path, counts: dict[str, int], seed: int) -> Path:
-    """Write ``counts[split]`` images, scenes and six questions an image under ``root``."""
+    """Write ``counts[split]`` images and scenes, and six questions per image, under ``root``."""
     for split, images in counts.items():
         rng = np.random.default_rng([seed, len(split)])
         scenes = [random_scene(rng, split, index) for index in range(images)]

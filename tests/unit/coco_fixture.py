@@ -1,4 +1,4 @@
-"""A small COCO in the official layout, made of code: random objects, captions, images."""
+"""A small generated COCO in the official layout: random objects, captions and images."""
 
 import json
 from itertools import count
@@ -84,7 +84,7 @@ def write_split(root: Path, split: str, things: dict[int, list[dict[str, Any]]])
     ]
     for row in told:
         row["caption"] = row["caption"].format(row["image_id"])
-        row["id"] = -row["id"]  # so that order of ids is not the order of the file
+        row["id"] = -row["id"]  # so that ids are not in file order
     named = [{"id": n, "name": name, "supercategory": "x"} for n, name in CATEGORIES.items()]
     every = [row for rows in things.values() for row in rows]
     write(root, f"instances_{split}", images=images, annotations=every, categories=named)
@@ -93,7 +93,7 @@ def write_split(root: Path, split: str, things: dict[int, list[dict[str, Any]]])
 
 
 def make_coco(root: Path, pictures: int, seed: int, split: str = "val2017") -> Path:
-    """Write a split of random images; their ids have gaps, and some have no object."""
+    """Write a split of random images, with gaps in the ids and some images without objects."""
     rng, numbers = np.random.default_rng(seed), count(1)
     ids = [7 * n + 3 for n in range(pictures)]
     return write_split(root, split, {n: random_things(rng, n, numbers) for n in ids})
@@ -114,7 +114,7 @@ def acquire(source: Path, splits: tuple[str, ...] = ("val2017",)) -> None:
 
 
 def prepare(out: str = "out", seed: int = 7, **changes: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Make the tables; return items and images."""
+    """Write the tables; return items and images."""
     argv = ["--dataset", "coco", "--receipt", str(ROOT / "acquired.json"), "--seed", str(seed)]
     argv += ["--settings", json.dumps(SETTINGS | changes)]
     argv += ["--items", f"{out}/items.parquet", "--images", f"{out}/images.parquet"]

@@ -1,4 +1,4 @@
-"""A Stroop dataset's tables, and activations in which a cue is planted."""
+"""A Stroop dataset's tables, and activations with a planted cue."""
 
 import itertools
 import json
@@ -53,7 +53,7 @@ def write_tables(root, pictures=6, names=NAMES, prompts=("What color?",), full=F
 
 
 def read_rows(root):
-    """Return the rows of images.parquet, and of items.parquet with their picture's labels."""
+    """Return the rows of images.parquet, and of items.parquet with their images' labels."""
     images = read_table(root / "images.parquet").to_pylist()
     by_id = {row["image_id"]: row for row in images}
     items = read_table(root / "items.parquet").to_pylist()
@@ -61,11 +61,11 @@ def read_rows(root):
 
 
 def planted(rows, weights, width=64, noise=0.1, names=NAMES, seed=7, words=None, drawn=False):
-    """Return vectors (n, width): of a word picture the weighted sum of its cues' directions.
+    """Return vectors (n, width); a word image's vector is the weighted sum of its cues' directions.
 
-    ``weights`` of word, font, background; a concept picture is its colour's direction. All have
-    noise of this length, word pictures of length ``words``, if given. If ``drawn``, each word
-    picture follows one cue, drawn with the weights as probabilities.
+    ``weights`` are those of word, font and background; a concept image's vector is its colour's
+    direction. All have noise of length ``noise``, or word images of length ``words`` if given. If
+    ``drawn``, each word image follows one cue, drawn with the weights as probabilities.
     """
     rng = generator("planted", seed, width)
     directions = rng.standard_normal((len(names), width))
@@ -81,7 +81,7 @@ def planted(rows, weights, width=64, noise=0.1, names=NAMES, seed=7, words=None,
 
 
 def write_manifest(root, columns, scope="image", model="m", dataset="d"):
-    """Write activations: ``columns`` {address/span: (n, d)}; rows of the scope's table in order."""
+    """Write activations; ``columns`` is {address/span: (n, d)}, in the scope's order of rows."""
     images, items = read_rows(root)
     key, rows = ("image_id", images) if scope == "image" else ("item_id", items)
     folder = root / scope
@@ -100,7 +100,7 @@ def write_manifest(root, columns, scope="image", model="m", dataset="d"):
 
 
 def write_answers(root, cue, condition="sighted", orders=1, model="m"):
-    """Write answers that always follow a cue; concept pictures are named right."""
+    """Write answers that always follow a cue; concept images are named correctly."""
     rows = []
     for item in read_rows(root)[1]:
         said = item["label/concept"] or item[f"label/{cue}"]
@@ -114,7 +114,7 @@ def write_answers(root, cue, condition="sighted", orders=1, model="m"):
 
 
 def run(root, manifests, answers=(), **changes):
-    """Run the step; give its three tables' paths."""
+    """Run the step; return the paths of its three tables."""
     outputs = [root / f"{name}.parquet" for name in ("cues", "separation", "projection")]
     compare.main(
         [

@@ -1,4 +1,4 @@
-"""What several tests of the configuration share: the full demo's, checked and filled in."""
+"""Fixture for tests of the configuration: the full demo's, checked and filled in."""
 
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,6 @@ FULL = "config/presets/full_demo.yaml"
 
 @pytest.fixture
 def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the full demo's configuration; the project's folder is the working one."""
+    """Return the full demo's configuration, with the project as the working folder."""
     monkeypatch.chdir(ROOT)
     return check(yaml.safe_load(Path(FULL).read_text()), [FULL])

@@ -1,4 +1,4 @@
-"""A registry of small models to derive others from, and the step that derives them."""
+"""A registry of small base models, and the step that derives models from them."""
 
 import json
 
@@ -19,7 +19,7 @@ CPU = LoadOptions("cpu")
 
 
 def build_registry(folder):
-    """Write a registry of two bases, with their checkpoints; return its folder."""
+    """Write a registry of two bases with their checkpoints; return its folder."""
     for name, build in (("llava", build_llava), ("clip", build_clip)):
         checkpoint = build(folder / "data" / name)
         own = vars(spec(name, checkpoint)) | {"parameters": None}
@@ -32,7 +32,7 @@ def build_registry(folder):
 
 
 def make(folder, name, examples=(), adapter=(), /, **derived):
-    """Derive a model by the step; return base and derived model, loaded."""
+    """Derive a model with the step; load and return the base and the derived model."""
     base = derived["from"]
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"derived": derived}))
     output = folder / "data" / name / NAME

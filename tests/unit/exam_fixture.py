@@ -1,4 +1,4 @@
-"""Verdicts of four invented models, two of which share an encoder, in the schema of real tables."""
+"""Verdicts of four invented models, two with the same encoder, in the schema of real tables."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SIX_TASKS = {"depth_order": 2, "semantic_correspondence": 4, "functional_corresp
 SCENES = {"color": 8, "shape": 3, "material": 2, "size": 2, "number": 11, "boolean": 2}
 NINE = ["orientation", "presence", "state", "quantity", "position", "color", "structure", "text",
         "viewpoint"]  # fmt: skip
-MODELS = {  # kind and contained encoder
+MODELS = {  # kind and encoder
     "tiny_clip": ("encoder", None),
     "tiny_dino": ("encoder", None),
     "tiny_llava_aligned": ("vlm", "tiny_clip"),
@@ -26,7 +26,7 @@ NOTES = {"alpha": 0.01, "margin": 0.1, "blind": "blank"}
 
 
 def _right(know: float, c: int, ease: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return answers of a model that knows a share of the items, easy ones first, or guesses."""
+    """Return answers of a model that knows a share of the items, easiest first, or guesses."""
     noisy = ease + 0.15 * rng.normal(size=len(ease))
     return ((noisy < know) | (rng.random(len(ease)) < 1 / c)).astype(float)
 
@@ -111,7 +111,7 @@ def _pattern(model: str, task: str, n: int) -> Skill:
 
 
 def skills_of(model: str, n: int) -> list[Skill]:
-    """Return six tasks of a model; of one that reads, also questions and patterns."""
+    """Return a model's six tasks; if it reads text, also questions and patterns."""
     found = [_six(model, task, c, n) for task, c in SIX_TASKS.items()]
     if model != "tiny_dino":
         found += [_scene(model, task, c, 240) for task, c in SCENES.items()]

@@ -1,7 +1,7 @@
-"""Questions and invented VLMs that answer them, as the tables that the scoring step reads.
+"""Questions and answers of invented VLMs, as tables for the scoring step.
 
-An invented VLM is a function of what a VLM is given: the question, the options as shown, and the
-answer that the picture shows (null where there is nothing to see).
+An invented VLM is a function of its inputs: the question, the options as shown, and the answer that
+the image shows (null if there is nothing to see).
 """
 
 import json
@@ -23,17 +23,17 @@ Vlm = Callable[[str, list[str], str | None], str]
 
 
 def says_a(question: str, options: list[str], seen: str | None) -> str:
-    """Say the first option, whatever it is."""
+    """Return the first option."""
     return options[0]
 
 
 def looks(question: str, options: list[str], seen: str | None) -> str:
-    """Say what the picture shows; the alphabetically first option where there is nothing."""
+    """Return the answer that the image shows, or the alphabetically first option."""
     return seen or min(options)
 
 
 def reads(question: str, options: list[str], seen: str | None) -> str:
-    """Say what the question's last word asks for."""
+    """Return the answer given by the question's last word."""
     return question.rsplit(maxsplit=1)[-1]
 
 
@@ -57,9 +57,9 @@ def item(name: str, answer: str | None, choices: Iterable[str], **more) -> dict:
 
 
 def pairs(count: int, tasks: int = 1, leaning: int = 2) -> list[dict]:
-    """Return pairs of questions with opposite answers; every ``leaning``-th question asks for "on".
+    """Return pairs of questions with opposite answers; every ``leaning``-th question favours "on".
 
-    The answer "off" is that of the first item of a pair; questions end in what they ask for.
+    A pair's first item has the answer "off"; questions end with the answer that they favour.
     """
     rows = []
     for i in range(count):
@@ -92,7 +92,7 @@ def answers(
 def answer(
     name: str, condition: str, order: int, said: str, choices: list[str], model: str = "fake"
 ) -> dict:
-    """Return one row: the choice said is likelier than the others, which are alike."""
+    """Return one row, in which the given choice is likelier than the others, which are equal."""
     return {
         "model": model,
         "dataset": "lamps",
@@ -112,13 +112,13 @@ def answer(
 
 
 def partner(row: dict, items: list[dict]) -> dict:
-    """Return the other item of a pair; the item itself where there is none."""
+    """Return the other item of a pair, or the item itself if there is none."""
     others = (o for o in items if o["pair"] == row["pair"] and o["item_id"] != row["item_id"])
     return next(others, row) if row["pair"] else row
 
 
 def coin(p: float, seed: int) -> Vlm:
-    """Return a VLM that is right with probability p where it sees, and else draws evenly."""
+    """Return a VLM that is right with probability p if it sees, and else draws uniformly."""
     rng = np.random.default_rng(seed)
 
     def vlm(question: str, options: list[str], seen: str | None) -> str:
@@ -130,7 +130,7 @@ def coin(p: float, seed: int) -> Vlm:
 
 
 def write(folder: Path, items: list[dict], said: dict[str, list[dict]]) -> dict[str, Path]:
-    """Write items and answers by condition; give the paths, ``items`` among them."""
+    """Write items and answers by condition; return the paths, including ``items``."""
     paths = {"items": folder / "items.parquet"}
     write_table(paths["items"], pa.Table.from_pylist(items, ITEMS))
     for condition, rows in said.items():
@@ -152,7 +152,7 @@ def score(
     bootstrap: int = 200,
     seed: int = 0,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Run the step; give its scores and distributions."""
+    """Run the step; return its scores and distributions."""
     folder.mkdir(exist_ok=True)
     paths = write(folder, items, said)
     out = folder / "scores.parquet", folder / "distributions.parquet"
@@ -171,7 +171,7 @@ def examine(
     conditions: Iterable[str] = CONDITIONS,
     **more,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Have an invented VLM answer, and score it."""
+    """Let an invented VLM answer, and score it."""
     said = {c: answers(items, vlm, c, orders) for c in conditions}
     return score(folder, items, said, **more)
 
@@ -179,6 +179,6 @@ def examine(
 def values(
     scores: pl.DataFrame, condition: str = "sighted", task: str = "all", column: str = "value"
 ) -> dict[str, float]:
-    """Return one column of a condition and task, by metric."""
+    """Return one column for a condition and task, by metric."""
     own = scores.filter(condition=condition, task=task)
     return dict(zip(own["metric"], own[column], strict=True))

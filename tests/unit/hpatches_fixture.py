@@ -1,4 +1,4 @@
-"""A miniature of HPatches' sequences: six images each, warped by homographies, or dimmed."""
+"""A miniature of HPatches: sequences of six images, warped by homographies or dimmed."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def homography(number: int) -> np.ndarray:
 
 def warp(image: Image.Image, matrix: np.ndarray) -> Image.Image:
     inverse = np.linalg.inv(matrix)
-    # PIL expects the source of a pixel's centre, in continuous coordinates
+    # PIL expects the source of a pixel's centre in continuous coordinates
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     inverse = shift @ inverse @ np.linalg.inv(shift)
     data = tuple((inverse / inverse[2, 2]).ravel()[:8])
@@ -29,7 +29,7 @@ def write_homography(path: Path, matrix: np.ndarray) -> None:
 
 
 def make_hpatches(root: Path) -> Path:
-    """Write a sequence of views and one of lights."""
+    """Write a sequence of viewpoints and one of illuminations."""
     for seed, name in enumerate(("v_wall", "i_dome"), 1):
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)

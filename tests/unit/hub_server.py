@@ -1,4 +1,4 @@
-"""A local server with the hub's API: repositories, commits, gates, interrupted transfers."""
+"""A local server with the hub's API: repositories, commits, gates and interrupted transfers."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-LARGE = (".safetensors", ".bin", ".gguf", ".onnx", ".h5", ".msgpack")  # kept with Git LFS
+LARGE = (".safetensors", ".bin", ".gguf", ".onnx", ".h5", ".msgpack")  # stored in Git LFS
 TOKEN = "hf_welcome"
 
 
@@ -42,10 +42,10 @@ class Asked(NamedTuple):
 
 
 class HubServer(ThreadingHTTPServer):
-    """Repositories by owner/name; ``cuts`` are the numbers of bytes the next responses send.
+    """Repositories by owner/name; ``cuts`` are the numbers of bytes that the next responses send.
 
-    A cut answer waits until the server is shut down while ``stall`` is true. The next ``fails``
-    requests are answered with these statuses, or with nothing where one is 0.
+    While ``stall`` is true, a cut response waits until the server is shut down. The next requests
+    get the statuses in ``fails``, or no response for a status of 0.
     """
 
     daemon_threads = True
@@ -59,7 +59,7 @@ class HubServer(ThreadingHTTPServer):
         self.stall, self.closing = False, threading.Event()
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
+        if not isinstance(sys.exception(), ConnectionError):  # a killed client is not an error
             super().handle_error(request, client_address)
 
     @property
@@ -74,13 +74,13 @@ class HubServer(ThreadingHTTPServer):
 
 @contextmanager
 def running(server: ThreadingHTTPServer) -> Iterator[Any]:
-    """Run a server in its own thread; ``closing`` is an event that its answers wait for."""
+    """Run a server in its own thread; ``closing`` is an event that its responses wait for."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server
-        finally:  # a thread that goes on would keep the tests from ending
+        finally:  # a running thread would keep the tests from ending
             server.closing.set()
             server.shutdown()
             thread.join()

@@ -1,4 +1,4 @@
-"""A working folder after a run, as far as the check before the next one looks at it."""
+"""A working folder after a run, with the parts that the next run's check reads."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ OUTPUTS = [MANIFEST, PART, SHARD, RECEIPT, TABLES / "items.parquet", TABLES / "i
 
 
 def make_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder after a run: two parts, a drawn shard of three images, a prepared one."""
+    """Enter a folder after a run, with two parts, a drawn shard and a prepared one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(integrity, "_own", integrity._Lock())
     Path(".snakemake").mkdir()
@@ -47,7 +47,7 @@ def make_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def damage(path: Path, keep_time: bool = False) -> None:
-    """Change a byte; the size stays."""
+    """Change a byte, but not the size."""
     before, content = path.stat(), bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
@@ -56,7 +56,7 @@ def damage(path: Path, keep_time: bool = False) -> None:
 
 
 class Graph:
-    """The jobs of a run, as far as Snakemake shows them to the check."""
+    """A run's jobs, with the parts that the check reads from Snakemake."""
 
     def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
         self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
@@ -64,10 +64,10 @@ class Graph:
         self.forcefiles: set[str] = set()
 
     async def check_incomplete(self) -> None:
-        """Do nothing, where Snakemake looks for the marks of killed jobs."""
+        """Do nothing, whereas Snakemake looks for the marks of killed jobs."""
 
     def repair(self, found: list[ledger.Fault] | None = None) -> list[str]:
-        """Do what happens once Snakemake has built the jobs; return the warnings."""
+        """Run the check as after Snakemake has built the jobs; return the warnings."""
         said: list[str] = []
         graph = type("Checked", (Graph,), {})
         found = integrity.update("results") if found is None else found
@@ -80,7 +80,7 @@ START = "from eyechart.core import integrity; print(len(integrity.start()))"
 
 
 def start() -> int:
-    """Start as Snakemake does, in a process of its own; return the number of faults."""
+    """Start as Snakemake does, in a separate process; return the number of faults."""
     done = subprocess.run(
         [sys.executable, "-c", START],
         env={"PYTHONPATH": str(ROOT / "workflow")},

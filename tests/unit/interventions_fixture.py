@@ -1,4 +1,4 @@
-"""A model set by hand that reads a concept in its first block, and images to ask it about."""
+"""A hand-built model that reads a concept in its first block, and images to ask about."""
 
 import json
 
@@ -20,7 +20,7 @@ from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.regions import about_image, box, write_regions
 
-WORDS = ("cube", "colour", "the")  # the answers: one token each
+WORDS = ("cube", "colour", "the")  # the answers, one token each
 SHADES = np.array([(200, 40, 40), (40, 200, 40), (40, 40, 200)])
 TOKENS, WIDTH, READ, SAID = 16, 24, slice(0, 3), slice(12, 15)
 OPTIONS = {
@@ -32,7 +32,7 @@ OPTIONS = {
 
 
 def encode_by_hand(adapter, images):
-    """Every image token holds the class of the image, and noise that depends on the image."""
+    """Encode images; every token holds the image's class and noise that depends on the image."""
     found = []
     for image in images:
         colour = image.inputs["pixel_values"].mean(dim=(0, 2, 3))
@@ -44,9 +44,9 @@ def encode_by_hand(adapter, images):
 
 
 def build_reading_model(folder):
-    """Save a LLaVA whose first block copies the class from image tokens; later blocks do nothing.
+    """Save a LLaVA whose first block copies the class from image tokens; later blocks are idle.
 
-    Behind it image tokens hold the class twice, and nothing reads it there.
+    After this block, image tokens hold the class twice, but nothing reads it there.
     """
     checkpoint = build_llava(folder)
     adapter = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
@@ -54,7 +54,7 @@ def build_reading_model(folder):
     for name, weight in model.model.language_model.named_parameters():
         if "norm" not in name:
             weight.data.zero_()
-    first = model.model.language_model.layers[0].self_attn  # zero queries: attention is uniform
+    first = model.model.language_model.layers[0].self_attn  # zero queries, so attention is uniform
     first.v_proj.weight.data[:3, READ] = torch.eye(3)
     first.o_proj.weight.data[SAID, :3] = torch.eye(3)
     head = torch.zeros_like(model.lm_head.weight)
@@ -68,7 +68,7 @@ def build_reading_model(folder):
 
 
 def build_asked(folder, groups=120, marked=True, answers=WORDS):
-    """Save images of one colour each, a question about each, and where its object is."""
+    """Save images of one colour each, with a question and an object region for each."""
     draw, images, items, regions = np.random.default_rng(3), [], [], []
     for n in range(groups):
         name, kind = f"g{n:03}", int(draw.integers(3))
@@ -110,5 +110,5 @@ def run(folder, checkpoint, data, /, **changes):
 
 
 def by_hand(monkeypatch):
-    """Make images be encoded by hand."""
+    """Replace the encoding of images by ``encode_by_hand``."""
     monkeypatch.setattr(Llava, "encode_images", encode_by_hand)

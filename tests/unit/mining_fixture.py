@@ -1,4 +1,4 @@
-"""Two encoders' activations of the same pictures, as files on disk, and what brute force finds."""
+"""Two encoders' activations of the same images as files, and a brute-force search."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ from eyechart.tables.items import IMAGES
 
 
 def unit(values):
-    """Return rows of length 1, float32."""
+    """Return rows scaled to unit length, float32."""
     values = values.astype(np.float64)
     return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
 
 
 def planted(n, widths, pairs, seed):
-    """Return features of n pictures in two encoders and the pairs planted there, as rows i < j.
+    """Return features of n images in two encoders, and the pairs planted there, as rows i < j.
 
-    A planted pair has cosine 0.97 or more in the first and 0.5 or less in the second; for each
-    there is a decoy that is alike in both encoders. Other rows are random and nearly orthogonal.
+    A planted pair has cosine 0.97 or more in the first encoder and 0.5 or less in the second. For
+    each there is a decoy that is similar in both. Other rows are random and nearly orthogonal.
     """
     rng = np.random.default_rng(seed)
     first, second = (unit(rng.standard_normal((n, width))) for width in widths)
@@ -36,14 +36,14 @@ def planted(n, widths, pairs, seed):
 
 
 def brute_force(first, second, similar, different):
-    """Return all pairs that match as (i, j), widest gap first, then by place."""
+    """Return all matching pairs (i, j), widest gap first, then by position."""
     one, two = (x.astype(np.float64) @ x.astype(np.float64).T for x in (first, second))
     places = np.argwhere(np.triu((one > similar) & (two < different), 1))
     return sorted(map(tuple, places.tolist()), key=lambda p: (two[p] - one[p], p))
 
 
 def write_activations(folder, model, name, values, ids, parts=1, scope="image"):
-    """Write a manifest with one column over some parts."""
+    """Write a manifest with one column in ``parts`` parts."""
     entries = []
     for number, rows in enumerate(np.array_split(np.arange(len(ids)), parts)):
         path = folder / model / f"part-{number:03d}.parquet"
@@ -59,7 +59,7 @@ def write_activations(folder, model, name, values, ids, parts=1, scope="image"):
 
 
 def write_images(folder, ids, copies=()):
-    """Write images.parquet and a small picture per id; each of ``copies`` (a, b): b looks as a."""
+    """Write images.parquet and a small image per id; for (a, b) in ``copies``, b looks like a."""
     rows = []
     same = {b: a for a, b in copies}
     for image_id in ids:

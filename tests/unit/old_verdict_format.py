@@ -1,4 +1,4 @@
-"""The verdict as it was until it had a row per stage: one wide row per skill, to compare with."""
+"""The verdict's former format, with one wide row per skill, for comparison."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def wide_row(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds, kind: str) -> Row:
-    """Return the numbers of a skill by name, straight from what was measured."""
+    """Return a skill's numbers by name, directly from the measurements."""
     row: Row = {"dataset": skill.dataset, "skill": skill.name, "band": skill.band}
     row |= {"seen": ("alone" if found.decisive == "alone" else skill.seen) or None}
     row |= {"n": len(skill.groups), "groups": len(set(skill.groups)), "chance": skill.chance}
@@ -36,7 +36,7 @@ def wide_row(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds, 
 
 
 def write_wide(path: Path, rows: list[Row], head: Row) -> None:
-    """Write wide rows, with every column that there was."""
+    """Write wide rows with all former columns."""
     stage = {"value": float, "ci_low": float, "ci_high": float, "floor": float, "n": int}
     columns: dict[str, type] = dict.fromkeys(
         ("model", "kind", "contains", "dataset", "skill", "band", "seen"), str

@@ -1,4 +1,4 @@
-"""A user's own images and tables, and the two steps that make a dataset of them."""
+"""A user's own images and tables, and the two steps that turn them into a dataset."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Datasets and activations in which what each token says is planted."""
+"""Datasets and activations with planted token contents."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def grid(
     box: tuple[float, float, float, float] = (0, 0, PX, PX),
     view: int = 0,
 ) -> np.ndarray:
-    """Return the places of a regular grid over a box, float32 (t, 7)."""
+    """Return the positions of a regular grid over a box, float32 (t, 7)."""
     row, col = np.divmod(np.arange(rows * columns), columns)
     wide, high = (box[2] - box[0]) / columns, (box[3] - box[1]) / rows
     x, y = box[0] + col * wide, box[1] + row * high
@@ -49,7 +49,7 @@ def write_source(
     cls: dict[str, np.ndarray] | None = None,
     names: dict[str, str] = NAMES,
 ) -> Path:
-    """Write activations: tokens by address, places by stage, in some parts; give the manifest."""
+    """Write activations in parts (tokens by address, places by stage); return the manifest."""
     kept = {f"{a}/image_tokens": rows for a, rows in tokens.items()}
     vectors = {f"{a}/cls": rows for a, rows in (cls or {}).items()}
     found = []
@@ -86,7 +86,7 @@ def item(number: int, task: str, letters: str, answer: str, images: list[str], *
 
 
 def region(row: Row, seen: str, image: str, name: str, *box: float) -> Row:
-    """Return a region of an item: a point of two numbers, a box or picture of four."""
+    """Return an item's region: a point of two numbers, or a box or image of four."""
     shape = "box" if row["task"] == "depth_order" else "image"
     edges = box if len(box) == 4 else (*box, *box)
     place = dict(zip(("left", "top", "right", "bottom"), map(float, edges), strict=True))

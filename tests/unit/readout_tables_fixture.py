@@ -1,4 +1,4 @@
-"""Made-up readouts and scores of invented models, in the schemas of the real tables."""
+"""Invented models' readouts and scores, in the schemas of the real tables."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ N = 130
 
 
 def write_readouts(root: Path, model: str, addresses: list[str], answers: bool = True) -> Path:
-    """Write the readouts of a model on ``six`` (and its scores, if it answers); give the path."""
+    """Write a model's readouts on ``six``, and its scores if it answers; return the path."""
     draw = generator("fixture readouts", model)
     rows, scores = [], []
     for task in TASKS:
@@ -61,7 +61,7 @@ def write_readouts(root: Path, model: str, addresses: list[str], answers: bool =
 
 
 def interval(value: float) -> dict[str, float]:
-    """Return a value in [0, 1] with the interval that so many items would have."""
+    """Return a value in [0, 1] with an interval as for a typical number of items."""
     value = float(np.clip(value, 0, 1))
     half = 1.96 * (value * (1 - value) / N) ** 0.5
     return {"value": value, "ci_low": max(0, value - half), "ci_high": min(1, value + half)}

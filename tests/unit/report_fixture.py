@@ -1,4 +1,4 @@
-"""Results of two invented models on an invented dataset, with the schemas of the real tables.
+"""Results of two invented models on an invented dataset, in the schemas of the real tables.
 
 Every stored metric is computed from the stored predictions, so the tables agree with each other.
 """
@@ -71,7 +71,7 @@ SETTINGS = {
 
 
 def knowledge(task: str, address: str, span: str) -> float:
-    """Invent how far (0 to 1) a column knows the answer of a task."""
+    """Return a column's invented knowledge (0 to 1) of a task's answers."""
     depth = [*VISION, "connector", *LM].index(address)
     hard = {"boolean": 0.02, "number": 0.35, "shape": 0.5, "majority_shape": 0.3}.get(task, 0.8)
     if task in ITEM_TASKS:
@@ -103,7 +103,7 @@ def predictions_of(
             ).with_columns(**{k: pl.lit(v, types[k]) for k, v in zip(names, key, strict=True)})
         )
 
-    easy = draw.random(n)  # the same questions are easy at every address, as in real models
+    easy = draw.random(n)  # the same questions are easy at all addresses, as in real models
     add(("", "", "", None, "majority"), truth, np.zeros(n, int))
     for seed in range(seeds):
         control = draw.integers(len(classes), size=n)
@@ -119,7 +119,7 @@ def predictions_of(
 
 
 def metrics_of(predictions: pl.DataFrame, head: dict[str, str], k: int) -> pl.DataFrame:
-    """Compute the rows of a probe table from its predictions."""
+    """Return the rows of a probe table, computed from its predictions."""
     keys = ["address", "span", "probe", "seed", "kind"]
     right = predictions.with_columns(right=pl.col("truth") == pl.col("prediction"))
     rows = right.group_by(keys, maintain_order=True).agg(
@@ -169,7 +169,7 @@ def write_probes(root: Path, n: int, seeds: int, models: list[str]) -> None:
 
 
 def write_dataset(root: Path, pictures: int) -> None:
-    """Write pictures, their two tables and the receipt."""
+    """Write images, their two tables and the receipt."""
     images, items = [], []
     tasks = list(IMAGE_TASKS)
     for i in range(pictures):
@@ -246,7 +246,7 @@ def write_models(root: Path) -> None:
 
 
 def write_benchmarks(root: Path) -> None:
-    """Write benchmark lines as Snakemake does: one JSON object per job."""
+    """Write benchmark lines as Snakemake does, one JSON object per job."""
     for rule, jobs in (("draw_scenes", 3), ("extract_activations", 2), ("train_probes", 12)):
         for job in range(jobs):
             path = root / f"benchmarks/{rule}/{job}.jsonl"
@@ -256,7 +256,7 @@ def write_benchmarks(root: Path) -> None:
 
 
 def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, list[str]]:
-    """Write all that the report reads; give the arguments of both steps, relative to ``root``."""
+    """Write all inputs of the report; return both steps' arguments, relative to ``root``."""
     write_dataset(root, pictures)
     write_models(root)
     write_probes(root, n, seeds, ["tiny_llava", "tiny_clip"])
@@ -276,7 +276,7 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
 
 
 def flags(root: Path) -> list[str]:
-    """Write small results and give the command line of ``eyechart.report.build_report``."""
+    """Write small results; return the command line of ``eyechart.report.build_report``."""
     answered = write_behaviour(root)
     given = answered | write_results(root, 40, 2, 12)
     read = write_readouts(root, "tiny_llava", ["vision.0", "connector", "lm.norm"], answers=False)

@@ -1,4 +1,4 @@
-"""A tiny finished results folder: what a run leaves that notebooks read, in the real schemas."""
+"""A tiny finished results folder with the tables that notebooks read, in the real schemas."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ TOKENS = "vision.3/image_tokens"
 
 
 def write_results(root: Path) -> Path:
-    """Write everything of ``tiny_llava`` on ``clevr``; return the folder of results."""
+    """Write all results of ``tiny_llava`` on ``clevr``; return the results folder."""
     write_dataset(root, PICTURES)
     write_probes(root, 40, 1, ["tiny_llava"])
     write_readouts(root, "tiny_llava", ["vision.0", "connector", "lm.norm"], answers=False)
@@ -56,7 +56,7 @@ def write_results(root: Path) -> Path:
 
 
 def write_activations(results: Path, scope: str, ids: list[str], items: pl.DataFrame) -> None:
-    """Write a manifest of several parts; ``lm.2/last`` knows the colour that an item asks for."""
+    """Write a manifest of several parts; ``lm.2/last`` encodes the colour that an item asks for."""
     folder = results / f"extraction/tiny_llava/clevr/{scope}"
     name = "lm.2/last" if scope == "item" else "connector/image_mean"
     values = vectors(ids, items)
@@ -80,7 +80,7 @@ def write_activations(results: Path, scope: str, ids: list[str], items: pl.DataF
 
 
 def vectors(ids: list[str], items: pl.DataFrame) -> np.ndarray:
-    """Return float16 vectors (n, d) by id: noise, and the answer of an item about colour."""
+    """Return float16 vectors (n, d) by id: noise plus the answers of items about colour."""
     answers = dict(items.filter(task="color").select("item_id", "answer").iter_rows())
     found = generator("fixture activations").normal(size=(len(ids), WIDTH))
     for row, name in enumerate(ids):

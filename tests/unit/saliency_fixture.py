@@ -1,4 +1,4 @@
-"""A LLaVA set by hand: it says the colour of the one patch of an image that is not black."""
+"""A hand-built LLaVA that answers with the colour of an image's only patch that is not black."""
 
 import json
 
@@ -18,10 +18,10 @@ from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import about_image, box, write_regions
 
-WORDS = ("cube", "colour", "the")  # the answers: one token each
+WORDS = ("cube", "colour", "the")  # the answers, one token each
 SHADES = ((200, 20, 20), (20, 200, 20), (20, 20, 200))
-PATCH, SIDE = 8, 4  # pixels, and patches along an image
-FLAT = 1e4  # of the norms: states of any size are divided by its root, so the model is linear
+PATCH, SIDE = 8, 4  # patch size in pixels, and patches along an image
+FLAT = 1e4  # epsilon of the norms: states of any size are divided by its root, so all is linear
 READ, SAID = slice(0, 3), slice(12, 15)
 METHODS = ["gradient", "integrated", "grad_cam", "relevancy"]
 SETTINGS = {
@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 def build_model(folder, reads=True):
-    """Save it; one that does not read gets nothing from its connector."""
+    """Save the model; unless ``reads``, it gets nothing from its connector."""
     checkpoint = build_llava(folder)
     adapter = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
     model = adapter.model
@@ -46,7 +46,7 @@ def build_model(folder, reads=True):
     through = model.model.multi_modal_projector
     through.linear_1.weight.data[:3, :3] = 3 * torch.eye(3)
     through.linear_2.weight.data[READ, :3] = torch.eye(3) * reads
-    first = model.model.language_model.layers[0].self_attn  # zero queries: attention is uniform
+    first = model.model.language_model.layers[0].self_attn  # zero queries, so attention is uniform
     first.v_proj.weight.data[:3, READ] = torch.eye(3) * FLAT**0.5
     first.o_proj.weight.data[SAID, :3] = torch.eye(3)
     for n, word in enumerate(WORDS):
@@ -61,7 +61,7 @@ def build_model(folder, reads=True):
 
 
 def build_data(folder, groups=24):
-    """Save black images with one coloured patch each, a question, and where the patch is."""
+    """Save black images with one coloured patch, a question and the patch's region each."""
     draw, images, items, regions = np.random.default_rng(3), [], [], []
     for n in range(groups):
         name, kind = f"g{n:03}", int(draw.integers(3))
@@ -103,7 +103,7 @@ def run(folder, checkpoint, data, /, described=None, **changes):
 
 
 def measure(output, *inputs, **more):
-    """Run the step that measures the use of the image; ``more`` are tables by flag."""
+    """Run the step that measures image use; ``more`` are tables by flag."""
     flags = ("responses", "items", "attention", "effects")
     words = ["--model", "llava", "--output", str(output), "--inputs", *map(str, inputs)]
     for flag in flags:

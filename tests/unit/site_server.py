@@ -1,4 +1,4 @@
-"""A local data site that can interrupt, ignore ranges, change or lie, and its client."""
+"""A local data site that can interrupt, ignore ranges, change or report false facts."""
 
 import json
 import sys
@@ -18,9 +18,9 @@ HEADER = "\t".join(versions.COLUMNS)
 
 
 class Site(ThreadingHTTPServer):
-    """One file at any path; ``cuts`` are the numbers of bytes the next responses send.
+    """One file at any path; ``cuts`` are the numbers of bytes that the next responses send.
 
-    After ``stall`` bytes, unless that is None, an answer waits until the server is shut down.
+    After ``stall`` bytes, unless this is None, a response waits until the server is shut down.
     """
 
     daemon_threads = True
@@ -32,7 +32,7 @@ class Site(ThreadingHTTPServer):
         self.ranges, self.stall, self.closing = True, None, threading.Event()
 
     def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
+        if not isinstance(sys.exception(), ConnectionError):  # a killed client is not an error
             super().handle_error(request, client_address)
 
     @property
@@ -79,7 +79,7 @@ def serving(data: bytes) -> AbstractContextManager[Site]:
 
 
 def settle_in(folder, monkeypatch):
-    """Work in a temporary folder, without proxies; return the pauses, which are not made."""
+    """Enter a temporary folder without proxies; return the recorded pauses, which are skipped."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     pauses = []

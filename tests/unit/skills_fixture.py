@@ -1,4 +1,4 @@
-"""What the tests of all vision-centric layouts share: pictures, settings, one way to prepare."""
+"""Shared by tests of all vision-centric layouts: images, settings and a way to prepare."""
 
 import io
 import json
@@ -14,7 +14,7 @@ SHOWN = {"canvas": True, "marks": True, "square": True, "canvas_px": 96, "column
 
 
 def photo(width: int, height: int, seed: int) -> Image.Image:
-    """Return a picture with something on it everywhere, no two of two seeds alike."""
+    """Return an image with detail everywhere, different for each seed."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
@@ -29,7 +29,7 @@ def encode(image: Image.Image, kind: str = "PNG") -> bytes:
 def prepare(
     step: Any, root: Path, splits: list[str], out: str = "out", **settings: Any
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Run a step ``prepare_<layout>`` and give its items, images and regions."""
+    """Run a step ``prepare_<layout>``; return its items, images and regions."""
     given = SHOWN | {"splits": splits, "test_share": 1, "most": None} | settings
     step.main(
         [
@@ -44,14 +44,14 @@ def prepare(
 
 
 def one(table: pl.DataFrame, column: str, value: str) -> dict[str, Any]:
-    """Return the one row with a value in a column."""
+    """Return the only row with a value in a column."""
     return table.row(by_predicate=pl.col(column) == value, named=True)
 
 
 def regions_of(
     regions: pl.DataFrame, item: str, seen: str
 ) -> dict[str, tuple[str, tuple[float, float, float, float]]]:
-    """Return an item's regions by name: the picture's id and the four edges."""
+    """Return an item's regions by name, as the image's id and the four edges."""
     of = regions.filter((pl.col("item_id") == item) & (pl.col("seen") == seen))
     return {
         row["name"]: (row["image_id"], tuple(row[k] for k in ("left", "top", "right", "bottom")))
@@ -60,7 +60,7 @@ def regions_of(
 
 
 def check_tables(items: pl.DataFrame, images: pl.DataFrame, regions: pl.DataFrame) -> None:
-    """Check what holds of every dataset: ids, sizes, letters, groups, regions on their pictures."""
+    """Check the invariants of datasets: ids, sizes, letters, groups, regions within images."""
     known = {row["image_id"]: row for row in images.iter_rows(named=True)}
     for row in known.values():
         with Image.open(row["path"]) as image:

@@ -1,4 +1,4 @@
-"""A miniature of SPair-71k: annotations of pairs, images by category, lists of pairs."""
+"""A miniature of SPair-71k: pair annotations, images by category and lists of pairs."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from skills_fixture import photo
 
 SIZE = (60, 48)
-# keypoints of every image of a category, by their ids; each image shifts them
+# keypoints of every image of a category by id, shifted in each image
 KEYPOINTS = {"0": (5, 6), "3": (30, 8), "4": (50, 10), "7": (10, 30), "9": (40, 35), "12": (25, 20)}
 IMAGES = {
     "cat": ("2008_000001", "2008_000002", "2008_000003"),
@@ -54,7 +54,7 @@ def write_pair(root: Path, split: str, found: dict[str, Any], name: str = "") ->
 
 
 def make_spair(root: Path, split: str = "test") -> Path:
-    """Write four pairs, the last with too few shared keypoints, and the rest of the dataset."""
+    """Write four pairs, the last with too few shared keypoints, and all other files."""
     for category, names in IMAGES.items():
         for name in names:
             path = root / f"JPEGImages/{category}/{name}.jpg"

@@ -1,4 +1,4 @@
-"""Steps that stop at a chosen point and wait there to be killed, whatever the machine's speed."""
+"""Stop steps at a chosen point where they wait to be killed, at any speed of the machine."""
 
 import json
 import os
@@ -15,25 +15,25 @@ SITE = Path(__file__).parent / "hold/sitecustomize.py"
 
 
 def hold(folder: Path, *functions: Callable[..., Any] | str, call: int = 1, only: str = "") -> Path:
-    """Make every Python that has ``folder`` on its path stop before a call of some functions.
+    """Make every Python with ``folder`` on its path stop before a call of some functions.
 
     Parameters
     ----------
     folder : Path
-        Where ``sitecustomize.py`` is put.
+        Folder for ``sitecustomize.py``.
     functions : callable or str
         Functions or methods of modules that the step imports, or ``"module:name"``; not of the
-        step's own module, which Python runs under the name ``__main__``.
+        step's own module, which runs as ``__main__``.
     call : int
-        The number of the call in each process, counted from 1, of all functions together. With 0
-        none stops: each process adds a line with its count of calls and its command to the file.
+        The number of the call in each process, counted from 1 over all functions. With 0 none
+        stops; each process appends its number of calls and its command to the file.
     only : str
-        Other processes than those whose command has this text are left alone.
+        Only processes whose command contains this text are held.
 
     Returns
     -------
     Path
-        The file that is there once a process is held; it has the number of the process.
+        The file that exists once a process is held; it contains the process id.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reached = (folder / "held").resolve()
@@ -53,22 +53,22 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def release(folder: Path) -> None:
-    """Let held processes go on, and those that start from now on run freely."""
+    """Let held processes continue, and later ones run freely."""
     for name in (SITE.name, "hold.json", "held"):
         (folder / name).unlink(missing_ok=True)
 
 
 def wait_until(there: Callable[[], bool], run: "subprocess.Popen[Any]") -> None:
-    """Return once a run, which cannot go past this point, is there; fail if it ends instead."""
+    """Return once a run is held at a point; fail if it ends instead."""
     while not there():
         assert run.poll() is None, f"the run ended with {run.returncode} and was never held"
         time.sleep(0.01)
 
 
 def kill_step(step: str, flags: list[str], held: Path, there: Callable[[], bool]) -> None:
-    """Run ``python -m step`` until it is there, and kill it with SIGKILL.
+    """Run ``python -m step`` until ``there`` is true, and kill it with SIGKILL.
 
-    ``held`` is the folder of a hold, or an empty one where something else stops the step.
+    ``held`` is the folder of a hold, or an empty one if something else stops the step.
     """
     run = subprocess.Popen(
         [sys.executable, "-m", step, *flags],

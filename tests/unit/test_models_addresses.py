@@ -116,5 +116,5 @@ def test_columns_are_shared_out_by_scope():
 def test_an_unknown_span_or_one_that_no_address_has_is_an_error():
     with pytest.raises(UserError, match="unknown span 'lats'; did you mean 'last'"):
         columns(READER, ["lm.0"], ["lats"], "item")
-    with pytest.raises(UserError, match="no address asked for has any"):
+    with pytest.raises(UserError, match="none of the requested addresses has any"):
         columns(READER, ["connector"], ["text_mean"], "image")

@@ -1,4 +1,4 @@
-"""Checkpoints of a few thousand random parameters, built in code: a CLIP and a LLaVA."""
+"""Build checkpoints of a CLIP and a LLaVA with a few thousand random parameters."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,7 +53,7 @@ def spec(family: str, checkpoint: Path, **changes: object) -> Spec:
 
 
 def build_llava(folder: Path) -> Path:
-    """Save a random LLaVA whose weights are large enough for its layers to differ."""
+    """Save a random LLaVA with weights large enough for its layers to differ."""
     tokenizer = _tokenizer({"image_token": "<image>"})
     text = transformers.LlamaConfig(vocab_size=len(tokenizer), **TEXT, **_ids(tokenizer))
     config = transformers.LlavaConfig(
@@ -85,7 +85,7 @@ def build_clip(folder: Path) -> Path:
 
 
 def build_dataset(folder: Path, pictures: int, rows: list[tuple[str, list[int], str]]) -> object:
-    """Save random images and the two tables; rows are (item id, image numbers, prompt)."""
+    """Save random images and both tables; rows are (item id, image numbers, prompt)."""
     draw = np.random.default_rng(7)
     images = []
     for i in range(pictures):

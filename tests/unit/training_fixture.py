@@ -1,4 +1,4 @@
-"""A small recipe of all training stages, and images to train on."""
+"""A small recipe for all training stages, and images to train on."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Planted models (eyechart.verdict.planted) in memory, and the command line of the step."""
+"""Planted models (eyechart.verdict.planted) in memory, and the step's command line."""
 
 import json
 from dataclasses import replace
@@ -73,7 +73,7 @@ def numbers(
     changed: float = 0.5,
     probed: bool = False,
 ) -> Findings:
-    """Return findings with these values, each within ``reach``; every difference has its q."""
+    """Return findings with these values, each within ``reach``; every difference has a q."""
     at = {
         k: Estimate(v, v - reach, v + reach, 400, floor, v - reach, v + reach)
         for k, v in values.items()
@@ -111,7 +111,7 @@ def chain_of(right: dict[str, np.ndarray], case: Scenario) -> dict[str, StageEvi
 
 
 def decided(root: Path, name: str, n: int, count: int, seed: int = 0) -> list[Row]:
-    """Return what the step says of skills of one planted model, a row per skill."""
+    """Return the step's rows for one planted model, one per skill."""
     case, tasks = SCENARIOS[name], {f"{k:03d}": n for k in range(count)}
     found = write_tables(root, "m", "drawn", case, tasks, generator("decided", name, n, seed))
     lists = {"items": found.items, "answers": found.answers, "readouts": found.readouts}
@@ -122,7 +122,7 @@ def decided(root: Path, name: str, n: int, count: int, seed: int = 0) -> list[Ro
 def write_model(
     root: Path, name: str, *, n: int, seed: int = 0, task: str = TASK, model: str = "m"
 ) -> list[str]:
-    """Write items, readouts and answers of one planted model; give the flags of the step."""
+    """Write one planted model's items, readouts and answers; return the step's flags."""
     rng = generator("planted", name, n, seed)
     found = write_tables(root, model, "drawn", SCENARIOS[name], {task: n}, rng)
     return flags(
@@ -140,7 +140,7 @@ def flags(
     reads: list[str] | None = None,
     **lists: list[Path],
 ) -> list[str]:
-    """Return the command line of the step; lists that are not named are empty."""
+    """Return the step's command line; lists that are not named are empty."""
     card = root / f"results/models/{model}/card.json"
     write_json(card, {"reads": reads or [READ_BLOCK]})
     words = ["--model", model, "--kind", kind, "--contains", contains, "--card", str(card)]
@@ -162,7 +162,7 @@ def flags(
 
 
 def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Path:
-    """Write probes of a language model that know a share of the answers, and their predictions."""
+    """Write language-model probes that know a share of the answers, with their predictions."""
     rng = generator("planted probes", task)
     letters = list("ABCDEFGH"[:c])
     truth = rng.integers(c, size=n)
@@ -190,7 +190,7 @@ def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Pat
 
 
 def read(path: Path) -> list[Row]:
-    """Return a row per skill, with the numbers of its stages and comparisons by name."""
+    """Return one row per skill, with the numbers of its stages and comparisons by name."""
     rows = []
     for skill in read_verdict(path).by_skill():
         stages, differences = skill.pop("stages"), skill.pop("differences")
@@ -201,7 +201,7 @@ def read(path: Path) -> list[Row]:
 
 
 def change(path, *columns: pl.Expr, keep: pl.Expr | None = None, **named: pl.Expr) -> None:
-    """Rewrite a table with some columns changed or some rows left out."""
+    """Rewrite a table with some columns changed or some rows removed."""
     schema = pq.read_schema(path)
     table = pl.read_parquet(path).with_columns(*columns, **named)
     table = table if keep is None else table.filter(keep)
@@ -215,6 +215,6 @@ def add(path, rows: pl.DataFrame) -> None:
 
 
 def with_probes(words: list[str], path: Path) -> list[str]:
-    """Return the flags of the step with a table of probes more."""
+    """Return the step's flags with an additional table of probes."""
     at = words.index("--probes") + 1
     return [*words[:at], str(path), *words[at:]]

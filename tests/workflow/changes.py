@@ -1,4 +1,4 @@
-"""Changes of a finished project, for tests of what runs again."""
+"""Changes to a finished project, for tests of reruns."""
 
 import ast
 import os
@@ -16,7 +16,7 @@ def touch_everything(project: Project) -> None:
 
 
 def edit_words(project: Project) -> None:
-    """Add a comment to every module and change the first docstring in it."""
+    """Add a comment to every module and change its first docstring."""
     for path in project.path("workflow/eyechart").rglob("*.py"):
         text = path.read_text()
         if doc := ast.get_docstring(ast.parse(text), clean=False):
@@ -53,7 +53,7 @@ def put_folder(name: str) -> Change:
 
 
 def damage(name: str, keep_time: bool = False) -> Change:
-    """Flip one byte in the middle: the size stays."""
+    """Flip one byte in the middle, keeping the size."""
 
     def change(project: Project) -> None:
         before, content = project.path(name).stat(), bytearray(project.path(name).read_bytes())

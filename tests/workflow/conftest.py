@@ -1,4 +1,4 @@
-"""One finished run of the small exam, made once; each test works on a copy of it."""
+"""Run the small exam once; each test works on a copy of the finished run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ QUICK = "test_small.py"  # what `make test` runs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all other tests of this folder as slow."""
+    """Mark all other tests in this folder as slow."""
     for item in items:
         if item.path.parent == Path(__file__).parent and item.path.name != QUICK:
             item.add_marker(pytest.mark.slow)
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small exam after an undisturbed run on two cores; not to be changed."""
+    """Return the small exam after an undisturbed run on two cores; it must not be changed."""
     project = Project.create(tmp_path_factory.mktemp("finished") / "project")
     project.finish()
     return project
@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def copy(finished: Project, tmp_path: Path) -> Callable[[], Project]:
-    """Return copies of the finished project."""
+    """Return a function that copies the finished project."""
 
     def make() -> Project:
         return finished.clone(tmp_path / "project")

@@ -1,4 +1,4 @@
-"""Plan the workflow in the working directory and print its jobs as JSON, a list of objects.
+"""Plan the workflow in the working directory and print its jobs as a JSON list of objects.
 
 python list_jobs.py '{"configfiles": ["config/presets/fast.yaml"], "config": {}}'
 """
@@ -17,7 +17,7 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 def jobs(
     configfiles: list[str], config: dict[str, Any], targets: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return every job of the targets, or of the default one: rule, wildcards, inputs, outputs."""
+    """Return rule, wildcards, inputs and outputs of every job for the targets or the default."""
     settings = ConfigSettings(configfiles=[Path(file) for file in configfiles], config=config)
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(

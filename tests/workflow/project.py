@@ -1,4 +1,4 @@
-"""A copy of the project with a small configuration, and real Snakemake runs in it."""
+"""A copy of the project with a small configuration, for real Snakemake runs."""
 
 import hashlib
 import json
@@ -47,14 +47,14 @@ ROOTS = (
     "results/probing",
     "results/verdict",
 )
-SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the Python of these tests
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the tests' Python
 LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 LISTED = {"configfiles": ["small.yaml"], "config": {}}
 _JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
 def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in a folder to the end; its output holds its errors, too."""
+    """Run Snakemake in a folder to the end; its output includes its errors."""
     return subprocess.run(
         [*SNAKEMAKE, *words],
         cwd=folder,
@@ -66,7 +66,7 @@ def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 class Project:
-    """A working folder in which the workflow can be run."""
+    """A working folder for running the workflow."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -74,7 +74,7 @@ class Project:
 
     @classmethod
     def create(cls, folder: Path) -> "Project":
-        """Copy what is tracked, as a fresh clone would have it."""
+        """Copy all tracked files, as in a fresh clone."""
         folder.mkdir(parents=True)
         for name in PARTS:
             if (ROOT / name).is_dir():
@@ -87,7 +87,7 @@ class Project:
         return project
 
     def clone(self, folder: Path) -> "Project":
-        """Copy everything, results and Snakemake's memory included, with its times."""
+        """Copy everything with its times, including results and Snakemake's metadata."""
         shutil.copytree(self.folder, folder, symlinks=True)
         project = Project(folder)
         project.config = json.loads(json.dumps(self.config))
@@ -95,17 +95,17 @@ class Project:
         return project
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Change the small configuration; mappings are merged."""
+        """Merge changes into the small configuration."""
         _merge(self.config, changes)
-        # JSON is YAML; keys in the order given
+        # JSON is YAML; keys keep their order
         self.path("small.yaml").write_text(json.dumps(self.config, indent=1))
 
     def path(self, name: str) -> Path:
-        """Return a path inside."""
+        """Return a path inside the folder."""
         return self.folder / name
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace text that stands in a file exactly once."""
+        """Replace text that occurs exactly once in a file."""
         text = self.path(name).read_text()
         assert text.count(old) == 1, f"{name}: {old!r} stands there {text.count(old)} times"
         self.path(name).write_text(text.replace(old, new))
@@ -115,7 +115,7 @@ class Project:
         return [*SNAKEMAKE, *self.words(*arguments)]
 
     def words(self, *arguments: str) -> list[str]:
-        """Return its words after Snakemake's name."""
+        """Return the arguments of that command after Snakemake's name."""
         return ["--cores", "2", *arguments, "--configfile", "small.yaml"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -123,13 +123,13 @@ class Project:
         return snakemake(self.folder, *self.words(*arguments))
 
     def finish(self, *arguments: str) -> str:
-        """Run to the end and insist on success; give the output."""
+        """Run to the end, assert success, and return the output."""
         done = self.run(*arguments)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     def jobs(self, *targets: str) -> list[dict[str, Any]]:
-        """Return all jobs of targets, those first whose outputs no other job takes."""
+        """Return all jobs of targets, starting with those whose outputs no other job reads."""
         command = [sys.executable, str(LIST_JOBS), json.dumps(LISTED | {"targets": targets})]
         listed = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
         found = json.loads(listed.stdout)
@@ -143,20 +143,20 @@ class Project:
         return sorted(found, key=depth, reverse=True)
 
     def pretend(self, *targets: str) -> None:
-        """Put a file in the place of each output that is missing, as if its job had run.
+        """Write a file for each missing output, as if its job had run.
 
-        Snakemake then records every job with its present params, code and inputs.
+        Snakemake then records every job with its current params, code and inputs.
         """
         for job in self.jobs(*targets):
             for output in map(self.path, job["outputs"]):
                 if not output.exists():
                     output.parent.mkdir(parents=True, exist_ok=True)
-                    listing = output.suffix == ".json"  # the ledger reads what it lists
+                    listing = output.suffix == ".json"  # the ledger reads the listed files
                     output.write_text('{"files": []}' if listing else str(output))
         self.finish("--touch", "--forceall", *targets)
 
     def plan(self, *arguments: str) -> dict[str, int]:
-        """Return how many jobs of each rule a run would start, ``all`` left out."""
+        """Return the number of jobs of each rule that a run would start, without ``all``."""
         output = self.finish("-n", *arguments)
         if "Nothing to be done" in output:
             return {}
@@ -174,12 +174,12 @@ class Project:
         meanwhile: Callable[[], None] = lambda: None,
         how: signal.Signals = signal.SIGKILL,
     ) -> None:
-        """Start a run and kill Snakemake and all its jobs, with no warning, at one point.
+        """Start a run, and kill Snakemake and all its jobs without warning at one point.
 
-        The job that comes first to that call of the function waits there, while ``meanwhile()``
-        runs; see :func:`stopping_steps.hold`. With SIGTERM for ``how`` Snakemake ends by itself.
+        The first job to reach that call of the function waits there while ``meanwhile()`` runs; see
+        :func:`stopping_steps.hold`. With SIGTERM for ``how``, Snakemake ends by itself.
         """
-        reached = hold(self.path("workflow"), function, call=call)  # on the path of jobs alone
+        reached = hold(self.path("workflow"), function, call=call)  # on the path of jobs only
         run = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -197,7 +197,7 @@ class Project:
         release(self.path("workflow"))
 
     def hashes(self, *roots: str) -> dict[str, str]:
-        """Return the SHA-256 of every file under some folders, hidden ones included."""
+        """Return the SHA-256 of every file under some folders, including hidden ones."""
         return {
             str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for root in roots

@@ -1,4 +1,4 @@
-"""Finished results as arrays and data frames, for notebooks and scripts.
+"""Read finished results as arrays and data frames, for notebooks and scripts.
 
     from eyechart import results
 
@@ -7,7 +7,7 @@
     results.probes(model="tiny_llava", dataset="clevr", task="color")
 
 Every function reads the folder ``results`` of the working directory, or another ``root``. Tables
-are polars data frames; docs/tables.md describes their columns, docs/notebooks.md has examples.
+are polars data frames; docs/tables.md describes their columns, and docs/notebooks.md has examples.
 """
 
 import polars as pl
@@ -35,10 +35,10 @@ def probes(
     predictions: bool = False,
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return how well probes do at every address and span, with their controls.
+    """Return probe accuracies at every address and span, with their controls.
 
-    ``predictions`` asks for what each probe predicts of each item of the test part instead.
-    Without a model, dataset or task it is all that there are.
+    With ``predictions``, return each probe's prediction for each test item instead. Without a
+    model, dataset or task, all are returned.
     """
     kind = "probe predictions" if predictions else "probes"
     return read_all(kind, {"model": model, "dataset": dataset, "task": task}, root)
@@ -53,10 +53,10 @@ def responses(
     scoring: Name = None,
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return what models say to each item, with its task, group, choices and true answer.
+    """Return the models' responses to each item, with its task, group, choices and true answer.
 
-    ``scoring`` (``sum``, ``mean``, ``pmi``) decides again from the stored numbers, except where the
-    letters of choices, or images and texts, were compared.
+    With ``scoring`` (``sum``, ``mean``, ``pmi``), answers are decided again from the stored
+    numbers, except where the letters of choices, or images and texts, were compared.
     """
     which = {"model": model, "dataset": dataset, "condition": condition}
     found = read_all("responses", which, root)
@@ -89,7 +89,7 @@ def scores(
     distributions: bool = False,
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return how well responses do by condition, task and metric, or how often each is given."""
+    """Return scores by condition, task and metric, or how often each response is given."""
     kind = "distributions" if distributions else "scores"
     return _of(read_all(kind, {"model": model, "dataset": dataset}, root), "task", task, kind)
 
@@ -102,15 +102,15 @@ def readouts(
     predictions: bool = False,
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return how well items are answered from representations alone, or each prediction."""
+    """Return the accuracy of readouts, or each of their predictions."""
     kind = "readout predictions" if predictions else "readouts"
     return _of(read_all(kind, {"model": model, "dataset": dataset}, root), "task", task, kind)
 
 
 def patterns(model: Name = None, *, table: str = "patterns", root: Root = ROOT) -> pl.DataFrame:
-    """Return accuracy by pattern of MMVP, or the ``correlations`` of encoders and VLMs.
+    """Return accuracy by MMVP pattern, or the ``correlations`` between encoders and VLMs.
 
-    With a model it is what was computed for that model and its encoder alone.
+    With a model, return what was computed for only that model and its encoder.
     """
     kind = "patterns" if model is None else "patterns of a model"
     return read_all(kind, {"model": model, "table": table}, root)
@@ -138,7 +138,7 @@ def attention(
     table: str = "summary",
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return what models attend to: ``summary``, ``attention``, ``lens``, ``words``, ``maps``."""
+    """Return a table of attention: ``summary``, ``attention``, ``lens``, ``words`` or ``maps``."""
     named = {"model": model, "dataset": dataset, "table": table}
     return _of(read_all("attention", named, root), "task", task, "attention")
 
@@ -146,14 +146,14 @@ def attention(
 def interventions(
     model: Name = None, dataset: Name = None, *, table: str = "effects", root: Root = ROOT
 ) -> pl.DataFrame:
-    """Return what answers depend on: the table ``effects``, ``edits`` or ``erasers``."""
+    """Return a table of interventions: ``effects``, ``edits`` or ``erasers``."""
     return read_all("interventions", {"model": model, "dataset": dataset, "table": table}, root)
 
 
 def saliency(
     model: Name = None, dataset: Name = None, *, table: str = "summary", root: Root = ROOT
 ) -> pl.DataFrame:
-    """Return the saliency of image tokens: ``summary``, ``curves``, ``maps`` or ``inputs``."""
+    """Return a table of image saliency: ``summary``, ``curves``, ``maps`` or ``inputs``."""
     return read_all("saliency", {"model": model, "dataset": dataset, "table": table}, root)
 
 
@@ -168,7 +168,7 @@ def speed(model: Name = None, *, root: Root = ROOT) -> pl.DataFrame:
 
 
 def tuning(model: Name = None, *, root: Root = ROOT) -> pl.DataFrame:
-    """Return what each arm gained from tuning."""
+    """Return the gain of each arm from tuning."""
     return read_all("tuning", {"model": model}, root)
 
 
@@ -192,7 +192,7 @@ def verdicts(
 
 
 def _of(found: pl.DataFrame, column: str, value: str | None, kind: str) -> pl.DataFrame:
-    """Return the rows with a value in a column; that there are none is an error."""
+    """Return the rows with a value in a column; raise a UserError if there are none."""
     if value is None:
         return found
     if len(rows := found.filter(pl.col(column) == value)):

@@ -1,10 +1,10 @@
-"""Hold this process at one call of some functions; ``stopping_steps.hold`` puts this file in place.
+"""Hold this process at one call of some functions; ``stopping_steps.hold`` installs this file.
 
-Python imports it when it starts. ``hold.json`` beside it names the functions, the number of the
-call, of all of them together, before which the process stops, and the file that is made there, with
-the process number in it, so that whoever waits knows. The process goes on if ``hold.json`` is
-removed. Number 0 holds nothing: when a process ends, a line with its count of calls and its command
-is added to that file.
+Python imports it on startup. ``hold.json`` beside it names the functions, the number of the call
+(over all functions together) before which the process stops, and a file that is then written with
+the process id, to notify the waiting test. The process continues once ``hold.json`` is removed.
+Number 0 holds nothing; instead, each process appends its number of calls and its command to that
+file when it ends.
 """
 
 import atexit
@@ -27,7 +27,7 @@ HOLD = Path(__file__).with_name("hold.json")
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Find the modules as usual, and replace their functions once they are loaded."""
+    """Finds modules as usual, and replaces their functions once they are loaded."""
 
     def __init__(self, functions: dict[str, list[str]], call: int, reached: str) -> None:
         self.functions, self.call, self.reached = functions, call, Path(reached)

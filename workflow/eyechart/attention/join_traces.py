@@ -1,7 +1,6 @@
-"""Join the tables of items that were traced in parts.
+"""Join the tables of items traced in parts.
 
-Reads the tables of all parts, in their order. Writes each table once, its notes counted over all
-parts.
+Reads the tables of all parts, in order. Writes each table once, with notes counted over all parts.
 
     python -m eyechart.attention.join_traces \
         --parts results/attention/tiny_llava/cv_bench/000/lens.parquet \

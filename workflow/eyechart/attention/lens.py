@@ -1,7 +1,7 @@
-"""Logit lens: apply the last norm and the head to each block's output.
+"""Logit lens: apply the final norm and the head to each block's output.
 
-Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; of image tokens, as in Neo et al.
-2024, "Towards interpreting visual information processing in vision-language models".
+Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; for image tokens, Neo et al. 2024,
+"Towards interpreting visual information processing in vision-language models".
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import Tensor
 from eyechart.attention.trace import Trace
 from eyechart.models.unembedding import OutputHead
 
-ROOM = 256  # maximum number of tokens whose logits are held at once
+ROOM = 256  # maximum number of tokens with logits in memory
 CLOSE = 1e-4  # tolerance of log-probabilities in float32
 LOOSE = 0.1  # tolerance in half precision
 
 
 @dataclass(frozen=True)
 class LensPredictions:
-    """Logit lens of l blocks at the answer position."""
+    """The logit lens of l blocks at the answer position."""
 
     # float64, shape (l, c); log-probability of the token that distinguishes each choice from the
     # others
@@ -36,7 +36,7 @@ class LensPredictions:
         return [int(n) for n in self.log_probability.argmax(axis=1)]
 
     def first_layer(self) -> int:
-        """Return the first block from which on the final choice is always the most likely."""
+        """Return the first block from which the final choice stays the most likely."""
         chosen = self.predicted()
         others = [n for n, choice in enumerate(chosen) if choice != chosen[-1]]
         return others[-1] + 1 if others else 0
@@ -44,16 +44,16 @@ class LensPredictions:
 
 @dataclass(frozen=True)
 class TokenPredictions:
-    """Logit lens of l blocks at t image tokens."""
+    """The logit lens of l blocks at t image tokens."""
 
-    # float64, shape (l, t, c); log-probabilities of the tokens of the choices
+    # float64, shape (l, t, c); log-probabilities of the choices' tokens
     log_probability: np.ndarray
     top: np.ndarray  # int64, shape (l, t, k); the most likely tokens
     top_log_probability: np.ndarray  # float32, of the same shape
 
 
 def fault(head: OutputHead, trace: Trace) -> str:
-    """Return why a head does not reproduce the model's own scores; empty if it does."""
+    """Return why a head does not reproduce the model's own scores, or '' if it does."""
     last = trace.hidden[list(head.blocks)[-1]][-1:]
     with torch.inference_mode():
         try:

@@ -1,4 +1,4 @@
-"""Pivot tables of items to matrices (items, columns), with a column per block and head."""
+"""Pivot tables of items into matrices (items, columns), with a column per block and head."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import polars as pl
 from eyechart.core.address import sort_key
 from eyechart.tables.scores import ALL
 
-MIXED = -1  # head index of rows with the mean over all heads
+MIXED = -1  # head index of the mean over all heads
 PLACE = ["address", "head"]
 
 
 def by_task(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield the rows of all tasks, if there are several, and then those of each task."""
+    """Yield the rows of all tasks together, if there are several, then those of each task."""
     tasks = sorted(table["task"].unique())
     if len(tasks) > 1:
         yield ALL, table
@@ -24,7 +24,7 @@ def by_task(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def with_mean(table: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Add the mean over heads as a head of its own; masses are averaged, not their ratios."""
+    """Add the mean over heads as an extra head; masses are averaged, not their ratios."""
     keys = [c for c in ("item_id", "group", "address", "control") if c in table.columns]
     table = table.select([*keys, "head", *(pl.col(c).cast(pl.Float64) for c in columns)])
     mean = table.group_by(keys, maintain_order=True).agg(pl.col(c).mean() for c in columns)
@@ -33,14 +33,14 @@ def with_mean(table: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
 
 
 def pivot(table: pl.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
-    """Return a column as a matrix, the group of each row, and address and head of each column."""
+    """Return a column as a matrix, each row's group, and each column's address and head."""
     items = table.select("item_id", "group").unique(maintain_order=True).sort("item_id")
     places = sorted(table.select("address", "head").unique().rows(), key=_place)
     return _wide(table, column, items, places), items["group"].to_numpy(), places
 
 
 def aligned(table: pl.DataFrame, column: str, like: pl.DataFrame) -> np.ndarray:
-    """Return a column as a matrix in the layout of another table; NaN where there is no row."""
+    """Return a column as a matrix in another table's layout, NaN for missing rows."""
     items = like.select("item_id", "group").unique(maintain_order=True).sort("item_id")
     places = sorted(like.select("address", "head").unique().rows(), key=_place)
     return _wide(table, column, items, places)

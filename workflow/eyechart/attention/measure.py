@@ -1,4 +1,4 @@
-"""Trace items one by one, and report once what a model does not support."""
+"""Trace items one by one, and report unsupported features of a model once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHORT = 6  # maximum number of addresses listed in a note
 
 
 class ItemTracer:
-    """Traces items one by one, and reports once what a model does not support."""
+    """Traces items one by one, and reports unsupported features of a model once."""
 
     def __init__(
         self,
@@ -57,17 +57,17 @@ class ItemTracer:
             self.cannot(("words",), "the answer comes from a decoder without image tokens")
 
     def cannot(self, names: Sequence[str], why: str) -> None:
-        """Record why tables have no rows, in the log and in their notes."""
+        """Record in the log and in their notes why tables have no rows."""
         for name in names:
             self.reasons[name] = self.reasons[name] or why
         logger.warning("no rows of %s: %s", " and ".join(names), why)
 
     def note(self, name: str, what: str, count: int = 1) -> None:
-        """Count a problem of some items; 0 for one of the model."""
+        """Count a problem of some items; a count of 0 marks a problem of the model."""
         self.notes[name][what] += count
 
     def trace_item(self, item: Item, marks: Sequence[Mark]) -> None:
-        """Trace one item, with its own marks and those of another, on its own images."""
+        """Trace one item, with its own marks and another item's marks on its images."""
         images = [open_image(Path(self.paths[image])) for image in item["images"]]
         found = self.tracer.trace(item, images, weights=not self.reasons["attention"])
         if not self.checked:
@@ -79,7 +79,7 @@ class ItemTracer:
             self.add_lens(item, found, shares)
 
     def check(self, trace: Trace) -> None:
-        """Check on the first item what the model supports."""
+        """Check, on the first item, what the model supports."""
         self.checked = True
         family = self.adapter.spec.family
         if not trace.image.any():
@@ -100,7 +100,7 @@ class ItemTracer:
     def covered(
         self, item: Item, images: Sequence[Image.Image], trace: Trace, marks: Sequence[Mark]
     ) -> tuple[list[Share], list[np.ndarray]]:
-        """Return the coverage of image tokens by each mark, and the boxes of those tokens."""
+        """Return each mark's coverage of image tokens, and the boxes of those tokens."""
         if not trace.image.any() or (self.tracer.component == "decoder" and not trace.weights):
             return [], []
         places = self.tracer.token_boxes(images)
@@ -121,7 +121,7 @@ class ItemTracer:
     def add_attention(
         self, item: Item, trace: Trace, shares: Sequence[Share], places: Sequence[np.ndarray]
     ) -> None:
-        """Add the rows of attention, and the maps of the items that are drawn."""
+        """Add the rows of attention, and the maps of items chosen for figures."""
         weights = {address: own.numpy() for address, own in trace.weights.items()}
         self.tables.add_attention(item, weights, trace.image, shares)
         if self.mapped is None or item["item_id"] in self.mapped:

@@ -1,4 +1,4 @@
-"""Convert traces of items to rows of the four tables."""
+"""Convert items' traces to rows of the four tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Share = tuple[Mark, np.ndarray]  # a region, and its coverage of each image toke
 
 @dataclass
 class Tables:
-    """Rows so far, as one Arrow table per item."""
+    """The rows so far, as one Arrow table per item."""
 
     model: str
     dataset: str
@@ -31,14 +31,14 @@ class Tables:
     def add_attention(
         self, item: Item, weights: dict[str, np.ndarray], image: np.ndarray, shares: Sequence[Share]
     ) -> None:
-        """Add an item's rows: for each block and head, the whole image, then every region.
+        """Add an item's rows for the whole image and then every region, by block and head.
 
         Parameters
         ----------
         weights : by address, float32, shape (heads, t); attention from the answer position to the
             whole prompt
         image : bool, shape (t,)
-        shares : for each region, over image tokens only
+        shares : coverage of each region, over image tokens only
         """
         for address, own in weights.items():
             on_image = own[:, image].astype(np.float64)  # (heads, image tokens)
@@ -61,7 +61,7 @@ class Tables:
         image: np.ndarray,
         places: Sequence[np.ndarray],
     ) -> None:
-        """Add attention to each image token, averaged over heads, a row per block and image."""
+        """Add the attention to each image token, averaged over heads, by block and image."""
         ends = np.cumsum([len(p) for p in places])
         for address, own in weights.items():
             on_image = own[:, image].mean(axis=0)
@@ -98,7 +98,7 @@ class Tables:
     def add_token_predictions(
         self, item: Item, addresses: Sequence[str], read: TokenPredictions, shares: Sequence[Share]
     ) -> None:
-        """Add the logit lens at image tokens: averaged over the image, and over each region."""
+        """Add the logit lens at image tokens, averaged over the image and over each region."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
         count = read.log_probability.shape[1]
         named = [("image", "image", np.ones(count))]
@@ -118,7 +118,7 @@ class Tables:
     def add_words(
         self, item: Item, addresses: Sequence[str], read: TokenPredictions, texts: dict[int, str]
     ) -> None:
-        """Add the most likely words at each image token; ``texts`` maps token ids to words."""
+        """Add the most likely words at each image token; ``texts`` maps token ids to text."""
         for n, address in enumerate(addresses):
             ids, values = read.top[n], read.top_log_probability[n]  # (t, k)
             columns = {
@@ -145,7 +145,7 @@ class Tables:
 
 
 def share_of(logs: np.ndarray, right: int) -> float:
-    """Return the probability of one choice among all, from log-probabilities (c,)."""
+    """Return the probability of one choice among all choices, from log-probabilities (c,)."""
     weights = np.exp(logs - logs.max())
     return float(weights[right] / weights.sum())
 

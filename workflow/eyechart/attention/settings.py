@@ -12,7 +12,7 @@ from eyechart.inference.prompts import PromptStyle
 
 @dataclass(frozen=True)
 class AttentionSettings:
-    """The attention slice of the config.
+    """The config section ``attention``.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class AttentionSettings:
         self.style()
 
     def style(self) -> PromptStyle:
-        """Return the prompt style: options in the given order only."""
+        """Return the prompt style, with options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
 
 
 def first_of_each_task(items: Sequence[Item], most: int) -> set[str]:
-    """Return the ids of the first items of each task, at most so many of each."""
+    """Return the ids of the first items of each task, up to ``most`` per task."""
     found: dict[str, list[str]] = {}
     for item in items:
         found.setdefault(item["task"], []).append(item["item_id"])

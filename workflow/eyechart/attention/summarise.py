@@ -1,8 +1,8 @@
-"""Summarise attention to the image, and the block from which on the answer is settled.
+"""Summarise attention to the image, and the block from which the answer is settled.
 
 Reads ``attention.parquet`` and ``lens.parquet`` of a model on a dataset. Writes means over items by
-task, block, role of the region, and head, with intervals and with the control: regions of other
-items moved onto the same images.
+task, block, region role and head, with intervals and a control: other items' regions moved onto the
+same images.
 
     python -m eyechart.attention.summarise --model tiny_llava --dataset cv_bench \
         --attention results/attention/tiny_llava/cv_bench/attention.parquet \
@@ -46,7 +46,7 @@ class Summary:
         self.draws, self.seed = draws, seed
 
     def attention(self, table: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the rows of image mass, and of the ratio in regions by role."""
+        """Yield the rows of image mass, and of the ratios of regions by role."""
         for task, part in by_task(table):
             own = part.filter(~pl.col("control"))
             whole = own.filter(pl.col("region") == WHOLE)
@@ -57,9 +57,9 @@ class Summary:
                 yield from self.ratios(task, role, there.filter(pl.col("role") == role))
 
     def image_mass(self, task: str, whole: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the share of attention on image tokens, with their share of all tokens as chance.
+        """Yield the share of attention on image tokens; chance is their share of all tokens.
 
-        The test is against that share, which uniform attention would have.
+        The test is against chance, which uniform attention would give.
         """
         mixed = with_mean(whole, ["mass", "area"])
         wide, groups, places = pivot(mixed, "mass")
@@ -69,7 +69,7 @@ class Summary:
         )
 
     def ratios(self, task: str, role: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the ratio of regions of a role; several regions of one item are joined."""
+        """Yield the ratio for regions of a role; several regions of one item are joined."""
         keys = ["item_id", "group", "address", "head", "control"]
         joined = part.group_by(keys, maintain_order=True).agg(
             pl.col("mass").cast(pl.Float64).sum(),
@@ -105,7 +105,7 @@ class Summary:
                 yield from self.one(task, "lens_p_right", role, mean, "p_right")
 
     def answers(self, task: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the right choice's probability, and the share of items whose answer is settled."""
+        """Yield the right choice's probability, and the share of items with a settled answer."""
         block = pl.col("address").str.split(".").list.last().cast(pl.Int32)
         order = part.group_by("item_id").agg(block.min().alias("lowest"))
         part = part.join(order, on="item_id", maintain_order="left")
@@ -117,7 +117,7 @@ class Summary:
     def one(
         self, task: str, metric: str, role: str, part: pl.DataFrame, column: str
     ) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a column of the lens; probabilities come with chance.
+        """Yield the rows for a column of the lens; probabilities come with chance.
 
         There is no test: a model that guesses confidently is below chance on most items and at
         chance on average, which a sign test would report as significant.
@@ -137,7 +137,7 @@ class Summary:
         against: np.ndarray | None = None,
         chance: np.ndarray | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield a row per column; values, their reference in the test, and chance are (n, m)."""
+        """Yield one row per column; values, their reference in the test and chance are (n, m)."""
         draws = GroupBootstrap(
             groups, self.draws, generator("attention", self.seed, *self.named.values(), task)
         )
@@ -171,11 +171,10 @@ class Summary:
 
 
 def corrected(rows: Rows) -> Rows:
-    """Fill in q: Benjamini-Hochberg over the tests of a metric, separately for blocks and heads.
+    """Fill in q by Benjamini-Hochberg, per metric and separately for blocks and heads.
 
-    Separately by metric too, because an effect that holds everywhere for one metric (images get
-    less attention than their share of tokens) would otherwise admit false discoveries in the
-    others.
+    Metrics are separate because an effect that holds everywhere for one of them (images get less
+    attention than their share of tokens) would otherwise admit false discoveries in the others.
     """
     families: dict[tuple[str, bool], Rows] = {}
     for row in rows:
@@ -189,7 +188,7 @@ def corrected(rows: Rows) -> Rows:
 
 
 def known(value: float) -> float | None:
-    """Return a finite number, else None."""
+    """Return a number if it is finite, else None."""
     return float(value) if np.isfinite(value) else None
 
 
@@ -204,7 +203,7 @@ def main(
     seed: int,
     settings: Json,
 ) -> None:
-    """Write the summary; its notes say what a model does not support."""
+    """Write the summary, with notes on what the model does not support."""
     looked, attention_notes = read_noted(attention, ATTENTION)
     would, also = read_noted(lens, LENS)
     for path, table in ((attention, looked), (lens, would)):

@@ -1,4 +1,4 @@
-"""Trace one item's forward pass: attention from the answer position, and every block's output."""
+"""Trace an item's forward pass: attention from the answer position, and every block's output."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Ids = list[int]
 class Trace:
     """Records of one forward pass."""
 
-    image: np.ndarray  # bool, shape (t,); which tokens of the prompt are image tokens
-    # by address, float32, shape (heads, t); attention from the answer position; without blocks that
-    # return none
+    image: np.ndarray  # bool, shape (t,); true at the prompt's image tokens
+    # by address, float32, shape (heads, t); attention from the answer position; blocks that return
+    # none are absent
     weights: dict[str, Tensor]
-    # by address, shape (s, d); output of each block; the last row is the answer position
+    # by address, shape (s, d); each block's output; the last row is the answer position
     hidden: dict[str, Tensor]
     # float32, shape (vocabulary,); the model's own log-probabilities at the answer position
     own: Tensor
@@ -50,7 +50,7 @@ class Tracer:
     def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
         """Run one item's prompt, followed by the common beginning of its choices.
 
-        Raise an UnusableError if the model's own code cannot take the images or the prompt.
+        Raise an UnusableError if the model's own code rejects the images or the prompt.
         """
         adapter = self.adapter
         (variant,) = self.style.variants(item)
@@ -80,20 +80,20 @@ class Tracer:
         return Trace(mask, found or {}, hidden, own, words)
 
     def token_boxes(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """Return the boxes of the language model's tokens of each image, float32 (t, 7) each."""
+        """Return the boxes of each image's tokens in the language model, float32 (t, 7) each."""
         return [self.adapter.token_boxes(image.size, "lm", len(images)) for image in images]
 
 
 def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
-    """Return the common beginning of all choices, and the token that follows in each.
+    """Return the common beginning of all choices, and each choice's next token.
 
     >>> deciding([[5, 6, 7], [5, 8, 7]])
     ([5], [6, 8])
     >>> deciding([[5, 6], [5, 6, 7]])
     ([5, 6], None)
 
-    The token is None if a choice ends there or two have the same next token, which then
-    does not decide.
+    The tokens are None if they do not decide, because a choice ends there or two share the next
+    token.
     """
     shared: Ids = []
     for column in zip(*choices, strict=False):

@@ -1,9 +1,9 @@
 """Trace a model's attention to the image and its logit lens while it answers.
 
-Reads a model's checkpoint, a dataset's tables and its regions, if it has any. Writes
-``attention.parquet`` to the given path, and ``lens``, ``words`` and ``maps`` beside it. The model
-is loaded once, with ``eager`` attention, and gets each item with the prompt of the behavior stage.
-If a family returns no attention weights or has no usable head, the table has no rows and says why.
+Reads a model's checkpoint, a dataset's tables and its regions, if any. Writes ``attention.parquet``
+to the given path, and ``lens``, ``words`` and ``maps`` beside it. The model is loaded once with
+``eager`` attention, and gets each item with the prompt of the behavior stage. If a family returns
+no attention weights or has no usable head, the table has no rows and its notes say why.
 
     python -m eyechart.attention.trace_items --model tiny_llava --dataset cv_bench \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -54,7 +54,7 @@ def main(
     parts: int,
     flags: LoadFlags,
 ) -> None:
-    """Write the four tables; items that the model's own code cannot take are left out and noted."""
+    """Write the four tables; items that the model's own code rejects are left out and noted."""
     chosen = choose_items(items, settings.items, seed)
     paths, sizes = read_image_files(images)
     for name in {image for item in chosen for image in item["images"]} - set(paths):

@@ -1,12 +1,12 @@
-"""Ask a model the questions of a dataset, under each requested condition.
+"""Ask a model a dataset's questions under each requested condition.
 
 Reads the model's checkpoint and card and the dataset's two tables. Writes one table per condition,
 named after it: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The model is loaded
 once. For a model that reads text, responses are the log-probability of every choice after the
 prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
-An item that asks which of its images a statement is about has no row where they are the same, as
-two white images are. Where items are answered in steps, a table also has the rows of the look
-before, and the model is loaded only if something is still undecided.
+An item that asks which of its images a statement is about has no row if the images are equal, as
+two white images are. If items are answered in steps, a table also has the rows of the previous
+look, and the model is loaded only if something is still undecided.
 
     python -m eyechart.behavior.answer_items --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -60,7 +60,7 @@ WHITE_SIZE = (336, 336)  # pixels, of the white image of families that need one
 
 
 class ItemAnswerer:
-    """Asks one model all items, one condition at a time."""
+    """Asks a model all items, one condition at a time."""
 
     def __init__(
         self,
@@ -72,18 +72,18 @@ class ItemAnswerer:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.given = settings, builder
         self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size", adapter)
-        self.lost: dict[str, str] = {}  # items that the model's own code cannot take, and why
+        self.lost: dict[str, str] = {}  # items that the model's own code rejects, with reasons
 
     @cached_property
     def builder(self) -> StimulusBuilder:
-        """The images of the items that can be asked of the model."""
+        """Builder of the images of all items that the model can be asked."""
         for item, reason in self.left_out.items():
             logger.warning("item %r is not asked: %s", item, reason)
         return self.given.without(self.left_out)
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """Why the other items cannot be asked of it, by item."""
+        """Reasons why the model cannot be asked the other items, by item."""
         items = self.given.items
         if not isinstance(self.adapter, LanguageAdapter):
             towers, how = ask_encoder.two_towers(self.adapter), self.settings
@@ -97,7 +97,7 @@ class ItemAnswerer:
         return {item: f"{n} images, {most} can be shown at once" for item, n in found.items()}
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
-        """Return the sorted rows of a condition; none if the model does not support it."""
+        """Return the sorted rows of a condition, or none if the model does not support it."""
         if condition == "no_image" and not getattr(self.adapter, "ACCEPTS_TEXT_ONLY", False):
             family = self.adapter.spec.family
             logger.warning("%s: no rows, family %s needs an image", condition, family)
@@ -181,7 +181,7 @@ class ItemAnswerer:
     def _without(self) -> dict[str, float]:
         """Return the log-probability of every choice without question, options and image.
 
-        A family that needs an image gets a white one.
+        Families that need an image get a white one.
         """
         adapter = self.adapter
         assert isinstance(adapter, LanguageAdapter)
@@ -201,7 +201,7 @@ class ItemAnswerer:
 
 
 def nothing_to_choose(item: Item, stimuli: Sequence[Stimulus]) -> bool:
-    """Return whether an item asks which image it is, and two of its images are the same."""
+    """Return whether an item asks which of its images is meant, and two of them are equal."""
     distinct = {(stimulus.name, stimulus.path) for stimulus in stimuli}
     return item["form"] == "which_image" and len(distinct) < len(stimuli)
 
@@ -214,7 +214,7 @@ def row_of(
     said: Response,
     letters: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return the columns of a response, except those of its table and of its scoring.
+    """Return a response's columns, except those that depend on the table or the scoring.
 
     Raise a UserError if a log-probability is not finite.
     """
@@ -266,7 +266,7 @@ def main(
     rows = {path: examiner.rows(path.stem) if examiner else [] for path in outputs}
     lost = examiner.lost if examiner else {}
     left = {**examiner.left_out, **lost} if examiner else {}
-    for item, why in lost.items():  # from all conditions, which are compared on the same items
+    for item, why in lost.items():  # from all conditions, since they are compared on the same items
         logger.warning("item %r is left out: %s", item, why)
     for path, before in zip_longest(outputs, steps.so_far):
         whose = {"model": model, "dataset": dataset, "condition": path.stem}

@@ -1,10 +1,10 @@
-"""Ask an encoder with a text tower all questions of one condition.
+"""Ask an encoder with a text tower all questions under one condition.
 
-An item with choices is scored zero-shot: the image against a text per choice. An item that asks
-which of its images a statement is about is scored as in MMVP-VLM's official script: the statement
-against each image. Log-probabilities are those of a softmax over cosines times the learned scale.
-SigLIP learned that scale for a sigmoid; its bias is the same for all choices, so the softmax ranks
-them as the sigmoid would.
+An item with choices is scored zero-shot, by comparing the image with a text per choice. An item
+that asks which of its images a statement is about is scored as in MMVP-VLM's official script, by
+comparing the statement with each image. Log-probabilities are those of a softmax over cosines times
+the learned scale. SigLIP learned that scale for a sigmoid; its bias is the same for all choices, so
+the softmax ranks them as the sigmoid would.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MatchRequest:
-    """Images and texts to compare: one image and a text per choice, or one text for all images."""
+    """Images and texts to compare: one image and a text per choice, or one text and all images."""
 
     stimuli: tuple[Stimulus, ...]
     texts: tuple[str, ...]
 
 
 def texts(item: Item, statement: str, caption: str) -> tuple[str, ...]:
-    """Return the texts that an item's images are compared with: one per choice, or a statement.
+    """Return the texts to compare an item's images with: one per choice, or a statement.
 
-    ``statement``, ``caption``: templates of the text, with the fields ``{question}`` and
-    ``{choice}``, and with the field ``{statement}``, for items that ask which image a statement is
+    ``statement`` is the template of the text, with the fields ``{question}`` and ``{choice}``.
+    ``caption`` has the field ``{statement}`` and is for items that ask which image a statement is
     about.
     """
     asked = item["prompt"]
@@ -54,7 +54,7 @@ def texts(item: Item, statement: str, caption: str) -> tuple[str, ...]:
 
 
 def refusal(adapter: TwoTowers, item: Item, texts: Sequence[str]) -> str:
-    """Return why an encoder cannot be asked an item, in a few words; empty if it can."""
+    """Return why an encoder cannot be asked an item, in a few words, or '' if it can."""
     expected = len(item["choices"]) if item["form"] == WHICH_IMAGE else 1
     if len(item["images"]) != expected:
         return f"{len(item['images'])} images, an encoder compares {expected} with its texts"
@@ -67,11 +67,11 @@ def refusal(adapter: TwoTowers, item: Item, texts: Sequence[str]) -> str:
 def answer(
     adapter: TwoTowers, matches: Sequence[MatchRequest], batches: AdaptiveBatchSize
 ) -> list[Response | str]:
-    """Compare images and texts; each distinct one passes its tower once.
+    """Compare images and texts; each distinct one is encoded once.
 
-    Result: one per match: the log-probability of each text, or of each image where there is one
-    text. Each is compared as a whole, so ``tokens`` are 1. Where the model's own code cannot take
-    an image, why.
+    Result: for each match, the log-probability of each text, or of each image if there is one text.
+    Each is compared as a whole, so ``tokens`` are 1. If the model's own code rejects an image, the
+    result is the reason.
     """
     asked = [match for match in matches if match.texts]
     stimuli = list(dict.fromkeys(stimulus for match in asked for stimulus in match.stimuli))
@@ -98,10 +98,10 @@ def view(
     batches: AdaptiveBatchSize,
     failures: Failures | None = None,
 ) -> dict[Stimulus, Tensor]:
-    """Return the unit embedding of each image, on the CPU: float32 (d,).
+    """Return the unit embedding of each image on the CPU: float32 (d,).
 
-    Images that the model's own code cannot take are added to ``failures`` and have none; without
-    ``failures``, the first is a UserError.
+    Images that the model's own code rejects are added to ``failures`` and have none; without
+    ``failures``, the first raises a UserError.
     """
 
     def prepare(part: Sequence[Stimulus]) -> dict[Stimulus, PreparedImage]:
@@ -122,7 +122,7 @@ def view(
 
 
 def read(adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize) -> Tensor:
-    """Return unit embeddings of texts, on the CPU: float32 (c, d)."""
+    """Return unit embeddings of texts on the CPU: float32 (c, d)."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
     found = _over(batches, [texts[n] for n in order], adapter.embed_texts, "texts")
@@ -133,7 +133,7 @@ def read(adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize) -
 
 
 def two_towers(adapter: Adapter) -> TwoTowers:
-    """Return the same adapter; raise a UserError if it has no text tower."""
+    """Return the adapter; raise a UserError if it has no text tower."""
     if not isinstance(adapter, TwoTowers):
         raise UserError(
             f"{adapter.spec.checkpoint}: {adapter.MODEL} has no text tower, so it cannot answer; "

@@ -1,4 +1,4 @@
-"""Ask a vision-language model all questions of one condition; encode each image once."""
+"""Ask a vision-language model all questions under one condition; encode each image once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Stimuli = tuple[Stimulus, ...]
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """One prompt about images, the strings to score after it, and whether to generate an answer.
+    """A prompt about images, the strings to score after it, and whether to generate an answer.
 
     ``number`` identifies the request for the caller.
     """
@@ -51,7 +51,7 @@ class PromptAnswerer:
 
     Parameters
     ----------
-    shares_prefix : from the card: whether prompts can share a prefix
+    shares_prefix : from the card; whether prompts can share a prefix
     most : maximum number of tokens of a greedy answer
     batches : images, whole prompts, or rows of packed prompts per forward pass
     """
@@ -61,14 +61,14 @@ class PromptAnswerer:
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.most, self.batches = most, batches
-        self.lost: dict[int, str] = {}  # numbers of requests without a response, and why
-        self.tokenizing = Lock()  # fast tokenizers must not be used by two threads at once
+        self.lost: dict[int, str] = {}  # numbers of requests without a response, with reasons
+        self.tokenizing = Lock()  # fast tokenizers are not thread-safe
 
     def run(self, asked: Sequence[ScoringRequest]) -> Iterator[list[tuple[int, Response]]]:
         """Yield responses with the numbers of their requests, in arbitrary order.
 
-        Requests with an image or prompt that the model's own code cannot take have none; raise a
-        UserError if they are too many.
+        Requests with an image or prompt that the model's own code rejects have no response. Raise a
+        UserError if there are too many.
         """
         self.lost = {}
         self.images = Failures("images", len({s for one in asked for s in one.stimuli}))
@@ -88,7 +88,7 @@ class PromptAnswerer:
         """Create and preprocess each image once; tokenize prompts and choices."""
         stimuli = {stimulus: None for group in part for stimulus in group[0].stimuli}
         drawn = [(stimulus, stimulus.draw()) for stimulus in stimuli]
-        with self.tokenizing:  # preprocessing tokenizes the images' placeholders
+        with self.tokenizing:  # preprocessing tokenizes image placeholders
             images, unusable = prepare_images(self.adapter, drawn)
         for stimulus, error in unusable.items():
             self.images.add(str(stimulus), error)
@@ -105,7 +105,7 @@ class PromptAnswerer:
     def _script(
         self, asked: ScoringRequest, images: Mapping[Stimulus, PreparedImage]
     ) -> Script | None:
-        """Return a request's script; None if the model's own code cannot take the prompt."""
+        """Return a request's script, or None if the model's own code rejects the prompt."""
         try:
             with self.tokenizing, usable(f"prompt {asked.prompt!r}", self.adapter.spec.checkpoint):
                 row = self.adapter.row(
@@ -131,7 +131,7 @@ class PromptAnswerer:
         groups: Mapping[Stimuli, list[tuple[int, Script]]],
         encoded: Mapping[Stimulus, EncodedImage],
     ) -> Iterator[list[tuple[int, Response]]]:
-        """Read the common prefix of prompts about the same images once, then the rest of each."""
+        """Read the prefix shared by prompts about the same images once, then the rest of each."""
         starts = {stimuli: self._opening(stimuli, group) for stimuli, group in groups.items()}
         bare = {stimuli: groups[stimuli] for stimuli, row in starts.items() if not row.ids}
         if bare:
@@ -149,7 +149,7 @@ class PromptAnswerer:
     def _read_rest(
         self, prefix: passes.Prefix, groups: Sequence[Sequence[tuple[int, Script, list[int]]]]
     ) -> Iterator[list[tuple[int, Response]]]:
-        packs = []  # index of the prefix, the scripts after it, and their length
+        packs = []  # index of the prefix, the scripts after it and their length
         for k, group in enumerate(groups):
             lengths = [len(rest) + sum(map(len, s.branches)) for _, s, rest in group]
             lines = fill(list(zip(group, lengths, strict=True)), lengths, PACK_TOKENS)
@@ -191,7 +191,7 @@ class PromptAnswerer:
         return [(n, self._said(s, scored[k], said.get(k, []))) for k, (_, n, s) in enumerate(every)]
 
     def _opening(self, stimuli: Stimuli, group: Sequence[tuple[int, Script]]) -> Row:
-        """Return the common prefix of a group's prompts; empty if they start with the question."""
+        """Return the common prefix of a group's prompts, empty if they start with the question."""
         rows = [s.row for _, s in group]
         if stimuli:
             return passes.shared_prefix(self.adapter, rows, stimuli[0].name or "a white image")

@@ -1,8 +1,8 @@
-"""Compare encoders with VLMs: pair accuracy per pattern, and its correlation.
+"""Compare encoders with VLMs by pair accuracy per pattern and its correlation.
 
-Reads score tables of datasets with pairs, of any models, and the models' cards. Every encoder's
-table is correlated with every VLM's, over the patterns (tasks) that both have: pass the encoders'
-tables of MMVP-VLM and the VLMs' tables of MMVP.
+Reads any models' score tables of datasets with pairs, and the models' cards. Every encoder's table
+is correlated with every VLM's over the patterns (tasks) that both have, so pass the encoders'
+tables for MMVP-VLM and the VLMs' tables for MMVP.
 Writes pair accuracies per model and pattern, and the correlations.
 
     python -m eyechart.behavior.compare_patterns \
@@ -41,11 +41,11 @@ KINDS = ("pearson", "spearman")
 def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
     """Read sighted pair accuracies as rows of ``PATTERNS``, sorted by kind, model, dataset, task.
 
-    Raise a UserError if a model has no card, or two tables are of one model and dataset.
+    Raise a UserError if a model has no card, or two tables have the same model and dataset.
 
     Parameters
     ----------
-    paths : score tables. Tables without pairs are left out, with a warning.
+    paths : score tables; tables without pairs are left out with a warning
     kinds : ``encoder`` or ``vlm``, by model
     """
     found = pl.DataFrame(PATTERNS.empty_table())
@@ -68,16 +68,16 @@ def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
 
 
 def correlation_rows(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) -> pa.Table:
-    """Correlate every encoder's table with every VLM's, over the patterns that both have.
+    """Correlate every encoder's table with every VLM's over the patterns that both have.
 
-    Result: pyarrow.Table; schema ``CORRELATIONS``. ``r, p, q`` are null for fewer than three common
-    patterns, or where an accuracy is the same in all of them; ``q`` is corrected over all other
-    rows.
+    Result: pyarrow.Table with schema ``CORRELATIONS``. ``r, p, q`` are null if there are fewer than
+    three common patterns or if either accuracy is equal in all of them; ``q`` is corrected over all
+    other rows.
 
     Parameters
     ----------
     patterns : rows of ``PATTERNS``
-    settings : numbers of ``bootstrap`` draws over patterns and of ``permutations``, see
+    settings : numbers of ``bootstrap`` draws over patterns and of ``permutations``; see
         :func:`correlate`
     """
     tables = {
@@ -102,7 +102,7 @@ def correlation_rows(patterns: pl.DataFrame, settings: dict[str, Any], seed: int
             "vlm_dataset": vlm_dataset,
         }
         for kind in KINDS:
-            rng = generator("correlation", seed, *key.values())  # both kinds share their draws
+            rng = generator("correlation", seed, *key.values())  # both kinds share draws
             found = correlate(one, two, kind, settings["bootstrap"], settings["permutations"], rng)
             rows.append(key | {"kind": kind, "n": len(common)} | found._asdict())
     tested = [row for row in rows if row["p"] is not None]

@@ -1,8 +1,8 @@
-"""Images shown under each condition: the item's own, white, noise, another group's, or none.
+"""Images shown under each condition: the item's own, white, noise, another group's or none.
 
-White and noise images have the size of those that they replace. A swapped item gets all images of
-an item of another group with the same number of images, of the same task if possible. Items that
-share images and a task get the same replacement, so they still share images.
+White and noise images have the size of the images that they replace. A swapped item gets all images
+of an item from another group with the same number of images, from the same task if possible. Items
+that share images and a task get the same replacement, so they still share images.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Set = tuple[str, Images]  # a group, and the images of one of its items
 
 @dataclass(frozen=True, order=True)
 class Stimulus:
-    """One image as shown to the model; equal ones are encoded only once.
+    """One image as shown to the model; equal stimuli are encoded only once.
 
     Attributes
     ----------
-    name : id of an image of the dataset, or of the one that noise replaces; empty for white, so
+    name : id of an image of the dataset, or of the image that noise replaces; empty for white, so
         that all white images of a size are equal
     size : (width, height) in pixels of a generated image; (0, 0) for an image of the dataset
-    seed : seed of noise
+    seed : seed of the noise
     path : file of an image of the dataset
     """
 
@@ -47,7 +47,7 @@ class Stimulus:
     path: str = ""
 
     def __str__(self) -> str:
-        """Return what errors call it."""
+        """Return the name used in error messages."""
         if self.path:
             return f"image {self.name!r}"
         return f"noise as large as {self.name!r}" if self.name else f"a white image of {self.size}"
@@ -63,7 +63,7 @@ class Stimulus:
         return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-Shown = tuple[tuple[Stimulus, ...], list[str]]  # images as shown, and ids of the dataset's own
+Shown = tuple[tuple[Stimulus, ...], list[str]]  # images as shown, and ids of those from the dataset
 
 
 class StimulusBuilder:
@@ -71,10 +71,10 @@ class StimulusBuilder:
 
     Parameters
     ----------
-    items : the items that are asked
+    items : the items to ask
     paths : file of every image, by id
-    pool : all items that are ever asked, the source of swapped images; by default ``items``
-    sizes : width and height of images, by id; others are opened when they are needed
+    pool : all items asked in any part, the source of swapped images; by default ``items``
+    sizes : width and height of images, by id; other images are opened when needed
     """
 
     def __init__(
@@ -89,15 +89,16 @@ class StimulusBuilder:
         self.sizes = dict(sizes or {})
 
     def without(self, left_out: Container[str]) -> StimulusBuilder:
-        """Return the same without some items, by their ids."""
+        """Return the same builder without the items with these ids."""
         items = [item for item in self.items if item["item_id"] not in left_out]
         pool = [item for item in self.pool if item["item_id"] not in left_out]
         return StimulusBuilder(items, self.paths, self.seed, pool)
 
     def stimuli(self, condition: str) -> list[Shown]:
-        """Return, for each item, its images and the ids of those that are of the dataset.
+        """Return, for each item, its images and the ids of those from the dataset.
 
-        Empty if the condition does not apply: an item has no other images to swap with.
+        The list is empty if the condition does not apply because an item has no images to swap
+        with.
         """
         if condition in ("sighted", "swapped"):
             others = swap(self.pool, self.seed) if condition == "swapped" else {}
@@ -134,11 +135,11 @@ class StimulusBuilder:
 def swap(items: Sequence[Item], seed: int) -> dict[str, Images] | None:
     """Return each item's replacement images, by item id; items without images are left out.
 
-    Sets of images are listed group by group, in seeded order, and shifted by the size of the
-    largest group: each set then replaces exactly one other, and none of its own group. If one group
-    has more than half of all sets, this is impossible, and a set is drawn for each that would get
-    one of its own group: of the same task if there is one, else of as many images, else any images
-    of other groups. None if some item has no replacement at all.
+    Sets of images are listed by group in seeded order and shifted by the size of the largest group,
+    so that each set replaces exactly one other, never one of its own group. If one group has more
+    than half of all sets, this is impossible. Then each set that would get one of its own group
+    gets a drawn set: of the same task if possible, else with as many images, else any images of
+    other groups. Return None if some item has no replacement at all.
     """
     pools: dict[tuple[str, int], set[Set]] = defaultdict(set)
     alike: dict[int, set[Set]] = defaultdict(set)
@@ -162,9 +163,9 @@ def swap(items: Sequence[Item], seed: int) -> dict[str, Images] | None:
 def _others(
     pool: set[Set], spare: set[Set], single: list[Set], dice: random.Random
 ) -> dict[Set, Images]:
-    """Return a replacement for each set of a pool, from the pool or else from the spare sets.
+    """Return a replacement for each set of a pool, from the pool or, failing that, the spare sets.
 
-    A set that has none of either gets as many ``single`` images, or nothing.
+    A set with neither gets as many ``single`` images, or nothing.
     """
     by_group: dict[str, list[Set]] = defaultdict(list)
     for own in sorted(pool):

@@ -1,7 +1,7 @@
-"""Join the responses that were given in parts.
+"""Join responses given in parts.
 
-Reads the tables of all parts and, where items are answered in steps, those of the look before.
-Writes one table per condition, which is named after it.
+Reads the tables of all parts and, if items are answered in steps, the tables of the previous look.
+Writes one table per condition, named after the condition.
 
     python -m eyechart.behavior.join_answers --so-far \
         --parts results/behavior/parts/tiny_llava/clevr/1/000/sighted.parquet \

@@ -1,8 +1,8 @@
 """Metrics of multiple-choice answers.
 
-Each function returns a :class:`Measure`: the contribution of each item (or pair), so that rows over
-all tasks, rows of one task and their intervals come from the same numbers. An item that was asked
-in several orders of its choices contributes the mean over them.
+Each function returns a :class:`Measure`, the contribution of each item (or pair), so that rows for
+all tasks, rows for one task and their intervals come from the same numbers. An item that was asked
+in several orders of its choices contributes its mean over these orders.
 """
 
 from dataclasses import replace
@@ -15,9 +15,9 @@ from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 
 
 def accuracy(asked: AnsweredItems, choice: np.ndarray, metric: str = "accuracy") -> Measure:
-    """Return the accuracy of choices, (r,), over items whose answer is known.
+    """Return the accuracy of choices, (r,), over items with a known answer.
 
-    A choice of -1 (a text that states none) is wrong. Chance: 1 / c.
+    A choice of -1 (from a text that states none) is wrong. Chance: 1 / c.
     """
     unit = np.flatnonzero(asked.truth >= 0)
     right = asked.average(choice == asked.truth[asked.item])[unit]
@@ -25,7 +25,7 @@ def accuracy(asked: AnsweredItems, choice: np.ndarray, metric: str = "accuracy")
 
 
 def accuracy_text(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Return the share of texts that state the right choice, over items that have texts.
+    """Return the share of texts that state the right choice, over items with texts.
 
     A text that states no choice counts as wrong. Chance: 1 / c.
     """
@@ -53,10 +53,11 @@ def majority(asked: AnsweredItems) -> Measure:
 def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Return the share of pairs in which all items are right; n counts pairs.
 
-    An order counts if all items of the pair were asked in it. Chance: the product of 1 / c over
-    the items of a pair.
+    An order counts if all items of the pair were asked in it. Chance: the product of 1 / c over a
+    pair's items.
 
-    Source: the score of MMVP (Tong et al., CVPR 2024, section 3): a point per pair, both right.
+    Source: the score of MMVP (Tong et al., CVPR 2024, section 3), one point per pair with both
+    right.
     """
     member = np.flatnonzero(asked.pair >= 0)
     unit = member[np.unique(asked.pair[member], return_index=True)[1]]
@@ -79,10 +80,10 @@ def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Return the total variation distance between the distributions of predictions and truths.
 
-    0: each answer is predicted as often as it is true, whether or not for the right items. Chance:
-    the distance of uniform draws from the truth; 0 where answers are balanced.
+    At 0, each answer is predicted as often as it is true, though not necessarily for the right
+    items. Chance: the distance of uniform predictions from the truth; 0 if answers are balanced.
 
-    Source: half the L1 distance of two distributions; used for blind answers in Fu et al., "Hidden
+    Source: half the L1 distance of two distributions, used for blind answers in Fu et al., "Hidden
     in plain sight" (COLM 2025).
     """
     unit = np.flatnonzero(asked.truth >= 0)
@@ -95,7 +96,7 @@ def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 def tv_blank(asked: AnsweredItems, said: ConditionResponses, blank: ConditionResponses) -> Measure:
     """Return the total variation distance from predictions under the condition ``blank``.
 
-    0: each answer is predicted equally often without image content. Chance: 0.
+    At 0, each answer is predicted equally often without image content. Chance: 0.
     """
     difference = asked.shares(said.predicted) - asked.shares(blank.predicted)
     nothing = csr_array(difference.shape)
@@ -106,7 +107,7 @@ def tv_blank(asked: AnsweredItems, said: ConditionResponses, blank: ConditionRes
 def changed(asked: AnsweredItems, said: ConditionResponses, sighted: ConditionResponses) -> Measure:
     """Return the share of predictions that differ from those under the condition ``sighted``.
 
-    Chance: 1 - 1 / c, two independent draws.
+    Chance: 1 - 1 / c, for two independent draws.
     """
     unit = np.flatnonzero(asked.c > 0)
     moved = asked.average(said.predicted != sighted.predicted)[unit]
@@ -124,21 +125,21 @@ def changed_by(asked: AnsweredItems, said: ConditionResponses, scoring: str) -> 
 def order_consistency(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Return the share of items with equal predictions in all orders, over items with several.
 
-    Chance: c ** (1 - k) of k orders.
+    Chance: c ** (1 - k) for k orders.
     """
     unit = np.flatnonzero(asked.orders > 1)
     head = np.zeros(len(asked.ids), dtype=int)
-    head[asked.item[::-1]] = said.predicted[::-1]  # the first row of each item is written last
+    head[asked.item[::-1]] = said.predicted[::-1]  # each item's first row is written last
     alike = asked.average(said.predicted == head[asked.item])[unit] == 1
     chance = asked.c[unit] ** (1.0 - asked.orders[unit])
     return Measure("order_consistency", unit, per_unit(alike), mean, per_unit(chance))
 
 
 def place_bias(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Return the total variation distance of predicted option positions from uniform ones.
+    """Return the total variation distance of predicted option positions from uniform.
 
-    Over all cyclic orders each choice is once at each position, so only a preference for positions
-    remains; over fewer orders, the positions of the truth contribute. Chance: 0.
+    Over all cyclic orders, each choice is once at each position, so only a preference for positions
+    remains. Over fewer orders, the positions of the true answers also contribute. Chance: 0.
     """
     difference = asked.place_shares(said.predicted) - asked.uniform_places()
     unit = np.flatnonzero(asked.c > 0)
@@ -148,7 +149,7 @@ def place_bias(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 def measures(
     asked: AnsweredItems, said: dict[str, ConditionResponses], condition: str
 ) -> list[Measure]:
-    """Return all applicable metrics of choices of a condition, in the order of the table."""
+    """Return all applicable choice metrics of a condition, in the order of the table."""
     own = said[condition]
     found = [accuracy(asked, own.predicted)]
     for name, choice in own.scored_otherwise.items():
@@ -166,14 +167,14 @@ def measures(
 def _of_texts(
     values: np.ndarray, among: np.ndarray, asked: AnsweredItems, said: ConditionResponses
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the items among (n,) that have texts, and the mean of values (r,) over their texts."""
+    """Return which items, (n,), have texts, and the mean of values (r,) over their texts."""
     told = asked.average(said.has_text)
     unit = np.flatnonzero(among & (told > 0))
     return unit, asked.average(values & said.has_text)[unit] / told[unit]
 
 
 def _distance(metric: str, unit: np.ndarray, sums: csr_array, chance: csr_array) -> Measure:
-    """Return the total variation distance of the shares (n, s) of some units."""
+    """Return the total variation distance of the units' shares (n, s)."""
     own, of_chance = _weighed(sums, unit), _weighed(chance, unit)
     return Measure(metric, unit, own, total_variation, of_chance, norm=True)
 

@@ -1,4 +1,4 @@
-"""Metrics of answers to open questions, compared with each item's references."""
+"""Metrics of answers to open questions, computed against each item's references."""
 
 import json
 from functools import cached_property
@@ -13,12 +13,12 @@ from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 
 
 class References:
-    """References of a dataset's open questions, tokenized and weighted once for all conditions.
+    """A dataset's references for open questions, tokenized and weighted once for all conditions.
 
     Parameters
     ----------
-    items : references are ``meta.references``; if it is missing, ``answer`` is the only one. An
-        item with neither has no metrics.
+    items : references are ``meta.references`` or, if missing, only ``answer``; an item with neither
+        has no metrics
     """
 
     def __init__(self, asked: AnsweredItems, items: pl.DataFrame):
@@ -39,7 +39,7 @@ class References:
 
     @cached_property
     def consensus(self) -> dict[int, tuple[Consensus, int]]:
-        """Return, for each item, CIDEr-D over the references of its task, and its index there."""
+        """Return, for each item, CIDEr-D over its task's references, and the item's index there."""
         corpora: dict[str, list[int]] = {}
         for i in self.words:
             corpora.setdefault(self.task[i], []).append(i)
@@ -51,11 +51,11 @@ class References:
 
 
 def measures(references: References, said: ConditionResponses, vqa: str) -> list[Measure]:
-    """Return BLEU-4, CIDEr-D and VQA accuracy over open items that have a text and references.
+    """Return BLEU-4, CIDEr-D and VQA accuracy over open items with a text and references.
 
-    ``vqa`` is the rule of VQA accuracy, see :func:`eyechart.behavior.text_metrics.vqa_accuracy`.
-    None has a chance level. BLEU-4 is recomputed from the sums of each resample; CIDEr-D always
-    uses the n-gram weights of the full sample's references of the item's task.
+    ``vqa`` is the rule for VQA accuracy; see :func:`eyechart.behavior.text_metrics.vqa_accuracy`.
+    These metrics have no chance level. BLEU-4 is recomputed from each resample's sums; CIDEr-D
+    always uses the n-gram weights from all references of the item's task.
     """
     unit = np.array([i for i in references.texts if i in said.texts], dtype=int)
     if not len(unit):

@@ -1,9 +1,9 @@
-"""Retrieve captions and images with a two-tower encoder: Recall@1, 5 and 10, in both directions.
+"""Retrieve captions and images with a two-tower encoder; Recall@1, 5 and 10 in both directions.
 
 Reads the checkpoint and the dataset's two tables; captions are the references of open items. An
 image's rank is that of its best caption; ties count as worse ranks. Writes a table of scores:
-``recall_5_text`` is the share of images with a caption among the five best, ``recall_5_image``
-the share of captions whose image is among the five best.
+``recall_5_text`` is the share of images with a caption among the top five, ``recall_5_image`` the
+share of captions with their image among the top five.
 
     python -m eyechart.behavior.retrieve --model tiny_clip --dataset coco \
         --spec config/models/tiny_clip.yaml --checkpoint data/models/tiny_clip \
@@ -51,11 +51,11 @@ class Captions:
 
     Attributes
     ----------
-    images : ids of the n images, sorted
-    groups : group of each image, shape (n,)
+    images : sorted ids of the n images
+    groups : each image's group, shape (n,)
     texts : the m distinct captions, sorted
     image, text : int64, shape (c,)
-        Index of the image and of the text of each of the c captions.
+        Indices of the image and the text of each of the c captions.
     """
 
     images: list[str]
@@ -66,9 +66,9 @@ class Captions:
 
 
 def gather(items: Path, template: str) -> Captions | None:
-    """Read all captions of a dataset and insert each into the template.
+    """Read all captions of a dataset and insert them into the template.
 
-    None are those of a dataset in which no open item with a single image has references.
+    Return None if no open item with a single image has references.
     """
     columns = ["group", "images", "choices", "meta"]
     told: dict[str, list[str]] = {}
@@ -95,20 +95,20 @@ def ranks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the exact rank of each image's best caption, and of each caption's image, from 0.
 
-    Ties count as worse: a rank is the number of captions of other images, or of other images, that
-    are at least as similar. Captions with the same text are one column, so that they tie exactly.
+    Ties count as worse: a rank is the number of other images' captions, or of other images, that
+    are at least as similar. Captions with the same text share a column, so that they tie exactly.
 
     Result: two ndarrays of int64, shapes (n,) and (c,).
 
     Parameters
     ----------
     views : shape (n, d)
-    words : shape (m, d); for the distinct texts
+    words : shape (m, d), for the distinct texts
     """
-    often = np.bincount(captions.text, minlength=len(words))  # captions of each text
+    often = np.bincount(captions.text, minlength=len(words))  # number of captions with each text
     starts = range(0, len(views), BLOCK)
     of_images = np.empty(len(views), dtype=np.int64)
-    of_captions = np.full(len(captions.text), -1)  # its own image is counted too
+    of_captions = np.full(len(captions.text), -1)  # the caption's own image is also counted
     reached = np.empty(len(captions.text))
     for start in starts:
         score = views[start : start + BLOCK] @ words.T  # (block, m)
@@ -128,7 +128,7 @@ def ranks(
 def recalls(
     captions: Captions, of_images: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Return the rows of the table, without the columns that all rows share."""
+    """Return the table's rows, without the columns that are equal in all rows."""
     n, count = len(captions.images), len(captions.text)
     per_image = np.bincount(captions.image, minlength=n)
     rows = []
@@ -160,7 +160,7 @@ def recalls(
 
 
 def missed(of: int, right: int, depth: int) -> float:
-    """Return the probability that none of ``depth`` draws from ``of`` is one of the right ones.
+    """Return the probability that ``depth`` draws from ``of`` include none of the ``right`` ones.
 
     >>> missed(4, 1, 1)
     0.75

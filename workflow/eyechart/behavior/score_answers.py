@@ -1,8 +1,8 @@
 """Score a model's answers to a dataset under each condition, and compare conditions.
 
-Reads items.parquet and the answers of each condition, which the file is named after. A table
-without rows means that the model does not support the condition; it gets no scores. Writes the
-table of scores and the table of answer distributions.
+Reads items.parquet and one table of answers per condition, named after it. A table without rows
+means that the model does not support the condition, which then gets no scores. Writes the table of
+scores and the table of answer distributions.
 
     python -m eyechart.behavior.score_answers --model tiny_llava --dataset clevr \
         --items results/datasets/clevr/items.parquet \
@@ -45,17 +45,17 @@ def score(
     settings: Row,
     seed: int,
 ) -> tuple[pa.Table, pa.Table]:
-    """Return scores and distributions of all conditions, over all tasks and per task.
+    """Return the scores and distributions of all conditions, over all tasks and per task.
 
-    Result: tuple of pyarrow.Table; schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then
-    task ("all" first), then metric. ``q`` is corrected over all tests of the table.
+    Result: tuple of pyarrow.Table with schemas ``SCORES`` and ``DISTRIBUTIONS``, ordered by
+    condition, then task ("all" first), then metric. ``q`` is corrected over all tests of the table.
 
     Parameters
     ----------
-    said : by condition; ``sighted`` is required
-    names : ``model`` and ``dataset``, the same in every row
-    settings : ``bootstrap``: number of draws, which are the same for all conditions and metrics of
-        a task; ``vqa``: the rule of VQA accuracy
+    said : responses by condition; ``sighted`` is required
+    names : ``model`` and ``dataset``, equal in all rows
+    settings : ``bootstrap``: number of draws, which are shared by all conditions and metrics of a
+        task; ``vqa``: the rule for VQA accuracy
     """
     references = open_metrics.References(asked, items)
     found = {
@@ -87,10 +87,10 @@ def score(
 
 
 def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.ndarray) -> Row:
-    """Test a condition's accuracy against the sighted one, on the same items, by group.
+    """Test a condition's accuracy against sighted accuracy, on the same items, by group.
 
-    Result: ``against``, ``difference`` (here - sighted) and ``p`` of McNemar's exact test, in which
-    each group votes once; an item counts by how often it is right over its orders.
+    Result: ``against``, ``difference`` (here - sighted) and ``p`` from McNemar's exact test, in
+    which each group votes once and an item's value is its number of right answers over its orders.
     """
     own = members[here.unit]
     whole = np.lcm.reduce(asked.orders[here.unit[own]])  # sums of whole numbers are exact
@@ -101,9 +101,9 @@ def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.n
 
 
 def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled: Resampled) -> Row:
-    """Return the row of a metric over the items of a task; empty if no item counts.
+    """Return a metric's row over a task's items, or an empty one if no item counts.
 
-    With few groups shares have the interval that keeps its coverage, other metrics have none.
+    With few groups, shares have the interval that keeps its coverage, and other metrics have none.
     """
     own = members[measure.unit]
     unit = measure.unit[own]
@@ -138,16 +138,16 @@ def _value(measure: Measure, sums: Sums) -> float:
 def distributions(
     asked: AnsweredItems, said: ConditionResponses, task: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Return the rows of one condition and task, without the columns that all rows share.
+    """Return the rows of one condition and task, without the columns that are equal in all rows.
 
-    Items without a known answer count only among the predictions; where no answer is known,
-    ``truth`` is null.
+    Items without a known answer count only among the predictions; if no answer is known, ``truth``
+    is null.
 
     Result: ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a position from
     "1"), ``truth, predicted`` (shares that sum to 1) and ``n`` items; answers that occur in neither
-    are left out.
+    are omitted.
 
-    ``task``: bool, shape (n,); which items are of the task.
+    ``task``: bool, shape (n,); the items of the task.
     """
     unit = np.flatnonzero(task & (asked.c > 0))
     if not len(unit):

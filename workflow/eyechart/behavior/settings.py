@@ -36,19 +36,19 @@ VALUES = {
 
 @dataclass(frozen=True)
 class ResponseSettings:
-    """The behavior slice of the config.
+    """The config section ``behavior``.
 
     Attributes
     ----------
     prompt, orders
         How items are presented to a model that reads text; see ``PromptStyle``.
     scoring : ``sum``, ``mean``, ``pmi`` or ``letter``
-        What decides among choices; see ``tables.choice_scoring``. ``letter`` scores their letters.
+        How choices are compared; see ``tables.choice_scoring``. ``letter`` scores their letters.
     items : ``test`` or ``all``
         Whether to ask only items of the test groups.
     most : maximum number of groups, drawn by seed
     greedy : ``none``, ``open`` or ``all``
-        Which items also get a generated answer; open items have no choices.
+        Which items also get a generated answer; open items are those without choices.
     greedy_tokens : maximum number of tokens of a generated answer
     batch_size : int or ``auto``; images, prompts, or rows of packed prompts per forward pass
     statement : template of the text that an encoder compares with an image: ``{question}``,
@@ -86,7 +86,7 @@ class ResponseSettings:
 
 
 def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item]:
-    """Read the items to ask, sorted by id; ``form`` is copied from their meta."""
+    """Read the items to ask, sorted by id, with ``form`` copied from their meta."""
     rows = read_table(path, NEEDED).to_pylist()
     rows = [r for r in rows if settings.items == "all" or r["group_split"] == "test"]
     groups = sorted({row["group"] for row in rows})
@@ -104,13 +104,13 @@ def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item
 
 @dataclass(frozen=True)
 class PartFlags:
-    """The flags of a part: which of how many jobs share the items."""
+    """The flags of a part: the job's number among those that share the items."""
 
     part: int
     parts: int
 
     def own(self, asked: list[Item]) -> list[Item]:
-        """Return the items of this part; items about the same images stay together."""
+        """Return this part's items; items about the same images stay together."""
         shown = sorted({tuple(item["images"]) for item in asked})
         start, end = (n * len(shown) // self.parts for n in (self.part, self.part + 1))
         mine = set(shown[start:end])
@@ -119,7 +119,7 @@ class PartFlags:
 
 @dataclass(frozen=True)
 class LookFlags:
-    """The flags of items that are answered in steps; all at once if there are no looks."""
+    """The flags for answering items in steps; without looks, all are answered at once."""
 
     looks: Annotated[Json, {"help": 'items per task up to each look: {"counts": […], "look": 2}'}]
     so_far: Annotated[Paths, {"help": "the tables of the look before, in the order of --outputs"}]
@@ -128,7 +128,7 @@ class LookFlags:
     def choose(
         self, asked: list[Item], dataset: str, seed: int
     ) -> tuple[list[Item], dict[bytes, str]]:
-        """Return the items of this look that are still undecided, and the metadata of its tables.
+        """Return the undecided items of this look, and the metadata of its tables.
 
         Without looks, these are all items and no metadata.
         """

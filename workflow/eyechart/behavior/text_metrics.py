@@ -1,8 +1,8 @@
-"""Metrics of free-form texts against references: VQA accuracy, BLEU-4 and CIDEr-D.
+"""Metrics of free-form texts: VQA accuracy, BLEU-4 and CIDEr-D against references.
 
-BLEU-4 and CIDEr-D reproduce the Python parts of ``pycocoevalcap``, the scorer of COCO captions, for
-the same words. Words are tokenized by :func:`words`; that scorer uses the Penn Treebank tokenizer
-of Stanford's CoreNLP, which needs Java and is not used here.
+Given the same words, BLEU-4 and CIDEr-D equal the Python parts of ``pycocoevalcap``, the scorer of
+COCO captions. Texts are split by :func:`words`, whereas that scorer uses the Penn Treebank
+tokenizer of Stanford's CoreNLP, which needs Java.
 """
 
 import math
@@ -14,8 +14,8 @@ import numpy as np
 from eyechart.behavior.vqa_normalise import plain, same_words
 
 N = 4  # n-grams up to this length
-NEEDED = 3  # equal references that are full agreement, in VQA accuracy
-SIGMA = 6.0  # of CIDEr-D's length penalty, in bigrams
+NEEDED = 3  # number of equal references that count as full agreement in VQA accuracy
+SIGMA = 6.0  # width of CIDEr-D's length penalty, in bigrams
 
 Words = list[str]
 Ngram = tuple[str, ...]
@@ -29,33 +29,34 @@ _WORD = re.compile(
 def words(text: str) -> Words:
     """Split a text into lower-case words, without punctuation.
 
-    A clitic is a separate word ("isn't": is, n't; "dog's": dog, 's); a number with inner
-    punctuation ("3.5", "10:30") and a hyphenated compound ("t-shirt") are one word.
+    Clitics are separate words ("isn't": is, n't; "dog's": dog, 's). Numbers with inner punctuation
+    ("3.5", "10:30") and hyphenated compounds ("t-shirt") are one word.
 
     Notes
     -----
-    Follows Penn Treebank conventions. It may differ from CoreNLP in abbreviations ("u.s."), in
+    This follows Penn Treebank conventions. It may differ from CoreNLP in abbreviations ("u.s."), in
     symbols ("$5", "50%": the sign is dropped here), in "cannot" and "gonna" (one word here), in
-    compounds joined by a slash, and in e-mail and web addresses.
+    compounds joined by a slash, and in email and web addresses.
     """
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
 def vqa_accuracy(answer: str, references: list[str], rule: str = "official") -> float:
-    """Return the agreement of an answer with human references, averaged over leaving each out.
+    """Return an answer's agreement with human references, averaged over leaving each one out.
 
-    Three equal answers among the others are full agreement.
+    Three equal answers among the others count as full agreement.
 
     Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by the evaluation
-    code of VQA v2: min(matches / 3, 1), over all subsets of nine of ten references. With fewer than
-    four references, which VQA never has and its code would never score as full agreement, all of
-    the others must be equal, a single one decides alone, and answers are always normalised.
+    code of VQA v2: min(matches / 3, 1), averaged over all subsets of nine of ten references. VQA
+    never has fewer than four references, and its code would never score them as full agreement.
+    Here, with so few, all of the others must match, a single reference decides alone, and answers
+    are always normalised.
 
     Parameters
     ----------
     rule : ``official`` or ``normalised``
-        As the released code does, answers are normalised only where the references differ: "Yes"
-        is wrong against ten times "yes". ``normalised``: always.
+        ``official`` normalises answers only if the references differ, as the released code does, so
+        "Yes" is wrong against ten times "yes". ``normalised`` always does.
     """
     m = len(references)
     lines = [plain(reference) for reference in references]
@@ -76,10 +77,10 @@ def ngrams(words: Words) -> Counter[Ngram]:
 
 
 def bleu_sums(candidate: Words, references: list[Words]) -> list[int]:
-    """Return the counts of a text for corpus BLEU: matches per n, n-grams per n, two lengths.
+    """Return a text's counts for corpus BLEU: matches per n, n-grams per n, two lengths.
 
-    Matches are clipped at the maximum count of the n-gram in any reference. The second length is
-    that of the reference closest in length, the shorter one in a tie.
+    Matches are clipped at the n-gram's maximum count in any reference. The second length is that of
+    the closest reference, or of the shorter one in a tie.
     """
     most: Counter[Ngram] = Counter()
     for reference in references:
@@ -94,11 +95,11 @@ def bleu_sums(candidate: Words, references: list[Words]) -> list[int]:
 
 
 def bleu(sums: np.ndarray) -> np.ndarray:
-    """Return BLEU-4 of corpora, shape (m,), from sums (m, 10) of :func:`bleu_sums`.
+    """Return BLEU-4 of corpora, shape (m,), from the sums (m, 10) of :func:`bleu_sums`.
 
-    Notes ----- Source: Papineni et al., ACL 2002, equations 2-3, uniform weights. The small
-    constants are those of the reference implementation: without them a corpus without any matching
-    4-gram scores 0, with them slightly more.
+    Source: Papineni et al., ACL 2002, equations 2-3, with uniform weights. The small constants are
+    from the reference implementation; with them, a corpus without any matching 4-gram scores
+    slightly above 0.
     """
     matches, tried = sums[:, :N], sums[:, N : 2 * N]
     ratio = (sums[:, -2] + 1e-15) / (sums[:, -1] + 1e-9)
@@ -107,16 +108,16 @@ def bleu(sums: np.ndarray) -> np.ndarray:
 
 
 class Consensus:
-    """CIDEr-D: similarity of a text to its references, with rare n-grams weighted highest.
+    """CIDEr-D: a text's similarity to its references, with rare n-grams weighted highest.
 
-    Source: Vedantam et al., "CIDEr" (CVPR 2015), section 4 and its CIDEr-D: clipped counts, a
-    Gaussian length penalty, times 10. As in the reference implementation a text's length is its
-    number of bigrams, and the mean is over n = 1 to 4, then over references.
+    Source: Vedantam et al., "CIDEr" (CVPR 2015), section 4, in the variant CIDEr-D: clipped counts,
+    a Gaussian length penalty, times 10. As in the reference implementation, a text's length is its
+    number of bigrams, and the mean is taken over n = 1 to 4, then over references.
 
     Parameters
     ----------
     references : references of every item of the corpus, at least one each; n-grams are weighted by
-        the number of items in whose references they occur. In a corpus of one item all weights are
+        the number of items whose references contain them. In a corpus of one item, all weights are
         0.
     """
 
@@ -127,7 +128,7 @@ class Consensus:
         self.references = [[self._weigh(count) for count in own] for own in counts]
 
     def score(self, item: int, candidate: Words) -> float:
-        """Return the score, 0 to 10, of a text for an item given by its index in the corpus."""
+        """Return a text's score, 0 to 10, for the item with this index in the corpus."""
         own = self._weigh(ngrams(candidate))
         return 10 * float(np.mean([_likeness(own, other) for other in self.references[item]]))
 

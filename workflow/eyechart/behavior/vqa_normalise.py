@@ -1,4 +1,4 @@
-"""Normalise answers for VQA accuracy: letter case, punctuation, numbers, articles.
+"""Normalise answers for VQA accuracy: letter case, punctuation, numbers and articles.
 
 Source: the rules on the evaluation page of VQA (Antol et al., ICCV 2015), as implemented in the
 evaluation code of VQA v2 (its version of March 2021).
@@ -6,7 +6,7 @@ evaluation code of VQA v2 (its version of March 2021).
 
 import re
 
-_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # not the apostrophe, the colon and the period
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # without the apostrophe, the colon and the period
 _NUMBERS = "zero one two three four five six seven eight nine ten"
 _NUMBER = {word: str(i) for i, word in enumerate(_NUMBERS.split())} | {"none": "0"}
 _ARTICLES = {"a", "an", "the"}
@@ -24,28 +24,28 @@ you've
 
 
 def _lacking_one(word: str) -> list[str]:
-    """Return the spellings of a word without one of its apostrophes."""
+    """Return a word's spellings without one of its apostrophes."""
     return [word[:i] + word[i + 1 :] for i, letter in enumerate(word) if letter == "'"]
 
 
 _MENDED = {slip: word for word in _CONTRACTIONS.split() for slip in _lacking_one(word)}
 del _MENDED["somebodyd"]
-_MENDED["somebody'd"] = "somebodyd"  # an error of the released list, which scores depend on
-_PERIODS = 32  # the released code deletes so many at most: it passes a flag as the count
+_MENDED["somebody'd"] = "somebodyd"  # an error in the released list that affects scores
+_PERIODS = 32  # the released code deletes at most 32, because it passes a flag as the count
 
 
 def plain(answer: str) -> str:
-    """Return an answer on one line, without surrounding white space."""
+    """Return an answer on one line without surrounding white space."""
     return re.sub(r"[\n\t]", " ", answer).strip()
 
 
 def same_words(answer: str) -> str:
-    """Return the normalised form of an answer, in which answers are compared.
+    """Return the normalised form of an answer, used for comparison.
 
-    A punctuation mark becomes a space; it is deleted if it is next to a space anywhere in the
+    A punctuation mark becomes a space, but is deleted if it is next to a space anywhere in the
     answer or if the answer has a comma between digits. A period is deleted unless a digit follows.
-    Then, in lower case, number words up to ten become digits, articles are deleted, and missing
-    apostrophes of contractions are restored.
+    The text is then lower-cased, number words up to ten become digits, articles are deleted, and
+    missing apostrophes in contractions are restored.
 
     >>> same_words("The two dogs, dont they?")
     "2 dogs don't they"

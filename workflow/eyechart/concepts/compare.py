@@ -1,11 +1,11 @@
-"""Compare vectors of coloured words with vectors of colours, to find which cue decides.
+"""Compare vectors of coloured words with vectors of colours, to find the decisive cue.
 
 Reads activations of a dataset in the layout ``stroop`` (manifests of scope image, item or both),
-its tables and, if given, sighted responses. For every address and span: principal components are
-fitted on the concept images alone; with the first n of them (n = 0: the raw vectors) the nearest
-colour of every word image is found, by cosine to the concepts' centroids and by the votes of its
-nearest neighbours. Spans that store every token (``image_tokens``) are left out.
-Writes the shares of cues, the separation of concepts, and the projection of all images.
+its tables and, if given, sighted responses. For every address and span, principal components are
+fitted on the concept images only. With the first n of them (n = 0: the raw vectors), the nearest
+colour of every word image is found in two ways: by cosine to the concepts' centroids, and by its
+nearest neighbours' votes. Spans that store every token (``image_tokens``) are left out.
+Writes the shares of cues, the separation of concepts and the projection of all images.
 
     python -m eyechart.concepts.compare --model tiny_llava --dataset stroop \
         --manifests results/extraction/tiny_llava/stroop/image/manifest.json \
@@ -43,11 +43,11 @@ from eyechart.tables.concepts import ALL, CUES, PROJECTION, SEPARATION
 from eyechart.tables.parquet import read_table, write_table
 
 TOKENS = "image_tokens"
-Rows = tuple[list[Row], list[Row], list[Row]]  # of the three tables
+Rows = tuple[list[Row], list[Row], list[Row]]  # one list per table
 
 
 def chosen_columns(manifest: dict[str, Any], patterns: list[str]) -> list[dict[str, Any]]:
-    """Return the manifest's columns of vectors that match a pattern such as ``lm.*/last``."""
+    """Return the manifest's vector columns that match a pattern such as ``lm.*/last``."""
     return [
         column
         for column in manifest["columns"]
@@ -59,7 +59,7 @@ def compare_column(
     vectors: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]], banks: list[ImageSet],
     settings: dict[str, Any], seed: int,
 ) -> Rows:  # fmt: skip
-    """Return the rows of one address and span, for each image set of its scope and for all pooled.
+    """Return the rows of one address and span, for each image set of its scope and pooled.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def compare_column(
 def _cues(
     sweeps: list[Sweep], prompt: str, k: int, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Return cue rows of pooled sweeps, for every n that all of them have."""
+    """Return the cue rows of pooled sweeps, for every n that all of them have."""
     r = min(found.components for found in sweeps)
     parts = [_first(found, r) for found in sweeps]
     named = [
@@ -92,9 +92,7 @@ def _cues(
         for method in METHODS
         for n in range(r + 1)
     ]
-    rng = generator(
-        "concepts cues", seed
-    )  # the same draws everywhere, so that columns are comparable
+    rng = generator("concepts cues", seed)  # the same draws everywhere, to keep columns comparable
     return cue_rows(pool(parts), named, k, settings["bootstrap"], rng)
 
 
@@ -105,7 +103,7 @@ def _first(found: Sweep, r: int) -> Any:
 
 
 def _projection(found: Sweep, bank: ImageSet, shown: int) -> list[Row]:
-    """Return the projection of each image; its nearest colour uses ``shown`` components."""
+    """Return each image's projection, and its nearest colour in ``shown`` components."""
     n = min(shown, found.components)
     rows = [*bank.words.iter_rows(named=True), *bank.concepts.iter_rows(named=True)]
     for i, row in enumerate(rows):
@@ -123,7 +121,7 @@ def compare(
     settings: dict[str, Any],
     seed: int,
 ) -> Iterator[tuple[Row, Rows]]:
-    """Yield, for each column of each manifest, its address and its rows of the three tables."""
+    """Yield the address and the rows of the three tables for each column of each manifest."""
     for path in manifests:
         manifest = read_manifest(path)
         for field, name in names.items():
@@ -139,7 +137,7 @@ def compare(
 
 
 def colors(items: Path) -> dict[str, list[int]]:
-    """Load the sRGB of each concept that has one in the items."""
+    """Load the sRGB value of each concept that has one in the items."""
     table = pl.DataFrame(read_table(items, ["task", "answer", "meta"]))
     own = table.filter(pl.col("task") == "concept").unique("answer", keep="first")
     known = {answer: json.loads(meta).get("rgb") for _, answer, meta in own.iter_rows()}

@@ -1,6 +1,6 @@
-"""Shares of images whose nearest colour is that of the word, the font or the background.
+"""Compute shares of images whose nearest colour is that of the word, font or background.
 
-Only images with three different colours distinguish cues; those whose word names its font's colour
+Only images with three different colours distinguish cues; images whose word names its font's colour
 are the congruent control. Axes: s settings (a method with n components), m images.
 """
 
@@ -19,13 +19,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hits:
-    """Whether each image's nearest colour follows each cue, under every setting."""
+    """Whether each image's nearest colour follows each cue, for every setting."""
 
-    # float, shape (s, 4, m_d); of images whose three colours differ: word, font,
-    # background, other; they sum to 1
+    # float, shape (s, 4, m_d); for images whose three colours differ: word, font, background,
+    # other, which sum to 1
     shares: np.ndarray
-    # float, shape (s, m_c); of images whose word and font are one colour, and the
-    # background another
+    # float, shape (s, m_c); for images whose word and font have the same colour and the background
+    # another
     congruent: np.ndarray
     # groups, congruent_groups: str, shapes (m_d,) and (m_c,)
     groups: np.ndarray
@@ -33,7 +33,7 @@ class Hits:
 
 
 def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
-    """Return which cues the found colours follow.
+    """Return which cues the nearest colours follow.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
 
 
 def pool(parts: list[Hits]) -> Hits:
-    """Pool the same images with several prompts; a group stays one group."""
+    """Pool the same images over several prompts; groups stay the same."""
     return Hits(
         np.concatenate([part.shares for part in parts], axis=2),
         np.concatenate([part.congruent for part in parts], axis=1),
@@ -65,13 +65,13 @@ def pool(parts: list[Hits]) -> Hits:
 
 
 def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator) -> list[Row]:
-    """Return a row per setting and cue, with its interval; the leading cue is tested.
+    """Return one row per setting and cue, with its interval; the leading cue is tested.
 
     Parameters
     ----------
-    settings : list of dict, of length s; the other columns of each row
+    settings : list of dict, length s; the other columns of each row
     k : the number of colours; a random colour follows a cue with probability 1 / k
-    draws : of the bootstrap over groups
+    draws : number of bootstrap draws over groups
     """
     s, c, m = hits.shares.shape
     limits = bootstrap_interval(hits.shares.reshape(s * c, m), hits.groups, draws, rng)
@@ -91,7 +91,7 @@ def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator
 
 
 def _test(rows: list[Row], shares: np.ndarray, groups: np.ndarray) -> None:
-    """Test the leading cue against the next by McNemar's test by group, in the leading row."""
+    """Test the leading cue against the next with McNemar's test by group, in the leading row."""
     lead, following = np.argsort(-shares[:3].mean(axis=1), kind="stable")[:2]
     rows[lead]["against"] = rows[following]["cue"]
     rows[lead]["difference"] = rows[lead]["share"] - rows[following]["share"]

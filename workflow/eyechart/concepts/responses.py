@@ -1,4 +1,4 @@
-"""The cues that the model's own responses follow, on the same images."""
+"""Find the cues that the model's own responses follow on the same images."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ SIGHTED = "sighted"
 
 
 def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
-    """Load sighted responses: ``item_id``, ``predicted``, a row per item and order.
+    """Load sighted responses (``item_id``, ``predicted``), one row per item and order.
 
     Raise a UserError if the table is of another model, dataset or condition.
     """
@@ -29,10 +29,10 @@ def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
 def answer_rows(
     answers: pl.DataFrame, banks: list[ImageSet], path: Path, draws: int, seeds: tuple[Any, ...]
 ) -> list[Row]:
-    """Return rows of responses: shares of cues, and the accuracy on concept images.
+    """Return rows of responses: the shares of cues, and the accuracy on concept images.
 
-    An item with several orders of its choices counts once, by the mean over them. Items without
-    responses are left out.
+    An item with several orders of its choices counts once, as their mean. Items without responses
+    are left out.
     """
     _check(answers, banks, path)
     hits, named, rows = [], [], []
@@ -56,7 +56,7 @@ def _rows(
     draws: int,
     seeds: tuple[Any, ...],
 ) -> list[Row]:
-    """Return the rows of one prompt, without those of a kind of image that has no responses."""
+    """Return the rows of one prompt, except for kinds of images without responses."""
     shared: Row = {"scope": "item", "address": ANSWER, "span": "", "prompt": prompt}
     shared |= {"method": ANSWER, "components": None}
     rng = generator("concepts answers", *seeds)
@@ -71,7 +71,7 @@ def _rows(
 
 
 def _hits(answers: pl.DataFrame, bank: ImageSet) -> Hits:
-    """Return the cues that responses follow; for several orders of an item, the mean."""
+    """Return the cues that responses follow, averaged over the orders of each item."""
     place = {name: number for number, name in enumerate(bank.words["id"])}
     own = answers.filter(pl.col("item_id").is_in(list(place)))
     rows = np.array([place[name] for name in own["item_id"]], dtype=int)
@@ -88,7 +88,7 @@ def _hits(answers: pl.DataFrame, bank: ImageSet) -> Hits:
 
 
 def _named(answers: pl.DataFrame, bank: ImageSet) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each concept image is named correctly, and the groups."""
+    """Return how often each concept image is named correctly, and its group."""
     place = {name: number for number, name in enumerate(bank.concepts["id"])}
     own = answers.filter(pl.col("item_id").is_in(list(place)))
     rows = np.array([place[name] for name in own["item_id"]], dtype=int)

@@ -1,6 +1,6 @@
-"""Separation of concepts: scatter between and within, and leave-one-out by nearest centroid.
+"""Measure the separation of concepts by scatter and by leave-one-out nearest centroids.
 
-Axes: n_c concept vectors, k concepts, r components, v labellings (the true one, and permuted ones).
+Axes: n_c concept vectors, k concepts, r components, v labellings (the true one and permuted ones).
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from scipy.special import ndtri
 
 from eyechart.concepts.space import centroids, growing, keys, whole
 
-REACH = float(ndtri(0.975))  # standard deviations to either side that hold 95 %
+REACH = float(ndtri(0.975))  # standard deviations on either side that contain 95 %
 
 
 class Scatter(NamedTuple):
-    """Between-centroid over within-class scatter with its 95 % interval; NaN: no scatter within."""
+    """Between-class over within-class scatter, with a 95 % interval; NaN if within is zero."""
 
     ratio: np.ndarray
     low: np.ndarray
@@ -24,7 +24,7 @@ class Scatter(NamedTuple):
 
 
 def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Return the ratio of scatters with the first n components, n = 1 … r, each (r,).
+    """Return the scatter ratio and its interval with the first n components, n = 1 … r, each (r,).
 
     Parameters
     ----------
@@ -33,10 +33,11 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
     Notes
     -----
-    Between: squared distances of centroids from the mean of all, each weighted by its members.
-    Within: of members from their centroid. The interval is a jackknife's (one image left out at
-    a time) of the ratio's logarithm: bootstrap resamples contain copies without scatter
-    between them, so with few images of each concept a bootstrap interval would miss its own value.
+    Between-class scatter is the squared distances of centroids from the overall mean, each weighted
+    by its number of members; within-class scatter is the squared distances of members from their
+    centroid. The interval is a jackknife interval (one image left out at a time) of the ratio's
+    logarithm. Bootstrap resamples contain copies without scatter between them, so with few images
+    per concept a bootstrap interval would miss its own estimate.
     """
     total = np.square(coordinates - coordinates.mean(0))
     inner = np.square(coordinates - centroids(coordinates, labels, k)[labels])
@@ -44,7 +45,7 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Return :func:`scatter` of whole vectors (n_c, d), as arrays of one value each."""
+    """Return :func:`scatter` of whole vectors (n_c, d), as arrays of length one."""
     x = vectors.astype(np.float64)
     total = np.square(x - x.mean(0)).sum(1, keepdims=True)
     inner = np.square(x - centroids(x, labels, k)[labels]).sum(1, keepdims=True)
@@ -52,7 +53,7 @@ def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def _jackknife(total: np.ndarray, inner: np.ndarray, labels: np.ndarray) -> Scatter:
-    """Return ratios from squared distances to the mean of all and to the own centroid, (n_c, r)."""
+    """Return ratios from squared distances (n_c, r) to the overall mean and to the own centroid."""
     n, size = len(labels), np.bincount(labels)[labels][:, None]
     within, all_of = inner.sum(0), total.sum(0)
     ratio = _ratio(all_of - within, within)
@@ -69,13 +70,13 @@ def _ratio(between: np.ndarray, within: np.ndarray) -> np.ndarray:
 
 
 def permuted(labels: np.ndarray, permutations: int, rng: Generator) -> np.ndarray:
-    """Return the true labelling and permuted ones, int (1 + permutations, n_c)."""
+    """Return the true labelling and the permuted ones, int (1 + permutations, n_c)."""
     drawn = np.tile(labels, (permutations, 1))
     return np.concatenate([labels[None], rng.permuted(drawn, axis=1)])
 
 
 def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterator[np.ndarray]:
-    """Yield, for n = 1 … r, whether each image is nearest to its own concept, bool (v, n_c).
+    """Yield whether each image is nearest to its own concept, bool (v, n_c), for n = 1 … r.
 
     The centroid of an image's own concept excludes the image. The components were fitted on all
     images, without labels.
@@ -95,7 +96,7 @@ def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterato
 
 
 def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.ndarray:
-    """Return the same of whole vectors (n_c, d), bool (v, n_c)."""
+    """Return the same for whole vectors (n_c, d), bool (v, n_c)."""
     v, n = labellings.shape
     member = labellings[:, None, :] == np.arange(k)[:, None]
     sums = member.reshape(v * k, n) @ vectors.astype(np.float64)  # (v k, d)
@@ -108,9 +109,10 @@ def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.nd
 def _right(
     dots: np.ndarray, own: np.ndarray, lengths: np.ndarray, sizes: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
-    """Return whether each image is nearest to its own concept's centroid, itself excluded.
+    """Return whether each image is nearest to its own concept's centroid, which excludes it.
 
-    ``dots`` (v, n_c, k) of images with sums, ``own`` (n_c, 1) and ``lengths`` (v, k) squared.
+    ``dots`` (v, n_c, k) are products of images with sums; ``own`` (n_c, 1) and ``lengths`` (v, k)
+    are squared lengths.
     """
     mine = labels[:, :, None] == np.arange(dots.shape[2])  # (v, n_c, k)
     size = sizes[:, None, :] - mine

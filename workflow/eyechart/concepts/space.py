@@ -1,12 +1,13 @@
-"""Principal components of concept vectors, and nearest concepts with the first n of them.
+"""Compute principal components of concept vectors, and nearest concepts in the first n.
 
-Nearest neighbours are implemented here, since they are found for every n in one pass, and ties of
-cosines are broken by distance; scikit-learn's classifiers do neither.
+Nearest neighbours are implemented here because they are found for every n in one pass, with ties
+between cosines broken by distance; scikit-learn's classifiers do neither.
 
 Axes: m targets, n_c concept vectors, k concepts, d width, r components. All results over n come
-from one pass: dot products and lengths grow by one component at a time.
+from one pass, in which dot products and lengths grow by one component at a time.
 
-If two cosines are equal (with one component, all of one sign are), the smaller distance decides.
+If two cosines are equal (with one component, all of the same sign are), the smaller distance
+decides.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TIE = 1e-9  # cosines that differ by less count as equal
+TIE = 1e-9  # cosines that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -22,28 +23,28 @@ class Components:
     """Principal components of the concept vectors."""
 
     mean: np.ndarray  # shape (d,)
-    # shape (r, d); of length 1, the largest variance first; each axis's largest entry is
+    # shape (r, d); unit vectors in order of decreasing variance; each axis's largest entry is
     # positive
     axes: np.ndarray
-    explained: np.ndarray  # shape (r,); share of the variance in each
+    explained: np.ndarray  # shape (r,); each one's share of the variance
 
     def project(self, vectors: np.ndarray) -> np.ndarray:
-        """Return coordinates (m, r) of vectors (m, d)."""
+        """Return the coordinates (m, r) of vectors (m, d)."""
         found: np.ndarray = (vectors - self.mean) @ self.axes.T
         return found
 
 
 def fit(concepts: np.ndarray, most: int) -> Components:
-    """Return principal components, fitted on concept vectors only.
+    """Return principal components fitted only on concept vectors.
 
-    Source: scikit-learn's PCA with ``svd_solver="full"``; signs are fixed by each axis's largest
+    Source: scikit-learn's PCA with ``svd_solver="full"``. Signs are fixed by each axis's largest
     entry, and directions that are only rounding are left out.
 
     Parameters
     ----------
     concepts : ndarray, shape (n_c, d)
-    most : the most components; never more than ``min(d, n_c - 1)``, nor than the directions in
-        which vectors differ by more than rounding
+    most : maximum number of components; also limited by ``min(d, n_c - 1)`` and by the number of
+        directions in which vectors differ by more than rounding
     """
     from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import
 
@@ -90,7 +91,7 @@ def cosines(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarr
 def growing(
     targets: np.ndarray, references: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield, for n = 1 … r, dot products (m, references) and squared lengths (m, 1), (references,).
+    """Yield dot products (m, references) and squared lengths (m, 1), (references,) for n = 1 … r.
 
     The arrays are changed in place from one n to the next.
     """
@@ -104,13 +105,13 @@ def growing(
 
 
 def whole(targets: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the same for raw vectors, (m, d) and (references, d)."""
+    """Return the same for raw vectors (m, d) and (references, d)."""
     one, two = targets.astype(np.float64), references.astype(np.float64)
     return one @ two.T, np.square(one).sum(1)[:, None], np.square(two).sum(1)
 
 
 def nearest_centroid(targets: np.ndarray, centres: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield, for n = 1 … r, the concept (m,) whose centroid has the largest cosine."""
+    """Yield the concepts (m,) whose centroids have the largest cosine, for n = 1 … r."""
     for found in growing(targets, centres):
         yield keys(*found).argmax(axis=1)
 
@@ -118,15 +119,15 @@ def nearest_centroid(targets: np.ndarray, centres: np.ndarray) -> Iterator[np.nd
 def votes(
     found: tuple[np.ndarray, ...], labels: np.ndarray, k: int, neighbours: int, power: float
 ) -> np.ndarray:
-    """Return the concept (m,) that the nearest neighbours vote for.
+    """Return the concepts (m,) that the nearest neighbours vote for.
 
     Parameters
     ----------
     found : dot products (m, n_c), squared lengths (m, 1) and (n_c,)
     labels : int, shape (n_c,)
     k : the number of concepts
-    power : a vote has the weight of its cosine to this power; a negative cosine has weight 0 unless
-        the power is 0. Of concepts with equal votes, that of the nearest neighbour is chosen
+    power : a vote's weight is its cosine to this power; a negative cosine has weight 0 unless the
+        power is 0. If concepts have equal votes, the nearest neighbour's concept is chosen
     """
     order = keys(*found)
     last = order.shape[1] - min(neighbours, order.shape[1])

@@ -1,6 +1,6 @@
 """Cues, separation and projection of one address and span, for every number of components n.
 
-n = 0 means the raw vectors, n = 1 … r the first n principal components.
+n = 0 means the raw vectors, and n = 1 … r the first n principal components.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ METHODS = ("centroid", "knn")
 class Sweep:
     """The results of one column for one image set."""
 
-    # int, shape (2, 1 + r, m); the nearest colour of each word image, by method and n
+    # int, shape (2, 1 + r, m); each word image's nearest colour, by method and n
     found: np.ndarray
-    hits: Hits  # the cues that these follow; settings run over methods, and within each over n
+    hits: Hits  # the cues that these follow; settings are ordered by method, then n
     separation: list[Row]  # a row per n
-    # shape (m + n_c, 2); of words, then of concepts, in the first two components; 0 if
+    # shape (m + n_c, 2); coordinates of words, then concepts, in the first two components; 0 if
     # there are fewer
     coordinates: np.ndarray
 
@@ -38,7 +38,7 @@ class Sweep:
 def sweep(
     words: np.ndarray, concepts: np.ndarray, bank: ImageSet, settings: dict[str, Any], seed: int
 ) -> Sweep:
-    """Compare the vectors of word images (m, d) with those of concept images (n_c, d)."""
+    """Compare the vectors of word images (m, d) with the vectors of concept images (n_c, d)."""
     basis = space.fit(concepts, settings["components"])
     targets, references = basis.project(words), basis.project(concepts)
     found = _nearest(words, concepts, targets, references, bank, settings)
@@ -79,7 +79,7 @@ def _separation(
     settings: dict[str, Any],
     seed: int,
 ) -> list[Row]:
-    """Return a row per n of the separation of concept images, with permuted labels as control."""
+    """Return one row per n: the concept images' separation, with permuted labels as control."""
     rng = generator("concepts permuted", seed, *bank.names)  # the same at every address
     labellings = separation.permuted(bank.labels, settings["permutations"], rng)
     right = [separation.left_out_whole(concepts, labellings, bank.k)]
@@ -100,7 +100,7 @@ def _separation(
 def _accuracies(
     right: list[np.ndarray], bank: ImageSet, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Return a row per n = 0 … r from ``right`` (v, n_c), with the true labelling first."""
+    """Return one row per n = 0 … r from ``right`` (v, n_c), with the true labelling first."""
     accuracy = np.array([of.mean(axis=1) for of in right])  # (1 + r, v)
     groups = bank.groups("concepts")
     truth, rng = np.array([of[0] for of in right]), generator("concepts pictures", seed)

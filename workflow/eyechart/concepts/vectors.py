@@ -1,6 +1,6 @@
 """The concept images and word images of a dataset, and the rows of their vectors.
 
-An image set holds all images once: without a prompt (scope image), or with one prompt (scope item).
+An image set contains every image once: without a prompt (scope image) or with one (scope item).
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from eyechart.tables.parquet import read_table
 
 CUES = ("word", "font", "background")
 CONCEPT = "concept"
-FEWEST = 2  # images of a concept: one is left out when the others are averaged
+FEWEST = 2  # images per concept, since one is left out of its own average
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """All images, each once; codes are indices of ``names``, the palette in its order."""
+    """All images, each once; codes are indices of ``names``, the palette in order."""
 
     names: list[str]
-    prompt: str  # empty in scope image
-    # words, concepts: ``id`` (of the scope), ``image_id``, ``group``; then ``word, font,
-    # background`` or ``concept`` by name
+    prompt: str  # empty for scope image
+    # words, concepts: ``id`` (in the scope), ``image_id``, ``group``; then the names in ``word,
+    # font, background`` or ``concept``
     words: pl.DataFrame
     concepts: pl.DataFrame
     # int, shape (3, m); codes of word, font and background of each word image
@@ -42,9 +42,9 @@ class ImageSet:
         return np.array(getattr(self, kind)["group"].to_list(), dtype=str)
 
     def rows(self, ids: list[str], source: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows of words and of concepts among the ids of a manifest.
+        """Return the rows of words and of concepts among a manifest's ids.
 
-        Raise a UserError if the manifest has no row of one of them.
+        Raise a UserError if the manifest lacks one of them.
         """
         place = {name: row for row, name in enumerate(ids)}
         found = []
@@ -59,9 +59,9 @@ class ImageSet:
 def read_banks(items: Path, images: Path) -> dict[str, list[ImageSet]]:
     """Load the image sets of each scope: one for scope image, one per prompt for scope item.
 
-    Raise a UserError if the tables are not of a dataset in the layout ``stroop``: no choices or
-    several lists of them, a label that is not a choice, fewer than two images of a colour, or no
-    word image with three different colours.
+    Raise a UserError if the tables are not of the layout ``stroop``: no choices or several lists of
+    them, a label that is not a choice, fewer than two images of a colour, or no word image with
+    three different colours.
     """
     items_table = pl.DataFrame(read_table(items, ["item_id", "images", "prompt", "choices"]))
     labels = [LABEL + name for name in (*CUES, CONCEPT)]

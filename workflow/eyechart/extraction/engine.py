@@ -1,4 +1,4 @@
-"""Extract one part: schedule forward passes so that shared prefixes are computed once."""
+"""Extract one part, with forward passes scheduled so that shared prefixes are computed once."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 
 Emit = Callable[[Sequence[int], Mapping[str, Any]], None]  # arguments: row numbers, their values
-Drop = Callable[[Mapping[int, str]], None]  # why there are no values, by row number
+Drop = Callable[[Mapping[int, str]], None]  # argument: reason for the lack of values, by row number
 
 
 class Engine:
-    """Extracts activations of one model over parts of a dataset.
+    """Extracts a model's activations over parts of a dataset.
 
     Parameters
     ----------
-    shares_prefix : from the card: whether questions can share the prefix before them
-    image_columns, item_columns : requested columns of each image, and of each question
+    shares_prefix : from the card; whether questions can share the prefix before them
+    image_columns, item_columns : requested columns for each image, and for each question
     batches : images, whole prompts, or rows of packed questions per forward pass
     """
 
@@ -55,7 +55,7 @@ class Engine:
         self.kept: dict[int, dict[str, np.ndarray]] = {}  # pooled regions, until an item is emitted
 
     def _encoded(self, column: Column) -> bool:
-        """Return whether the encoder's pass, without a prompt, runs a column's address."""
+        """Return whether a column's address runs in the encoder's pass, without a prompt."""
         component = column.address.component
         return component in ("vision", "connector") and self.adapter.scope(component) == "image"
 
@@ -67,9 +67,9 @@ class Engine:
         drop_images: Drop = lambda _: None,
         drop_items: Drop = lambda _: None,
     ) -> Iterator[int]:
-        """Emit all rows of a part; after each batch, yield its number of images.
+        """Emit all rows of a part; yield the number of images after each batch.
 
-        Rows of images and prompts that the model's own code cannot take are dropped instead.
+        Rows of images and prompts that the model's own code rejects are dropped instead.
         """
         batches = list(chunks(part.order(), self.batches.size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
@@ -98,7 +98,7 @@ class Engine:
                 values |= self._read_shared(batch.prompts, encoded, own, emit_items)
             else:
                 self._read_joint(batch.prompts, encoded, emit_items)
-            if own and values:  # other parts' images come last in a batch and have no row here
+            if own and values:  # other parts' images come last in a batch and have no rows here
                 values = {n: v[: len(own)] for n, v in values.items()}
                 values |= self.of_image.columns(values, batch.places[: len(own)], own)
                 emit_images([row[i] for i in own], values)
@@ -117,7 +117,7 @@ class Engine:
     def _emit(
         self, emit: Emit, asked: Sequence[int | None], values: Mapping[str, Any] | None = None
     ) -> None:
-        """Emit the rows of questions: their values, and what was pooled in their regions."""
+        """Emit the rows of questions: their values, and the values pooled in their regions."""
         numbers = [number for number in asked if number is not None]
         if not numbers:
             return
@@ -129,7 +129,7 @@ class Engine:
         emit(numbers, {**(values or {}), **pooled})
 
     def _keep(self, pooled: dict[str, Any], rows: Sequence[RowWeights]) -> dict[str, Any]:
-        """Keep what was pooled in regions by item; return all other columns."""
+        """Keep the values pooled in regions, by item; return all other columns."""
         for column in self.regional:
             name = column.name
             if name in pooled:
@@ -141,7 +141,7 @@ class Engine:
     def _encode(
         self, batch: PreparedBatch, complete: bool
     ) -> tuple[list[EncodedImage], dict[str, Any]]:
-        """Return the encoded images of a batch, and its columns of image scope."""
+        """Return a batch's encoded images and its columns of image scope."""
         if not batch.images:
             return [], {}
 
@@ -173,7 +173,7 @@ class Engine:
     ) -> dict[str, Any]:
         """Read each set of images once and each question after it; return the image columns.
 
-        A single question about an image is read with it, in one pass.
+        A single question about an image is read together with it, in one pass.
         """
         groups: dict[tuple[str, ...], list[Prompt]] = {}
         for prompt in prompts:
@@ -233,7 +233,7 @@ class Engine:
             return passes.to_numpy(found)
 
         after = [c for c in self.read_asked if not c.regional]
-        if not after:  # all was pooled in the prefix
+        if not after:  # everything was pooled in the prefix
             self._emit(emit, [p.number for group in groups for p in group])
             return
         longest = length(packs[-1]) if packs else 0
@@ -247,7 +247,7 @@ class Engine:
         emit: Emit,
         alone: Sequence[Column] = (),
     ) -> tuple[list[tuple[str, ...]], list[dict[str, Any]]]:
-        """Read whole prompts; return their images as read, and by batch the columns ``alone``."""
+        """Read whole prompts; return the images read and the columns ``alone`` of each batch."""
 
         def read(few: Sequence[Prompt]) -> dict[str, Any]:
             own = [encoded[image_id] for p in few for image_id in p.image_ids]

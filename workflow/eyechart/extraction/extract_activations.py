@@ -1,8 +1,8 @@
 """Extract a model's pooled activations for one part of a dataset.
 
-Reads the model's checkpoint and card and the dataset's tables; that of regions if a span is a
-region. Writes one shard per scope: a row per image, and a row per question, which for an encoder
-has such spans alone. Uses OMP_NUM_THREADS threads.
+Reads the model's checkpoint and card and the dataset's tables, including regions if a span is a
+region. Writes one shard per scope, with a row per image and a row per question; for an encoder, the
+latter has only regions. Uses OMP_NUM_THREADS threads.
 
     python -m eyechart.extraction.extract_activations --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -45,7 +45,7 @@ LOG = logging.getLogger("eyechart")
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """The extraction slice of the config.
+    """The config section ``extraction``.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ExtractionSettings:
     dtype : ``float16`` or ``float32``
         Precision of the shards; the model runs in its spec's precision.
     batch_size : int or ``auto``; images or prompts per forward pass
-    prompt : template of the user's turn, with the field ``{question}``
+    prompt : template of the user turn, with the field ``{question}``
     """
 
     addresses: list[str]
@@ -65,7 +65,7 @@ class ExtractionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionJob:
-    """The flags; ``regions`` is one path, or nothing where no span is a region."""
+    """The flags; ``regions`` is one path, or empty if no span is a region."""
 
     model: str
     dataset: str
@@ -84,7 +84,7 @@ class ExtractionJob:
 def provenance(
     settings: ExtractionSettings, part: int, parts: int, adapter: Adapter
 ) -> dict[str, Any]:
-    """Return what a shard's numbers depend on besides its inputs; the same in every clean run."""
+    """Return what a shard's values depend on besides its inputs; it is equal in all clean runs."""
     device = adapter.device
     cuda = device.type == "cuda"
     return {
@@ -132,7 +132,7 @@ def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> 
 
 
 def warn_unplaced(card: dict[str, Any], settings: ExtractionSettings) -> None:
-    """Log the components whose image tokens have no position, so that they have no regions."""
+    """Log the components that have no regions because their image tokens have no position."""
     asked = [span for span in settings.spans if span in REGION_SPANS]
     chosen = resolve(card, settings.addresses) if asked else []
     placed = {a.component for a in chosen if REGION_SPANS[0] in a.scopes}

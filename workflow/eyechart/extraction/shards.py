@@ -1,4 +1,4 @@
-"""Write one activation shard: rows arrive in any order and are written by id, in bounded memory."""
+"""Write an activation shard; rows arrive in any order and are written by id in bounded memory."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,20 +25,20 @@ Values = Mapping[str, Sequence[np.ndarray] | np.ndarray]
 
 
 class Shard:
-    """An open shard; use it through :func:`open_shard`."""
+    """An open shard; create it with :func:`open_shard`."""
 
     def __init__(self, writer: pq.ParquetWriter, id_name: str, ids: list[str], dtype: str) -> None:
         self.writer, self.id_name, self.ids, self.dtype = writer, id_name, ids, np.dtype(dtype)
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         self.writing: Future[None] | None = None
-        self.dropped: dict[str, str] = {}  # ids of rows that are left out, and why
-        self.due = list(range(len(ids)))  # row numbers that are still to be written, in order
+        self.dropped: dict[str, str] = {}  # ids of rows left out, with the reason
+        self.due = list(range(len(ids)))  # row numbers still to be written, in order
         self.rows: list[np.ndarray] = []  # buffered row numbers, per batch
         self.values: list[Values] = []
         self.fresh = 0  # bytes added since the last flush
 
     def add(self, rows: Sequence[int], values: Values) -> None:
-        """Add the values of some rows: per column an array (b, d), or b arrays (tokens, d).
+        """Add the values of some rows: an array (b, d) or b arrays (tokens, d) per column.
 
         Raise a UserError if a value is NaN, or infinite in the shard's precision.
         """
@@ -50,12 +50,12 @@ class Shard:
             self.flush()
 
     def drop(self, reasons: Mapping[int, str]) -> None:
-        """Leave out rows; the reasons are written beside the table."""
+        """Leave out rows; the reasons are written with the table."""
         self.dropped |= {self.ids[row]: why for row, why in reasons.items()}
         self.due = [row for row in self.due if row not in reasons] if reasons else self.due
 
     def flush(self) -> None:
-        """Pass all buffered rows that come next by id to the writing thread."""
+        """Pass all buffered rows that are next by id to the writing thread."""
         if not self.rows:
             return
         rows = np.concatenate(self.rows)
@@ -80,7 +80,7 @@ class Shard:
             self.writing = None
 
     def _cast(self, name: str, value: Any, rows: Sequence[int]) -> Any:
-        if name.endswith(f"/{PLACES}"):  # always float32, and NaN means no position
+        if name.endswith(f"/{PLACES}"):  # always float32; NaN means no position
             return value
         if not isinstance(value, np.ndarray):
             pairs = zip(value, rows, strict=True)
@@ -112,14 +112,14 @@ class Shard:
 def open_shard(
     path: Path, ids: list[str], columns: Sequence[Column], dtype: str, metadata: dict[str, Any]
 ) -> Iterator[Shard]:
-    """Open a shard for writing; the file appears under its name only once it is complete.
+    """Open a shard for writing; the file gets its name only once it is complete.
 
     Parameters
     ----------
-    ids : ids of all rows, sorted: row numbers are indices into this list
+    ids : sorted ids of all rows; row numbers are indices into this list
     dtype : ``float16`` or ``float32``
     metadata : stored in the file as JSON under the key ``eyechart``; its ``scope`` determines the
-        id column, its ``places`` the stored token boxes and the columns that each belongs to
+        id column, and its ``places`` the stored token boxes and the columns that each belongs to
     """
     id_name = ID[metadata["scope"]]
     widths = {c.name: c.address.width for c in columns}
@@ -141,7 +141,7 @@ def open_shard(
 
 
 def arrow(name: str, value: Any) -> pa.Array:
-    """Return the Arrow column of that name, of an array (n, d) or of n arrays (tokens, d)."""
+    """Return the Arrow column ``name`` from an array (n, d) or n arrays (tokens, d)."""
     if isinstance(value, np.ndarray):
         return column(value, name)
     offsets = np.cumsum([0, *(len(part) for part in value)], dtype=np.int32)
@@ -156,7 +156,7 @@ def join(parts: Sequence[Any]) -> Any:
 
 
 def size(value: Any) -> int:
-    """Return the size of one column in bytes."""
+    """Return a column's size in bytes."""
     return sum(part.nbytes for part in ([value] if isinstance(value, np.ndarray) else value))
 
 

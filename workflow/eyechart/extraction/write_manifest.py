@@ -1,6 +1,6 @@
-"""Write the manifest of a scope's shards, as the last file: it certifies that they are complete.
+"""Write the manifest of a scope's shards; as the last file, it certifies that they are complete.
 
-Reads the shards, the model's card and the dataset's table of the scope's rows. Writes manifest.json
+Reads the shards, the model's card and the dataset's table for the scope. Writes manifest.json
 beside the shards.
 
     python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
@@ -33,15 +33,15 @@ def build_manifest(
     parts: Sequence[Path],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the manifest of shards, after checking that they are complete and match.
+    """Return the manifest of shards, after checking that they are complete and consistent.
 
-    Raise a UserError if a shard is of another model, dataset, scope or setting, or the ids of all
+    Raise a UserError if a shard has another model, dataset, scope or setting, or if the ids of all
     shards are not exactly those of the dataset's table.
 
     Parameters
     ----------
     facts : ``model``, ``dataset`` and ``scope``
-    rows : the dataset's table, with a row for each row of the shards
+    rows : the dataset's table, with one row per row of the shards
     """
     asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
     name = ID[facts["scope"]]

@@ -1,4 +1,4 @@
-"""Batch sizes: fixed, or found by timing the first batches, and halved if memory runs out."""
+"""Batch sizes: fixed or found by timing the first batches, and halved if memory runs out."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 B = TypeVar("B")
 
-LARGEST = {"cpu": 16, "cuda": 64}  # rows; larger batches are not faster (``plan`` reckons with 16)
+LARGEST = {"cpu": 16, "cuda": 64}  # rows; larger batches are not faster (``plan`` assumes 16)
 
 
 class AdaptiveBatchSize:
-    """A batch size; ``auto`` times batches of 1, 2, 4, … rows and keeps the quickest.
+    """A batch size; ``auto`` times batches of 1, 2, 4, … rows and keeps the fastest size.
 
     Parameters
     ----------
     size : int or ``auto``
-    setting : name of the setting, for errors
-    adapter : the model, for whose next run on this machine the quickest sizes are kept; if None,
-        they are not
+    setting : name of the setting, for error messages
+    adapter : the model; the fastest sizes are cached for its next run on this machine; None to
+        cache nothing
 
     Attributes
     ----------
-    size : how many rows to prepare at once
+    size : number of rows to prepare at once
     """
 
     def __init__(
@@ -53,8 +53,9 @@ class AdaptiveBatchSize:
         """Yield batches of consecutive values, each with the result of ``work``.
 
         If memory runs out, the same values are retried in smaller batches, so ``work`` must have no
-        side effects when it fails. Raise a UserError if memory runs out and the size is fixed, or
-        is down to one. Kinds of work are timed apart, and so are rows of double the ``length``.
+        side effects when it fails. Raise a UserError if memory runs out and the size is fixed or
+        already one. Each kind of work, and each doubling of the row ``length``, is timed
+        separately.
         """
         done = 0
         trial = self._trial(f"{kind or self.setting} {length.bit_length()}")
@@ -71,7 +72,7 @@ class AdaptiveBatchSize:
             done += len(few)
 
     def shrink(self, rows: int) -> None:
-        """Halve the largest size; raise a UserError if it is fixed or one."""
+        """Halve the largest size; raise a UserError if the size is fixed or already one."""
         if not self.auto:
             raise UserError(
                 f"{self.setting}: out of memory at {rows}; use a smaller number, or 'auto'"
@@ -95,7 +96,7 @@ class AdaptiveBatchSize:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Return whether an error of GPU or CPU means that memory ran out."""
+    """Return whether an error means that the GPU or CPU ran out of memory."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     text = str(error)

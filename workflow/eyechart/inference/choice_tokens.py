@@ -1,8 +1,8 @@
-"""Prompts and their choices as tokens, ready to be scored.
+"""Prompts and their choices as tokens to score.
 
 A choice's log-probability is the sum over its tokens, each given the prompt and the tokens before
-it; the last token itself need not be an input. So a prompt is read with the choices without their
-last tokens, which are its branches; choices with a common beginning share a branch.
+it. The last token itself need not be an input, so the inputs are the prompt and its branches: the
+choices without their last tokens. Choices with a common beginning share a branch.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ Ids = list[int]
 
 @dataclass(frozen=True)
 class Script:
-    """One prompt and the choices to score after it."""
+    """A prompt and the choices to score after it."""
 
     row: Row
     choices: list[Ids]  # list of token ids, one list per choice
-    # list of token ids; beginnings of choices, none a prefix of another; a single empty one if all
-    # choices have one token
+    # lists of token ids: beginnings of choices, none of them a prefix of another; a single empty
+    # list if all choices have one token
     branches: list[Ids]
-    wants_text: bool  # whether to generate a greedy answer too
+    wants_text: bool  # whether to also generate a greedy answer
 
     def branch_of(self, choice: int) -> int:
-        """Return the index of the first branch that contains a choice."""
+        """Return the index of the first branch that contains the choice."""
         begun = self.choices[choice][:-1]
         return next(n for n, ids in enumerate(self.branches) if ids[: len(begun)] == begun)
 
@@ -45,14 +45,14 @@ class Response:
     """A model's response to one prompt."""
 
     log_probability: list[float]  # of each choice, summed over its tokens
-    tokens: list[int]  # number of tokens of each choice; 1 where it is compared as a whole
+    tokens: list[int]  # number of tokens of each choice; 1 if it is compared as a whole
     text: str | None = None  # the greedy answer, or None if it was not requested
 
 
 def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int | None) -> Script:
     """Return the script of a prompt.
 
-    Raise a UserError if a choice has no tokens, or prompt and answer exceed the model's context.
+    Raise a UserError if a choice has no tokens, or if prompt and answer exceed the model's context.
 
     ``most``: maximum number of tokens of the greedy answer, if one is requested.
     """
@@ -75,7 +75,7 @@ def script_of(
 
 
 def branches(choices: Sequence[Ids]) -> list[Ids]:
-    """Return the fewest beginnings that allow all choices to be scored.
+    """Return the smallest set of branches from which all choices can be scored.
 
     >>> branches([[5, 6, 7], [5, 6], [8]])
     [[5, 6]]
@@ -86,12 +86,12 @@ def branches(choices: Sequence[Ids]) -> list[Ids]:
 
 
 def sums(scores: Tensor, choices: Sequence[Ids], places: Sequence[Sequence[int]]) -> list[float]:
-    """Sum the log-probabilities of the tokens of choices.
+    """Return the summed log-probability of each choice's tokens.
 
     Parameters
     ----------
     scores : shape (p, vocabulary)
-    choices : token ids of each
+    choices : token ids of each choice
     places : the row of ``scores`` that predicts each token
     """
     if not choices:

@@ -1,4 +1,4 @@
-"""The items that a stage examines one by one: drawn by seed from the test groups."""
+"""Draw the items that a stage examines one by one from the test groups, by seed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Item = dict[str, Any]  # a row of items.parquet
 def answerable_items(
     path: Path, part: str = "test", tasks: Sequence[str] | None = None
 ) -> list[Item]:
-    """Read the items of a part's groups with an image and an answer among their choices.
+    """Read a split part's items that have an image and an answer among their choices.
 
-    They are sorted by id. Raise a UserError if there are none, or none of one of ``tasks``.
+    Items are sorted by id. Raise a UserError if there are none, or none for one of ``tasks``.
     """
     rows = read_table(path, [*NEEDED, "meta"]).to_pylist()
     found = [r for r in rows if r["group_split"] == part and answerable(r)]
@@ -41,21 +41,21 @@ def answerable_items(
 
 
 def read_image_files(path: Path) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
-    """Read the path and the size (width, height) in pixels of every image, by id."""
+    """Read every image's path and size (width, height) in pixels, by id."""
     rows = read_table(path, ["image_id", "path", "width", "height"]).to_pylist()
     files = {row["image_id"]: row["path"] for row in rows}
     return files, {row["image_id"]: (row["width"], row["height"]) for row in rows}
 
 
 def choose_items(path: Path, most: int, seed: int) -> list[Item]:
-    """Read the items of the test groups to examine: ``most`` of each task, sorted by id."""
+    """Read the test items to examine, at most ``most`` per task, sorted by id."""
     return draw_items(answerable_items(path), most, seed)
 
 
 def draw_items(items: Sequence[Item], most: int, seed: int, by: str = "item_id") -> list[Item]:
-    """Draw ``most`` items of each task, spread over as many groups as possible, sorted by id.
+    """Draw up to ``most`` items per task from as many groups as possible, sorted by id.
 
-    With ``by="group"`` tasks get the same groups where they can, so that items share images.
+    With ``by="group"``, tasks get the same groups where possible, so that items share images.
     """
     tasks: dict[str, list[Item]] = {}
     for row in items:
@@ -65,14 +65,14 @@ def draw_items(items: Sequence[Item], most: int, seed: int, by: str = "item_id")
 
 
 def answerable(item: Item) -> bool:
-    """Return whether an item has an image, a known answer, and a form that a VLM can answer."""
+    """Return whether an item has an image, a known answer and a form that a VLM can answer."""
     form = json.loads(item["meta"] or "{}").get("form")
     known = item["answer"] in (item["choices"] or []) and len(item["choices"]) > 1
     return bool(item["images"]) and known and form != "which_image"
 
 
 def drawn(items: Sequence[Item], most: int, seed: int, by: str = "item_id") -> list[Item]:
-    """Draw items by seed: one of every group before a second one of any."""
+    """Draw items by seed, one from every group before a second from any."""
     order = sorted(items, key=lambda i: randomness.seed_for("traced", seed, i[by]))
     turn: Counter[str] = Counter()
     ranked = []

@@ -1,18 +1,18 @@
-"""What a model's own code cannot take: an image or a prompt costs its items, not the part."""
+"""Leave out items whose image or prompt a model's own code rejects, instead of the whole part."""
 
 from eyechart.core.errors import UserError
 from eyechart.models.usable import UnusableError
 
-MOST = 0.1  # share of the images, or of the items, of a part; a single one is always left out
+MOST = 0.1  # largest share of a part's images or items to leave out; one may always be left out
 
 
 class Failures:
-    """What is left out of a part and why, by id.
+    """The ids left out of a part, with the reasons.
 
     Parameters
     ----------
     kind : ``images`` or ``items``
-    total : how many there are in the part
+    total : their number in the part
     """
 
     def __init__(self, kind: str, total: int) -> None:
@@ -20,7 +20,7 @@ class Failures:
         self.found: dict[str, str] = {}
 
     def add(self, name: str, error: UnusableError) -> None:
-        """Leave out one; raise a UserError if these are too many."""
+        """Leave out an id; raise a UserError if these are too many."""
         self.found[name] = str(error)
         if len(self.found) > max(1, MOST * self.total) or len(self.found) == self.total:
             raise UserError(

@@ -1,7 +1,7 @@
-"""Marked regions of items with their roles, and control regions from other items.
+"""Items' marked regions with their roles, and control regions from other items.
 
-A control moves the regions of another item onto the image: attention to them is what such positions
-get regardless of the question.
+A control moves another item's regions onto the image. Attention to them is what such positions get
+regardless of the question.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Mark:
 
 
 def marks_of(path: Path | None, items: Sequence[Item]) -> dict[str, list[tuple[str, Mark]]]:
-    """Return image id and mark of each region, by item id; empty lists without a table.
+    """Return each region's image id and mark, by item id; lists are empty without a table.
 
-    Raise a UserError if a region is on an image that is not its item's.
+    Raise a UserError if a region is on an image that its item does not have.
     """
     found: dict[str, list[tuple[str, Mark]]] = {item["item_id"]: [] for item in items}
     table = read_regions(path, CANVAS) if path else {}
@@ -62,9 +62,9 @@ def check_inside(mark: Mark, sizes: Sizes, item: str) -> None:
 
 
 def partners(items: Sequence[Item], seed: int) -> dict[str, str]:
-    """Draw, for each item, one of the same task and another group; items without one are left out.
+    """Draw a partner for each item, of the same task and another group; omit items without one.
 
-    It has the same number of images, and none in common.
+    A partner has the same number of images, and none in common.
     """
     found = {}
     for item in items:
@@ -84,14 +84,14 @@ def partners(items: Sequence[Item], seed: int) -> dict[str, str]:
 
 
 def moved(mark: Mark, of: Sizes, onto: Sizes) -> Mark:
-    """Return another item's mark at the same relative position of an item's own image."""
+    """Return another item's mark, moved to the same relative position on an item's own image."""
     (w, h), (width, height) = of[mark.number], onto[mark.number]
     region = mark.region.moved(0, 0, (width / w, height / h))
     return Mark(region, mark.number, mark.role, control=True)
 
 
 def of_image(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarray:
-    """Return the shares of one image's tokens, with 0 for tokens of the prompt's other images."""
+    """Return the shares of one image's tokens, with 0 for tokens of other images."""
     found = np.zeros(sum(counts))
     start = sum(counts[:number])
     found[start : start + counts[number]] = shares
@@ -101,7 +101,7 @@ def of_image(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarr
 def marks_by_item(
     items: Sequence[Item], regions: Path | None, sizes_of: Mapping[str, tuple[int, int]], seed: int
 ) -> dict[str, list[Mark]]:
-    """Return each item's marks, and those of another item of its task moved onto its images.
+    """Return each item's marks, and another item's marks of the same task moved onto its images.
 
     Raise a UserError if a region extends beyond its image.
     """

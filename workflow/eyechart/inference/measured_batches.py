@@ -1,6 +1,6 @@
-"""The quickest batch size by trial, kept in the user's cache per model, machine and kind of work.
+"""Find the fastest batch size by trial and cache it per model, machine and kind of work.
 
-The sizes are no result: values differ by rounding alone (tested: 1e-5). Deleting the folder
+Sizes do not affect results beyond rounding (tested: 1e-5). Deleting the folder
 ``~/.cache/eyechart/batches`` makes the next run time batches again.
 """
 
@@ -29,20 +29,20 @@ LOG = logging.getLogger("eyechart")
 A = TypeVar("A")
 B = TypeVar("B")
 
-RUNS = 2  # timed batches of a size; the quicker one counts, so warming up does not
-ENOUGH = 8  # rows of a batch that is timed once
-GAIN = 1.02  # a larger batch must be quicker by this factor, as it takes more memory
-SHARE = 0.5  # of the memory that is free at first, which batches may take
+RUNS = 2  # timed batches per size; the faster one counts, to exclude warm-up
+ENOUGH = 8  # rows of a batch that is timed only once
+GAIN = 1.02  # a larger batch must be faster by this factor, as it takes more memory
+SHARE = 0.5  # share of the initially free memory that batches may take
 
 
 class Trial:
-    """Batch sizes of one kind of work, tried in turn until one is known to be the quickest.
+    """Batch sizes of one kind of work, tried in turn until the fastest is known.
 
     Parameters
     ----------
     most : largest size
-    kept : file of the size that an earlier run found, or None to keep none
-    timed : whether sizes are tried; else the largest is taken
+    kept : cache file of the fastest size, or None to cache nothing
+    timed : whether to try sizes; otherwise the largest is used
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Trial:
         self.device, self.most, self.kept = device, most, kept
         known = (read_size(kept) if kept else None) if timed else most
         self.size, self.settled = min(known or 1, most), known is not None or most == 1
-        self.seconds: dict[int, list[float]] = {}  # a row, by size
+        self.seconds: dict[int, list[float]] = {}  # per row, by size
         self.free, self.first = (0, 0) if self.settled else (free_bytes(device), peak_bytes(device))
 
     def run(self, few: Sequence[A], work: Callable[[Sequence[A]], B]) -> B:
-        """Return the result of a batch; time it as long as the quickest size is not known."""
+        """Return the result of a batch; time it if the fastest size is not yet known."""
         if self.settled or len(few) != self.size:
             return work(few)
         start = seconds(self.device)
@@ -67,13 +67,13 @@ class Trial:
         return found
 
     def stop(self, most: int) -> None:
-        """Settle on sizes up to ``most``, since more rows do not fit."""
+        """Limit sizes to ``most``, since more rows do not fit."""
         self.most = most
         if self.size > most:
             self._settle()
 
     def _go_on(self) -> None:
-        """Double the size, or settle: where it was slower, at most, or near the memory's end."""
+        """Double the size, or settle if it is slower, the largest, or close to the memory limit."""
         best = {size: min(own) for size, own in self.seconds.items()}
         slower = best[self.size] > GAIN * min(best.values())
         grown = peak_bytes(self.device) - self.first
@@ -92,7 +92,7 @@ class Trial:
 
 
 def seconds(device: torch.device) -> float:
-    """Return the time so far; of this thread alone where the model has one, as others disturb."""
+    """Return the time in seconds: of this thread only if the model uses one, to exclude others."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     alone = device.type == "cpu" and torch.get_num_threads() == 1
@@ -100,29 +100,29 @@ def seconds(device: torch.device) -> float:
 
 
 def peak_bytes(device: torch.device) -> int:
-    """Return the most memory that was taken so far: of the device, or of the process."""
+    """Return the peak memory so far, of the device or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def free_bytes(device: torch.device) -> int:
-    """Return the memory that is free: of the device, or of the machine and the job's limit."""
+    """Return the free memory, of the device or within the limits of machine and job."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    known = Path("/proc/meminfo")  # of Linux
+    known = Path("/proc/meminfo")  # on Linux
     lines = known.read_text().splitlines() if known.exists() else []
     found = (1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     free = next(found, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     try:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-    except (OSError, ValueError):  # no such limit, or none that is a number
+    except (OSError, ValueError):  # no such limit, or not a number
         return free
     return min(free, limit - peak_bytes(device))
 
 
 def machine(device: torch.device) -> str:
-    """Return the name of a device, for a CPU with the number of threads."""
+    """Return the name of a device, with the number of threads for a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -134,7 +134,7 @@ def machine(device: torch.device) -> str:
 
 
 def kept_at(adapter: Adapter, kind: str) -> Path | None:
-    """Return the file of the quickest size of a kind of work; None without a home."""
+    """Return the file that caches the fastest size for a kind of work; None without a home."""
     spec, model = adapter.spec, adapter.model
     facts: list[Any] = [spec.checkpoint, spec.revision, type(model).__name__, str(adapter.dtype)]
     facts += [sum(p.numel() for p in model.parameters()), machine(adapter.device)]
@@ -148,7 +148,7 @@ def kept_at(adapter: Adapter, kind: str) -> Path | None:
 
 
 def read_size(path: Path) -> int | None:
-    """Return the kept size; None where there is none that can be read."""
+    """Return the cached size, or None if none can be read."""
     try:
         size = read_json(path)["size"] if path.exists() else None
     except (UserError, KeyError, TypeError, OSError):
@@ -157,7 +157,7 @@ def read_size(path: Path) -> int | None:
 
 
 def write_size(path: Path, size: int) -> None:
-    """Keep a size, where the cache can be written."""
+    """Cache a size if the cache is writable."""
     try:
         write_json(path, {"size": size})
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Pack several questions about one image into one row, with attention masks between them.
+"""Pack several questions about one image into one row, separated by attention masks.
 
-A row continues a prefix: every question attends to the prefix and its own earlier tokens, and its
+A row continues a prefix. Every question attends to the prefix and its own earlier tokens, and its
 positions count from the prefix's end, as if it were alone. So the prefix's keys and values are
-needed once per row, not once per question, and no question is padded to another's length.
+needed once per row instead of once per question, and no question is padded to another's length.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Pack:
-    """Layout of the questions of b rows."""
+    """Layout of the questions in b rows."""
 
     # int64, shape (b, t); index of a token's question within its row; -1 at padding
     question: Tensor
@@ -35,7 +35,7 @@ class Pack:
         return torch.cat([past[:, None, :].expand(-1, t, -1), own], dim=2)
 
     def spans(self) -> tuple[dict[str, Tensor], Tensor]:
-        """Return masks of each question's spans, bool (b, q, t), and which exist, (b, q)."""
+        """Return each question's span masks, bool (b, q, t), and which questions exist, (b, q)."""
         numbers = torch.arange(int(self.question.max()) + 1, device=self.question.device)
         own = self.question[:, None, :] == numbers[None, :, None]
         place = torch.arange(own.shape[2], device=own.device)

@@ -1,9 +1,9 @@
 """Forward passes that return pooled activations.
 
-Where the language model is causal and images come first, everything up to the last image token, the
-prefix, is the same for every question: it is read once, its keys and values are cached, and each
-question reads only its own tokens, packed in one row with others. Elsewhere every prompt is read
-whole (joint pass); image features are still computed once.
+If the language model is causal and images come first, everything up to the last image token, the
+prefix, is the same for every question. It is read once, its KV cache is kept, and each question
+adds only its own tokens, packed in one row with others. Otherwise every prompt is read whole (joint
+pass); image features are still computed once.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
-    seen : bool, shape (b, s); which positions later tokens attend to: all valid ones, if text sees
-        images
+    seen : bool, shape (b, s); the positions that later tokens attend to: all valid ones if text
+        sees images
     after : int64, shape (b, 1)
         The next position.
     cache : keys and values of the s positions
-    means : mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
+    means : mean over the prefix only, float32, shape (b, d), by column ``<address>/all_mean``
     """
 
     valid: Tensor
@@ -62,9 +62,9 @@ def encode_images(
 ) -> tuple[list[EncodedImage], Pooled]:
     """Run encoder and connector; return encoded images and pooled activations.
 
-    Unless ``complete``, the pass stops at the deepest requested address, without encoded images.
-    ``regions`` has the weights of each row's regions; columns of them have a row per item, row
-    after row.
+    Unless ``complete``, the pass stops at the deepest requested address and returns no encoded
+    images. ``regions`` has the weights of each row's regions; their columns have a row per item, in
+    order of rows.
     """
     if adapter.MAX_IMAGES_PER_PASS and len(images) > adapter.MAX_IMAGES_PER_PASS:
         n = adapter.MAX_IMAGES_PER_PASS
@@ -100,7 +100,7 @@ def together(parts: Sequence[Any]) -> Any:
 def shared_prefix(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
     """Return the common prefix of all prompts about the same images, up to the last image token.
 
-    Raise a UserError if prefixes differ, or a prompt ends there; the message names ``image``.
+    Raise a UserError that names ``image`` if prefixes differ or a prompt ends with its prefix.
     """
     first = rows[0]
     end = adapter.prefix(first.ids)
@@ -123,10 +123,10 @@ def read_prefix(
     gradients: bool = False,
     regions: Sequence[RowWeights] = (),
 ) -> tuple[Prefix, Pooled]:
-    """Read b prompts up to their last image token; pool columns of image scope and of regions.
+    """Read b prompts up to their last image token; pool the columns of image scope and of regions.
 
-    Blocks of item columns run too, because their keys and values are needed later. With
-    ``gradients`` the pass keeps those of activations.
+    Blocks needed only for item columns also run, because their keys and values are needed later.
+    With ``gradients`` the pass keeps those of activations.
     """
     tokens, cache = adapter.tokens(rows, encoded), adapter.new_cache()
     wanted = by_module(columns)
@@ -148,7 +148,7 @@ def read_prefix(
 
 
 def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
-    """Return the position that follows each row, int64 (b, 1)."""
+    """Return the position after each row, int64 (b, 1)."""
     if positions is None:
         return tokens.valid.sum(dim=1, keepdim=True)
     highest = positions if positions.ndim == 2 else positions.amax(dim=0)
@@ -164,7 +164,7 @@ def read_questions(
 ) -> Pooled:
     """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
-    Result: dict of Tensor, by column, shape (q, d); for all q questions, row after row.
+    Result: dict of Tensor, by column, shape (q, d), for all q questions in order of rows.
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)
@@ -198,7 +198,7 @@ def read_joint(
     columns: Sequence[Column],
     regions: Sequence[RowWeights] = (),
 ) -> Pooled:
-    """Read b whole prompts; ``images`` and ``encoded`` are all their images, in order."""
+    """Read b whole prompts, whose images are ``images`` and ``encoded``, in order."""
     wanted, weights = by_module(columns), PassWeights(adapter, regions)
     pooled: Pooled = {}
     with pass_mode():
@@ -243,9 +243,9 @@ def reduce(
     columns: Sequence[Column],
     weights: PassWeights | None = None,
 ) -> Pooled:
-    """Pool one module's output (b, t, d) to the requested columns.
+    """Pool one module's output (b, t, d) into the requested columns.
 
-    Blocks of a model can be on different devices: pooled values are moved to the device of the
+    A model's blocks can be on different devices, so pooled values are moved to the device of the
     masks. A column of regions has a row per item in ``weights``.
     """
     found: Pooled = {}
@@ -266,13 +266,13 @@ def reduce(
 
 
 def select(prefix: Prefix, which: Tensor) -> Any:
-    """Return a cache with some rows of a prefix's cache, which is not changed.
+    """Return a cache with some rows of a prefix's cache, which stays unchanged.
 
-    Layers of a cache grow by creating new tensors, so sharing them is safe.
+    The layers of a cache grow by creating new tensors, so sharing them is safe.
     """
     chosen = copy.copy(prefix.cache)
     chosen.layers = [copy.copy(layer) for layer in prefix.cache.layers]
-    if which.tolist() != list(range(len(prefix.valid))):  # no copy where all rows are wanted
+    if which.tolist() != list(range(len(prefix.valid))):  # no copy if all rows are wanted
         chosen.batch_select_indices(which)
     return chosen
 

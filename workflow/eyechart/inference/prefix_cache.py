@@ -1,9 +1,9 @@
-"""Score prompts about the same images from the cached common prefix.
+"""Score prompts about the same images with a cached common prefix.
 
 The prefix, up to the last image token, is read once and its keys and values are cached. One row
-then holds the rest of each prompt, followed by the branches of its choices: a prompt attends to
-the prefix and itself, a branch to both and itself, each at the positions that it would have
-alone. Greedy answers continue in the same row, one token of each at a time.
+then holds the rest of each prompt, followed by the branches of its choices. A prompt attends to the
+prefix and itself, and a branch also to itself, each at the positions it would have alone. Greedy
+answers continue in the same row, one token per answer at a time.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from eyechart.inference.passes import Prefix, select
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 
-ROOM = 512  # maximum number of positions whose logits are held at once
+ROOM = 512  # maximum number of positions with logits in memory
 
 Line = Sequence[tuple[Script, Ids]]  # scripts of one row, each with its tokens after the prefix
 
 
 @dataclass(frozen=True)
 class ScriptPosition:
-    """Position of a script."""
+    """A script's position in its row."""
 
-    # row, number: its row, and its index in the row
+    # row, number: the script's row, and its index in the row
     row: int
     number: int
     end: int  # column of its prompt's last token
     starts: list[int]  # start of each branch, in columns after ``end``
-    count: int  # number of columns from ``end`` to the end of the last branch
+    count: int  # columns from ``end`` to the end of the last branch
 
     def scoring_columns(self, branch: int, tokens: int) -> list[int]:
         """Return the columns, relative to ``end``, that predict the first tokens of a branch."""
@@ -47,14 +47,14 @@ class ScriptPosition:
 
 @dataclass(frozen=True)
 class Bed:
-    """Layout of scripts and their branches in b rows."""
+    """The layout of scripts and their branches in b rows."""
 
     ids: list[Ids]  # list of token ids, one list per row
     owner: Tensor  # int64, shape (b, t); index of a token's script within its row; -1 at padding
     branch: Tensor  # int64, shape (b, t); 0 for the prompt, k for its branch number k
-    # int64, shape (b, t); position of a token after the prefix, as if its script were alone
+    # int64, shape (b, t); a token's position after the prefix, as if its script were alone
     offset: Tensor
-    places: list[ScriptPosition]  # position of each script, row after row
+    places: list[ScriptPosition]  # position of each script, in order of rows
 
     def mask(self, past: Tensor) -> Tensor:
         """Return the attention mask, bool (b, t, s + t), given s earlier positions (b, s)."""
@@ -66,7 +66,7 @@ class Bed:
 
 
 def lay(lines: Sequence[Line], device: torch.device) -> Bed:
-    """Lay out scripts, line by line."""
+    """Lay out scripts, one line per row."""
     ids: list[Ids] = []
     tables: list[list[tuple[int, int, int]]] = []  # owner, branch, offset of each token of a line
     places = []
@@ -94,8 +94,8 @@ def read(
 ) -> list[tuple[list[float], Ids]]:
     """Read lines of scripts, each after the prefix in row ``index`` of ``prefix``.
 
-    Result: list of (log-probabilities of the choices, tokens of the greedy answer if requested);
-    for all scripts, line after line; an answer has at most ``most`` tokens.
+    Result: list of (log-probabilities of the choices, tokens of the greedy answer if requested) for
+    all scripts, in order of lines. An answer has at most ``most`` tokens.
     """
     bed = lay(lines, adapter.device)
     scripts = [script for line in lines for script, _ in line]
@@ -148,7 +148,7 @@ def generate(
     first: dict[int, int],
     most: int,
 ) -> dict[int, Ids]:
-    """Generate answers greedily from their first tokens, one token of each at a time.
+    """Generate answers greedily from their first tokens, one token per answer at a time.
 
     A token attends to the prefix, its own prompt and the answer so far, but not to the branches.
     """

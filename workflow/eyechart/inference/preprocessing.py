@@ -1,4 +1,4 @@
-"""Prepare batches on the CPU in a thread ahead of the model: decode images, tokenize prompts."""
+"""Decode images and tokenize prompts on the CPU, in a thread that runs ahead of the model."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 from eyechart.models.usable import UnusableError, usable
 
-BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
+BLANK_PROMPT = "?"  # for an image without a question; the prefix does not depend on the question
 ROOM = 1 << 28  # bytes of prepared batches that wait for the model
 DECODED = 1 << 26  # bytes of decoded images that wait for the processor
 
@@ -31,7 +31,7 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt about images; ``number`` is the row of its question, None if it has none."""
+    """A prompt about images; ``number`` is its question's row, or None without a question."""
 
     image_ids: tuple[str, ...]
     images: tuple[PreparedImage, ...]
@@ -45,7 +45,7 @@ class Prompt:
 class PreparedBatch:
     """Images to encode together, and the prompts that can be read afterwards.
 
-    ``lost_images`` and ``lost_items`` (rows) turned out to be unusable.
+    ``lost_images`` and ``lost_items`` are the rows found to be unusable.
     """
 
     image_ids: Sequence[str]
@@ -62,11 +62,10 @@ class Preparer:
 
     Parameters
     ----------
-    alone : whether the language model reads every image of the part, even without a question
+    alone : whether the language model reads every image of the part, even images without a question
     asked : whether the part's questions are read
     of_image, of_item : locate the tokens of an image, and of a question's images
-    in_image, in_item : weigh the tokens of an image, and of a prompt's images, in the regions of
-        items
+    in_image, in_item : weigh the tokens of an image, and of a prompt's images, in items' regions
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class Preparer:
         return PreparedBatch(image_ids, images, prompts, places, regions, *lost)
 
     def _images(self, ids: Sequence[str]) -> dict[str, PreparedImage]:
-        """Return images, preprocessed, without unusable ones, whose items are left out."""
+        """Return the preprocessed images; leave out unusable ones and their items."""
         opened = ((image_id, open_image(self.part.paths[image_id])) for image_id in ids)
         found, unusable = prepare_images(self.adapter, opened)
         for image_id, error in unusable.items():
@@ -129,7 +128,7 @@ class Preparer:
         return found
 
     def unless_lost(self, question: ItemPrompt) -> Prompt | None:
-        """Return a prompt; None if it, or one of its images, is unusable."""
+        """Return a prompt, or None if it or one of its images is unusable."""
         if question.row is None:
             return self.prompt(question)
         if question.row in self.lost:
@@ -158,7 +157,7 @@ class Preparer:
 def prepare_images(
     adapter: Adapter, images: Iterable[tuple[K, Image.Image]]
 ) -> tuple[dict[K, PreparedImage], dict[K, UnusableError]]:
-    """Preprocess images, few at once; return them, and why others are unusable, by name."""
+    """Preprocess images in small batches; return them, and the reasons why others are unusable."""
     found: dict[K, PreparedImage] = {}
     unusable: dict[K, UnusableError] = {}
 
@@ -188,7 +187,7 @@ def prepare_images(
 
 
 def held(images: Iterable[PreparedImage]) -> int:
-    """Return the bytes of prepared images."""
+    """Return the size of prepared images in bytes."""
     return sum(value.nbytes for image in images for value in image.inputs.values())
 
 
@@ -197,8 +196,8 @@ def ahead(
 ) -> Iterator[B]:
     """Yield ``work(value)`` in order, computed in one thread ahead of the consumer.
 
-    The thread waits as long as the results that nobody took have ``room`` bytes or more, so their
-    memory is bounded by that and one further result. ``size`` returns a result's bytes.
+    The thread waits while unconsumed results take ``room`` bytes or more, so memory is bounded by
+    ``room`` and one more result. ``size`` returns a result's size in bytes.
     """
     turn, ready = Condition(), deque[B]()
     left = False
@@ -222,7 +221,7 @@ def ahead(
                 with turn:
                     turn.wait_for(lambda: ready or filling.done())
                     if not ready:
-                        filling.result()  # raises what ended the thread
+                        filling.result()  # raises the error that ended the thread
                     made = ready.popleft()
                     turn.notify_all()
                 yield made

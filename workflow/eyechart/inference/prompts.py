@@ -1,6 +1,6 @@
-"""Prompts of items: one per order of the options, with the strings to score.
+"""An item's prompts, one per order of the options, with the strings to score.
 
-Options in a prompt are lettered, "(a) red (b) blue". No model is needed here.
+Options in a prompt are lettered: "(a) red (b) blue". No model is needed here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MARKS = ("({})", "{})", "{}.", "{}")  # ways to write a letter
 class PromptStyle:
     """How items are presented to a model that reads text.
 
-    Raise a UserError if a field is unknown, or letters or orders are requested but no options are
-    shown.
+    Raise a UserError if a field is unknown, or if letters or orders are requested but no options
+    are shown.
     """
 
-    prompt: str  # template of the user's turn, with the fields ``{question}`` and ``{options}``
+    prompt: str  # template of the user turn, with the fields ``{question}`` and ``{options}``
     choices: str  # ``text`` or ``letter``; whether to score the choices themselves or their letters
     # int or ``all``; number of cyclic orders of the options; at most the number of options
     orders: int | str
@@ -71,7 +71,7 @@ class PromptStyle:
 
 @dataclass(frozen=True)
 class PromptVariant:
-    """An item in one order of its options."""
+    """An item's prompt with one order of its options."""
 
     order: int  # position j shows choice (j + order) mod c
     prompt: str
@@ -94,7 +94,7 @@ def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> s
 
     Case, surrounding white space and one final full stop are ignored. With letters, a choice may
     also be stated as ``(a)``, ``a)`` or ``a``, alone or before its own text, as in ``(a) red``.
-    Longer texts and texts that state two choices return None: nothing is guessed.
+    Longer texts and texts that state two choices return None; nothing is guessed.
 
     >>> parse(" Red. ", ["red", "blue"], None)
     'red'

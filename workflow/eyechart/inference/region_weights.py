@@ -1,4 +1,4 @@
-"""Weights of image tokens in the regions of items, for pooling on the device."""
+"""Weights of image tokens in items' regions, for pooling on the device."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from eyechart.models.families.base import Adapter
 from eyechart.tables.regions import Region
 from eyechart.tables.token_boxes import shown_weights
 
-KEPT = 300  # sets of weights
+KEPT = 300  # sets of weights cached
 Known = dict[tuple[bytes, tuple[Region, ...]], np.ndarray]
-Shown = Sequence[tuple[str, tuple[int, int]]]  # images of a row: id and size
+Shown = Sequence[tuple[str, tuple[int, int]]]  # id and size of a row's images
 
 
 @dataclass(frozen=True)
 class RowWeights:
-    """Weights of a row's image tokens in the regions of items.
+    """Weights of a row's image tokens in items' regions.
 
     Attributes
     ----------
-    items : rows of the items that have each span
+    items : by span, the rows of the items that have it
     weights : by key of token boxes and span, float32 (items, tokens)
     """
 
@@ -36,11 +36,11 @@ class RowWeights:
 
 
 class Weigher:
-    """Computes the weights of regions for the columns that are pooled in one kind of row.
+    """Computes the weights of regions for the columns pooled in one kind of row.
 
-    Adapters measure boxes with their processor: use it where images are preprocessed. ``known``
-    holds weights already computed, since questions about an image share objects, and components
-    share boxes.
+    Adapters measure boxes with their processor, so use this where images are preprocessed.
+    ``known`` caches weights, since questions about an image share objects and components share
+    boxes.
     """
 
     def __init__(self, adapter: Adapter, columns: Sequence[Column], known: Known) -> None:
@@ -51,7 +51,7 @@ class Weigher:
         self.keys = list(dict.fromkeys(keys))
 
     def weigh(self, questions: Sequence[ItemPrompt], shown: Shown) -> RowWeights:
-        """Return the weights of a row with these images, for the questions with regions on them."""
+        """Return the weights of a row of these images for the questions with regions on them."""
         ids = [image for image, _ in shown]
         items, weights = {}, {}
         for span in self.spans:
@@ -79,21 +79,21 @@ class Weigher:
 
 
 class PassWeights:
-    """The weights of the rows of one forward pass, as masks to pool with."""
+    """The weights of one forward pass, as masks for pooling."""
 
     def __init__(self, adapter: Adapter, rows: Sequence[RowWeights]) -> None:
         self.adapter, self.rows = adapter, rows
         self._masks: dict[tuple[str, str, torch.Size], Tensor] = {}
 
     def masks(self, columns: Sequence[Column], tokens: Tensor) -> dict[str, Tensor]:
-        """Return weights, float32 (b, q, t), by span of one address's columns.
+        """Return the weights of one address's columns, float32 (b, q, t), by span.
 
         Raise a UserError if the numbers of image tokens and of boxes differ.
 
         Parameters
         ----------
         columns : of one module
-        tokens : bool, shape (b, t); the image tokens in its output
+        tokens : bool, shape (b, t); the image tokens in the module's output
         """
         address = columns[0].address
         box_key = self.adapter.box_key(address.component, address.module)
@@ -123,7 +123,7 @@ class PassWeights:
         return laid
 
     def flat(self, span: str, pooled: Tensor) -> Tensor:
-        """Return the means of all items (items, d), row after row, of (b, q, d)."""
+        """Return the means (items, d) of all items in order of rows, from (b, q, d)."""
         counts = [len(row.items.get(span, ())) for row in self.rows]
         width = pooled.shape[1]
         index = [b * width + q for b, count in enumerate(counts) for q in range(count)]
@@ -131,12 +131,12 @@ class PassWeights:
 
 
 def items_of(rows: Sequence[RowWeights], span: str) -> list[int]:
-    """Return the items of ``flat`` in order."""
+    """Return the items in the order of ``flat``."""
     return [item for row in rows for item in row.items.get(span, ())]
 
 
 def joined(rows: Sequence[RowWeights]) -> RowWeights:
-    """Return the weights of questions that share a row, given those of each alone."""
+    """Return the weights of questions that share a row, given the weights of each one alone."""
     spans = dict.fromkeys(span for row in rows for span in row.items)
     keys = dict.fromkeys(key for row in rows for key in row.weights)
     parts = {key: [row.weights[key] for row in rows if key in row.weights] for key in keys}

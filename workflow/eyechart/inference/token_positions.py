@@ -1,4 +1,4 @@
-"""Boxes of the image tokens of a shard's rows, stored as columns beside the activations."""
+"""Boxes of the image tokens in a shard's rows, stored as columns beside the activations."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Locator:
                 self.stages.setdefault(stage, []).append(column.name)
 
     def locate(self, sizes: Sequence[tuple[int, int]]) -> Placed:
-        """Return the boxes of the image tokens of a row, given the sizes of its images.
+        """Return the boxes of a row's image tokens, given the sizes of its images.
 
-        Tokens of several images follow one another, and views are numbered across all of them.
-        Adapters measure boxes with their processor: call this where images are preprocessed.
+        Tokens of several images are concatenated, and views are numbered across all of them.
+        Adapters measure boxes with their processor, so call this where images are preprocessed.
         """
         found: Placed = {}
         for stage in self.stages:
@@ -49,14 +49,14 @@ class Locator:
     def columns(
         self, values: Mapping[str, Any], placed: Sequence[Placed], names: Sequence[str]
     ) -> dict[str, list[np.ndarray]]:
-        """Return the columns of boxes of some rows.
+        """Return the box columns of some rows.
 
-        Raise a UserError if the numbers of boxes and tokens of a row differ.
+        Raise a UserError if a row's numbers of boxes and tokens differ.
 
         Parameters
         ----------
         values : activations of the rows, by column
-        placed, names : boxes and name of each row
+        placed, names : the boxes and the name of each row
         """
         for stage, columns in self.stages.items():
             for column in columns:

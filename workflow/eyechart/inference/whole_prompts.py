@@ -1,6 +1,6 @@
-"""Score whole prompts, once per branch of their choices; valid for every family.
+"""Score whole prompts, once per branch of their choices; this works for every family.
 
-Encoded images are passed in, so that no image is encoded again.
+Encoded images are passed in, so that no image is encoded twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def score(
     encoded: Sequence[Sequence[EncodedImage]],
     batches: AdaptiveBatchSize,
 ) -> list[list[float]]:
-    """Return the log-probability of every choice of each script; ``encoded`` are its images."""
+    """Return the log-probability of every choice of each script, given its images ``encoded``."""
     found = [[0.0] * len(s.choices) for s in scripts]
     entries = [(n, k) for n, s in enumerate(scripts) for k in range(len(s.branches)) if s.choices]
     entries.sort(key=lambda e: len(scripts[e[0]].row.ids) + len(scripts[e[0]].branches[e[1]]))
@@ -41,9 +41,9 @@ def score_entries(
     encoded: Sequence[Sequence[EncodedImage]],
     entries: Sequence[tuple[int, int]],
 ) -> list[tuple[int, int, float]]:
-    """Return number of script, number of choice and log-probability, from one forward pass.
+    """Return (script index, choice index, log-probability) from one forward pass.
 
-    ``entries`` are its rows: number of script and of the branch that follows it.
+    ``entries`` are the rows of the pass: the indices of a script and of the branch that follows it.
     """
     rows = [scripts[n].row for n, _ in entries]
     begun = [scripts[n].branches[k] for n, k in entries]
@@ -66,9 +66,9 @@ def generate(
     most: int,
     batches: AdaptiveBatchSize,
 ) -> list[Ids]:
-    """Return the greedy answer to each script, with at most ``most`` tokens.
+    """Return the greedy answer to each script, of at most ``most`` tokens.
 
-    Each step reads the prompts again, with the answers so far.
+    Each step reads the prompts again with the answers so far.
     """
     ends = adapter.ends()
 

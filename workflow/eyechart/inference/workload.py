@@ -1,4 +1,4 @@
-"""Workload of one part of a dataset: images in order, and prompts about them."""
+"""The workload of one part of a dataset: images in order, and prompts about them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ Regions = Mapping[str, tuple[str, tuple[Region, ...]]]
 
 @dataclass(frozen=True)
 class ItemPrompt:
-    """A prompt about images, and the index of its row in the item file, if it has one.
+    """A prompt about images, and its row in the item file, if it has one.
 
-    ``regions`` has the image and the regions of the spans that are regions.
+    ``regions`` has the images and regions of the spans that are regions.
     """
 
     row: int | None
@@ -35,8 +35,8 @@ class ExtractionPart:
     images : ids of the part's own images, sorted: the rows of its image file
     foreign : sorted ids of other parts' images that the part's questions need too
     items : ids of the part's questions, sorted: the rows of its item file
-    questions : the same questions, by row
-    paths : file of every image, own or foreign
+    questions : the prompts of these items, by row
+    paths : the file of every image, own or foreign
     """
 
     images: list[str]
@@ -52,7 +52,7 @@ class ExtractionPart:
     def due(
         self, batches: Sequence[Sequence[str]]
     ) -> list[dict[tuple[str, ...], list[ItemPrompt]]]:
-        """Return, for each batch of images, the questions whose last image is in it.
+        """Return the questions that become answerable with each batch: their last image is in it.
 
         Questions are grouped by their images; questions without an image are left out.
         """
@@ -74,12 +74,12 @@ def plan_part(
     regions: Path | None = None,
     encoder: bool = False,
 ) -> ExtractionPart:
-    """Return part ``part`` of ``parts``: consecutive images by id, and all questions about them.
+    """Return part ``part`` of ``parts``: images with consecutive ids, and all questions about them.
 
     A question about several images belongs to the part of its first image; questions without an
-    image belong to part 0. An encoder is shown the images of an item's regions alone. Raise a
-    UserError if a question names an image that is not in the image table, a region does not fit its
-    item or image, or the template is malformed.
+    image belong to part 0. An encoder is shown only the images of an item's regions. Raise a
+    UserError if a question names an image that is not in the image table, if a region does not fit
+    its item or image, or if the template is malformed.
     """
     table = read_table(images, ["image_id", "path"]).sort_by("image_id").to_pylist()
     paths = {row["image_id"]: Path(row["path"]) for row in table}
@@ -107,15 +107,15 @@ def plan_part(
 
 
 def shown_alone(regions: Regions) -> tuple[str, ...]:
-    """Return the images of an item's regions."""
+    """Return the images that an item's regions are on."""
     return tuple(dict.fromkeys(image for image, _ in regions.values()))
 
 
 def read_referents(path: Path, items: Path, images: Path, encoder: bool) -> dict[str, Regions]:
-    """Return the regions of every item's spans, as a VLM or an encoder alone is shown them.
+    """Return the regions of every item's spans, as shown to a VLM or an encoder alone.
 
-    Raise a UserError if a region names no item, or an image that its item does not show, or does
-    not lie on it.
+    Raise a UserError if a region names an unknown item or an image that its item does not have, or
+    if it extends beyond its image.
     """
     table = read_table(images, ["image_id", "width", "height"]).to_pylist()
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
@@ -151,6 +151,6 @@ def format_prompt(template: str, question: str) -> str:
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield consecutive pieces of at most ``size`` values."""
+    """Yield consecutive chunks of at most ``size`` values."""
     for start in range(0, len(values), size):
         yield values[start : start + size]

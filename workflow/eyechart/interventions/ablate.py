@@ -1,6 +1,6 @@
-"""Ablate: image tokens become the mean image token before the language model reads them.
+"""Ablate: replace image tokens by the mean image token before the language model reads them.
 
-The mean is that of the training items' images.
+The mean is over the training items' images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eyechart.interventions.edit import Edit, Setup, region_controls
 
 
 def edits(setup: Setup) -> Iterator[Edit]:
-    """Yield the ablation of every span; nothing where the connector has no tokens to replace."""
+    """Yield the ablation of every span, or nothing if the connector has no tokens to replace."""
     if CONNECTOR not in setup.samples:
         setup.note("ablate: no image tokens at the connector, or interventions.addresses lacks it")
         return

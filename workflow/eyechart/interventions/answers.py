@@ -1,4 +1,4 @@
-"""Rows of answers under edits, beside the unedited answer and that on the donor's images."""
+"""Rows of edited answers, compared with the unedited answer and the donor's-image answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Answers:
-    """The unedited answers of a batch, and rows of those under edits."""
+    """The unedited answers of a batch, and the rows of edited answers."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -26,14 +26,14 @@ class Answers:
         self.said = {w: self._predict(found) for w, found in self.scores.items()}
 
     def unedited(self) -> Iterator[Row]:
-        """Yield the rows of own images, and of donors' images."""
+        """Yield the unedited rows on own images and on donors' images."""
         yield from self.edited(Edit(NONE, Batch.answers), self.scores[OWN])
         for whose in list(self.scores)[1:]:
             edit = Edit(SWAP, Batch.answers, control=CONTROLS[whose], donor=whose)
             yield from self.edited(edit, self.scores[whose])
 
     def edited(self, edit: Edit, scores: Scores) -> Iterator[Row]:
-        """Yield a row for each item that an edit applies to."""
+        """Yield one row per item that an edit applies to."""
         columns = ("intervention", "address", "direction", "target", "concept", "control", "draw")
         site = {name: getattr(edit, name) for name in columns}
         site["until"] = edit.until or edit.address
@@ -54,7 +54,7 @@ class Answers:
             yield row | self._beside_donor(n, edit.donor, scores[n], said[n])
 
     def _beside_donor(self, n: int, donor: str, scores: list[float], said: int) -> Row:
-        """Return the columns that compare an answer with that on the donor's images."""
+        """Return the columns that compare an answer with the answer on the donor's images."""
         if not donor:
             return {"to_donor": None, "recovered": None}
         own, other = self.said[OWN][n], self.said[donor][n]

@@ -1,4 +1,4 @@
-"""Items with their donors and the image tokens of their regions."""
+"""Pair items with donors and with the image tokens of their regions."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class RegionOfTokens:
 
     Attributes
     ----------
-    flags : bool, shape (t,); tokens that it covers in part
-    most : bool, shape (t,); those that it covers by half, or the one that it covers most
-    offsets : float, shape (t, 2); from its middle to each token's, in pixels
+    flags : bool, shape (t,); tokens that the region covers at least in part
+    most : bool, shape (t,); tokens that it covers by at least half, or else the most covered token
+    offsets : float, shape (t, 2); from its centre to each token's, in pixels
     """
 
     flags: np.ndarray
@@ -40,13 +40,14 @@ class RegionOfTokens:
 
 @dataclass(frozen=True)
 class AskedItem:
-    """An item, what it is shown, and where its regions are.
+    """An item with its images, donors and regions.
 
     Attributes
     ----------
-    shown : ids of its images, and of those of its donors, under ``own``, ``donor``, ``control``
-    donors : the item that gives them
-    regions : by ``own``, …, and by span, the tokens of the region; only those with any token
+    shown : ids of its own images and its donors', under ``own``, ``donor``, ``control``
+    donors : ids of the donor items
+    regions : by ``own``, ``donor`` or ``control``, and by span, the region's tokens; regions
+        without tokens are absent
     """
 
     item: Item
@@ -55,7 +56,7 @@ class AskedItem:
     regions: dict[str, dict[str, RegionOfTokens]] = field(default_factory=dict)
 
     def has(self, span: str, *whose: str) -> bool:
-        """Return whether a region, if the span is one, covers tokens of all these images."""
+        """Return whether the span is no region, or covers tokens in all these images."""
         return span not in REGIONS or all(span in self.regions.get(w, {}) for w in whose)
 
 
@@ -67,11 +68,11 @@ def ask(
     sizes: Sizes,
     seed: int,
 ) -> list[AskedItem]:
-    """Return items with their donors out of a pool, and the tokens of their regions.
+    """Return items with donors from a pool and the tokens of their regions.
 
-    A donor is an item of the same task and another group, with images of the same sizes and none in
-    common: ``donor`` has another answer, ``control`` the same. Those that ask the same question
-    come first. An item without one keeps its own images in its place, and names no donor.
+    A donor is an item of the same task and another group, with different images of the same sizes:
+    ``donor`` has another answer, ``control`` the same. Items with the same question are preferred.
+    An item without a donor uses its own images instead and names no donor.
     """
     found = []
     for item in items:
@@ -91,7 +92,7 @@ def ask(
 def draw_donor(
     item: Item, pool: Sequence[Item], alike: bool, sizes: Sizes, seed: int
 ) -> Item | None:
-    """Draw a donor with the same answer, or with another; None if the pool has none."""
+    """Draw a donor with the same answer or another; return None if the pool has none."""
     shapes = [sizes[image] for image in item["images"]]
     fit = [
         one
@@ -113,7 +114,7 @@ def region_tokens(
     marked: Mapping[str, Mapping[str, tuple[str, Region]]],
     sizes: Sizes,
 ) -> dict[str, RegionOfTokens]:
-    """Return the tokens of an item's referent and of another object; {} without positions."""
+    """Return the tokens of an item's referent and of another object, or {} without positions."""
     of_item = marked.get(item["item_id"])
     named = referents(of_item, item) if of_item else {}
     boxes = {i: adapter.token_boxes(sizes[i], "lm", len(item["images"])) for i in item["images"]}
@@ -127,7 +128,7 @@ def region_tokens(
 def _covered(
     on: str, regions: Sequence[Region], images: Sequence[str], boxes: Mapping[str, Any]
 ) -> RegionOfTokens | None:
-    """Return the tokens that regions of one image cover, among those of all images."""
+    """Return the tokens that regions on one image cover, among the tokens of all images."""
     shares, offsets = [], []
     for image in images:
         places = boxes[image]
@@ -144,10 +145,10 @@ def _covered(
 
 
 def matched_tokens(own: RegionOfTokens, other: RegionOfTokens) -> np.ndarray:
-    """Return, for each token, the one that replaces it: int (t,).
+    """Return the index of each token's replacement: int (t,).
 
-    For a token of the region that is the token of the other region at the nearest offset from its
-    middle, for all others the token itself.
+    A token of the region is replaced by the other region's token with the nearest offset from the
+    centre; every other token stays itself.
     """
     found, there = np.arange(len(own.flags)), np.flatnonzero(other.flags)
     here = np.flatnonzero(own.flags)

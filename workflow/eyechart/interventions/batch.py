@@ -1,10 +1,10 @@
-"""Answer a batch of items under changes: the one loop that every intervention runs in.
+"""Answer a batch of items under changes; all interventions run in this loop.
 
-Where prompts share a prefix, what changes nothing in the image tokens reuses their keys and values,
-and a change of all image tokens from a block on mixes two caches; otherwise the prefix is read
-again, once per set of images if the change depends on these alone. Blocks before the first change
-do not run again: their output is kept, of one block at a time. Elsewhere prompts are read whole.
-Both ways give the same numbers.
+If prompts share a prefix, changes that leave the image tokens alone reuse their KV cache, and a
+change of all image tokens from some block onwards mixes two caches. Otherwise the prefix is read
+again, once per set of images if the change depends only on these. Blocks before the first change do
+not run again; their output is cached for one block at a time. If prompts share no prefix, they are
+read whole. Both ways give the same numbers.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from eyechart.models.families.base import EncodedImage
 from eyechart.models.hooks import first_output, pass_mode, read_outputs, skipped
 
 Scores = list[list[float]]  # by item, the log-probability of each choice
-Cached = tuple[Prefix, list[int]]  # prefixes, and the row of each item's
+Cached = tuple[Prefix, list[int]]  # prefixes, and the row of each item's prefix
 
 
 class Batch:
-    """Items whose prompts are read together, on their own images or on those of their donors."""
+    """Items whose prompts are read together, on their own images or on their donors'."""
 
     def __init__(self, reader: Reader, asked: Sequence[AskedItem]) -> None:
         self.reader, self.adapter, self.asked = reader, reader.adapter, asked
@@ -59,7 +59,7 @@ class Batch:
         reader.encode(sorted(every))
 
     def answers(self, whose: str = OWN, changes: Sequence[Change] = ()) -> Scores:
-        """Return each item's log-probabilities when it is shown its own images, or a donor's."""
+        """Return each item's log-probabilities on its own images or a donor's."""
         with pass_mode():
             if not self.reader.shares_prefix:
                 return self._read_whole(whose, changes)
@@ -69,12 +69,12 @@ class Batch:
             return self._read_rest(whose, cached, changes, unchanged)
 
     def mixed(self, whose: str, other: str, address: str) -> Scores:
-        """Return the answers when all image tokens are those of ``other`` images behind an address.
+        """Return the answers if all image tokens after an address come from ``other`` images.
 
-        Where the prefix is shared, the blocks up to the address keep the keys and values of their
-        own images, and later ones get the others'.
+        If the prefix is shared, blocks up to the address keep the keys and values of their own
+        images, and later blocks get the others'.
         """
-        if address == CONNECTOR:  # all that the language model takes of the images
+        if address == CONNECTOR:  # everything that the language model reads of the images
             return self.answers(other)
         if not self.reader.shares_prefix:
             return self.answers(whose, [taken(address, IMAGE, other)])
@@ -86,7 +86,7 @@ class Batch:
             return self._read_rest(whose, (replace(second, cache=cache), index), [], keep)
 
     def image_states(self, address: str) -> list[Tensor]:
-        """Return the states (image tokens, d) behind an address of each item's own images."""
+        """Return the states (image tokens, d) of each item's own images at an address."""
         rows, index = self._rows(OWN, shared=self.reader.shares_prefix)
         with pass_mode():
             if address == CONNECTOR:
@@ -105,7 +105,7 @@ class Batch:
     # Reading
 
     def _rows(self, whose: str, shared: bool) -> tuple[list[int], list[int]]:
-        """Return the items that are read, one per set of images if shared; and each item's row."""
+        """Return the items to read, one per set of images if shared, and each item's row."""
         keys = [one.shown[whose] if shared else n for n, one in enumerate(self.asked)]
         first: dict[Any, int] = {}
         for n, key in enumerate(keys):
@@ -114,7 +114,7 @@ class Batch:
         return list(first.values()), [order.index(key) for key in keys]
 
     def _prefix(self, whose: str) -> Cached:
-        """Return the prefixes of unchanged images, a row per item, so that no read copies them."""
+        """Return the prefixes of unchanged images, one row per item so that no read copies them."""
         if whose not in self._prefixes:
             prefix, index = self._read_prefix(whose, [])
             which = torch.tensor(index, device=self.adapter.device)
@@ -126,7 +126,7 @@ class Batch:
     def _read_prefix(
         self, whose: str, changes: Sequence[Change], shared: bool | None = None
     ) -> Cached:
-        """Read prefixes; ``shared``: once per set of images, by default if changes allow it."""
+        """Read prefixes, once per set of images if ``shared``; by default if changes allow it."""
         shared = all(change.shared for change in changes) if shared is None else shared
         unchanged = min((change.unchanged for change in changes), default=0)
         rows, index = self._rows(whose, shared)
@@ -146,7 +146,7 @@ class Batch:
     def _read_rest(
         self, whose: str, cached: Cached, changes: Sequence[Change], unchanged: int = 0
     ) -> Scores:
-        """Read what follows the prefixes; the output of the first blocks may be unchanged."""
+        """Read the tokens after the prefixes; the first blocks may be skipped if unchanged."""
         if whose not in self._rests:
             self._rests[whose] = self.prompts.rest(whose)
         lines, one = self._rests[whose]
@@ -159,14 +159,14 @@ class Batch:
     def _skip(
         self, unchanged: int, one: Pass, again: Callable[[], Any]
     ) -> AbstractContextManager[None]:
-        """Return the context that skips the first blocks; ``again`` is the unchanged pass."""
+        """Return the context that skips the first blocks; ``again`` runs the unchanged pass."""
         if not unchanged:
             return nullcontext()
         paths = [self.adapter.module_path(f"{LM}.{n}") for n in range(unchanged)]
         key = (unchanged, one.part, one.whose, len(one.rows))
         if key not in self._outputs:
             if any(known[0] != unchanged for known in self._outputs):
-                self._outputs.clear()  # one block at a time is kept
+                self._outputs.clear()  # keep one block at a time
             with first_output(self.adapter.model, paths[-1]) as found:
                 again()
             self._outputs[key] = found[0]
@@ -187,7 +187,7 @@ class Batch:
         return found
 
     def _read_at(self, address: str, read: Callable[[], Any]) -> Tensor:
-        """Return the states behind an address in a pass, which ends there."""
+        """Return the states at an address in a pass, which ends there."""
         found: dict[str, Tensor] = {}
         path = self.adapter.module_path(address)
         with read_outputs(self.adapter.model, [path], found.__setitem__, stop=True):
@@ -199,7 +199,7 @@ class Batch:
     def _encoded(
         self, whose: str, rows: Sequence[int], changes: Sequence[Change]
     ) -> list[list[EncodedImage]]:
-        """Return the language model's input for the images of some items, changed."""
+        """Return the changed inputs of the language model for the images of some items."""
         plain = self.prompts.encoded(whose, rows)
         writes = [c for c in changes if isinstance(c, Write) and c.runs_in(FEATURES)]
         if not writes:
@@ -218,7 +218,7 @@ class Batch:
 
     @contextmanager
     def _opened(self, one: Pass, changes: Sequence[Change]) -> Iterator[None]:
-        """Change a pass of the language model within the context."""
+        """Apply changes to a pass of the language model within the context."""
         here = [change for change in changes if change.runs_in(one.part)]
         for address, span in (change.tokens for change in here):
             if span not in REGIONS and not one.has(span, address):
@@ -234,21 +234,22 @@ class Batch:
         return UserError(f"{address}: prompts of family {family} have no tokens of the {span}")
 
     def _sources(self, one: Pass, change: Change) -> dict[str, Tensor]:
-        """Return the states of a pass's tokens that a change takes from other images."""
+        """Return the states that a change takes from other images for a pass's tokens."""
         if isinstance(change, Cut):
             return {}
         at = change.address, change.span
         return {whose: self._states_of(one, whose, *at) for whose in change.sources}
 
     def _states_of(self, one: Pass, whose: str, address: str, span: str) -> Tensor:
-        """Return the states of a pass's tokens on other images, unchanged: (b, t, d).
+        """Return the unchanged states of a pass's tokens on other images: (b, t, d).
 
-        Of a region's tokens, those of the donor's region that are as far from its middle.
+        Tokens of a region get the states of the donor region's tokens at matching offsets from its
+        centre.
         """
         key = (one.part, whose, address)
         if key not in self._states:
             if any(known[2] != address for known in self._states):
-                self._states.clear()  # one address at a time is kept
+                self._states.clear()  # keep one address at a time
             self._states[key] = self._capture(*key)
         found = self._states[key]
         found = found if one.part == WHOLE else found[torch.tensor(one.rows, device=found.device)]
@@ -266,7 +267,7 @@ class Batch:
         return found.gather(1, index[..., None].expand_as(found))
 
     def _capture(self, part: str, whose: str, address: str) -> Tensor:
-        """Return the states behind an address of an unchanged pass, a row per item or prompt."""
+        """Return the states at an address of an unchanged pass, one row per item or prompt."""
         if part == FEATURES:
             return _padded(self.prompts.encoded(whose, range(len(self.asked))))[0]
         if part == WHOLE:
@@ -279,7 +280,7 @@ class Batch:
 
 
 def _features(encoded: Sequence[EncodedImage]) -> Tensor:
-    """Return the features of all images of a prompt (t, d); a UserError if there are none."""
+    """Return the features (t, d) of all images of a prompt; raise a UserError if there are none."""
     parts = [one.features for one in encoded]
     if any(part is None for part in parts):
         raise UserError(
@@ -290,7 +291,7 @@ def _features(encoded: Sequence[EncodedImage]) -> Tensor:
 
 
 def _padded(encoded: Sequence[Sequence[EncodedImage]]) -> tuple[Tensor, Tensor]:
-    """Return features (b, t, d) and which of them are no padding (b, t)."""
+    """Return features (b, t, d) and a mask (b, t) that is false at padding."""
     parts = [_features(own) for own in encoded]
     hidden = pad_sequence(parts, batch_first=True)
     lengths = torch.tensor([len(part) for part in parts], device=hidden.device)

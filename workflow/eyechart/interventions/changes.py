@@ -1,10 +1,10 @@
-"""The two ways to change a forward pass: write states of tokens, and cut attention between tokens.
+"""The two ways to change a forward pass: write tokens' states, and cut attention between tokens.
 
-A change names tokens by a span of its pass: ``image`` (all from the first image token to the last),
-``referent`` and ``other_object`` (image tokens in a region), ``question`` (the text after the image
-and before the answer position; all text where it comes first) and ``last`` (the answer position,
-and the answer begun there; in a decoder all tokens). It runs wherever the pass has those tokens, so
-it does not depend on how prompts are read.
+A change names tokens by a span: ``image`` (all from the first image token to the last),
+``referent`` and ``other_object`` (image tokens in a region), ``question`` (the text between the
+image and the answer position, or all text if it comes first) and ``last`` (the answer position and
+the answer begun there; in a decoder, all tokens). It applies to every pass with those tokens, so it
+does not depend on how prompts are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMAGE, QUESTION, LAST = "image", "question", "last"
 IN_IMAGE = (IMAGE, *REGIONS)
 FEATURES, PREFIX, REST, WHOLE = ("features", "prefix", "rest", "whole")
 
-States = Mapping[str, Tensor]  # by whose images they are of: ``own``, ``donor``, ``control``
+States = Mapping[str, Tensor]  # by owner of the images: ``own``, ``donor``, ``control``
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Pass:
 
     Attributes
     ----------
-    part : ``features`` (what the language model takes), ``prefix`` (up to the last image token),
-        ``rest`` (what follows a cached prefix) or ``whole``
+    part : ``features`` (the language model's inputs), ``prefix`` (up to the last image token),
+        ``rest`` (after a cached prefix) or ``whole``
     whose : whose images are shown
-    rows : the number of each row's item
-    spans : by span, bool (b, k); the k positions are those cached and then the t of the pass
-    image : bool (b, k); image tokens alone
-    t : the number of tokens that run
-    decoded : the number of tokens of the decoder, if the model has one
+    rows : the index of each row's item
+    spans : by span, bool (b, k); the k positions are the cached ones, then the t of the pass
+    image : bool (b, k); only image tokens
+    t : the number of tokens in the pass
+    decoded : the number of decoder tokens, if the model has a decoder
     """
 
     part: str
@@ -54,11 +54,11 @@ class Pass:
     decoded: int = 0
 
     def has(self, span: str, address: str) -> bool:
-        """Return whether any token has a span, at an address or among those cached before."""
+        """Return whether a span has any tokens at an address, cached ones included."""
         return bool(self.spans[span].any() or self.here(span, address).any())
 
     def here(self, span: str, address: str) -> Tensor:
-        """Return which tokens that run at an address a span has, bool (b, t)."""
+        """Return which of the tokens that run at an address are in a span, bool (b, t)."""
         if component(address) == DECODER:
             shape = len(self.rows), self.decoded
             return torch.full(shape, span == LAST, device=self.image.device)
@@ -67,12 +67,12 @@ class Pass:
 
 @dataclass(frozen=True)
 class Write:
-    """New states of a span's tokens behind an address.
+    """New states of a span's tokens at an address.
 
     Attributes
     ----------
-    new : from the states (b, t, d) at the address, and those of the same tokens on the images of
-        ``sources``, to new states (b, t, d)
+    new : function from the states (b, t, d) at the address, and those of the same tokens on the
+        images of ``sources``, to new states (b, t, d)
     """
 
     address: str
@@ -82,22 +82,22 @@ class Write:
 
     @property
     def tokens(self) -> tuple[str, str]:
-        """The address and the span of the tokens that it needs."""
+        """The address and the span of the tokens needed."""
         return self.address, self.span
 
     @property
     def shared(self) -> bool:
-        """Whether new states depend on the images alone, not on the item."""
+        """Whether new states depend only on the images, not on the item."""
         return self.span == IMAGE and not self.sources
 
     @property
     def unchanged(self) -> int:
-        """The number of the language model's first blocks whose output it does not change."""
+        """The number of leading language-model blocks whose output does not change."""
         block = parse(self.address).block
         return 0 if block is None else block + 1
 
     def runs_in(self, part: str) -> bool:
-        """Return whether it changes a part of a prompt that is read in parts."""
+        """Return whether the change affects this part of a prompt."""
         if self.address == CONNECTOR:
             return part == FEATURES
         return part in (WHOLE, PREFIX if self.span in IN_IMAGE else REST)
@@ -105,7 +105,7 @@ class Write:
     def opens(
         self, adapter: LanguageAdapter, one: Pass, states: States
     ) -> AbstractContextManager[None]:
-        """Return the context in which a pass of the language model is changed."""
+        """Return the context that applies the change to a pass of the language model."""
 
         def change(hidden: Tensor) -> Tensor:
             return self.new(hidden, states)
@@ -115,15 +115,16 @@ class Write:
 
 
 def taken(address: str, span: str, source: str) -> Write:
-    """Return the change that takes the states of a span's tokens from other images."""
+    """Return the change that takes a span's states from other images."""
     return Write(address, span, lambda _, states: states[source], [source])
 
 
 @dataclass(frozen=True)
 class Cut:
-    """No attention from the tokens of some spans to those of another, in blocks of these numbers.
+    """No attention from the tokens of some spans to another span's tokens, in the given blocks.
 
-    ``last`` attends in the blocks of the decoder, if there is one, all other tokens in ``lm``.
+    ``last`` attends in the decoder's blocks, if there is a decoder; all other tokens attend in
+    ``lm``.
     """
 
     queries: Sequence[str]
@@ -133,22 +134,22 @@ class Cut:
 
     @property
     def unchanged(self) -> int:
-        """The number of the language model's first blocks whose output it does not change."""
+        """The number of leading language-model blocks whose output does not change."""
         return self.blocks[0]
 
     @property
     def tokens(self) -> tuple[str, str]:
-        """The first block, and the span of the tokens that cannot be attended to."""
+        """The first block, and the span of the tokens that are hidden."""
         return f"{LM}.{self.blocks[0]}", self.keys
 
     def runs_in(self, part: str) -> bool:
-        """Return whether it changes a part of a prompt that is read in parts."""
+        """Return whether the change affects this part of a prompt."""
         return part in (REST, WHOLE)
 
     def opens(
         self, adapter: LanguageAdapter, one: Pass, states: States
     ) -> AbstractContextManager[None]:
-        """Return the context in which a pass of the language model is changed."""
+        """Return the context that applies the change to a pass of the language model."""
         cuts: dict[str, Tensor] = {}
         for span in self.queries:
             stem = DECODER if span == LAST and one.decoded else LM

@@ -1,4 +1,4 @@
-"""An intervention at one address, and the setup that those of a model are planned from."""
+"""An intervention at one address, and the setup for planning a model's interventions."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from eyechart.interventions.reader import Reader
 from eyechart.models.unembedding import answering_blocks
 
 SAME_ANSWER = "same_answer"
-CONTROLS = {DONOR: "", CONTROL: SAME_ANSWER}  # what a donor's edit is called in `control`
+CONTROLS = {DONOR: "", CONTROL: SAME_ANSWER}  # name of a donor's edit in `control`
 
 
 @dataclass(frozen=True)
 class Edit:
-    """An intervention: where, what, from whom; the columns of the table ``edits``.
+    """An intervention: its address, tokens and donor, as columns of the table ``edits``.
 
     Attributes
     ----------
-    answer : answers the items of a batch under it
-    target, region : the tokens that it changes; another region that an item must have, if any
-    control, draw : empty for the edit itself; the kind of control, and its number
-    donor : ``donor`` or ``control``: from whom it takes states, if from anyone
-    until : the last block, of an edit in several; else empty
+    answer : function that answers the items of a batch under the edit
+    target, region : the tokens that it changes, and another region that an item must have, if any
+    control, draw : the kind of control and its number; empty for the edit itself
+    donor : ``donor`` or ``control``, the source of its states, if any
+    until : the last block of an edit in several blocks; else empty
     """
 
     intervention: str
@@ -45,31 +45,31 @@ class Edit:
     region: str = ""
 
     def applies(self, asked: AskedItem) -> bool:
-        """Return whether an item has the donor and the regions that it takes."""
+        """Return whether an item has the donor and the regions that the edit needs."""
         whose = [OWN, *([self.donor] if self.donor else [])]
         known = not self.donor or self.donor in asked.donors
         return known and all(asked.has(span, *whose) for span in (self.target, self.region))
 
 
 def region_controls(span: str) -> tuple[str, ...]:
-    """Return the columns ``control`` of an edit of a span's tokens without a donor.
+    """Return the values of ``control`` for an edit of a span's tokens without a donor.
 
-    The control of the referent's tokens is another object's tokens; that of all image tokens is the
-    unedited answer.
+    The control for the referent's tokens is another object's tokens; the control for all image
+    tokens is the unedited answer.
     """
     return ("", OTHER_OBJECT) if span == REFERENT else ("",)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the edits of a model are planned from.
+    """The setup from which a model's edits are planned.
 
     Attributes
     ----------
-    chosen : the addresses of the settings: the connector, blocks of the language model
-    asked, training : the items, and those of training groups that erasers are fitted on
+    chosen : the addresses in the settings: the connector and blocks of the language model
+    asked, training : the test items, and the training items that erasers are fitted on
     options : by intervention, its settings
-    note : tells why something is left out
+    note : function that records why something is left out
     """
 
     reader: Reader
@@ -83,7 +83,7 @@ class Setup:
     erasers: list[dict[str, Any]] = field(default_factory=list)
 
     def addresses(self, span: str) -> list[str]:
-        """Return the chosen addresses at which tokens of a span have a state, in order."""
+        """Return the chosen addresses at which a span's tokens have states, in order."""
         blocks = [parse(a).block for a in self.chosen if a != CONNECTOR]
         _, answering = answering_blocks(list(self.reader.adapter.addresses()))
         stem = DECODER if span == LAST and answering[0].startswith(DECODER) else LM
@@ -98,5 +98,5 @@ class Setup:
 
     @cached_property
     def held_out(self) -> dict[str, Sample]:
-        """The image tokens of the items asked, by address."""
+        """The image tokens of the test items, by address."""
         return collect(self.reader, self.asked, list(self.samples), self.size, self.note)

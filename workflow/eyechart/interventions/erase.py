@@ -1,7 +1,7 @@
-"""Erase: image tokens lose a concept, by LEACE, at the connector or behind a block.
+"""Erase: remove a concept from image tokens by LEACE, at the connector or after a block.
 
-The concept is a task: its classes are the answers of its items, on the tokens of their referents.
-Controls are random subspaces of the same rank, and erasers of permuted labels.
+The concept is a task: its classes are its items' answers, on the tokens of their referents.
+Controls are random subspaces of the same rank, and erasers for permuted labels.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def edits(setup: Setup) -> Iterator[Edit]:
 def controls(
     setup: Setup, sample: Sample, concept: str, eraser: Eraser
 ) -> Iterator[tuple[str, int, Eraser]]:
-    """Yield kind, number and eraser of each control."""
+    """Yield the kind, number and eraser of each control."""
     options = setup.options["erase"]
     for draw in range(options["random"]):
         rng = generator("random eraser", setup.seed, concept, draw)
@@ -64,7 +64,7 @@ def controls(
 
 
 def concepts(setup: Setup) -> list[str]:
-    """Return the concepts to erase; those without labelled tokens are noted and left out."""
+    """Return the concepts to erase; concepts without labelled tokens are noted and left out."""
     tasks = sorted({str(one.item["task"]) for one in setup.training})
     chosen = setup.options["erase"]["concepts"]
     for name in chosen or ():
@@ -79,7 +79,7 @@ def concepts(setup: Setup) -> list[str]:
 
 
 def erasing(eraser: Eraser) -> Callable[[Tensor, object], Tensor]:
-    """Return the function from states to states without a concept."""
+    """Return a function that removes the concept from states."""
     matrix, mean = (torch.from_numpy(part) for part in (eraser.matrix, eraser.mean))
 
     def erased(hidden: Tensor, _: object) -> Tensor:

@@ -1,4 +1,4 @@
-"""Image tokens with labels, erasers fitted on them, and what can be decoded before and after."""
+"""Labelled image tokens, erasers fitted on them, and decoding accuracy before and after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from eyechart.statistics.eraser import Eraser, fit
 from eyechart.statistics.intervals import share_interval
 
 SIZE = "interventions.batch_size"
-LABELS = ("task", "answer", "group", "item_id")  # of a token
+LABELS = ("task", "answer", "group", "item_id")  # labels of a token
 
 Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # tokens (m, d), answers, groups (m,)
 
@@ -31,9 +31,9 @@ class Sample:
 
     Attributes
     ----------
-    mean, covariance : of all image tokens, (d,) and (d, d); each image once per item about it
-    tokens : (m, d); those that a referent covers by half, or the one that it covers most
-    tasks, answers, groups, items : str, shape (m,); of the item of each, and its id
+    mean, covariance : of all image tokens, (d,) and (d, d); an image counts once per item about it
+    tokens : (m, d); tokens that a referent covers by at least half, or else the most covered token
+    tasks, answers, groups, items : str, shape (m,); task, answer, group and id of each token's item
     """
 
     mean: np.ndarray
@@ -45,20 +45,20 @@ class Sample:
     items: np.ndarray
 
     def labelled(self, concept: str) -> Labelled:
-        """Return the tokens of a task's items with their answers and groups."""
+        """Return the tokens of a task's items, with their answers and groups."""
         own = self.tasks == concept
         return self.tokens[own], self.answers[own], self.groups[own]
 
 
 class Tally:
-    """The image tokens of items at one address, as they are read."""
+    """Accumulates the image tokens of items at one address."""
 
     def __init__(self) -> None:
         self.count, self.total, self.square = 0, np.zeros(1), np.zeros((1, 1))
         self.labelled: list[np.ndarray] = []
 
     def add(self, states: Tensor, region: RegionOfTokens | None) -> None:
-        """Add the tokens (t, d) of an item's images; those in its region are labelled."""
+        """Add the tokens (t, d) of an item's images; tokens in its region are labelled."""
         tokens = states.double().cpu().numpy()
         self.count, self.total = self.count + len(tokens), self.total + tokens.sum(axis=0)
         self.square = self.square + tokens.T @ tokens
@@ -66,7 +66,7 @@ class Tally:
             self.labelled.append(tokens[region.most])
 
     def sample(self, labels: np.ndarray) -> Sample:
-        """Return them, with the labels (m, 4) of those in regions, in the order of ``Sample``."""
+        """Return the sample, given the labels (m, 4) of tokens in regions, in its own order."""
         mean = self.total / self.count
         tokens = np.concatenate([np.empty((0, len(mean))), *self.labelled])
         return Sample(mean, self.square / self.count - np.outer(mean, mean), tokens, *labels.T)
@@ -79,7 +79,7 @@ def collect(
     size: int | str,
     note: Callable[[str], None],
 ) -> dict[str, Sample]:
-    """Return the image tokens of items at every address; ``note`` says where there are none."""
+    """Return the image tokens of items at every address; ``note`` records where there are none."""
     refused: dict[str, str] = {}
 
     def read(few: Sequence[AskedItem]) -> dict[str, list[Tensor]]:
@@ -108,13 +108,13 @@ def collect(
 
 
 def fit_on(sample: Sample, concept: str) -> Eraser:
-    """Return the eraser of a concept; a ValueError if its classes do not differ."""
+    """Return the eraser of a concept; raise a ValueError if its classes do not differ."""
     tokens, answers, _ = sample.labelled(concept)
     return fit(tokens, answers, sample.covariance)
 
 
 def permuted(sample: Sample, concept: str, rng: np.random.Generator) -> Sample:
-    """Return a sample in which the items' answers to a task are permuted."""
+    """Return a sample with the items' answers to a task permuted."""
     own = np.flatnonzero(sample.tasks == concept)
     _, first, item = np.unique(sample.items[own], return_index=True, return_inverse=True)
     answers = sample.answers.copy()
@@ -123,7 +123,7 @@ def permuted(sample: Sample, concept: str, rng: np.random.Generator) -> Sample:
 
 
 def describe(eraser: Eraser, sample: Sample, held_out: Sample, concept: str) -> dict[str, Any]:
-    """Return how much an eraser removes, and what can be decoded on held-out groups."""
+    """Return how much an eraser removes, and decoding accuracies on held-out groups."""
     tokens, answers, _ = sample.labelled(concept)
     others, truth, groups = held_out.labelled(concept)
     values, counts = np.unique(answers, return_counts=True)

@@ -1,9 +1,9 @@
-"""Answer a dataset's items under every edit of a model: patched, knocked out, ablated, erased.
+"""Answer a dataset's items under every edit of a model: patch, knock out, ablate, erase.
 
-Reads the model's checkpoint and card, and the dataset's tables and regions, if it has any. Writes
+Reads the model's checkpoint and card, and the dataset's tables and regions, if any. Writes
 ``edits.parquet`` to the given path and ``erasers.parquet`` beside it. The model is loaded once for
-all edits. What cannot be done, a family whose attention cannot be cut, or items without a donor, is
-left out; the tables' metadata say why.
+all edits. Edits that are impossible, because attention cannot be cut in a family or an item has no
+donor, are left out, and the tables' metadata say why.
 
     python -m eyechart.interventions.intervene --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 class Notes:
-    """Sentences about what was left out, each once, in the log and for the tables."""
+    """Notes on what was left out, each once, for the log and the tables."""
 
     def __init__(self) -> None:
         self.said: dict[str, None] = {}
@@ -68,12 +68,12 @@ class Notes:
             self.said[sentence] = None
 
     def text(self) -> dict[str, str]:
-        """Return them as the metadata of a table."""
+        """Return the notes as a table's metadata."""
         return {"note": "; ".join(self.said)}
 
 
 def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:
-    """Return all edits, those of one address after another, so that states are read once."""
+    """Return all edits, ordered by address, so that states are read once."""
     found = [e for m in modules(names) for e in importlib.import_module(m).edits(setup)]
     order = {address: n for n, address in enumerate(dict.fromkeys(e.address for e in found))}
     return sorted(found, key=lambda e: (e.intervention, order[e.address]))
@@ -82,7 +82,7 @@ def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:
 def run(
     reader: Reader, asked: Sequence[AskedItem], edits: Sequence[Edit], size: int | str, say: Notes
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of items under all edits, by batch; what a family refuses is left out."""
+    """Yield the rows of items under all edits, by batch, without edits that the family refuses."""
     refused: set[int] = set()
 
     def answer(few: Sequence[AskedItem]) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def run(
 
 
 def chosen_addresses(card: dict[str, Any], patterns: Sequence[str]) -> list[str]:
-    """Return the connector and the blocks of the language model that patterns name.
+    """Return the connector and language-model blocks that the patterns name.
 
     Raise a UserError for a pattern that matches nothing, or an address of another kind.
     """
@@ -133,17 +133,17 @@ def chosen_addresses(card: dict[str, Any], patterns: Sequence[str]) -> list[str]
 
 @dataclass(frozen=True)
 class InterventionSettings:
-    """The interventions slice of the config.
+    """The config section ``interventions``.
 
     Attributes
     ----------
     edits : names in the registry
-    tasks : those whose items are edited, or all of the dataset
-    items, training : most items of each task, drawn from the test groups, and from the others
+    tasks : tasks whose items are edited, or all of the dataset's
+    items, training : maximum number of items per task, drawn from test and from training groups
     addresses : patterns
     prompt, choices, scoring : how items are asked and answered, as in the behavior stage
     batch_size : items in one forward pass
-    options : by intervention, its own settings
+    options : settings of each intervention
     """
 
     edits: list[str]
@@ -158,12 +158,12 @@ class InterventionSettings:
     options: dict[str, Any]
 
     def erased(self) -> list[str] | None:
-        """Return the tasks that erasers are fitted on, or nothing if these are all."""
+        """Return the tasks that erasers are fitted on, or None for all."""
         named = self.options.get("erase", {}).get("concepts") or []
         return None if self.tasks is None else [*self.tasks, *named]
 
     def style(self) -> PromptStyle:
-        """Return the prompt style: options in the given order only."""
+        """Return the prompt style, with options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
 
 

@@ -1,6 +1,6 @@
-"""Knock out: no attention from the question, or from the answer position, to image tokens.
+"""Knock out: block attention from the question or the answer position to image tokens.
 
-In one block, in a window of blocks, and in all blocks from one on.
+Attention is blocked in one block, in a window of blocks, or in all blocks from one onwards.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUERIES = {QUESTION: (QUESTION,), LAST: (LAST,), TEXT: (QUESTION, LAST)}
 
 
 def edits(setup: Setup) -> Iterator[Edit]:
-    """Yield the cuts between every two kinds of tokens, in every run of blocks."""
+    """Yield the cuts between each pair of token spans, in every run of blocks."""
     options = setup.options["knockout"]
     blocks = [n for a in setup.addresses(QUESTION) if (n := parse(a).block) is not None]
     pairs = product(options["queries"], options["keys"], runs(blocks, options["window"]))
@@ -39,7 +39,7 @@ def edits(setup: Setup) -> Iterator[Edit]:
 
 
 def runs(blocks: Sequence[int], window: int | None) -> list[Sequence[int]]:
-    """Return each block alone, each window of blocks, and all from each on; none of them twice.
+    """Return each single block, each window, and all blocks from each onwards, without repeats.
 
     >>> runs([0, 1, 2], 2)
     [[0], [1], [2], [0, 1], [1, 2], [0, 1, 2]]

@@ -1,9 +1,9 @@
 """Measure the effects of edits: target minus control on the same items, tested by group.
 
-Reads the table of edits. Writes a row per edit, kind of control, task and metric, with intervals,
-p, q over the file, and whether nothing happens: the difference lies within the margin. Where an
-edit was made at several addresses, ``best`` names the one with the largest effect, chosen on other
-groups than it is scored on.
+Reads the table of edits. Writes one row per edit, kind of control, task and metric, with intervals,
+p, q over the file, and whether there is no effect, which means that the difference lies within the
+margin. If an edit was made at several addresses, ``best`` names the one with the largest effect,
+chosen on other groups than those it is scored on.
 
     python -m eyechart.interventions.measure_effects --model tiny_llava --dataset clevr --seed 7 \
         --edits results/interventions/tiny_llava/clevr/edits.parquet \
@@ -44,9 +44,9 @@ from eyechart.tables.interventions import (
 )
 from eyechart.tables.notes import read_noted, write_noted
 
-EQUALITY = 0.95  # of each end of the interval that must lie within the margin
-TINY = 1e-9  # differences of sums of floats
-MANY = 500  # groups, from which on the normal distribution replaces the exact one
+EQUALITY = 0.95  # confidence of each end of the interval that must lie within the margin
+TINY = 1e-9  # tolerance for sums of floats
+MANY = 500  # number of groups from which the normal approximation replaces the exact distribution
 
 SITE = ("address", "until")
 COLUMNS = ("value", "control", "unedited", "group")
@@ -55,7 +55,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Paired:
-    """One metric of an edit, of its control, and without, on the same items; float, shape (n,)."""
+    """A metric under an edit, under its control, and unedited, on the same items; float (n,)."""
 
     value: np.ndarray
     control: np.ndarray
@@ -65,7 +65,7 @@ class Paired:
 
 
 def effects(edits: pl.DataFrame, margin: float, seed: int) -> Iterator[Row]:
-    """Yield the rows of all edits, without q, those of one edit by address and then the best."""
+    """Yield the rows of all edits without q; each edit's by address, then the best."""
     plain = edits.filter(pl.col("intervention").is_in([NONE, SWAP]), control="")
     made = edits.filter(~pl.col("intervention").is_in([NONE, SWAP]))
     of_edit = [name for name in EDITED if name not in SITE]
@@ -84,7 +84,7 @@ def effects(edits: pl.DataFrame, margin: float, seed: int) -> Iterator[Row]:
 def _of_kind(
     part: pl.DataFrame, plain: pl.DataFrame, shared: Row, margin: float, seed: int
 ) -> Iterator[Row]:
-    """Yield the rows of one edit against one kind of control, at every address and at the best."""
+    """Yield one edit's rows against one kind of control, at every address and at the best."""
     kind, metric = shared["control"], shared["metric"]
     found: dict[tuple[str, str], tuple[np.ndarray, Paired]] = {}
     sites = part.select(SITE).unique(maintain_order=True).rows()
@@ -104,7 +104,7 @@ def _of_kind(
 def pair(
     here: pl.DataFrame, plain: pl.DataFrame, kind: str, metric: str
 ) -> tuple[np.ndarray, Paired]:
-    """Return the items that have an edit and its control, and the metric of both."""
+    """Return the items with an edit and its control, and the metric under both."""
     value = pl.col(metric).cast(pl.Float64)
     own = here.filter(control="").select("item_id", "group", value=value)
     unedited = plain.filter(intervention=NONE).select("item_id", unedited=value.fill_null(0.0))
@@ -121,7 +121,7 @@ def pair(
 
 
 def measured(paired: Paired, margin: float) -> Row:
-    """Return the numbers of an effect."""
+    """Return the statistics of an effect."""
     value, control, groups = paired.value, paired.control, paired.groups
     low, high = paired_interval(value, control, groups)
     ends = paired_interval(value, control, groups, EQUALITY)
@@ -151,10 +151,10 @@ def best(
     margin: float,
     rng: np.random.Generator,
 ) -> Row:
-    """Return the effect at the address that is best on other groups: the largest of a sign.
+    """Return the effect at the address that is best on other groups, the largest in one direction.
 
-    Its interval reaches as far as 95 % of the values with flipped signs, of two groups more: one
-    gains all and one loses all, as in ``statistics.intervals.paired_interval``.
+    Its interval covers 95 % of the sign-flipped values, with two added groups, one that gains all
+    and one that loses all, as in ``statistics.intervals.paired_interval``.
     """
     each = [paired for _, paired in found.values()]
     gain = sign * np.stack([one.value - one.control for one in each])
@@ -167,7 +167,7 @@ def best(
         )
         for level in (LEVEL, EQUALITY)
     )
-    control = float(np.mean([each[k].control.mean() for k in chosen]))  # of those that are named
+    control = float(np.mean([each[k].control.mean() for k in chosen]))  # over the named ones
     names = [a if a == b else f"{a}–{b}" for a, b in found]
     difference = sign * value
     ends = [max(-1.0, difference - reach), min(1.0, difference + reach)]
@@ -187,7 +187,7 @@ def best(
 
 @command
 def main(*, model: str, dataset: str, edits: Path, settings: Json, seed: int, output: Path) -> None:
-    """Write the effects; their notes are those of the edits."""
+    """Write the effects, with the notes of the edits."""
     table, notes = read_noted(edits, EDITS)
     rows = list(effects(pl.DataFrame(table), settings["margin"], seed))
     q = benjamini_hochberg(np.array([row["p"] for row in rows]))

@@ -1,8 +1,9 @@
-"""Patch: states of some tokens from a run on a donor's images, with the item's own question.
+"""Patch: copy some tokens' states from a run on a donor's images with the item's question.
 
-``noise`` runs on the item's images and takes states from the donor's: does the answer become the
-donor's? Its control takes a donor with the same answer. ``denoise`` runs on the donor's images and
-takes states from the item's: does its answer come back? Its control is that run without a patch.
+``noise`` runs the item's images with states patched in from the donor's, to see whether the answer
+becomes the donor's. Its control uses a donor with the same answer. ``denoise`` runs the donor's
+images with states patched in from the item's, to see whether the item's answer is restored. Its
+control is the same run without a patch.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def edits(setup: Setup) -> Iterator[Edit]:
         for address, direction in product(setup.addresses(span), options["directions"]):
             for donor, control in CONTROLS.items():
                 if direction == DENOISE and control:
-                    continue  # its control is the run on the donor's images as it is
+                    continue  # its control is the unpatched run on the donor's images
                 runs = (OWN, donor) if direction == NOISE else (donor, OWN)
                 yield Edit(
                     "patch",
@@ -39,7 +40,7 @@ def edits(setup: Setup) -> Iterator[Edit]:
 
 
 def patching(address: str, span: str, whose: str, source: str) -> Callable[[Batch], Scores]:
-    """Return the function that answers a batch on ``whose`` images with states of ``source``."""
+    """Return a function that answers a batch on ``whose`` images with states from ``source``."""
     if span == IMAGE:
         return partial(Batch.mixed, whose=whose, other=source, address=address)
     return partial(Batch.answers, whose=whose, changes=[taken(address, span, source)])

@@ -1,4 +1,4 @@
-"""The prompts of items as tokens, in parts or whole, and the tokens of each span."""
+"""Items' prompts as tokens, in parts or whole, and the tokens of each span."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
-Entry = tuple[int, int]  # number of an item, and of the branch of its choices that follows
+Entry = tuple[int, int]  # indices of an item and of the branch of its choices that follows
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """The prompts of items, on their own images or on those of their donors."""
+    """Items' prompts, about their own images or their donors'."""
 
     reader: Reader
     asked: Sequence[AskedItem]
@@ -39,18 +39,18 @@ class Prompts:
         return [self.reader.encoded(self.asked[n].shown[whose]) for n in rows]
 
     def start(self, whose: str, n: int) -> Row:
-        """Return an item's prompt up to its last image token."""
+        """Return the part of an item's prompt up to its last image token."""
         name = str(self.asked[n].item["item_id"])
         return passes.shared_prefix(self.reader.adapter, [self.script(whose, n).row], name)
 
     def prefix(self, whose: str, rows: Sequence[int]) -> tuple[list[Row], Pass]:
-        """Return the beginnings of some items' prompts."""
+        """Return the prefixes of some items' prompts."""
         starts = [self.start(whose, n) for n in rows]
         tokens = self._tokens(whose, rows, starts)
         return starts, self._pass(PREFIX, whose, rows, tokens)
 
     def rest(self, whose: str) -> tuple[list[Line], Pass]:
-        """Return what follows the beginnings of all prompts."""
+        """Return what follows the prefixes of all prompts."""
         rows = range(len(self.asked))
         starts, before = self.prefix(whose, rows)
         scripts = [self.script(whose, n) for n in rows]
@@ -75,7 +75,7 @@ class Prompts:
         return [(n, k) for n in rows for k in range(len(self.script(whose, n).branches))]
 
     def whole(self, whose: str, entries: Sequence[Entry]) -> Pass:
-        """Return whole prompts, each with the beginning of some choices."""
+        """Return whole prompts, each with a branch of its choices."""
         scripts = [self.script(whose, n) for n, _ in entries]
         begun = [s.branches[k] for s, (_, k) in zip(scripts, entries, strict=True)]
         decodes = any(a.startswith("decoder.") for a in self.reader.adapter.addresses())
@@ -110,10 +110,10 @@ class Prompts:
 def span_masks(
     adapter: LanguageAdapter, tokens: Tokens, ends: Sequence[int] | None = None
 ) -> dict[str, Tensor]:
-    """Return the masks (b, t) of spans; ``ends`` are the answer positions, if there are any.
+    """Return the masks (b, t) of spans; ``ends`` are the answer positions, if any.
 
-    Everything from the first image token to the last belongs to the image, such as the ends of
-    lines: the tokens after it attend to these, too.
+    Everything from the first image token to the last belongs to the image, including line ends,
+    since later tokens also attend to these.
     """
     where, (b, t) = tokens.ids.device, tokens.ids.shape
     place = torch.arange(t, device=where)
@@ -131,7 +131,7 @@ def span_masks(
 def region_masks(asked: Sequence[AskedItem], image: Tensor, whose: str) -> dict[str, Tensor]:
     """Return the masks (b, t) of the regions of each row's item, given its image tokens (b, t).
 
-    Raise a UserError if a row has more or fewer image tokens than known positions.
+    Raise a UserError if a row's numbers of image tokens and known positions differ.
     """
     found = {span: torch.zeros_like(image) for span in REGIONS}
     for row, one in enumerate(asked):

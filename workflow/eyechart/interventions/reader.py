@@ -1,4 +1,4 @@
-"""A loaded model with the images and prompts that interventions ask it."""
+"""A loaded model with the images and prompts used by interventions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 
-KEPT = 512  # encoded images, and prompts
+KEPT = 512  # maximum numbers of encoded images and of prompts
 
 
 class Reader:
-    """A loaded model, its encoded images, and its prompts as tokens; the latest are kept.
+    """A loaded model that caches its latest encoded images and tokenized prompts.
 
     Parameters
     ----------
-    shares_prefix : from the card: whether prompts can share a prefix
+    shares_prefix : from the card; whether prompts can share a prefix
     paths : file of every image, by id
     """
 
@@ -41,7 +41,7 @@ class Reader:
         self._scripts: dict[tuple[str, tuple[str, ...]], Script] = {}
 
     def encode(self, images: Sequence[str]) -> None:
-        """Encode those of the images that are not known."""
+        """Encode the images that are not cached."""
         if len(self._images) + len(images) > KEPT:
             self._images.clear()
         new = [image for image in images if image not in self._images]
@@ -54,11 +54,11 @@ class Reader:
             self._images.update(zip(new, zip(prepared, encoded, strict=True), strict=True))
 
     def encoded(self, images: Sequence[str]) -> list[EncodedImage]:
-        """Return the language model's input for images that were encoded."""
+        """Return the language model's input for encoded images."""
         return [self._images[image][1] for image in images]
 
     def script(self, asked: AskedItem, whose: str) -> Script:
-        """Return an item's prompt about its own images, or those of a donor, and its choices."""
+        """Return an item's prompt about its own images or a donor's, with its choices."""
         key = str(asked.item["item_id"]), asked.shown[whose]
         if key not in self._scripts:
             if len(self._scripts) > KEPT * 8:

@@ -1,8 +1,8 @@
-"""The interventions: how a forward pass is changed, one line and one module each.
+"""The registry of interventions, which change forward passes; one line and one module each.
 
-The module has ``edits(setup)``, which yields every :class:`eyechart.interventions.edit.Edit` of a
-model; its settings are ``setup.options[<name>]``. Snakemake imports this at parse time, so it needs
-no numpy.
+The module has a function ``edits(setup)``, which yields every
+:class:`eyechart.interventions.edit.Edit` of a model; its settings are ``setup.options[<name>]``.
+Snakemake imports this at parse time, so it must not import numpy.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ EDITS = {"patch": "patch", "knockout": "knock_out", "ablate": "ablate", "erase":
 
 
 def modules(names: Iterable[str]) -> list[str]:
-    """Return the modules of interventions; raise a UserError for a name that is none."""
+    """Return the modules of interventions; raise a UserError for an unknown name."""
     for name in names:
         if name not in EDITS:
             raise UserError(f"interventions.edits: {name!r}; {nearest(name, EDITS)}")

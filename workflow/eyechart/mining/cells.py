@@ -1,12 +1,12 @@
-"""Candidate search through faiss: only images of nearby cells are compared.
+"""Candidate search with faiss, which compares only images of nearby cells.
 
 faiss divides the first encoder's features into cells (spherical k-means) and finds the ``probes``
-cells nearest to each image. Two images are compared where the cell of one is among the cells of the
-other, by :mod:`eyechart.mining.search`: what is found is exact, and only what is not compared can
-be missed. (faiss' own ``contrib.big_batch_search`` also compares cell by cell, since a product of
-matrices is many times as fast as a scan per image, but it keeps a fixed number of neighbours.)
-``probes`` is chosen, and recall measured, on planted pairs: an image, and a vector whose cosine
-with it is exactly ``similar``, in a random direction.
+cells nearest to each image. Two images are compared, by :mod:`eyechart.mining.search`, if the cell
+of one is among the cells of the other. Pairs found are exact; only pairs that are not compared can
+be missed. (faiss's ``contrib.big_batch_search`` also compares cell by cell, since a matrix product
+is many times faster than a scan per image, but it keeps a fixed number of neighbours.) ``probes``
+is chosen and recall is measured on planted pairs: an image, and a vector in a random direction with
+cosine exactly ``similar`` to it.
 """
 
 import math
@@ -22,26 +22,26 @@ from eyechart.core.randomness import generator
 from eyechart.mining.search import Blocks
 from eyechart.statistics.intervals import share_interval
 
-PER_CELL = 40  # images of a cell that k-means sees
-STEPS = 10  # of k-means
+PER_CELL = 40  # images per cell used for k-means
+STEPS = 10  # k-means iterations
 ROWS = 8192  # images whose cells are looked up at once
-PLANTED = 10_000  # pairs that the probes are chosen on, and as many that recall is measured on
+PLANTED = 10_000  # pairs for choosing the probes, and again as many for measuring recall
 MOST_PROBES = 256
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells near to each of n images, nearest first, (n, p), and what is said of the search."""
+    """The cells nearest to each of n images, nearest first, (n, p), and a note on the search."""
 
     near: np.ndarray
     note: dict[str, Any]  # cells, probes; found, planted, low, high: recall
 
     def memory_bound(self, width: int) -> int:
-        """Return the most bytes held besides the search: 20 n p, and 320 c d in k-means."""
+        """Return the peak memory in bytes besides the search: 20 n p, and 320 c d in k-means."""
         return int(20 * self.near.size + 8 * PER_CELL * self.note["cells"] * width)
 
     def blocks(self, block: int) -> list[Blocks]:
-        """Return the rows that are compared: all that are near to a cell, and the cell's own."""
+        """Return the rows to compare: for each cell, all images near it with its own images."""
         n, probes = self.near.shape
         ends = np.arange(0, n * probes + 1, probes)
         by_cell = csr_array((np.ones(n * probes, np.int8), self.near.ravel(), ends)).tocsc()
@@ -56,7 +56,7 @@ class Cells:
         return found
 
     def left_out(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return which pairs, (r, c), are the same image, or are compared in the cell of a."""
+        """Return which pairs, (r, c), are the same image or are compared in the cell of a."""
         met = np.zeros((len(a), len(b)), bool)
         cell = self.near[a, 0, None]
         for near in self.near[b].T:
@@ -66,11 +66,11 @@ class Cells:
 
 
 def divide(first: np.ndarray, similar: float, recall: float) -> Cells:
-    """Return the cells of the first encoder's features, (n, d), rows of length 1.
+    """Return the cells of the first encoder's features, (n, d), with rows of unit length.
 
-    So many cells are near to an image that a planted pair is compared with probability ``recall``:
-    the lower end of the interval on half of the planted pairs is above it. The note's figures are
-    of the other half. Raise a UserError if that needs more than ``MOST_PROBES``.
+    The number of cells per image is the smallest at which planted pairs are compared with
+    probability ``recall``: on half of the planted pairs, the interval's lower bound is above it.
+    The note reports the other half. Raise a UserError if this needs more than ``MOST_PROBES``.
     """
     n, width = first.shape
     count = max(1, min(n, int(2 * math.sqrt(n))))
@@ -95,7 +95,7 @@ def divide(first: np.ndarray, similar: float, recall: float) -> Cells:
 
 
 def needed_probes(first: np.ndarray, cells: np.ndarray, similar: float, name: str) -> np.ndarray:
-    """Return how many cells must be near to an image for each planted pair to be compared."""
+    """Return the number of cells per image at which each planted pair is compared."""
     rng, found = generator("mining planted", name), []
     for _ in range(0, PLANTED, 1000):
         x = first[rng.integers(len(first), size=1000)]

@@ -1,8 +1,8 @@
-"""Write mined pairs as a form to fill in, with the columns of MMVP's Questions.csv.
+"""Write mined pairs as a form to fill in, with the columns of MMVP's Questions.csv and Image.
 
-Rows 1 and 2 are the two images of the best pair, 3 and 4 those of the next, as in MMVP. Question,
-Options ("(a) … (b) …") and Correct Answer ("(a)") are left empty for a person to fill in; Image,
-which MMVP does not have, is the path of the row's image.
+As in MMVP, rows 1 and 2 are the images of the best pair, and rows 3 and 4 those of the next.
+Question, Options ("(a) … (b) …") and Correct Answer ("(a)") are left empty for a person to fill in;
+Image, which MMVP does not have, is the path of the row's image.
 
     python -m eyechart.mining.export_labels
         --pairs results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet
@@ -25,7 +25,7 @@ COLUMNS = ["Index", "Question", "Options", "Correct Answer", "Image"]
 
 
 def rows(pairs: pa.Table, paths: dict[str, str]) -> list[list[str]]:
-    """Return a row per image: its index, three empty fields, its path."""
+    """Return one row per image: its index, three empty fields and its path."""
     ids = [pair[side] for pair in pairs.to_pylist() for side in ("first_id", "second_id")]
     return [[str(index), "", "", "", cell(paths[name])] for index, name in enumerate(ids, start=1)]
 

@@ -1,7 +1,7 @@
-"""Both encoders' features of the same images, as memory-mapped files: a row of length 1 per image.
+"""Both encoders' features of the same images, as memory-mapped files with a unit row per image.
 
-Memory: what is computed at once (``ROWS`` rows), and a group of rows of one column as it is stored.
-What is mapped is the file system's, which drops it when room is needed.
+Memory: ``ROWS`` rows in computation, and one stored row group of one column. The operating system
+can drop mapped pages when it needs memory.
 """
 
 import json
@@ -26,7 +26,7 @@ SIDES = ("first", "second")
 
 @dataclass(frozen=True)
 class Aligned:
-    """The features of both encoders, (n, d₁) and (n, d₂), of the images ``ids``, and their note."""
+    """The features of both encoders, (n, d₁) and (n, d₂), for the images ``ids``, and a note."""
 
     ids: pa.Array
     features: tuple[np.ndarray, np.ndarray]
@@ -34,7 +34,7 @@ class Aligned:
 
     @classmethod
     def read(cls, folder: Path) -> "Aligned":
-        """Open what :func:`align` wrote to a folder."""
+        """Open the files that :func:`align` wrote to a folder."""
         images = folder / "images.parquet"
         ids = read_table(images)["image_id"].combine_chunks()
         first, second = (np.load(folder / f"{side}.npy", mmap_mode="r") for side in SIDES)
@@ -43,11 +43,11 @@ class Aligned:
 
 
 def align(manifests: tuple[Path, Path], images: Path, ask: dict[str, Any], folder: Path) -> None:
-    """Write to a folder ``first.npy``, ``second.npy`` and, last, the ids of their rows.
+    """Write ``first.npy``, ``second.npy`` and, last, the ids of their rows to a folder.
 
-    Images that a model's own code could not take are left out. Raise a UserError if a manifest is
-    not of scope image or lacks the column, an image is missing, a value is not finite, or a row is
-    zero.
+    Images that a model's own code rejected are left out. Raise a UserError if a manifest is not of
+    scope image or lacks the column, if an image is missing, if a value is not finite, or if a row
+    is zero.
     """
     ids, copies = read_distinct(images)
     dropped = [image_id for path in manifests for image_id in read_dropped(path)]
@@ -65,7 +65,7 @@ def align(manifests: tuple[Path, Path], images: Path, ask: dict[str, Any], folde
 
 
 def read_distinct(images: Path) -> tuple[pa.Array, int]:
-    """Load the ids of distinct images, in order, and the number of copies left out.
+    """Load the sorted ids of distinct images, and the number of copies left out.
 
     Images with the same bytes (column ``sha256``) count as one, under the first id.
     """
@@ -75,7 +75,7 @@ def read_distinct(images: Path) -> tuple[pa.Array, int]:
 
 
 def read_features(manifest_path: Path, column: str, ids: pa.Array, output: Path) -> np.memmap:
-    """Write one ``address/span`` of the images ``ids``, in their order, and return it mapped.
+    """Write one ``address/span`` of the images ``ids``, in this order; return it memory-mapped.
 
     Result: float32, shape (n, d).
     """
@@ -113,9 +113,9 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array, output: Path)
 
 
 def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array) -> None:
-    """Scale every row to length 1, in place, after subtracting the mean of all rows if ``centre``.
+    """Scale rows to unit length in place, after subtracting the mean of all rows if ``centre``.
 
-    Raise a UserError if a row is zero, and so has no cosine with any other.
+    Raise a UserError if a row is zero, since it then has no cosine with any other.
     """
     mean = features.mean(axis=0, dtype=np.float64).astype(np.float32) if centre else 0
     for start in range(0, len(features), ROWS):

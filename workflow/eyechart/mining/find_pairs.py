@@ -1,12 +1,12 @@
-"""Find CLIP-blind pairs: images that are similar to one encoder and different to another.
+"""Find CLIP-blind pairs: images that one encoder finds similar and another different.
 
-Reads the activations of two encoders of scope image and the dataset's images. Writes a row per
-pair, widest gap first; the table's metadata hold the settings and how many pairs match.
+Reads the activations (scope image) of two encoders and the dataset's images. Writes one row per
+pair, widest gap first; the table's metadata hold the settings and the number of matching pairs.
 Source: Tong et al. 2024 (Eyes Wide Shut): cosine > 0.95 in CLIP, < 0.6 in DINOv2.
 
-Memory, in addition to Python and its libraries: at most ``search.memory_bound`` bytes, and a group
-of rows of one column. The features, 4 n (d₁ + d₂) of these bytes, are memory-mapped files beside
-the output, which are removed.
+Memory, in addition to Python and its libraries: at most ``search.memory_bound`` bytes, and one row
+group of one column. The features, 4 n (d₁ + d₂) of these bytes, are temporary memory-mapped files
+beside the output.
 
     python -m eyechart.mining.find_pairs
         --first results/extraction/tiny_clip/clevr/image/manifest.json

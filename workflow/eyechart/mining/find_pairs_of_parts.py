@@ -1,6 +1,6 @@
-"""Find CLIP-blind pairs, one image of each pair in one part of the images, the other in another.
+"""Find CLIP-blind pairs with one image in one part of the images and the other in another part.
 
-Reads what ``align_features`` wrote. Writes what ``find_pairs`` does, of these two parts alone.
+Reads the features from ``align_features``. Writes the table of ``find_pairs`` for these two parts.
 Memory, in addition to Python and its libraries: at most ``search.memory_bound`` bytes.
 
     python -m eyechart.mining.find_pairs_of_parts --part 0 --other 1 --parts 4

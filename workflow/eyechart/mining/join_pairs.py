@@ -1,4 +1,4 @@
-"""Join the pairs that were found in parts.
+"""Join the pairs found in parts.
 
 Reads the tables of all pairs of parts. Writes the table that one job would have written.
 

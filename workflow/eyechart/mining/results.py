@@ -1,4 +1,4 @@
-"""Pairs that were found, as a table whose metadata say how many there are."""
+"""Write the pairs found as a table, with their number in its metadata."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def write_pairs(
     settings: dict[str, Any],
     recall: dict[str, Any] | None = None,
 ) -> None:
-    """Write the pairs that were kept; ``recall`` says which of all pairs were compared."""
+    """Write the kept pairs; ``recall`` describes which of all pairs were compared."""
     best, ids = found.best, aligned.ids
     above = found.lowest_second <= 1.5
     note = {

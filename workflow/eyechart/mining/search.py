@@ -1,9 +1,9 @@
 """Search for pairs of images that one encoder finds similar and another different.
 
-Two blocks of images are compared at a time, in float32. Rounding changes a cosine of width d by at
-most about d · 2⁻²⁴ (Higham 2002, section 3.1, with rows of length 1), so a pair that is nearer to a
-threshold is decided by the cosine in float64. The result therefore depends neither on the size of
-the blocks nor on the library that multiplies them, nor on how the blocks are shared among jobs.
+Two blocks of images are compared at a time in float32. Rounding changes a cosine of width d by at
+most about d · 2⁻²⁴ (Higham 2002, section 3.1, for unit rows), so pairs closer than this to a
+threshold are decided in float64. The result therefore does not depend on the size of the blocks, on
+the library that multiplies them, or on how they are divided among jobs.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,18 @@ from tqdm import tqdm
 
 PAIRS = 1024  # pairs whose cosines are computed in float64 at once
 FIELDS = np.dtype([("i", "i8"), ("j", "i8"), ("first", "f8"), ("second", "f8")])
-Features = tuple[np.ndarray, np.ndarray]  # of the first and the second encoder
+Features = tuple[np.ndarray, np.ndarray]  # from the first and the second encoder
 Rows = range | np.ndarray  # in order
 Blocks = tuple[Rows, Rows]
 Masked = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def memory_bound(features: Features, settings: dict[str, Any], rows: int | None = None) -> int:
-    """Return the most bytes that a search holds, with the mapped features of ``rows`` images.
+    """Return the peak memory of a search in bytes, with the mapped features of ``rows`` images.
 
     4 r (d₁ + d₂) + 24 b² + 8 b (d₁ + d₂) + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where features
-    have widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``; r is n unless
-    the search is of two parts alone.
+    have widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``; r is n unless the
+    search covers only two parts.
     """
     (n, first), second = features[0].shape, features[1].shape[1]
     b, most = min(settings["block"], n), settings["most"]
@@ -37,12 +37,13 @@ def memory_bound(features: Features, settings: dict[str, Any], rows: int | None 
 
 @dataclass
 class SearchResult:
-    """The result of a search so far."""
+    """The results of a search so far."""
 
     most: int
     matching: int = 0  # pairs that match, kept or not
     highest_first: float = -1.0  # highest cosine of any pair in the first encoder, to float32
-    # lowest cosine in the second of pairs above the first's threshold, to float32; 2 if none is
+    # lowest cosine in the second encoder among pairs above the first's threshold, to float32; 2 if
+    # there are none
     lowest_second: float = 2.0
     # structured array; the ``most`` pairs with the widest gap (``first`` − ``second``), widest
     # first, then by ids
@@ -63,15 +64,15 @@ class SearchResult:
 
 
 def rows_of(n: int, parts: int, part: int) -> range:
-    """Return the rows of one part of n images; none of the last parts where n is small."""
+    """Return the rows of one part of n images; the last parts are empty if n is small."""
     size = -(-n // parts)
     return range(min(n, part * size), min(n, (part + 1) * size))
 
 
 def all_blocks(first: range, second: range, block: int) -> list[Blocks]:
-    """Return the rows of every two blocks, one of each range, a block with itself included.
+    """Return the rows of all pairs of blocks, one from each range, including a block with itself.
 
-    If both ranges are the same, every two blocks are returned once.
+    If both ranges are the same, each pair of blocks is returned once.
     """
     return [
         (range(i, min(i + block, first.stop)), range(j, min(j + block, second.stop)))
@@ -81,9 +82,9 @@ def all_blocks(first: range, second: range, block: int) -> list[Blocks]:
 
 
 def not_in_order(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return which pairs of rows, (r, c), are not in order: the same pair is, the other way round.
+    """Return which pairs of rows, (r, c), are not in order, so that each pair counts once.
 
-    It is what an exact search leaves out, which compares blocks with themselves.
+    An exact search leaves these out, since it compares blocks with themselves.
     """
     found: np.ndarray = a[:, None] >= b
     return found
@@ -95,18 +96,18 @@ def search(
     blocks: Sequence[Blocks] | None = None,
     left_out: Masked = not_in_order,
 ) -> SearchResult:
-    """Find pairs with a cosine above ``similar`` in the first, below ``different`` in the second.
+    """Find pairs with a cosine above ``similar`` in one encoder, below ``different`` in the other.
 
     Blocks without a pair above the first threshold are not compared in the second encoder.
 
     Parameters
     ----------
-    features : two ndarrays, float32, shapes (n, d₁) and (n, d₂); rows of length 1, of the same
+    features : two ndarrays, float32, shapes (n, d₁) and (n, d₂); rows of unit length, for the same
         images in the order of their ids
-    settings : ``similar``, ``different`` (cosines), ``block`` (images of a block), ``most`` (pairs
+    settings : ``similar``, ``different`` (cosines), ``block`` (images per block), ``most`` (pairs
         kept; all are counted)
-    blocks : the rows that are compared; without them, all
-    left_out : of rows (r,) and (c,): the pairs, (r, c), that are compared elsewhere
+    blocks : the rows to compare; by default all
+    left_out : function from rows (r,) and (c,) to the pairs, (r, c), that are compared elsewhere
     """
     found = SearchResult(settings["most"])
     everything = range(len(features[0]))
@@ -128,7 +129,7 @@ def _compare(
     (first, second), (a, b) = features, map(np.asarray, places)
     cosines = first[a] @ first[b].T  # (r, c)
     if a[-1] >= b[0] and b[-1] >= a[0]:
-        cosines[a[:, None] == b] = -2.0  # no image with itself
+        cosines[a[:, None] == b] = -2.0  # never an image with itself
     found.highest_first = max(found.highest_first, float(cosines.max()))
     above = cosines > settings["similar"] - _margin(first)
     rows, columns = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
@@ -148,7 +149,7 @@ def _decide(
     cosines: tuple[np.ndarray, np.ndarray],
     settings: dict[str, Any],
 ) -> None:
-    """Count and keep the pairs of ``places`` whose cosines, (r, c) in each encoder, match."""
+    """Count and keep the pairs at ``places`` whose cosines, (r, c) in each encoder, match."""
     (one, two), similar, different = cosines, settings["similar"], settings["different"]
     lowest = float(np.min(two, where=one > similar, initial=2.0))
     found.lowest_second = min(found.lowest_second, lowest)
@@ -171,5 +172,5 @@ def _decide(
 
 
 def _margin(features: np.ndarray) -> float:
-    """Return how far a float32 cosine may differ from the float64 one."""
+    """Return the largest difference between a float32 cosine and the float64 one."""
     return float((features.shape[1] + 8) * 2.0**-24)

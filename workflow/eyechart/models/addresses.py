@@ -1,10 +1,10 @@
-"""Addresses and spans of a model, resolved on its card; no torch.
+"""Addresses and spans of a model, resolved from its card, without torch.
 
 An address names the same layer in every model: ``vision.N`` (output of encoder block N, from 0),
 ``connector`` (the connector's output), ``lm.N`` (output of language-model block N), ``lm.norm``
-(after the last norm). A module path, as the card lists it, is also an address.
+(output of the final norm). A module path listed in the card is also an address.
 
-``vision.read`` stands for the vision outputs that the connector takes, as the card lists them.
+``vision.read`` stands for the vision outputs that the connector reads, as listed in the card.
 
 A span names the tokens that are pooled at an address:
 
@@ -17,12 +17,12 @@ A span names the tokens that are pooled at an address:
 ``all_mean``      mean over all tokens that are not padding, system text and image included
 ``referent``      mean over the image tokens in the region that the item is about, by overlap with a
                   box, bilinear at a point; only where tokens have a position on the image
-``referent_center``  bilinear at the middle of that region, so that the size and the shape of the
-                  region tell nothing
+``referent_center``  bilinear at the centre of that region, so that its size and shape reveal
+                  nothing
 ``other_object``  the same at another object of the same image: the control of ``referent``
 ``image_tokens``  every image token, not pooled
 
-A connector's own blocks (BLIP-2's queries) are ``connector.N``. Where a language model has an
+Blocks inside a connector (BLIP-2's Q-Former) are ``connector.N``. If a language model has an
 encoder and a decoder, ``lm.N`` is the encoder and ``decoder.N`` the decoder, which has read only
 its start token.
 """
@@ -46,7 +46,7 @@ SPANS = ("cls", "image_mean", "text_mean", "last", "all_mean", *REGION_SPANS, "i
 
 @dataclass(frozen=True)
 class Address:
-    """One address of one model; ``scopes`` maps each of its spans to the span's scope."""
+    """An address of one model; ``scopes`` maps each of its spans to a scope."""
 
     address: str
     module: str
@@ -57,7 +57,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an activation file: a span at an address."""
+    """A column of an activation file: a span at an address."""
 
     address: Address
     span: str
@@ -69,7 +69,7 @@ class Column:
 
     @property
     def regional(self) -> bool:
-        """Whether it is pooled in a region of each item."""
+        """Whether the column is pooled over a region of each item."""
         return self.span in REGION_SPANS
 
     @property
@@ -82,9 +82,9 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
     """Return the addresses that any pattern matches, in the card's order.
 
     A pattern is an address, a module path, or a glob of either; addresses are tried before paths. A
-    path may be that of an older transformers, as in VLM-Lens; the current address is then logged. A
-    pattern of a component that the model lacks (``lm.*`` for an encoder) matches nothing. Raise a
-    UserError if any other pattern matches nothing.
+    path may use the names of an older transformers, as in VLM-Lens; the current address is then
+    logged. A pattern for a component that the model lacks (``lm.*`` for an encoder) matches
+    nothing. Raise a UserError if any other pattern matches nothing.
     """
     known = addresses(card)
     chosen: dict[str, Address] = {}
@@ -103,7 +103,7 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
 
 
 def _named(card: dict[str, Any], pattern: str) -> list[Address]:
-    """Return the addresses that a pattern matches by name, or else by module path."""
+    """Return the addresses that a pattern matches by name, or by module path if none match."""
     known = list(addresses(card).values())
     if pattern == READ:
         return [a for a in known if a.address in card["reads"]]
@@ -113,7 +113,7 @@ def _named(card: dict[str, Any], pattern: str) -> list[Address]:
 
 
 def _named_of_old(card: dict[str, Any], pattern: str) -> list[Address]:
-    """Resolve a pattern of module paths from before transformers 5, and log a warning."""
+    """Resolve a pattern of module paths used before transformers 5, and log a warning."""
     today = modern(card["family"], pattern)
     found = _named(card, today) if today != pattern else []
     if found:
@@ -140,7 +140,9 @@ def columns(
         if span in wanted and span in address.scopes
     ]
     if not every:
-        raise UserError(f"{card['model']}: no address asked for has any of the spans {wanted}")
+        raise UserError(
+            f"{card['model']}: none of the requested addresses has any of the spans {wanted}"
+        )
     return [column for column in every if column.scope == scope]
 
 
@@ -153,7 +155,7 @@ def addresses(card: dict[str, Any]) -> dict[str, Address]:
 
 
 def raw_modules(card: dict[str, Any]) -> dict[str, Address]:
-    """Return the modules that a card lists by path; each has the spans of its component."""
+    """Return the modules listed by path in a card; each has the spans of its component."""
     scopes = {a["region"]: a["scopes"] for a in card["addresses"]}
     return {
         path: Address(path, path, m["region"], m["width"], scopes[m["region"]])

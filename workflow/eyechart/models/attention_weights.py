@@ -1,7 +1,7 @@
-"""Collect attention weights of a language model's blocks from the outputs of attention modules.
+"""Collect the attention weights of a language model's blocks from its attention modules.
 
-Eager attention returns its weights beside its output; other implementations never hold them. Only
-the row of one token is kept.
+Eager attention returns its weights with its output; other implementations never compute them in
+full. Only one token's row is kept.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
-SUM = 0.05  # tolerance of the sum over all keys, in half precision
+SUM = 0.05  # tolerance for the sum over all keys in half precision
 
 
 @contextmanager
 def collect_attention(
     model: nn.Module, blocks: Mapping[str, str], keys: int
 ) -> Iterator[dict[str, Tensor]]:
-    """Collect, within the context, the attention of each block's last token to ``keys`` keys.
+    """Collect the attention of the last token to ``keys`` keys in each block, within the context.
 
-    Result: dict of Tensor, by address, float32, shape (heads, keys); filled by the forward pass of
-    one prompt; without blocks that return no weights.
+    Yields a dict from address to Tensor, float32, shape (heads, keys). The forward pass of one
+    prompt fills it. Blocks that return no weights are absent.
 
     Parameters
     ----------
     blocks : module path of each block, by address
-    keys : number of tokens of the prompt: attention to anything else (a decoder's self-attention,
+    keys : number of tokens of the prompt; attention to anything else (a decoder's self-attention,
         cross-attention to other states) is not collected
     """
     found: dict[str, Tensor] = {}
@@ -67,10 +67,10 @@ def last_row(output: Any, keys: int) -> Tensor | None:
 
 
 def weights_in(output: Any, keys: int) -> Tensor | None:
-    """Return the attention weights in a module's output, if there are any.
+    """Return the attention weights in a module's output, or None.
 
-    They are a tensor (b, heads, queries, keys) whose last rows sum to 1, unlike those of an
-    attention bias of the same shape.
+    The weights are a tensor (b, heads, queries, keys) whose last rows sum to 1, unlike an attention
+    bias of the same shape.
     """
     for part in output if isinstance(output, tuple) else ():
         if not isinstance(part, torch.Tensor) or part.ndim != 4:
@@ -91,12 +91,12 @@ def ask_for_weights(adapter: LanguageAdapter) -> None:
         if config is not None and hasattr(config, "output_attentions"):
             try:
                 config.output_attentions = True
-            except ValueError:  # this implementation never holds weights
+            except ValueError:  # this implementation never computes weights
                 continue
 
 
 def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[LanguageAdapter, str]:
-    """Load a model with eager attention; if refused, without it, and return the reason.
+    """Load a model with eager attention; if it refuses, load it without and return the reason.
 
     Raise a UserError if it cannot be loaded either way, or has no language model.
     """
@@ -104,7 +104,7 @@ def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[Lang
     try:
         adapter = load(spec, checkpoint, replace(loading, attention="eager"))
     except (UserError, ValueError, ImportError, TypeError) as error:
-        adapter = load(spec, checkpoint, loading)  # an error of both attempts is raised here
+        adapter = load(spec, checkpoint, loading)  # an error in both attempts is raised here
         refused = f"family {spec.family} refuses eager attention ({' '.join(str(error).split())})"
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(

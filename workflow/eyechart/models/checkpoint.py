@@ -1,4 +1,4 @@
-"""Load models from folders in Hugging Face layout and check that every weight was there."""
+"""Load models from folders in Hugging Face layout and check that no weight is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eyechart.core.errors import UserError, shorter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
-COMPUTED = "rotary_emb.inv_freq"  # not learned: old checkpoints hold it, or old models expect it
+COMPUTED = "rotary_emb.inv_freq"  # not learned; old checkpoints contain it, or old models expect it
 
 
 def load_model(
@@ -28,14 +28,14 @@ def load_model(
 ) -> tuple[Any, torch.device]:
     """Load a model for inference; return it and the device of its inputs.
 
-    Raise a UserError if the folder is not a checkpoint, or a weight is missing, unexpected or of
-    another shape.
+    Raise a UserError if the folder is not a checkpoint, or if a weight is missing, unexpected or
+    has the wrong shape.
 
     Parameters
     ----------
-    unused : prefixes of the names of weights that the folder may hold beyond those of the model
-    more : further arguments of ``from_pretrained`` of this class; with ``state_dict`` and
-        ``config``, nothing is read from the folder
+    unused : name prefixes of weights that the folder may hold in addition to the model's
+    more : further arguments of the class's ``from_pretrained``; with ``state_dict`` and ``config``,
+        nothing is read from the folder
     """
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     if not (Path(checkpoint) / "config.json").is_file():
@@ -66,7 +66,7 @@ def check_keys(checkpoint: Path, report: dict[str, Any], spec: Spec, unused: Seq
 
 
 def load_processor(checkpoint: Path, spec: Spec, loading: LoadOptions) -> Any:
-    """Load the checkpoint's processor, of text and images or of images alone."""
+    """Load the checkpoint's processor, for text and images or for images alone."""
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     with quiet(), one_sentence(checkpoint):
         return transformers.AutoProcessor.from_pretrained(checkpoint, **where)
@@ -83,12 +83,12 @@ def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: LoadOpt
 
 @contextmanager
 def one_sentence(checkpoint: Path) -> Iterator[None]:
-    """Convert errors of transformers about a checkpoint that it cannot load to a UserError."""
+    """Convert errors that transformers raises on loading a checkpoint to a UserError."""
     try:
         yield
     except UserError:
         raise
-    except Exception as error:  # of any kind: a stranger's files reach deep into transformers
+    except Exception as error:  # any kind: an untrusted file can fail deep inside transformers
         raise UserError(f"{checkpoint}: {shorter(error, 280)}") from None
 
 

@@ -1,8 +1,8 @@
-"""Derive a model's checkpoint from that of its base: by a rule, or by merging an adapter.
+"""Derive a model's checkpoint from its base's, by a rule or by merging an adapter.
 
-Reads the base's checkpoint and the specs of both models; for a rule that is fitted, also the items,
-images and regions of a dataset. Writes the derived weights, and links to the base's other files,
-under data/models/<model>/; ``ready.json`` there, last.
+Reads the base's checkpoint and both models' specs; for a fitted rule, also a dataset's items,
+images and regions. Writes the derived weights and links to the base's other files under
+data/models/<model>/, and ``ready.json`` there last.
 
     python -m eyechart.models.derive_model --model tiny_llava_prior \
         --spec config/models/tiny_llava_prior.yaml --base data/models/tiny_llava \
@@ -38,7 +38,7 @@ from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
 
 TABLES = ("items", "images", "regions")
-OUTSIDE = "rest"  # of all components, such as a head
+OUTSIDE = "rest"  # outside all components, such as a head
 _log = logging.getLogger(__name__)
 
 
@@ -50,8 +50,8 @@ def module_of(by: str) -> str:
 def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None) -> list[str]:
     """Change a loaded model as a derived spec declares; return the components that changed.
 
-    ``examples`` are the tables and the split that a fitted rule takes. Raise a UserError if the
-    rule does not apply, changes nothing, or changes what it does not declare.
+    ``examples`` are the tables and the split that a fitted rule reads. Raise a UserError if the
+    rule does not apply, changes nothing, or changes a component that it does not declare.
     """
     how = spec.derived
     assert how is not None, "only derived models are made here"
@@ -92,7 +92,7 @@ def digests(adapter: Adapter) -> dict[str, bytes]:
 
 
 def save(adapter: Adapter, base: Path, folder: Path, changed: bool) -> list[dict[str, Any]]:
-    """Write what changed, and link the base's other files; return the entries of all files."""
+    """Write the changed files and link the base's other files; return the entries of all files."""
     folder.mkdir(parents=True, exist_ok=True)
     held = [entry["path"] for entry in read_json(base / NAME)["files"]]
     own: list[str] = []
@@ -111,7 +111,7 @@ def save(adapter: Adapter, base: Path, folder: Path, changed: bool) -> list[dict
 
 
 def stored_dtype(folder: Path) -> str:
-    """Return the precision of a checkpoint's stored weights, according to its configuration."""
+    """Return the precision of a checkpoint's stored weights, as its configuration states it."""
     config = read_json(folder / CONFIG)
     found = config.get("dtype") or config.get("torch_dtype") or "float32"
     return str(found) if hasattr(torch, str(found)) else "float32"
@@ -131,7 +131,7 @@ def main(
 ) -> None:
     """Load the base, change it, save it, and write ``ready.json`` last.
 
-    ``adapter`` are the files of one that a rule made: a run with a name has its own.
+    ``adapter`` are the files of an adapter that a rule of this run made; a named run has its own.
     """
     wanted = read_spec(spec)
     if adapter and wanted.derived:

@@ -1,7 +1,7 @@
-"""Describe a model: its addresses, widths, spans and scopes, found in one forward pass.
+"""Describe a model: its addresses, widths, spans and scopes, measured in one forward pass.
 
-Reads the model's spec and checkpoint folder; writes results/models/<model>/card.json, and a sample
-image as the model takes it, with its image tokens drawn in.
+Reads the model's spec and checkpoint folder. Writes results/models/<model>/card.json, and a sample
+image as the model sees it with its image tokens outlined.
 
     python -m eyechart.models.describe_model --model tiny_llava \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -37,7 +37,7 @@ from eyechart.models.usable import usable
 
 SHARED_SPANS = ("image_mean", "image_tokens")
 QUESTION = "What?"
-PARAMETERS_OFF = 0.01  # relative; many specs count parameters from a configuration
+PARAMETERS_OFF = 0.01  # relative; many specs compute their parameters from a configuration
 
 
 def describe(adapter: Adapter, model: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
 def scope(adapter: Adapter, component: str, span: str, shares_prefix: bool) -> str:
     """Return what a span depends on: ``image`` or ``item``.
 
-    In a language model, image tokens depend on the image alone only where they cannot attend to the
+    In a language model, image tokens depend on the image alone only if they cannot attend to the
     question.
     """
     if component in ("vision", "connector") and span not in REGION_SPANS:
@@ -97,7 +97,7 @@ def scope(adapter: Adapter, component: str, span: str, shares_prefix: bool) -> s
 
 
 def parameters_by_component(adapter: Adapter) -> dict[str, int]:
-    """Return the number of parameters of each component, and of all others as ``rest``."""
+    """Return the number of parameters of each component, with all others as ``rest``."""
     found: dict[str, int] = {}
     for name, parameter in adapter.model.named_parameters():
         component = adapter.component_of(name) or "rest"
@@ -128,7 +128,7 @@ def _spans(
 ) -> list[str]:
     """Return the spans of an address, in the order of ``SPANS``.
 
-    Regions are spans only where every image token's position is known, and some token has one.
+    Regions are spans only if every image token's position is known, and at least one token has one.
     """
     own = adapter.spans(component)
     count = int(tokens.image[0].sum()) if tokens is not None else 0
@@ -147,7 +147,7 @@ def _spans(
 def _others(
     adapter: Adapter, outputs: dict[str, Tensor], places: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the modules that can be named by path: their outputs have the shape of a block's."""
+    """Return the modules that can be named by path: their outputs are shaped like a block's."""
     shapes = {(adapter.component_of(path), outputs[path].shape[:-1]) for path in places.values()}
     return {
         path: {"region": adapter.component_of(path), "width": output.shape[-1]}
@@ -159,7 +159,7 @@ def _others(
 def _run_once(
     adapter: Adapter, images: list[PreparedImage]
 ) -> tuple[dict[str, Tensor], Tokens | None]:
-    """Run identical images, with a question each if there is a language model; hook all modules."""
+    """Run identical images, each with a question if there is a language model; hook all modules."""
     outputs: dict[str, Tensor] = {}
 
     def note(path: str) -> Any:
@@ -198,7 +198,7 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
             spec.reads_text and not card["reads_text"]
         )  # without the text tower that was counted
         if (spec.derived or alone) and field == "parameters":
-            continue  # of what is derived, an untied head has weights of its own
+            continue  # in a derived model, an untied head has weights of its own
         if expected is not None and abs(expected - number) > off.get(field, 0):
             raise errors.UserError(
                 f"config of {model}: {field} is {expected}, but the checkpoint has {number}"

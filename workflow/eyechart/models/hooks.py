@@ -1,10 +1,10 @@
-"""Hooks on a model's modules: read outputs, and replace them.
+"""Hooks on a model's modules that read or replace their outputs.
 
-Every hook is attached by a context manager and removed at its end, also after an exception. Context
-managers nest. Outputs are read after they are edited; of two edits of one module the inner one runs
-first. Edits run before the hooks with which transformers records hidden states: many connectors
-take their input from such a record and would otherwise miss an edit. ``models.knockout`` cuts
-attention.
+Every hook is attached by a context manager and removed when it exits, also after an exception.
+Context managers nest. Outputs are read after they are edited. If one module has two edits, the
+inner one runs first. Edits run before the hooks with which transformers records hidden states,
+since many connectors take their input from such a record and would otherwise miss an edit.
+``models.knockout`` blocks attention.
 
     with edit_outputs(adapter.model, {path: at([3, 4], torch.zeros_like)}):
         scores = adapter.logits(rows, seen, begun)
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from eyechart.core.errors import UserError, nearest
 
-Change = Callable[[Tensor], Tensor]  # hidden states to hidden states of the same shape
+Change = Callable[[Tensor], Tensor]  # from hidden states to hidden states of the same shape
 Where = Tensor | Sequence[int] | Callable[[Tensor], Tensor]
 
 
@@ -33,8 +33,8 @@ class _AllSeenError(Exception):
 def pass_mode(gradients: bool = False) -> AbstractContextManager[Any]:
     """Return the mode of a forward pass: inference, or one that keeps gradients of activations.
 
-    Parameters stay frozen in either. Tensors made in inference mode cannot be used in a pass that
-    keeps gradients: encode the images in the same mode.
+    Parameters stay frozen in both. Tensors made in inference mode cannot be used in a pass that
+    keeps gradients, so encode the images in the same mode.
     """
     return torch.enable_grad() if gradients else torch.inference_mode()
 
@@ -58,7 +58,7 @@ def read_outputs(
     stop: bool,
     runs: int = 1,
 ) -> Iterator[None]:
-    """Call ``see(path, output)`` at the first run of each module within the block.
+    """Call ``see(path, output)`` after the first run of each module within the block.
 
     >>> with read_outputs(model, ["layers.3"], found.__setitem__, stop=True):
     ...     model(pixels)
@@ -68,9 +68,9 @@ def read_outputs(
     Parameters
     ----------
     paths : module paths below ``model``
-    stop : whether the pass ends as soon as every module has run: later modules never do
-    runs : how often each module runs; if more than once, ``see`` gets the list of all outputs after
-        the last run
+    stop : whether the pass ends as soon as every module has run, so that later modules never run
+    runs : number of times each module runs; if above one, ``see`` gets the list of all outputs
+        after the last run
     """
     waiting: dict[str, list[Tensor]] = {path: [] for path in paths}
     if not waiting:
@@ -79,7 +79,7 @@ def read_outputs(
 
     def hook(path: str) -> Callable[..., None]:
         def fired(module: nn.Module, inputs: Any, output: Any) -> None:
-            if path in waiting:  # some modules run again in one pass: only the first runs count
+            if path in waiting:  # some modules run again in one pass; only the first runs count
                 outputs = [*waiting[path], tensor_of(path, output)]
                 waiting[path] = outputs
                 if len(outputs) == runs:
@@ -97,7 +97,7 @@ def read_outputs(
 
 @contextmanager
 def first_output(model: nn.Module, path: str) -> Iterator[list[Any]]:
-    """Yield a list that gets the output of a module's first run, as it is; the pass ends there."""
+    """Yield a list that gets the raw output of a module's first run, where the pass ends."""
     found: list[Any] = []
 
     def fired(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -111,9 +111,9 @@ def first_output(model: nn.Module, path: str) -> Iterator[list[Any]]:
 
 @contextmanager
 def skipped(model: nn.Module, paths: Sequence[str], output: Any) -> Iterator[None]:
-    """Let modules that run in a row return the known output of the last of them, and not run."""
+    """Skip modules that run in sequence; each returns the known output of the last one."""
     modules = [module_at(model, path) for path in paths]
-    own = [module.__dict__.get("forward") for module in modules]  # set where blocks are spread
+    own = [module.__dict__.get("forward") for module in modules]  # set if spread over GPUs
     try:
         for module in modules:
             module.forward = lambda *_, **__: output
@@ -127,13 +127,13 @@ def skipped(model: nn.Module, paths: Sequence[str], output: Any) -> Iterator[Non
 
 @contextmanager
 def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None]:
-    """Replace the output of each module by what its edit returns, at every run within the block.
+    """Replace each module's output with its edit of it, at every run within the block.
 
     Raise a UserError if an edit returns another shape, or a module has not run by the end of the
     block.
 
-    ``edits``: by module path, a function of the hidden states; as ``tensor_of`` returns them, in
-    the module's own layout; the rest of its output is kept.
+    ``edits``: by module path, a function of the hidden states, which have the module's own layout,
+    as ``tensor_of`` returns them; the rest of the output is kept.
     """
     waiting = dict.fromkeys(edits)
 
@@ -159,8 +159,8 @@ def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None
 def at(where: Where, change: Change) -> Change:
     """Return an edit that applies ``change`` to some tokens and leaves the others.
 
-    ``where``: bool mask of the shape of the output without its width; or token indices, negative
-    ones from the end; or a function from the hidden states to a mask.
+    ``where``: bool mask, of the output's shape without its width; or token indices, with negative
+    ones counted from the end; or a function from the hidden states to a mask.
     """
 
     def changed(hidden: Tensor) -> Tensor:
@@ -173,8 +173,8 @@ def at(where: Where, change: Change) -> Change:
 def tensor_of(path: str, output: Any) -> Tensor:
     """Return the hidden states in a module's output.
 
-    They are a tensor; the first entry of a tuple; the last hidden state of an output object; or a
-    list of tensors (n, d), which are concatenated.
+    The output is a tensor, a tuple that begins with the hidden states, an output object with a last
+    hidden state, or a list of tensors (n, d), which are concatenated.
     """
     first = output[0] if isinstance(output, tuple) and output else output
     first = getattr(first, "last_hidden_state", first)
@@ -186,7 +186,7 @@ def tensor_of(path: str, output: Any) -> Tensor:
 
 
 def replace_tensor(output: Any, hidden: Tensor) -> Any:
-    """Return a module's output with other hidden states where ``tensor_of`` finds them."""
+    """Return a module's output with the hidden states that ``tensor_of`` finds replaced."""
     if isinstance(output, tuple):
         return (replace_tensor(output[0], hidden), *output[1:])
     if hasattr(output, "last_hidden_state"):
@@ -199,7 +199,7 @@ def replace_tensor(output: Any, hidden: Tensor) -> Any:
 
 
 def _mask(where: Tensor | Sequence[int], hidden: Tensor) -> Tensor:
-    """Return a mask that broadcasts to the shape of hidden states without their width."""
+    """Return a mask that broadcasts to the shape of the hidden states without their width."""
     if isinstance(where, torch.Tensor) and where.dtype == torch.bool:
         try:
             return where.expand(hidden.shape[:-1])

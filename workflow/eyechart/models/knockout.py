@@ -1,7 +1,7 @@
-"""Attention knockout: block chosen queries from chosen keys in a language model's blocks.
+"""Attention knockout: block chosen queries from attending to chosen keys in a language model.
 
-The cut is written into the attention mask of a block, so it works for every attention that takes a
-mask of queries and keys: ``eager`` and ``sdpa``.
+The cut is written into a block's attention mask, so it works for every implementation that takes a
+mask over queries and keys: ``eager`` and ``sdpa``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from eyechart.models.hooks import check_ran, module_at
 def cut_attention(adapter: LanguageAdapter, cuts: Mapping[str, Tensor]) -> Iterator[None]:
     """Block queries from attending to keys in blocks of the language model, within the context.
 
-    Raise a UserError if attention cannot be cut at an address, a cut leaves a query without any key
-    or does not fit the pass, or a block has not run by the end.
+    Raise a UserError if attention cannot be cut at an address, if a cut leaves a query without any
+    key or does not fit the pass, or if a block has not run by the end.
 
-    ``cuts``: by address, bool, shape (b, q, k), or (1, q, k) for all rows alike; true where query i
-    of the pass must not attend to key j. The k keys are the cached positions and those of the pass;
-    in a decoder's block, all positions of the encoder.
+    ``cuts``: by address, bool, shape (b, q, k), or (1, q, k) for the same cut in all rows; true
+    where query i of the pass must not attend to key j. The k keys are the positions of the cache
+    and the pass, or in a decoder's block all positions of the encoder.
     """
     paths = {address: adapter.module_path(address) for address in cuts}
     waiting = dict.fromkeys(paths.values())
@@ -43,7 +43,7 @@ def cut_attention(adapter: LanguageAdapter, cuts: Mapping[str, Tensor]) -> Itera
 
 
 def pairs(queries: Tensor, keys: Tensor) -> Tensor:
-    """Return the cut of every key (b, k) for every query (b, q), both bool: (b, q, k)."""
+    """Return the cut (b, q, k) of all marked keys (b, k) from all marked queries (b, q), bool."""
     return queries[:, :, None] & keys[:, None, :]
 
 

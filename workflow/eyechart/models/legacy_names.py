@@ -1,11 +1,11 @@
-r"""Translate module names from before transformers 5, as in VLM-Lens, to current names; no torch.
+r"""Translate module names used before transformers 5, as in VLM-Lens, to current names, no torch.
 
 Each family has a list of rules, pairs of a regular expression and its replacement, which are all
-applied in order. A name that never changed, or is already current, is kept. Patterns can be
-translated too; VLM-Lens reads them as regular expressions, so ``\.`` becomes ``.`` and a leading
-``.*`` becomes ``*``.
+applied in order. Names that never changed or are already current are kept. Patterns are translated
+too; VLM-Lens reads them as regular expressions, so ``\.`` becomes ``.`` and a leading ``.*``
+becomes ``*``.
 
-Families whose code comes with the checkpoint have no rules: their own code defines the names.
+Families whose code comes with the checkpoint have no rules, since that code defines the names.
 """
 
 import re
@@ -22,7 +22,7 @@ SIDE_BY_SIDE: Rules = (
     (r"^language_model(\.model)?(?=\.|$)", "model.language_model"),
 )
 
-# transformers 4.51: the language model is ``model`` itself, the encoder beside it
+# transformers 4.51: the language model is ``model`` itself, with the encoder beside it
 WITHIN_MODEL: Rules = (
     (r"^visual(?=\.|$)", "model.visual"),
     (r"^model\.(?!visual|language_model)", "model.language_model."),

@@ -1,4 +1,4 @@
-"""Limits of what a stranger's checkpoint may ask for: what is built, and how long that takes."""
+"""Limits on what an untrusted checkpoint may request: model size, time and memory."""
 
 import ctypes
 import re
@@ -14,13 +14,13 @@ from eyechart.core.errors import UserError, shorter
 from eyechart.core.files import read_json
 
 MOST_BYTES = 10_000_000
-MOST_SECONDS = 10  # that a chat template takes
+MOST_SECONDS = 10  # to render a chat template
 MOST_CHARACTERS = 1_000_000  # of a prompt
-MOST_MEMORY = 1 << 31  # bytes that a template may take besides what the process has
-_MEMORY = Path("/proc/self/statm")  # begins with the process's pages
+MOST_MEMORY = 1 << 31  # bytes that a template may take in addition to what the process has
+_MEMORY = Path("/proc/self/statm")  # begins with the number of the process's pages
 _raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
-# The most of a number, by the pattern of its key. The largest models have 126 blocks, a width of
+# Maximum of each number, by a pattern of its key. The largest models have 126 blocks, a width of
 # 16,384 and 262,144 tokens
 MOST = {
     re.compile(r"(.*_)?(layers|blocks|depths?|stages|heads|experts)"): 2_000,
@@ -32,7 +32,7 @@ MOST = {
 
 
 def check(checkpoint: Path) -> None:
-    """Raise a UserError if a checkpoint describes a larger model or image than any has."""
+    """Raise a UserError if a checkpoint describes a larger model or image than any real one."""
     for name in FILES:
         path = checkpoint / name
         if path.is_file():
@@ -52,10 +52,10 @@ def _check(held: Any, path: Path, at: str) -> None:
 
 
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
-    """Return what a chat template makes.
+    """Return the text that a chat template renders.
 
-    Raise a UserError if it takes more than 10 s or 2 GiB, makes more than a million characters, or
-    is wrong; a ValueError if there is none.
+    Raise a UserError if it takes more than 10 s or 2 GiB, renders more than a million characters,
+    or is malformed; raise a ValueError if there is no template.
     """
     where = f"{checkpoint}: its chat template"
     try:
@@ -66,7 +66,7 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
         raise
     except MemoryError:
         raise UserError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
-    except Exception as error:  # of Jinja, and of what the template calls
+    except Exception as error:  # from Jinja, or from anything that the template calls
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
         raise UserError(
@@ -77,9 +77,10 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 
 @contextmanager
 def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a UserError in the block after some time, in any thread.
+    """Raise a UserError in the block after ``seconds``, in any thread.
 
-    Signals only reach the main thread; in others, where batches are prepared, a timer raises it.
+    Signals only reach the main thread. In other threads, where batches are prepared, a timer raises
+    the error.
     """
     inside = threading.current_thread() is threading.main_thread()
     with _signal(seconds, sentence) if inside else _timer(seconds, sentence):
@@ -88,10 +89,10 @@ def time_limit(seconds: float, sentence: str) -> Iterator[None]:
 
 @contextmanager
 def memory_limit(most: int) -> Iterator[None]:
-    """Raise a MemoryError in the block where the process would take so many bytes more.
+    """Raise a MemoryError in the block if the process would take ``most`` bytes more.
 
-    The limit is the whole process's, so it is set only in the main thread, where each template is
-    first rendered, and on systems that say how much memory a process has.
+    The limit applies to the whole process, so it is set only in the main thread, where each
+    template is first rendered, and on systems that report a process's memory.
     """
     if threading.current_thread() is not threading.main_thread() or not _MEMORY.exists():
         yield
@@ -122,7 +123,7 @@ def _signal(seconds: float, sentence: str) -> Iterator[None]:
 
 @contextmanager
 def _timer(seconds: float, sentence: str) -> Iterator[None]:
-    late = type("LateError", (UserError,), {"__str__": lambda _: sentence})  # raised without a text
+    late = type("LateError", (UserError,), {"__str__": lambda _: sentence})  # raised with no text
     thread, turn, ended = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
 
     def over() -> None:
@@ -138,5 +139,5 @@ def _timer(seconds: float, sentence: str) -> Iterator[None]:
     finally:
         with turn:
             ended = True
-            _raise_in(thread, None)  # what was to be raised after the end
+            _raise_in(thread, None)  # cancels an error that would be raised after the end
         timer.cancel()

@@ -1,4 +1,4 @@
-"""List the addresses of a checkpoint without loading its weights; only config.json is read.
+"""List the addresses of a checkpoint from its config.json, without loading its weights.
 
 python -m eyechart.models.list_addresses --spec config/models/llava_1_5_7b.yaml \
         --checkpoint data/models/llava_1_5_7b

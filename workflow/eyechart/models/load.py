@@ -1,7 +1,7 @@
 """Find a model's family and load its checkpoint.
 
 The family's module is imported by name, so that adding or editing a family does not change the code
-hash of other families' steps; a rule adds the hash of ``module_of(family)`` to that of its step.
+hash of other families' steps. A rule adds the hash of ``module_of(family)`` to its step's hash.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def module_of(family: str) -> str:
 
 
 def adapter_of(spec: Spec, checkpoint: Path | None = None) -> type[Adapter]:
-    """Return the adapter class of a spec's family, or of a checkpoint that holds a part of it.
+    """Return the adapter class of a spec's family, or of a checkpoint that holds only a part of it.
 
     Raise a UserError if there is no such family.
     """
@@ -39,15 +39,15 @@ def adapter_of(spec: Spec, checkpoint: Path | None = None) -> type[Adapter]:
 
 
 def check_torchvision() -> None:
-    """Raise a UserError if a torchvision is installed that cannot run beside this torch.
+    """Raise a UserError if the installed torchvision cannot run with the installed torch.
 
-    transformers would hide its error behind one about a processor, even of models that need none.
+    transformers would hide the error behind one about a processor, even for models that need none.
     """
     if "torchvision" in sys.modules or importlib.util.find_spec("torchvision") is None:
         return
     try:
         importlib.import_module("torchvision")
-    except Exception as error:  # which one it is depends on how the builds differ
+    except Exception as error:  # its type depends on how the builds differ
         raise UserError(
             f"torchvision {version('torchvision')} does not work with torch {version('torch')} "
             f"({' '.join(str(error).split())}); install both for the same device, CPU or CUDA, as "
@@ -58,8 +58,8 @@ def check_torchvision() -> None:
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
-    Raise a UserError if the family is unknown, the checkpoint is incomplete or describes more than
-    any has, or its code is not allowed to run; or if torch and torchvision do not fit.
+    Raise a UserError if the family is unknown, if the checkpoint is incomplete or exceeds the
+    limits, if its code is not allowed to run, or if torch and torchvision do not fit.
     """
     check_torchvision()
     limits.check(checkpoint)

@@ -18,14 +18,14 @@ from eyechart.models.spec import Spec, read_spec
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """The section ``loading`` of the config; null means the spec's value."""
+    """The config section ``loading``; null means the spec's value."""
 
     device: str = "auto"  # ``auto``, ``cpu``, ``cuda`` or ``mps``
     dtype: str | None = None  # ``float32``, ``bfloat16``, ``float16`` or None
     attention: str | None = None  # ``eager``, ``sdpa``, ``flash_attention_2`` or None
-    spread: bool = False  # whether the blocks are distributed over all GPUs; inputs go to the first
-    bits: int | None = None  # 8, 4 or None; quantisation of the weights of linear layers
-    # whether code that comes with the checkpoint may run; the spec must allow it too
+    spread: bool = False  # whether to spread the blocks over all GPUs; inputs go to the first
+    bits: int | None = None  # 8, 4 or None; quantisation of linear layers' weights
+    # whether code that comes with the checkpoint may run; the spec must also allow it
     remote_code: bool = False
 
     def on(self, device: str) -> LoadOptions:
@@ -33,7 +33,7 @@ class LoadOptions:
         return replace(self, device=device)
 
     def precision(self, spec: Spec) -> torch.dtype:
-        """Return the precision of weights and forward pass."""
+        """Return the precision of the weights and the forward pass."""
         found: torch.dtype = getattr(torch, self.dtype or spec.dtype)
         return found
 
@@ -50,7 +50,7 @@ class LoadOptions:
         return spec.trust_remote_code
 
     def arguments(self, spec: Spec) -> dict[str, Any]:
-        """Return the arguments of ``from_pretrained``, named as in the installed version."""
+        """Return the arguments of ``from_pretrained``, as the installed version names them."""
         named = "dtype" if _version() >= (4, 56) else "torch_dtype"
         found: dict[str, Any] = {named: self.precision(spec)}
         attention = self.attention or spec.attention
@@ -89,7 +89,7 @@ class LoadFlags:
         return LoadOptions(**value, remote_code=self.allow_remote_code)
 
     def what(self) -> tuple[Spec, Path, LoadOptions]:
-        """Return what ``load`` takes: the spec, the folder and the options."""
+        """Return the arguments of ``load``: the spec, the folder and the options."""
         return read_spec(self.spec), self.checkpoint, self.options()
 
 

@@ -1,9 +1,9 @@
-"""A LLaVA with one or two frozen encoders and a chosen connector, as a class of transformers.
+"""A LLaVA with one or two frozen encoders and a chosen connector, as a transformers class.
 
 Two encoders are mixed as in MMVP (Tong et al. 2024, section 5). ``additive``: their tokens are
-added, (1 - share) of the first and share of the second, before one connector. ``interleaved``: each
-encoder has its own connector, and tokens alternate: even ones are the first's, odd ones the
-second's. The encoders' tokens stand side by side in ``Towers``' output; the connector mixes them.
+added before a shared connector, weighted (1 - share) and share. ``interleaved``: each encoder has
+its own connector, and their tokens alternate, with the first encoder's at even positions.
+``Towers`` concatenates the encoders' tokens along the width; the connector mixes them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ QUERIED = ("cross_attention", "qformer")
 class TowersConfig(PreTrainedConfig):
     """The encoders of a mixture.
 
-    ``towers`` are their configurations, ``layers`` the hidden state that is read of each, and
-    ``scales`` mean and standard deviation of each channel that each expects of its pixels;
-    ``scale`` is that of the image processor.
+    ``towers`` are the encoders' configurations, ``layers`` the hidden state read from each, and
+    ``scales`` the mean and standard deviation of each channel that each encoder expects; ``scale``
+    is the image processor's.
     """
 
     model_type = "eyechart_towers"
@@ -41,7 +41,7 @@ class TowersConfig(PreTrainedConfig):
     layers: list[Any] | None = None
     scales: list[Any] | None = None
     scale: list[Any] | None = None
-    hidden_size: int = 0  # sum of the encoders' widths
+    hidden_size: int = 0  # the sum of the encoders' widths
     image_size: int = 0  # of the image processor
     patch_size: int = 0  # of the first encoder, which sees images of that size
 
@@ -62,9 +62,9 @@ class Towers(PreTrainedModel):
         self.post_init()
 
     def forward(self, pixel_values: Tensor, **options: Any) -> BaseModelOutputWithPooling:
-        """Return what is read of all encoders, side by side, as the only hidden state.
+        """Return the concatenated hidden states of all encoders as the only hidden state.
 
-        Its shape is (b, 1 + patches, sum of widths); each encoder's first token comes first.
+        Its shape is (b, 1 + patches, sum of widths); the encoders' first tokens come first.
         """
         found: list[Tensor] = []
         for tower, layer, size in zip(self.towers, self.config.layers, self._sizes(), strict=True):
@@ -74,11 +74,11 @@ class Towers(PreTrainedModel):
         return BaseModelOutputWithPooling(hidden_states=(torch.cat(found, dim=-1),))
 
     def _sizes(self) -> list[int]:
-        """Return the side of each encoder's input in pixels; all have the first one's grid."""
+        """Return the side of each encoder's input in pixels; all get the first encoder's grid."""
         return [self.grid * int(one["patch_size"]) for one in self.config.towers]
 
     def _seen_by(self, pixels: Tensor, number: int, size: int) -> Tensor:
-        """Return the pixels (b, 3, h, w) in the scale and size that an encoder expects."""
+        """Return the pixels (b, 3, h, w) at the scale and size that an encoder expects."""
         given, own = self.config.scale, self.config.scales[number]
         if own != given:
             (m, s), (mean, std) = (
@@ -93,14 +93,14 @@ class Towers(PreTrainedModel):
 
 
 class MixtureConfig(LlavaConfig):
-    """LLaVA's configuration, with how encoders are mixed and which connector follows them."""
+    """LLaVA's configuration, extended by the mixing rule and the connector."""
 
     model_type = "eyechart_mixture"
     connector: str = "mlp"
     inner: int = 128  # width inside the connector
-    queries: int = 0  # learned queries of a connector that has some
+    queries: int = 0  # number of learned queries, for connectors that have them
     mix: str | None = None  # additive, interleaved
-    share: float = 0.0  # of the second encoder, where they are added
+    share: float = 0.0  # weight of the second encoder, if tokens are added
 
     @property
     def widths(self) -> list[int]:
@@ -110,7 +110,7 @@ class MixtureConfig(LlavaConfig):
 
 
 class Mlp(nn.Module):
-    """LLaVA's connector; without the activation it is a linear map with as many parameters."""
+    """LLaVA's connector; without the activation, a linear map with as many parameters."""
 
     def __init__(self, width: int, inner: int, out: int, linear: bool) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class CrossAttention(nn.Module):
 
 
 class QFormer(nn.Module):
-    """BLIP-2's Q-Former in small (Li et al. 2023): one block, queries that also see each other."""
+    """A small Q-Former (BLIP-2, Li et al. 2023): one block, whose queries also see each other."""
 
     def __init__(self, width: int, inner: int, out: int, queries: int) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class QFormer(nn.Module):
 
 
 def connector(kind: str, width: int, inner: int, out: int, queries: int) -> nn.Module:
-    """Return a new connector from tokens of ``width`` to the language model's width ``out``."""
+    """Return a new connector from width ``width`` to the language model's width ``out``."""
     if kind in QUERIED:
         made = CrossAttention if kind == "cross_attention" else QFormer
         return made(width, inner, out, queries)
@@ -184,7 +184,7 @@ def inner_width(kind: str, width: int, out: int, queries: int) -> int:
 
 
 class Connector(nn.Module):
-    """The connector of a mixture; two of them, one per encoder, where tokens are interleaved."""
+    """The connector of a mixture; it holds one per encoder if tokens are interleaved."""
 
     def __init__(self, config: MixtureConfig) -> None:
         super().__init__()

@@ -1,12 +1,12 @@
 """Measure which part of an image each patch of an encoder covers.
 
 Every processor resizes, pads, crops and tiles images in its own way. Here it processes an image
-whose colours encode pixel coordinates; a straight-line fit to its output gives the origin of each
-pixel of a tile. A black and a white image of the same size give the scale of colours and the
-padding: pixels that are equal in both.
+whose colours encode pixel coordinates; a line fitted to its output gives the origin of each pixel
+of a tile. A black and a white image of the same size give the scale of the colours, and the
+padding, whose pixels are equal in both.
 
-In this module a token's box is a row of 8 numbers: view, row, column, left, top, right, bottom, and
-whether it shows any of the image.
+In this module, a token's box is a row of 8 numbers: view, row, column, left, top, right, bottom,
+and whether it shows any of the image.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-MARGIN = 3  # pixels of the coarser of image and tile: the reach of the widest resizing filter
-WHOLE = 0.98  # of the difference of white and black; below that, padding is mixed in
-EDGE = 0.25  # pixels of a tile: a measured edge this close to the image's edge is set to it
+MARGIN = 3  # coarser of image and tile pixels; the reach of the widest resizing filter
+WHOLE = 0.98  # of the difference between white and black; below this, padding is mixed in
+EDGE = 0.25  # pixels of a tile; a measured edge this close to the image's edge is set to it
 LEAST = 3  # minimum number of columns for a line fit
 STEPS = ((0.7548776662, 0.5698402910), (0.5698402910, 0.7548776662))  # of low-discrepancy noise
 KEPT = 512  # number of image sizes whose boxes are cached
@@ -30,14 +30,14 @@ Line = tuple[float, float]  # image coordinate = first + second * edge number of
 
 @dataclass(frozen=True)
 class Tile:
-    """Mapping of a tile to image coordinates, and which of its pixels (h, w) show the image."""
+    """The map from a tile to image coordinates, and which of its pixels (h, w) show the image."""
 
     across: Line
     down: Line
     visible: np.ndarray
 
     def patches(self, side: int, view: int) -> np.ndarray:
-        """Return the boxes of its patches of ``side`` pixels, row by row: (t, 8)."""
+        """Return the boxes (t, 8) of the tile's patches of ``side`` pixels, row by row."""
         high, wide = (n // side for n in self.visible.shape)
         row, column = np.divmod(np.arange(high * wide), wide)
         edges = [self.across[0] + self.across[1] * side * (column + k) for k in (0, 1)]
@@ -49,9 +49,9 @@ class Tile:
 
 
 def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[Tile]:
-    """Return the tiles that ``see`` makes of an image of ``size`` (width, height).
+    """Return the tiles that ``see`` returns for an image of ``size`` (width, height).
 
-    ``see``: function of a PIL image; returns tiles as arrays (3, h, w), in any colour scale.
+    ``see``: function from a PIL image to tiles, arrays (3, h, w) in any colour scale.
     """
     dark, light = (see(Image.new("RGB", size, (level,) * 3)) for level in (0, 255))
     shown = see(ramp(size))
@@ -71,7 +71,7 @@ def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[
 def ramp(size: tuple[int, int]) -> Image.Image:
     """Return an image whose red channel encodes x and whose green channel encodes y.
 
-    256 levels cannot encode all coordinates: low-discrepancy noise compensates on average.
+    256 levels cannot encode all coordinates; low-discrepancy noise compensates on average.
     """
     across, down = ((np.arange(n, dtype=np.float32) + 0.5) / n * 255 for n in size)
     i, j = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)
@@ -87,7 +87,7 @@ def line(places: np.ndarray, visible: np.ndarray, length: int) -> Line:
 
     Parameters
     ----------
-    places : ndarray, shape (any, n); measured coordinate of each pixel along the axis of n
+    places : ndarray, shape (any, n); each pixel's measured coordinate along the axis of length n
     visible : ndarray of bool, of the same shape; where the measurement is valid
     length : length of the image along the axis, pixels
     """
@@ -105,7 +105,7 @@ def line(places: np.ndarray, visible: np.ndarray, length: int) -> Line:
         slope, start = np.polyfit(columns[good] + 0.5, means[good], 1)
         ends = start + slope * first, length - (start + slope * last)
         from_end_to_end = max(map(abs, ends)) < EDGE * slope
-    else:  # an image of a few pixels: filters reach from edge to edge
+    else:  # an image of a few pixels, where filters reach from edge to edge
         good = np.ones_like(good)
         slope, start = np.polyfit(columns + 0.5, means, 1) if len(columns) > 1 else (exact, 0.0)
         from_end_to_end = means[0] <= max(1, rough) and means[-1] >= length - max(1, rough)
@@ -115,7 +115,7 @@ def line(places: np.ndarray, visible: np.ndarray, length: int) -> Line:
 
 
 def views_of(patches: np.ndarray) -> list[np.ndarray]:
-    """Return the patches (t, 8) of each view as (rows, columns, 5): edges, and whether shown."""
+    """Return the patches (t, 8) by view, as (rows, columns, 5): four edges, and whether shown."""
     found = []
     for view in range(int(patches[:, 0].max()) + 1):
         own = patches[patches[:, 0] == view]
@@ -127,7 +127,7 @@ def views_of(patches: np.ndarray) -> list[np.ndarray]:
 
 
 def stitch(views: Sequence[np.ndarray], wide: int) -> np.ndarray:
-    """Join views of one shape, ``wide`` per row, to one view."""
+    """Join views of the same shape into one, with ``wide`` views per row."""
     rows = [np.concatenate(views[i : i + wide], axis=1) for i in range(0, len(views), wide)]
     return np.concatenate(rows)
 
@@ -142,7 +142,7 @@ def unite(patches: np.ndarray) -> np.ndarray:
 
 
 def merge(view: np.ndarray, side: int) -> np.ndarray:
-    """Merge square blocks of patches of a view; blocks at its end may be smaller."""
+    """Merge square blocks of a view's patches; blocks at the end may be smaller."""
     high, wide = (-(-n // side) * side for n in view.shape[:2])
     whole = np.full((high, wide, 5), np.nan)
     whole[: view.shape[0], : view.shape[1]] = view
@@ -161,7 +161,7 @@ def on_grid(grid: np.ndarray, views: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def finish(tokens: np.ndarray) -> np.ndarray:
-    """Return boxes in stored form: float32 (t, 7); -1 and NaN for tokens without a position."""
+    """Return boxes as stored, float32 (t, 7); -1 and NaN mean that a token has no position."""
     found = tokens[:, :7].astype(np.float32)
     nowhere = ~(tokens[:, 7] > 0) | np.isnan(tokens[:, 3:7]).any(axis=1)
     found[nowhere, 1:3] = -1

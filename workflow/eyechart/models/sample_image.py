@@ -1,4 +1,4 @@
-"""Draw a sample image as a model takes it, with its image tokens."""
+"""Draw a sample image as a model sees it, with its image tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 
 SIZE = (480, 320)  # width and height in pixels, as in CLEVR
-LONG_SIDE = 360  # of a view as it is drawn, pixels
+LONG_SIDE = 360  # of a drawn view, pixels
 GAP = 12
 LINE, PAPER, INK = (255, 60, 60), (255, 255, 255), (40, 40, 40)
 
@@ -30,7 +30,7 @@ def draw_sample() -> Image.Image:
 
 
 def draw_views(adapter: Adapter, image: Image.Image, prepared: PreparedImage) -> Image.Image:
-    """Return all views of an image side by side, with a line around every image token."""
+    """Return all views of an image side by side, with every image token outlined."""
     grid = adapter.grid(prepared)
     grid = grid[grid[:, 1] >= 0]
     views = sorted(set(grid[:, 0].tolist())) or [0]
@@ -51,7 +51,7 @@ def draw_views(adapter: Adapter, image: Image.Image, prepared: PreparedImage) ->
 
 
 def tiles_of(image: PreparedImage) -> list[Image.Image]:
-    """Return an encoder's input tiles as images; none where it takes flattened patches."""
+    """Return an encoder's input tiles as images, or none if it takes flattened patches."""
     pixels: Any = image.inputs.get("pixel_values", image.inputs.get("image_pixel_values"))
     if pixels is None or pixels.ndim < 4 or pixels.shape[-3] != 3:
         return []

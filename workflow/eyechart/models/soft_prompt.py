@@ -1,7 +1,7 @@
-"""Soft prompts: k trained embeddings between the images of a prompt and its text.
+"""Soft prompts: k trained embeddings between the images and the text of a prompt.
 
-A checkpoint has one if it holds ``soft_prompt.safetensors``. Its tokens have the ids that follow
-all others; the input embedding returns its vectors for them. So rows of ids, positions, caches and
+A checkpoint has one if it contains ``soft_prompt.safetensors``. Its tokens have the ids after the
+vocabulary, for which the input embedding returns the trained vectors. So ids, positions, caches and
 packing work as for words, and neither the vocabulary nor the head changes.
 """
 
@@ -27,9 +27,10 @@ KEY = "prompt_embeddings"  # as in PEFT
 
 
 def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
-    """Put k embeddings (k, d) into all prompts that follow; return them as a parameter.
+    """Insert k embeddings (k, d) into all later prompts; return them as a parameter.
 
-    Raise a UserError if there is no language model, it has a prompt already, or another width.
+    Raise a UserError if there is no language model, or if it already has a soft prompt or has
+    another width.
     """
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"family {adapter.spec.family} has no language model to prompt")
@@ -63,7 +64,7 @@ def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
 
 
 def restore(adapter: Adapter, checkpoint: Path) -> None:
-    """Attach the soft prompt of a checkpoint, if it has one."""
+    """Attach a checkpoint's soft prompt, if it has one."""
     if (Path(checkpoint) / NAME).is_file():
         attach(adapter, load_file(Path(checkpoint) / NAME)[KEY])
 

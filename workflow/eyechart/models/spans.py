@@ -1,4 +1,4 @@
-"""Token masks of spans, and means over them."""
+"""Token masks of spans, and pooling over them."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
 
 
 def by_image(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Split the first axis of (n, d) or (n, t, d) by image, given the number of rows of each.
+    """Split the first axis of (n, d) or (n, t, d) by image, given the number of rows per image.
 
-    The axis may be shorter than the sum of rows by a whole factor, where neighbours were merged.
+    The axis may be shorter than the sum of rows by an integer factor, if neighbours were merged.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Te
 
 
 def pool(hidden: Tensor, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the mean over each mask, in float32, in one pass over the hidden states.
+    """Return the mean over each mask in float32, in one pass over the hidden states.
 
     Result: dict of Tensor, float32, shape (b, d), or (b, q, d).
 

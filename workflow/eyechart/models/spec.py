@@ -17,7 +17,7 @@ from eyechart.core.errors import UserError, nearest, shorter
 from eyechart.models.derivations.registry import CHANGES, FIELDS
 
 FAMILIES = Path(__file__).parent / "families"
-# Inherited or made, not given
+# Inherited or derived, never given
 OF_CHECKPOINT = ("checkpoint", "revision", "folder", "weights", "companions")
 # Base modules, not families
 SHARED = ("__init__", "base", "image_tokens", "language", "prompts", "remote", "two_towers")
@@ -32,7 +32,7 @@ SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"
 
 @dataclass(frozen=True)
 class Spec:
-    """The fields of model.schema.yaml, which describes them."""
+    """A model's spec; model.schema.yaml describes the fields."""
 
     family: str
     kind: str
@@ -61,32 +61,32 @@ class Spec:
 
     @property
     def from_hub(self) -> bool:
-        """Whether the checkpoint is pulled from the hub, that is, has a revision."""
+        """Whether the checkpoint is pulled from the hub, which is so if it has a revision."""
         return self.revision is not None
 
     @property
     def base(self) -> str | None:
-        """Name of the model that it is derived from, if any."""
+        """Name of the base model, if this one is derived."""
         return self.derived["from"] if self.derived else None
 
     @property
     def adapter_folder(self) -> Path | None:
-        """Folder of the adapter that is merged into the base, if any."""
+        """Folder of the adapter merged into the base, if any."""
         by = self.derived["by"] if self.derived else ""
         return Path(by) if "/" in by else None
 
     @property
     def reads_text(self) -> bool:
-        """Whether it can answer questions: it has a language model or a text tower."""
+        """Whether the model can answer questions, with a language model or a text tower."""
         return self.kind == "vlm" or (self.family in TWO_TOWERS and self.text_tower)
 
 
 def read_spec(path: Path) -> Spec:
     """Read and check one spec file.
 
-    Missing fields are inherited from the base model, if there is one, or else get the defaults of
-    the schema. Raise a UserError if the file is missing or is not YAML, a field is unknown, missing
-    or invalid, or the base model, rule or adapter does not exist.
+    Missing fields are inherited from the base model if there is one, and otherwise get the schema's
+    defaults. Raise a UserError if the file is missing or is not YAML, if a field is unknown,
+    missing or invalid, or if the base model, rule or adapter does not exist.
     """
     value = _fields(Path(path), ())
     try:
@@ -97,13 +97,13 @@ def read_spec(path: Path) -> Spec:
 
 
 def bases(specs: Mapping[str, Spec], model: str) -> list[str]:
-    """Return the models that a model is derived from, nearest first."""
+    """Return the chain of models that a model is derived from, nearest first."""
     base = specs[model].base
     return [] if base is None else [base, *bases(specs, base)]
 
 
 def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
-    """Return the checked fields of a spec file, with those of its base as defaults.
+    """Return the checked fields of a spec file, with its base's as defaults.
 
     ``above`` are the models derived from this one, the nearest last.
     """
@@ -119,7 +119,7 @@ def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dict[str, Any]:
-    """Return a derived model's fields, with those of its base as defaults."""
+    """Return a derived model's fields, with its base's as defaults."""
     check_field("derived", value["derived"], path)
     for name in OF_CHECKPOINT:
         if name in value:
@@ -153,12 +153,12 @@ def saved_class(checkpoint: Path) -> str:
         config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
         named = [*(config.get("architectures") or []), IMAGE_TOWERS.get(config.get("model_type"))]
     except (OSError, ValueError, AttributeError, TypeError):
-        return ""  # loading it says what is wrong
+        return ""  # loading it reports what is wrong
     return str(named[0] or "")
 
 
 def holds_text_tower(checkpoint: Path) -> bool:
-    """Return whether a checkpoint of an encoder is not known to hold the image tower alone."""
+    """Return whether an encoder's checkpoint may hold more than the image tower."""
     return "VisionModel" not in saved_class(checkpoint)
 
 
@@ -212,7 +212,7 @@ def built(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_built(value: dict[str, Any], path: Path) -> None:
-    """Raise a UserError for a controlled model whose parts do not make one."""
+    """Raise a UserError if the parts of a controlled model do not form a model."""
     how = built(value["built"])
     count, labelled = len(how["encoders"]), how["trains"] == "labels"
     if labelled != (count == 0) or labelled != (how["lm"] is None):

@@ -1,8 +1,8 @@
 """Stubs of packages that a checkpoint's own code imports but that are never called here.
 
 transformers refuses to run such code unless all its imports are installed, including those for
-audio, video or other attention kernels. A stub is importable while the code is loaded, and only
-where the package itself is not installed.
+audio, video or other attention kernels. A stub is importable while the code is loaded, and only if
+the package itself is not installed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def stand_ins(modules: Modules) -> Iterator[None]:
 
 @contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """Change the working directory: code that loads another checkpoint by name finds it there."""
+    """Change the working directory, so that code finds checkpoints it loads by name there."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -75,7 +75,7 @@ def attention(
     p: float = 0.0,
     scale: float | None = None,
 ) -> Tensor:
-    """Attend as ``xformers.ops.memory_efficient_attention`` does, (b, t, heads, d) in and out."""
+    """Compute attention like ``xformers.ops.memory_efficient_attention``: (b, t, heads, d)."""
     query, key, value = (x.transpose(1, 2) for x in (query, key, value))
     out = torch.nn.functional.scaled_dot_product_attention(
         query, key, value, attn_mask=attn_bias, dropout_p=p, scale=scale

@@ -1,4 +1,4 @@
-"""Map the output of any block to the vocabulary: the last norm, then the head."""
+"""Map any block's output to the vocabulary, through the last norm and the head."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OutputHead:
 
 
 def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the component that generates the answer (the decoder if there is one) and its blocks.
+    """Return the component that generates the answer (the decoder, if there is one) and its blocks.
 
     >>> answering_blocks(["vision.0", "lm.0", "lm.1", "lm.norm"])
     ('lm', ['lm.0', 'lm.1'])

@@ -1,4 +1,4 @@
-"""What a model's own code raises about an image or a prompt becomes one sentence."""
+"""Turn errors that a model's own code raises about an image or a prompt into one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ class UnusableError(UserError):
 def usable(what: str, checkpoint: str) -> Iterator[None]:
     """Turn whatever a processor or tokenizer raises in the block into an UnusableError.
 
-    ``what`` names the image or item. Lack of memory stays what it is.
+    ``what`` names the image or item. Errors about lack of memory are not converted.
     """
     try:
         yield

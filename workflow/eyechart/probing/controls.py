@@ -1,4 +1,4 @@
-"""Labels of the control task: the same examples, with labels that carry no information."""
+"""Labels of the control task, which carry no information about the examples."""
 
 import numpy as np
 
@@ -10,14 +10,15 @@ def type_labels(types: np.ndarray, y: np.ndarray, seed: int, task: str) -> np.nd
 
     A probe can solve this task only by memorising types, so its accuracy measures the probe.
 
-    Types are laid side by side in an order drawn by name (seed, task, type), each as wide as it has
-    examples; a type gets the class in whose share of this line its middle is. So the control has
-    the task's majority share as nearly as whole types allow, however few there are.
+    Types are placed on a line in an order drawn by name (seed, task, type), each as wide as its
+    number of examples. The line is divided into the classes' shares, and each type gets the class
+    at its midpoint. So the control's majority share is as close to the task's as whole types allow,
+    even with few types.
 
     Result: int64, shape (n,).
 
-    Source: Hewitt & Liang 2019, "Designing and Interpreting Probes with Control Tasks", section 2;
-    there labels are drawn independently, so that few types may get any majority share.
+    Source: Hewitt & Liang 2019, "Designing and Interpreting Probes with Control Tasks", section 2.
+    They draw labels independently, so that with few types the majority share can be anything.
 
     Parameters
     ----------

@@ -29,9 +29,9 @@ class Examples:
     classes : list of str, length k; sorted
     groups, types : str, shape (n,)
     train : bool, shape (n,); True trains, False is tested
-    left_out : how many examples every class has that is in too few training groups. They are left
-        out.
-    refusal : why nothing can be probed; empty if it can
+    left_out : number of examples of each class that is in too few training groups; these examples
+        are left out
+    refusal : reason why nothing can be probed; empty if probing is possible
     """
 
     ids: list[str]
@@ -54,11 +54,11 @@ def read_examples(
     folds: int,
     dropped: Sequence[str] = (),
 ) -> Examples:
-    """Read a task's examples: questions of scope ``item``, labelled images of scope ``image``.
+    """Read a task's examples: questions for scope ``item``, labelled images for scope ``image``.
 
-    Those with a ``dropped`` id, which have no activations, are left out, and so are those without a
-    label and those of classes that are too rare. Raise a UserError if the task is unknown, or a
-    group is in training and test.
+    Examples with a ``dropped`` id, which have no activations, without a label or of too rare a
+    class are left out. Raise a UserError if the task is unknown, or if a group is in both training
+    and test.
     """
     path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
     column, trains, tested = SPLIT_RULES[split]
@@ -96,7 +96,7 @@ def read_examples(
 def commonest(
     examples: Examples, types: np.ndarray | None, weights: np.ndarray | None
 ) -> np.ndarray:
-    """Return the commonest class of the training part, for every example that of its type, (n,)."""
+    """Return the most common training class of each example's type, (n,)."""
     _, code = np.unique(examples.types if types is None else types, return_inverse=True)
     code = np.zeros_like(code) if types is None else code
     weights = np.ones(len(code)) if weights is None else weights
@@ -108,12 +108,12 @@ def commonest(
 
 
 def strings(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column of text as an array, (n,)."""
+    """Return a text column as an array, (n,)."""
     return np.array(column.to_pylist(), dtype=np.str_)
 
 
 def pooled_columns(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a manifest's columns that hold one vector per row: all spans but ``image_tokens``."""
+    """Return a manifest's columns with one vector per row: all spans but ``image_tokens``."""
     return [c for c in manifest["columns"] if c["span"] != "image_tokens"]
 
 

@@ -1,8 +1,8 @@
-"""Questions without a region as properties of images: a probe per question type.
+"""Probe questions without a region as properties of images, with a probe per question type.
 
-"Is there a red cube?" is answered by the image alone, once the question is given. So examples are
-pairs of an image and a question type, and each type has a linear probe of its own. Those of a task
-are trained as one stack, on the same images and with one penalty.
+Once the question "Is there a red cube?" is given, the image alone determines the answer. So
+examples are pairs of an image and a question type, and each type has its own linear probe. All
+probes of a task are trained as one stack, on the same images and with one penalty.
 """
 
 import json
@@ -25,19 +25,19 @@ from eyechart.tables.parquet import read_table
 
 log = logging.getLogger(__name__)
 
-PRIOR = 5.0  # questions of a type for which the task's shares of answers count beside its own
+PRIOR = 5.0  # weight of the task's answer shares in a type's, in questions
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of an image and a question type: those of the training part, then the test items.
+    """Pairs of an image and a question type: the training pairs, then the test items.
 
     Attributes
     ----------
     examples : ``types`` are the question types, ``ids`` the items (empty in the training part)
-    weights : float, shape (n,); what each pair counts in training
+    weights : float, shape (n,); the weight of each pair in training
     images : str, shape (n,); the image of each pair
-    inputs : str, shape (n,); the input type of this image, for the control task
+    inputs : str, shape (n,); the input type of the image, for the control task
     """
 
     examples: Examples
@@ -54,10 +54,10 @@ def read_pairs(
     settings: dict[str, int],
     dropped: Sequence[str] = (),
 ) -> Pairs | str:
-    """Read the pairs of an item task, or return in a sentence why its types are not probed.
+    """Read the pairs of an item task, or return a sentence that says why its types are not probed.
 
-    A type is trained on the images of the training part that are asked it; where the dataset knows
-    its answer on every image, on all of them.
+    A type is trained on the training images with a question of this type, or on all training images
+    if the dataset knows the answer for each.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def read_pairs(
 
 @dataclass(frozen=True)
 class _Training:
-    """The training pairs of one question type: images, class codes, groups, weights; each (n,)."""
+    """The training pairs of one question type: images, class codes, groups, weights, (n,) each."""
 
     images: np.ndarray
     y: np.ndarray
@@ -116,7 +116,7 @@ class _Training:
 
 
 def _asked(items: Path, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image of each item, empty where there are several, and its question type."""
+    """Return the image of each item (empty if it has several) and its question type."""
     rows = read_table(items, ["item_id", "images", "type", "meta"]).to_pylist()
     by_id = {row["item_id"]: row for row in rows}
     own = [by_id[i] for i in examples.ids]
@@ -128,10 +128,10 @@ def _asked(items: Path, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
 def _everywhere(
     table: pa.Table, name: str, e: Examples, own: np.ndarray, tested: np.ndarray, split: str
 ) -> _Training:
-    """Return the pairs of a type whose answer is known on every image of the training part.
+    """Return the pairs of a type whose answer is known for every training image.
 
-    Weights give each answer its share among the questions of the type that are asked, since
-    datasets balance them: few images have small red cubes, half of the questions are about one.
+    Weights give each answer its share among the type's questions, since datasets balance them: few
+    images have small red cubes, but half of the questions are about one.
     """
     column, trains, _ = SPLIT_RULES[split]
     answers, ids = strings(table[ANSWER + name]), strings(table["image_id"])
@@ -175,9 +175,10 @@ def _paired(
 def plans(
     pairs: Pairs, task: str, seed: int, seeds: int, folds: int
 ) -> tuple[Examples, Plan, Plan]:
-    """Return the images as examples, their plan with a task per type, and the plan of the pairs.
+    """Return the images as examples, their plan with one task per type, and the plan of the pairs.
 
-    The control task draws a label for each input type of images, for every question type anew.
+    The control task draws a label for each input type of images, separately for every question
+    type.
     """
     e = pairs.examples
     ids, row = np.unique(pairs.images, return_inverse=True)
@@ -209,7 +210,7 @@ def plans(
 
 
 def to_pairs(outcomes: list[Outcome], pairs: Pairs, plan: Plan) -> list[Outcome]:
-    """Return the outcomes of the images' plan as those of the test pairs."""
+    """Convert outcomes of the images' plan to outcomes of the test pairs."""
     e = pairs.examples
     _, row = np.unique(pairs.images, return_inverse=True)
     _, of = np.unique(e.types, return_inverse=True)

@@ -1,4 +1,4 @@
-"""The two tables of a task, computed from the predictions of its probes."""
+"""Compute a task's two tables from the predictions of its probes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,14 @@ from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.statistics.intervals import paired_interval
 from eyechart.tables.probes import KINDS, PREDICTIONS, PROBES
 
-CONTROLLED = KINDS[:2]  # task and control_type: the rows of a seed in Plan.labels
+CONTROLLED = KINDS[:2]  # task and control_type: a seed's rows in Plan.labels
 EMPTY = {"address": "", "span": "", "probe": ""}
 Tables = tuple[pa.Table, pa.Table]  # metrics, predictions
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One column and probe: its penalty, and predictions of all seeds."""
+    """A column and probe, with the penalty and the predictions of all seeds."""
 
     column: dict[str, Any]  # the manifest's entry
     probe: str
@@ -39,17 +39,17 @@ def tabulate(
     seed: int,
     weights: np.ndarray | None = None,
 ) -> Tables:
-    """Return the metrics and the predictions of a task.
+    """Return a task's metrics and predictions.
 
-    Result: tuple of pyarrow.Table; schemas ``PROBES`` and ``PREDICTIONS``; the majority row comes
-    first.
+    Result: tuple of pyarrow.Table, with schemas ``PROBES`` and ``PREDICTIONS``; the majority row
+    comes first.
 
     Parameters
     ----------
-    names : ``model``, ``dataset``, ``task``, ``scope``: the same in every row
-    draws : of the bootstrap
-    weights : float, shape (n,), optional; of the examples, where each of their types has a probe of
-        its own
+    names : ``model``, ``dataset``, ``task`` and ``scope``, equal in all rows
+    draws : number of bootstrap draws
+    weights : float, shape (n,), optional; weights of the examples, if each of their types has its
+        own probe
     """
     test, y = ~examples.train, examples.y
     groups = examples.groups[test]
@@ -96,7 +96,7 @@ def tabulate(
 def unprobed(
     names: dict[str, str], examples: Examples, reason: str, kind: str = KINDS[3]
 ) -> Tables:
-    """Return the tables of a task that is not probed, or none of its types: a row with a reason."""
+    """Return the tables of a task that is not probed: one row with the reason."""
     k = len(examples.classes)
     row = {**names, **EMPTY, "kind": kind, "reason": reason, "n_classes": k}
     row |= {"chance": 1 / k if k else None, "left_out": left_out(examples)}
@@ -104,14 +104,14 @@ def unprobed(
 
 
 def left_out(examples: Examples) -> str | None:
-    """Return the classes that are left out, each with its number of examples."""
+    """Return the classes left out, each with its number of examples."""
     return ", ".join(f"{name} ({n})" for name, n in examples.left_out.items()) or None
 
 
 def together(parts: list[Tables]) -> Tables:
-    """Return tables of one task as one, with q over all of its tests."""
+    """Join the tables of one task, with q computed over all its tests."""
     metrics, predictions = (pa.concat_tables(tables) for tables in zip(*parts, strict=True))
-    p = metrics["p"].to_numpy()  # NaN where there is no test
+    p = metrics["p"].to_numpy()  # NaN if there is no test
     q = np.full(len(p), np.nan)
     q[~np.isnan(p)] = testing.benjamini_hochberg(p[~np.isnan(p)])
     at = metrics.schema.get_field_index("q")
@@ -121,7 +121,7 @@ def together(parts: list[Tables]) -> Tables:
 def _rows(
     outcome: Outcome, s: int, seed: int, correct: np.ndarray, groups: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Return the rows of task and control of one seed from ``correct`` (2, n_test)."""
+    """Return one seed's rows for task and control from ``correct`` (2, n_test)."""
     accuracy, choice = correct.mean(1), outcome.choice
     rows = [
         {
@@ -150,7 +150,7 @@ def _rows(
 def _predictions(
     metrics: pa.Table, truths: np.ndarray, guesses: np.ndarray, examples: Examples
 ) -> pa.Table:
-    """Return a row per metrics row and test example."""
+    """Return one row per metrics row and test example."""
     m, n = truths.shape
     classes = pa.array(examples.classes)
     ids = pa.array([i for i, t in zip(examples.ids, examples.train, strict=True) if not t])

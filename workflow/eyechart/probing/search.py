@@ -1,14 +1,14 @@
-"""Choose the penalty by grouped k-fold on the training part, then refit on all of it.
+"""Choose the penalty by grouped k-fold cross-validation, then refit on all training groups.
 
 All columns of one width, folds, seeds and controls share stacks. Penalties are tried from the
-largest on. A linear probe is trained to its optimum with each, and the one with the highest
-held-out accuracy is chosen: where classes are hard to tell apart, held-out loss is lowest for a
-probe that hardly learns. One with a hidden layer is trained until the held-out loss is on a
-plateau, with ever smaller penalties until the loss has risen. The controls are refitted with the
-task's penalty (as Hewitt & Liang 2019 do).
+largest down. A linear probe is trained to its optimum with each penalty, and the one with the
+highest held-out accuracy is chosen, because on hard tasks the held-out loss is lowest for a probe
+that hardly learns. A probe with a hidden layer is trained until the held-out loss reaches a
+plateau, with ever smaller penalties until that loss has risen. The controls are refitted with the
+task's penalty (as in Hewitt & Liang 2019).
 
-Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one column if that alone is more, in
-addition to the float32 columns that were passed in.
+Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one column if that is more, in addition
+to the float32 columns passed in.
 """
 
 from collections.abc import Iterator
@@ -21,22 +21,22 @@ from torch import Tensor
 from eyechart.probing.stacked import MEMORY, ProbeStack, initial_layers
 from eyechart.probing.training_plan import Data, Plan, stack_inputs
 
-STACK_BYTES = 64 << 20  # a stack of about the size of the cache also trains faster
-# Penalties, as shares of the inputs' total variance, which is their width: at every width they go
-# from far too much to far too little
+STACK_BYTES = 64 << 20  # stacks of about the CPU cache's size also train faster
+# Penalties, as shares of the inputs' total variance, which equals their width, so that at every
+# width they range from far too large to far too small
 LINEAR_SHARES = tuple(0.03 * 10**-e for e in range(6))
 HIDDEN_SHARES = tuple(0.001 * 10 ** (-e / 2) for e in range(7))
-STEPS = 1000  # of L-BFGS at most
-EVERY = 4  # steps between two looks at the held-out loss
-GAIN = 0.005  # nats: where the held-out loss falls by less, it is on the plateau
+STEPS = 1000  # maximum number of L-BFGS steps
+EVERY = 4  # steps between evaluations of the held-out loss
+GAIN = 0.005  # nats; if the held-out loss falls by less, it is on the plateau
 _EVALUATED = 4096  # rows predicted at once
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen penalty, the steps until then, held-out loss and accuracy there.
+    """The chosen penalty, its number of steps, and the held-out loss and accuracy.
 
-    A linear probe is trained to its optimum: ``epochs`` is None.
+    ``epochs`` is None for a linear probe, which is trained to its optimum.
     """
 
     penalty: float
@@ -58,8 +58,8 @@ def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int)
 
     Parameters
     ----------
-    columns : list of Tensor, float32, shape (n, d), length c; all of one width
-    hidden : width of the hidden layer; 0: a linear probe
+    columns : list of Tensor, float32, shape (n, d), length c; all of the same width
+    hidden : width of the hidden layer; 0 for a linear probe
     """
     parts, choices = plan.parts(), []
     tasks, path = len(plan.tasks), _hidden_path if hidden else _linear_path
@@ -87,13 +87,13 @@ def _linear_path(
 
 
 def _by_accuracy(choice: Choice) -> tuple[float, float]:
-    return round(choice.accuracy, 6), -choice.loss  # float32 sums differ in their last digits
+    return round(choice.accuracy, 6), -choice.loss  # the last digits of float32 sums vary
 
 
 def _hidden_path(
     learnt: Data, held: Data, layers: list[tuple[Tensor, Tensor]], columns: int, width: int
 ) -> list[Choice]:
-    """Return each column's point with the lowest loss, on the path until the loss has risen."""
+    """Return each column's point with the lowest loss on the path of penalties until it rises."""
     members, theta = len(learnt.x) // columns, ProbeStack.flat(layers)
     best = [Choice(0.0, None, np.inf, 0.0)] * columns
     alive = np.arange(columns)
@@ -114,7 +114,7 @@ def _hidden_path(
 
 
 def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> list[Choice]:
-    """Train until no column's held-out loss falls any more; return its lowest and its step."""
+    """Train until no column's held-out loss falls; return each column's lowest, with its step."""
     members = len(held.x) // columns
     best: list[Choice] = [Choice(penalty, 0, np.inf, 0.0)] * columns
     alive = np.arange(columns)
@@ -138,7 +138,7 @@ def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> 
 
 
 def _measured(stack: ProbeStack, held: Data, columns: int) -> tuple[list[float], list[float]]:
-    """Return held-out loss and accuracy of each column over its folds."""
+    """Return the held-out loss and accuracy of each column over its folds."""
     log_p = torch.log_softmax(_logits(stack, held.x), 2)  # (a, v, k, m)
     surprise = -log_p.gather(2, held.y[:, :, None])[:, :, 0] * held.weight
     right = (log_p.argmax(2) == held.y) * held.weight
@@ -150,9 +150,9 @@ def _measured(stack: ProbeStack, held: Data, columns: int) -> tuple[list[float],
 def refit(
     columns: list[Tensor], plan: Plan, choices: list[Choice], classes: int, hidden: int
 ) -> list[Fit]:
-    """Train task and controls of all seeds on the whole training part with the chosen penalty.
+    """Train task and controls of all seeds on all training examples with the chosen penalty.
 
-    A linear probe's optimum doesn't depend on the seed, so that equal labels are fitted once.
+    A linear probe's optimum does not depend on the seed, so equal labels are fitted only once.
     """
     seeds, variants, n = plan.labels.shape
     labels, back = plan.labels.reshape(-1, n), np.arange(seeds * variants)
@@ -186,7 +186,7 @@ def refit(
 def _start(
     seeds: list[int], width: int, hidden: int, classes: int, x: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return initial layers for inputs x (a, n, d), a seed per variant, the same in all members."""
+    """Return initial layers for inputs x (a, n, d), with one seed per variant in all members."""
     drawn = {s: initial_layers(x.shape[2], hidden, classes, s, width) for s in set(seeds)}
 
     def stacked(layer: int, part: int) -> Tensor:
@@ -203,10 +203,10 @@ def _logits(stack: ProbeStack, x: Tensor) -> Tensor:
 def _chunks(
     columns: list[Tensor], members: int, variants: int, plan: Plan, classes: int, hidden: int
 ) -> Iterator[list[Tensor]]:
-    """Cut the columns into chunks whose tensors stay under ``STACK_BYTES``."""
+    """Split the columns into chunks whose tensors stay under ``STACK_BYTES``."""
     n, width = columns[0].shape
     parameters = hidden * (width + classes) if hidden else width * classes
-    # parameters, trial, gradients and L-BFGS' pairs; activations and their gradients
+    # parameters, trial, gradients and L-BFGS pairs; activations and their gradients
     state = variants * ((2 * MEMORY + 6) * parameters + 3 * (hidden + classes) * n)
     size = max(1, STACK_BYTES // (4 * members * (n * width + state)))
     yield from (columns[i : i + size] for i in range(0, len(columns), size))

@@ -1,8 +1,8 @@
-"""Many small probes trained at once: every tensor has stack axes, every product is a bmm.
+"""Train many small probes at once: every tensor has stack axes, and every product is a bmm.
 
-A stack has two axes. Along ``a`` the inputs differ (column, fold). Along ``v`` the inputs are
-shared and labels or initial parameters differ (task and controls, seeds), so that the first layer
-of all variants is a single wide product.
+A stack has two axes. Along ``a``, the inputs differ (column, fold). Along ``v``, the inputs are
+shared and the labels or initial parameters differ (task and controls, seeds), so that the first
+layer of all variants is a single wide product.
 """
 
 import math
@@ -16,24 +16,24 @@ from eyechart.core.randomness import generator
 from eyechart.probing.training_plan import Data
 
 MEMORY = 10
-TOLERANCE = 1e-6  # nats above the minimum at which a probe is at its optimum
-_CURVATURE = 0.125  # of the cross-entropy in the logits, about; at most 0.25
+TOLERANCE = 1e-6  # nats above the minimum at which a probe counts as optimal
+_CURVATURE = 0.125  # approximate curvature of the cross-entropy in the logits; at most 0.25
 _PER_MEMBER = (
     *("theta", "x", "y", "weight", "unit", "penalty"),
     *("loss", "grad", "step", "scale", "move", "past"),
 )
-_LEAVING = 0.25  # done members leave once they are so large a share
+_LEAVING = 0.25  # finished members are removed once they reach this share
 _ARMIJO, _SHORTER, _LEAST, _FLAT = 1e-4, 0.25, 1e-6, 1e-8
 
 
 def initial_layers(
     axes: int, hidden: int, classes: int, seed: int, width: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return (weight (out, in), bias (out, 1)) per layer, float32, for so many principal axes.
+    """Return (weight (out, in), bias (out, 1)) per layer, float32, for the inputs' principal axes.
 
-    A hidden layer starts uniform within ±1/√width, the inputs' number of features; the output layer
-    starts at zero, so that every probe starts from the uniform prediction. ``hidden`` 0 is a linear
-    probe.
+    A hidden layer is initialised uniformly within ±1/√width, where width is the inputs' number of
+    features. The output layer starts at zero, so that every probe starts from the uniform
+    prediction. With ``hidden`` 0, the probe is linear.
     """
     layers = [(np.zeros((classes, hidden or axes)), np.zeros((classes, 1)))]
     if hidden:
@@ -47,8 +47,8 @@ def initial_layers(
 class ProbeStack:
     """A stack of probes: mean cross-entropy plus ``penalty / 2`` times the squared weights.
 
-    Source: Liu & Nocedal 1989 (L-BFGS), with a backtracking line search; each probe has its own
-    step, and one whose step failed tries a shorter one while the others go on.
+    Source: Liu & Nocedal 1989 (L-BFGS), with a backtracking line search. Each probe has its own
+    step size; a probe whose step failed tries a shorter one while the others continue.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class ProbeStack:
         self.shapes = [p.shape[2:] for p in params]
         self.y, self.weight = data.y, data.weight / data.weight.sum(-1, keepdim=True)
         penalty = torch.as_tensor(penalty, device=theta.device).expand(len(theta), 1)
-        # Along each axis, how much the unit of its weights is larger: the loss is then as curved
-        # along all axes, so that few steps are needed
+        # The scale of the weights along each axis; it makes the loss about equally curved along all
+        # axes, so that few steps are needed
         self.unit = (data.variance + penalty / _CURVATURE).rsqrt()  # (a, d)
         self.x = data.x * self.unit[:, None]
         out = self.shapes[0][0]
@@ -85,24 +85,23 @@ class ProbeStack:
         # steps s (the first m) and turns y of the gradient, and their products sᵀy and yᵀy
         self.past = theta.new_zeros(*shape, 2 * MEMORY, theta.shape[2])
         self.products = theta.new_zeros(2, *shape, MEMORY, MEMORY)
-        self.order = list(range(MEMORY))  # the slots of past steps, oldest first
+        self.order = list(range(MEMORY))  # slots of past steps, oldest first
         self.loss, self.grad = self._evaluate(self.theta)
         self.step = torch.ones_like(self.loss)
-        self.scale = torch.ones_like(self.loss)  # of the curvature's inverse
+        self.scale = torch.ones_like(self.loss)  # scale of the inverse curvature
         self.move = -self.grad
 
     @staticmethod
     def flat(layers: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Return all parameters as one vector each, (a, v, p)."""
+        """Return the parameters of each probe as one vector, (a, v, p)."""
         return torch.cat([p.flatten(2) for layer in layers for p in layer], 2)
 
     def solve(self, most: int, ends: Sequence[int | None] = ()) -> Tensor:
-        """Iterate until every probe has settled or is at its end; return all parameters.
+        """Iterate until every probe has settled or reached its end; return all parameters.
 
-        Members that are done leave the stack, which is of no use afterwards.
+        Finished members are removed, so the stack cannot be used afterwards.
 
-        ``ends``: sequence of int or None, length a; after how many steps a member is done, if not
-        earlier.
+        ``ends``: sequence of int or None, length a; maximum number of steps of each member.
         """
         theta, alive = (
             torch.empty_like(self.theta),
@@ -125,7 +124,7 @@ class ProbeStack:
         return theta
 
     def parameters(self) -> Tensor:
-        """Return the parameters in the units of the inputs, (a, v, p)."""
+        """Return the parameters in the inputs' units, (a, v, p)."""
         return self._scaled(self.theta, self.unit)
 
     def _scaled(self, theta: Tensor, unit: Tensor) -> Tensor:
@@ -135,7 +134,7 @@ class ProbeStack:
         return torch.cat([first.flatten(2), theta[..., out * width :]], 2)
 
     def iterate(self) -> None:
-        """Take one step of every probe, if it lowers its loss; otherwise shorten it."""
+        """Take one step of every probe whose loss it lowers; shorten the other steps."""
         trial = self.theta + self.step[..., None] * self.move
         loss, grad = self._evaluate(trial)
         slope = (self.grad * self.move).sum(-1)
@@ -143,7 +142,7 @@ class ProbeStack:
         taken = lower[..., None]
         change, turn = trial - self.theta, grad - self.grad
         curved, squared = (change * turn).sum(-1), (turn * turn).sum(-1)
-        bent = lower & (curved > _FLAT * squared)  # else no use, or not convex here
+        bent = lower & (curved > _FLAT * squared)  # otherwise useless, or not convex here
         self.scale = torch.where(bent, curved / squared, self.scale)
         self.theta = torch.where(taken, trial, self.theta)
         self.loss = torch.where(lower, loss, self.loss)
@@ -153,12 +152,12 @@ class ProbeStack:
         self.move = move if lower.all() else torch.where(taken, move, self.move)
 
     def settled(self) -> Tensor:
-        """Return whether each probe is at its optimum, or no step lowers its loss; (a, v)."""
-        gap = -(self.grad * self.move).sum(-1) / 2  # to the minimum, if the loss were quadratic
+        """Return whether each probe is at its optimum, or no step lowers its loss, (a, v)."""
+        gap = -(self.grad * self.move).sum(-1) / 2  # to the minimum, for a quadratic loss
         return (gap <= TOLERANCE) | (self.step < _LEAST)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return logits, shape (a, v, k, m), of inputs (a, m, d)."""
+        """Return the logits (a, v, k, m) of inputs (a, m, d)."""
         return self._forward(self._layers(self.theta), x * self.unit[:, None])[1]
 
     def keep(self, chosen: Tensor) -> None:
@@ -200,7 +199,7 @@ class ProbeStack:
             product = torch.bmm(flat, hidden.flatten(0, 1).transpose(1, 2))  # (a·v, k, h)
             parts = [product.view_as(w), grad.sum(-1, keepdim=True)]
             grad = torch.bmm(w.flatten(0, 1).transpose(1, 2), flat).view_as(hidden)
-            grad *= hidden.sign_()  # the slope of ReLU: 0 or 1
+            grad *= hidden.sign_()  # the slope of ReLU, 0 or 1
         product = torch.bmm(grad.flatten(1, 2), self.x)  # (a, v·out, d)
         parts = [product.view_as(params[0]), grad.sum(-1, keepdim=True), *parts]
         shrunk = self.penalty * theta
@@ -208,16 +207,16 @@ class ProbeStack:
         return loss, torch.cat([p.flatten(2) for p in parts], 2) + shrunk
 
     def _direction(self, pair: Tensor) -> Tensor:
-        """Return L-BFGS' direction, (a, v, p), after a step and turn (a, v, 2, p); 0: none.
+        """Return the L-BFGS direction (a, v, p) after a step and turn (a, v, 2, p); 0 means none.
 
-        Source: Byrd, Nocedal & Schnabel 1994, equation 3.1, the compact form: all products are of
-        matrices, not with one past step at a time. R is the upper triangle of sᵀy.
+        Source: Byrd, Nocedal & Schnabel 1994, equation 3.1, the compact form, which multiplies
+        whole matrices instead of one past step at a time. R is the upper triangle of sᵀy.
         """
         new = self.order[0]
         self.order = order = [*self.order[1:], new]
         self.past[:, :, [new, MEMORY + new]] = pair
         beside = torch.cat([pair, self.grad[:, :, None]], 2)
-        # In this order the product is twice as fast as the other way round
+        # In this order, the product is twice as fast as in the other
         with_change, with_turn, with_grad = (beside @ self.past.mT).unbind(2)  # each (a, v, 2m)
         crossed, squares = self.products
         crossed[:, :, new], crossed[:, :, :, new] = (
@@ -230,7 +229,7 @@ class ProbeStack:
         own = crossed.diagonal(dim1=2, dim2=3)
         r = crossed.triu() + torch.diag_embed(
             (own == 0).to(own.dtype)
-        )  # an empty slot does nothing
+        )  # empty slots have no effect
         solved = torch.linalg.solve_triangular(r, along, upper=True)
         scale = self.scale[..., None, None]
         right = own[..., None] * solved + scale * (squares @ solved - turned)

@@ -1,7 +1,7 @@
-"""Train probes and control probes for one task on every column of one activation manifest.
+"""Train probes and control probes for one task on every column of an activation manifest.
 
 Reads items.parquet, images.parquet and an activation manifest with its parts.
-Writes the metrics table and, beside it, every test prediction.
+Writes the metrics table and, beside it, all test predictions.
 
     python -m eyechart.probing.train_probes --model tiny_llava --dataset clevr --task color \
         --items results/datasets/clevr/items.parquet \
@@ -44,7 +44,7 @@ COLUMN_BYTES = 512 << 20  # columns read into memory at once, as float32
 
 
 def plan_of(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> Plan:
-    """Return folds, and the labels of task and control of consecutive seeds."""
+    """Return the folds, and the labels of task and control for consecutive seeds."""
     e = examples
     rows = np.flatnonzero(e.train)
     fold = grouped_folds(e.groups[rows], e.y[rows], folds, seed, task)
@@ -60,11 +60,11 @@ def train(
     probes: dict[str, dict[str, int]],
     device: torch.device,
 ) -> list[Outcome]:
-    """Train probes on every pooled column, those of one width together.
+    """Train probes on every pooled column, with columns of the same width trained together.
 
     A column of regions is left out unless every example has its region.
 
-    Result: in the manifest's order of columns, then probes; none if every column is left out.
+    Result: in the manifest's order of columns, then by probe; empty if every column is left out.
     """
     columns = pooled_columns(read_manifest(manifest_path))
     rows = read_rows(manifest_path, examples.ids)
@@ -101,7 +101,7 @@ def _complete(
 
 
 def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield lists of columns of one width whose n rows stay under ``COLUMN_BYTES`` together."""
+    """Yield lists of equally wide columns whose n rows together stay under ``COLUMN_BYTES``."""
     by_width = sorted(columns, key=lambda c: c["width"])
     for width, group in groupby(by_width, key=lambda c: c["width"]):
         alike = list(group)
@@ -117,13 +117,13 @@ def by_type(
     settings: dict[str, Any],
     seed: int,
 ) -> Tables:
-    """Return the tables of a probe per question type on activations of the images alone.
+    """Return the tables of one probe per question type, trained on images' activations.
 
     Parameters
     ----------
-    manifest : of the images' activations
-    tables : items and images
-    examples : of the whole task
+    manifest : manifest of the images' activations
+    tables : the paths of items and images
+    examples : examples of the whole task
     """
     if not pooled_columns(read_manifest(manifest)):
         reason = "extraction.spans has none of the image alone, such as image_mean"
@@ -157,7 +157,7 @@ def main(
     predictions: Path,
     seed: int,
 ) -> None:
-    """Train all probes of the task, then write the predictions and, last, the metrics."""
+    """Train all probes of the task; write the predictions and then the metrics."""
     scope = read_manifest(manifest)["scope"]
     folds, device = settings["folds"], device_of(settings["device"])
     dropped = read_dropped(manifest)

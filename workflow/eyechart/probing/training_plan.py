@@ -1,4 +1,4 @@
-"""What a task's probes are trained on: folds, labels of task and controls, standardised inputs."""
+"""The training data of a task's probes: folds, labels of task and controls, standardised inputs."""
 
 from dataclasses import dataclass, field, fields
 
@@ -11,16 +11,16 @@ ROUNDING = 1e-6  # a spread below this share of the mean is float32 rounding, no
 
 @dataclass(frozen=True)
 class Plan:
-    """What all probes of a task share.
+    """The folds, labels and weights that all probes of a task share.
 
     Attributes
     ----------
     seeds : list of int, length s
     folds : list of ndarray of int; the training rows held out by each fold
     labels : int64, shape (s, v, n)
-        By seed, first the t tasks, then as many controls of each kind.
-    weights : float, shape (t, n); of the examples of each task; by default there is one task, and
-        all count alike. In a control, those that count at all count alike.
+        For each seed, the t tasks come first, then as many controls of each kind.
+    weights : float, shape (t, n); weights of each task's examples. By default there is one task
+        with equal weights. In a control, all nonzero weights are equal.
     """
 
     seeds: list[int]
@@ -41,7 +41,7 @@ class Plan:
         return np.concatenate([self.weights, *[(self.weights > 0).astype(float)] * controls])
 
     def parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return (rows to train on, rows held out) of each fold."""
+        """Return the (training rows, held-out rows) of each fold."""
         return [(np.setdiff1d(self.train, held), held) for held in self.folds]
 
     @property
@@ -59,7 +59,7 @@ class Plan:
 class Data:
     """Inputs (float32), labels (int64), weights (0 for padding) of stacked probes."""
 
-    x: Tensor  # (a, n, d), on the principal axes of what is trained on
+    x: Tensor  # (a, n, d), on the principal axes of the training rows
     variance: Tensor  # (a, d), along these axes
     y: Tensor  # (a, v, n)
     weight: Tensor  # (a, v or 1, n)
@@ -75,19 +75,19 @@ def stack_inputs(
     labels: np.ndarray,
     weights: np.ndarray = np.ones((1, 1)),  # noqa: B008
 ) -> tuple[Data, Data]:
-    """Return what every column's members are trained on, and what they are evaluated on.
+    """Return the training data and the evaluation data of every column's members.
 
-    Inputs are standardised by the member's training rows, and rotated to their principal axes,
-    which changes neither a penalised probe nor its predictions; with fewer rows than features,
-    there are as many axes as rows.
+    Inputs are standardised by the member's training rows and rotated to their principal axes, which
+    changes neither a penalised probe nor its predictions. With fewer rows than features, there are
+    as many axes as rows.
 
-    Result: column by column, member by member.
+    Result: ordered by column, then by member.
 
     Parameters
     ----------
     columns : list of Tensor, float32, shape (n, d)
-    parts : list of (ndarray of int, ndarray of int); rows to train on and rows held out, one pair
-        per member of a column
+    parts : list of (ndarray of int, ndarray of int); training rows and held-out rows, one pair per
+        member of a column
     labels : int64, shape (v, n)
     weights : float, shape (v or 1, n)
     """
@@ -114,7 +114,7 @@ def stack_inputs(
 
 
 def _rotated(x: Tensor, held: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return both, standardised and rotated to the principal axes of x, and variances along them.
+    """Return both inputs standardised and rotated to the principal axes of x, and the variances.
 
     A feature that is constant in x is only centred.
     """
@@ -134,14 +134,14 @@ def _rotated(x: Tensor, held: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, T
 
 
 def _eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:
-    # Apple's GPUs have no such decomposition
+    # Apple's GPUs do not support this decomposition
     here = symmetric.cpu() if symmetric.device.type == "mps" else symmetric
     values, vectors = torch.linalg.eigh(here)
     return values.to(symmetric.device), vectors.to(symmetric.device)
 
 
 def _padded(parts: list[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the row numbers (f, n), padded with row 0, and their weights."""
+    """Return the row numbers (f, n), padded with row 0, and their weights (0 for padding)."""
     rows = torch.zeros(len(parts), max(map(len, parts)), dtype=torch.int64)
     weight = torch.zeros(rows.shape)
     for i, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""The choice of a readout: the highest score, with ties broken by a seeded draw."""
+"""A readout's choice: the highest score, with ties broken by a seeded draw."""
 
 import importlib
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ from eyechart.readout.registry import READOUTS
 from eyechart.readout.token_plans import Pool, RegionTokens
 from eyechart.tables.regions import REF
 
-TIE = 1e-12  # relative to the scale of scores: differences that may be rounding
-Weighted = tuple[np.ndarray, np.ndarray]  # tokens (m, d) and their weights (m,), of sum 1
+TIE = 1e-12  # relative to the scale of scores; smaller differences may be rounding
+Weighted = tuple[np.ndarray, np.ndarray]  # tokens (m, d) and their weights (m,), which sum to 1
 
 
 class Score(Protocol):
-    """What the module of a readout has under the name ``score``: see :mod:`readout.registry`."""
+    """The function ``score`` of a readout's module; see :mod:`readout.registry`."""
 
     def __call__(
         self, reference: Weighted | None, choices: list[Weighted]
     ) -> tuple[np.ndarray, float]:
-        """Return the scores of the choices, (c,), and their scale."""
+        """Return the choices' scores, (c,), and their scale."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The choice of one readout at one address for one item; the highest of ``scores`` (c,)."""
+    """The choice of a readout at an address for an item: the highest of ``scores`` (c,)."""
 
     item: ReadoutItem
     address: str
@@ -43,14 +43,14 @@ def choose(
 ) -> Prediction:
     """Return the choice with the highest score.
 
-    Ties are broken by a seeded draw and not by order, so that features without information score
-    chance, even if the first choice is right more often than others.
+    Ties are broken by a seeded draw instead of by order, so that uninformative features score at
+    chance even if the first choice is right more often than others.
 
     Parameters
     ----------
     at : address and readout
     scores : ndarray, shape (c,)
-    scale : of the numbers that the scores were computed from
+    scale : scale of the numbers that the scores were computed from
     seed : the dataset and the configuration's seed
     """
     best = np.flatnonzero(scores >= scores.max() - TIE * scale)
@@ -63,7 +63,7 @@ def choose(
 def score_choices(
     readout: str, item: ReadoutItem, tokens: Mapping[str, Weighted]
 ) -> tuple[np.ndarray, float]:
-    """Return the scores of an item's choices by one readout, (c,), and their scale.
+    """Return one readout's scores of an item's choices, (c,), and their scale.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Correspondence: the choice whose features are most similar to those at the reference.
+"""Correspondence: the choice whose features are most similar to the reference's.
 
-Source: Fu et al., "Hidden in plain sight" (COLM 2025): the cosine of bilinearly interpolated patch
-features at REF and at each of the marked points; the highest is the answer. Features are
+Source: Fu et al., "Hidden in plain sight" (COLM 2025): the answer is the marked point whose
+bilinearly interpolated patch features have the highest cosine with those at REF. Features are
 neither centred nor scaled.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 def score(
     reference: tuple[np.ndarray, np.ndarray] | None, choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, float]:
-    """Return the cosine of the reference's mean token with each choice's; and the scale."""
+    """Return the cosine of the reference's mean token with each choice's, and the scale."""
     assert reference is not None
     vectors = np.stack([mean_of(*one) for one in choices])
     return score_points(mean_of(*reference), vectors), 1.0
@@ -31,12 +31,12 @@ def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
 
 
 def cosines(vectors: np.ndarray) -> np.ndarray:
-    """Return all pairwise cosines of vectors (k, d), shape (k, k); 0 for a vector of zeros."""
+    """Return all pairwise cosines (k, k) of vectors (k, d); 0 for zero vectors."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, length, out=np.zeros(vectors.shape), where=length > 0)
     return unit @ unit.T
 
 
 def mean_of(tokens: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return the weighted mean of tokens (m, d), weights (m,) of sum 1: shape (d,)."""
+    """Return the weighted mean (d,) of tokens (m, d), with weights (m,) that sum to 1."""
     return np.asarray(weights) @ tokens

@@ -1,4 +1,4 @@
-"""All readouts at all addresses with image tokens, one column at a time."""
+"""Evaluate all readouts at all addresses with image tokens, one column at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ Planned = tuple[list[TokenPlan], list[tuple[ReadoutItem, str]]]
 
 
 class DepthMapHead(Protocol):
-    """A head that computes a finer map of depths from the tokens at several addresses."""
+    """A head that computes a finer depth map from the tokens at several addresses."""
 
     @property
     def addresses(self) -> list[str]:
-        """The addresses whose tokens it reads, all with the same token positions."""
+        """The addresses that it reads, which share their token positions."""
 
     def cell_places(self, places: np.ndarray) -> np.ndarray:
-        """Return the positions of the map's cells, (cells, 7), from those of the tokens, (t, 7)."""
+        """Return the positions (cells, 7) of the map's cells from the tokens' positions (t, 7)."""
 
     def __call__(self, tokens: list[np.ndarray], places: np.ndarray) -> np.ndarray:
         """Return the depths of the cells, (cells,)."""
@@ -39,19 +39,19 @@ class DepthMapHead(Protocol):
 
 @dataclass(frozen=True)
 class ReadoutContext:
-    """What the readouts of all items share."""
+    """Context shared by the readouts of all items."""
 
     items: list[ReadoutItem]
     seed: tuple[str, int]  # the dataset and the configuration's seed
-    views: Mapping[str, int]  # how many views each single image has
-    skipped: SkippedItems  # collects the items that could not be read, and why
+    views: Mapping[str, int]  # number of views of each single image
+    skipped: SkippedItems  # collects the items that could not be read, with reasons
     # cached plans, by token positions
     planned: dict[tuple[str, ...], Planned] = field(default_factory=dict)
 
     def tokens(
         self, source: ActivationSource, addresses: Sequence[str], heads: Mapping[str, LinearHead]
     ) -> Iterator[Prediction]:
-        """Yield the predictions of all tasks at addresses; those from depths only with a head."""
+        """Yield the predictions of all tasks at addresses; depth order needs a head."""
         for places_name, own in groupby(addresses, source.places_name):
             plans = self._plan(source, places_name, source.places(places_name), self.items)
             depth = [p for p in plans if registry.names(p.item.task, registry.DEPTHS)]
@@ -69,7 +69,7 @@ class ReadoutContext:
     def depth_map(
         self, source: ActivationSource, address: str, head: DepthMapHead
     ) -> Iterator[Prediction]:
-        """Yield the depth order predicted by a head over several maps; ``address`` is its own."""
+        """Yield the depth orders predicted by a head over several maps; ``address`` is its own."""
         places_name = source.places_name(head.addresses[0])
         places = source.places(places_name)
         cell_places = [head.cell_places(one) for one in places]
@@ -104,7 +104,7 @@ class ReadoutContext:
     def _read(
         self, plans: Sequence[TokenPlan], address: str, rows: Iterable[Values], takes: str
     ) -> Iterator[Prediction]:
-        """Yield the prediction of each plan and its control."""
+        """Yield the predictions of each plan and its control."""
         for plan, pool in assemble(plans, rows):
             permutation = self._permutation(plan.item, address, plan.size)
             for end, shares in (("", plan.shares), (names.SHUFFLED, plan.shuffled(permutation))):
@@ -113,7 +113,7 @@ class ReadoutContext:
     def _predict(
         self, item: ReadoutItem, address: str, tokens: Mapping[str, Weighted], takes: str, end: str
     ) -> Iterator[Prediction]:
-        """Yield the prediction of every readout of the item's task that takes such tokens."""
+        """Yield the predictions of all readouts of the item's task that take such tokens."""
         for name in registry.names(item.task, takes):
             scores, scale = score_choices(name, item, tokens)
             yield choose(item, (address, name + end), scores, scale, self.seed)
@@ -134,7 +134,7 @@ class ReadoutContext:
                 f"{source.path}: tokens of {places_name} have no positions; nothing is read there"
             )
             return []
-        # token positions are often the same everywhere, and their weights are half of the work
+        # many addresses share token positions, and computing weights is half of the work
         items_hash = sha1("\n".join(f"{r.item_id} {r.seen}" for r in items).encode()).hexdigest()
         key = str(source.path), items_hash, *(sha1(one.tobytes()).hexdigest() for one in places)
         if key not in self.planned:

@@ -18,31 +18,31 @@ _ITEMS = ["item_id", "group", "images", "choices", "answer", "task", "meta"]
 
 @dataclass(frozen=True)
 class ReadoutItem:
-    """One item, with its images shown ``alone`` or on a ``canvas``."""
+    """An item whose images are shown ``alone`` or on a ``canvas``."""
 
     item_id: str
     task: str
     group: str
     seen: str
-    images: tuple[str, ...]  # the images of one prompt, in order
+    images: tuple[str, ...]  # images of one prompt, in order
     choices: tuple[str, ...]
     answer: str | None
     letters: tuple[str, ...]  # ``regions[letters[k]]`` is choice k
-    # by letter, the image and the region on it; also by ``REF`` if the task has a reference
+    # image and region by letter, and by ``REF`` if the task has a reference
     regions: dict[str, tuple[str, Region]]
 
     @cached_property
     def region_images(self) -> tuple[str, ...]:
-        """The images that the regions are on, each once."""
+        """The distinct images that the regions are on."""
         return tuple(dict.fromkeys(image for image, _ in self.regions.values()))
 
 
 def read_readout_items(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
     """Load the items of the six tasks, sorted by item and ``seen``.
 
-    Raise a UserError if there is no such item, or regions and items do not match: an unknown item,
-    a duplicate region, a letter without a choice, a choice or a reference without a region, or a
-    shape that the task does not have.
+    Raise a UserError if there is no such item, or if regions and items do not match: an unknown
+    item, a duplicate region, a letter without a choice, a choice or reference without a region, or
+    a shape that the task does not use.
     """
     items = pl.DataFrame(read_table(items_path, _ITEMS))
     chosen = items.filter(pl.col("task").is_in(list(TASKS)))

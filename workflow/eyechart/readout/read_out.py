@@ -1,12 +1,12 @@
 """Answer items from a model's representations alone, at every address that has image tokens.
 
-Correspondence by cosines of interpolated features, style by Gram matrices, the odd one out by mean
-similarity, depth order by trained heads. Each has a control, in which the tokens of an item's
-images are shuffled over their positions. Items that cannot be read (a point without a token) are
-reported in the log and in the table's metadata, and do not count.
+Correspondence uses cosines of interpolated features, style uses Gram matrices, the odd one out uses
+mean similarity, and depth order uses trained heads. Each has a control, in which the tokens of an
+item's images are shuffled over their positions. Items that cannot be read (a point without a token)
+are reported in the log and in the table's metadata, and do not count.
 
-Reads:  items.parquet, regions.parquet, manifests with span `image_tokens` (scope image, and item),
-        depth heads (or none), the sighted responses (none for a model that does not answer)
+Reads:  items.parquet, regions.parquet, manifests with span `image_tokens` (scopes image and item),
+        depth heads (optional), the sighted responses (none for a model that does not answer)
 Writes: the table of scores, and the predictions
 
     python -m eyechart.readout.read_out --model tiny_llava --dataset blink \
@@ -48,7 +48,7 @@ NO_HEADS = Heads({}, {}, 0, 0)
 def read_all(
     reader: ReadoutContext, sources: list[ActivationSource], heads: Heads, threads: int
 ) -> Iterator[Prediction]:
-    """Yield predictions at every address once, from the source of scope image if it is there."""
+    """Yield predictions at every address once, from the source of scope image if available."""
     done: set[str] = set()
     tasks = {item.task for item in reader.items}
     if DEPTH in tasks and not heads.linear and not heads.maps:
@@ -77,7 +77,7 @@ def _read_depth_maps(
 
 
 def views_of(source: ActivationSource) -> dict[str, int]:
-    """Return how many views each single image has, where its last tokens are."""
+    """Return the number of views of each single image at the address of its last tokens."""
     names = source.places_names()
     if source.scope != "image" or not names:
         return {}
@@ -90,7 +90,7 @@ def views_of(source: ActivationSource) -> dict[str, int]:
 def as_tables(
     rows: list[dict[str, object]], predictions: list[Prediction], skipped: SkippedItems
 ) -> tuple[pa.Table, pa.Table]:
-    """Return both tables; the metadata of the first list what could not be read."""
+    """Return both tables; the first one's metadata list what could not be read."""
     note = json.dumps({"unread": skipped.rows, "notes": skipped.notes}, sort_keys=True)
     found = [
         {

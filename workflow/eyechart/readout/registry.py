@@ -1,9 +1,9 @@
-"""The readouts: how an item is answered from representations, one line and one module each.
+"""The registry of readouts, which answer items from representations; one line and module each.
 
-The module has ``score(reference, choices)``: of the reference (None where the task has none) and of
-each choice it is given tokens (m, d) and their weights (m,) of sum 1, and returns a score per
-choice (c,), of which the highest is chosen, and the scale of the numbers that scores come from.
-A task may have several readouts. Snakemake imports this at parse time, so it needs no numpy.
+The module has a function ``score(reference, choices)``. The reference (None if the task has none)
+and each choice are tokens (m, d) with weights (m,) that sum to 1. It returns one score per choice
+(c,), of which the highest wins, and the scale of the numbers that scores are computed from. A task
+may have several readouts. Snakemake imports this at parse time, so it must not import numpy.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from eyechart.data.canvas.tasks import DEPTH, FUNCTIONAL, LOW_LEVEL, ODD, SEMANTIC, STYLE
 
-# What a readout takes: the tokens of each region, the class token of each image, or depths from
-# the heads of single layers and of several blocks
+# Inputs of readouts: the tokens of each region, the class token of each image, or depths from heads
+# over one block or several
 TOKENS, CLS, DEPTHS, DEPTH_MAP = "tokens", "cls", "depths", "depth_map"
 
 
 @dataclass(frozen=True)
 class ReadoutMethod:
-    """A readout: the tasks that it answers, its module in this folder, what it takes."""
+    """A readout: the tasks that it answers, its module in this folder, and its input."""
 
     tasks: Sequence[str]
     module: str
@@ -36,7 +36,7 @@ READOUTS = {
 
 
 def names(task: str, takes: str | None = None) -> list[str]:
-    """Return the readouts of a task, all or those that take one kind of input."""
+    """Return a task's readouts: all, or those with one kind of input."""
     return [
         name
         for name, readout in READOUTS.items()
@@ -45,6 +45,6 @@ def names(task: str, takes: str | None = None) -> list[str]:
 
 
 def modules(tasks: Iterable[str]) -> list[str]:
-    """Return the modules of the readouts that answer any of the tasks, each once."""
+    """Return the distinct modules of the readouts that answer any of the tasks."""
     found = {f"eyechart.readout.{READOUTS[name].module}": None for t in tasks for name in names(t)}
     return list(found)

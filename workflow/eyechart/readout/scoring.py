@@ -1,4 +1,4 @@
-"""Accuracies of readouts with intervals, compared with the model's own responses."""
+"""Compute accuracies of readouts with intervals, and compare them with the model's responses."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -24,10 +24,10 @@ SIGHTED = "sighted"
 
 
 def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]) -> Sighted:
-    """Load how often the model answers each item correctly, over the orders of its choices.
+    """Load the number of correct responses to each item over the orders of its choices.
 
-    Raise a UserError if the table is of another model, dataset or condition, or has rows but lacks
-    an item that is read out.
+    Raise a UserError if the table is of another model, dataset or condition, or is not empty but
+    lacks an item that is read out.
     """
     table = read_predicted(path, {**names, "condition": SIGHTED})
     truth = {r.item_id: r.answer for r in items if r.answer is not None}
@@ -45,17 +45,17 @@ def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]
 def score_readouts(
     predictions: list[Prediction], items: list[ReadoutItem], sighted: Sighted, names: dict[str, str]
 ) -> list[Row]:
-    """Return a row per task, ``seen``, address and readout, over items with a known answer.
+    """Return one row per task, ``seen``, address and readout, over items with a known answer.
 
-    Intervals are those of verdicts, which keep their coverage for few groups. Result: rows of the
-    schema ``READOUTS``. ``q`` is over all tests of the table; controls are not compared with
-    responses.
+    Result: rows of the schema ``READOUTS``. Intervals are computed as for verdicts, so they keep
+    their coverage with few groups. ``q`` is corrected over all tests of the table; controls are not
+    compared with responses.
 
     Parameters
     ----------
     readings : all items of the dataset
-    sighted : empty if the model does not answer
-    names : ``model`` and ``dataset``, the same in every row
+    sighted : correct responses; empty if the model does not answer
+    names : ``model`` and ``dataset``, equal in all rows
     """
     answered = [p for p in predictions if p.item.answer is not None]
     rows = []
@@ -92,7 +92,7 @@ def _row(own: list[Prediction], groups: np.ndarray) -> Row:
 
 
 def _compare(own: list[Prediction], groups: np.ndarray, sighted: Sighted) -> Row:
-    """Return the sighted accuracy on the same items and, except for controls, the paired test."""
+    """Return the sighted accuracy on the same items and, unless a control, the paired test."""
     right, orders = np.array([sighted[p.item.item_id] for p in own]).T
     answer = float((right / orders).mean())
     if own[0].readout.endswith(SHUFFLED):

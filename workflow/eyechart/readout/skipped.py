@@ -1,4 +1,4 @@
-"""Items that could not be read: logged, and collected for the metadata of the table."""
+"""Items that could not be read, logged and collected for the table's metadata."""
 
 import logging
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from eyechart.readout.items import ReadoutItem
 
 log = logging.getLogger(__name__)
 
-FEW = 5  # items that are named
+FEW = 5  # maximum number of items named
 
 
 @dataclass
 class SkippedItems:
-    """The items skipped so far: see ``tables.readouts.NOTE``."""
+    """The items skipped so far; see ``tables.readouts.NOTE``."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -30,11 +30,11 @@ class SkippedItems:
         places_name: str,
         scope: str,
     ) -> None:
-        """Log and add how many items cannot be read somewhere, by task and ``seen``.
+        """Log and add the number of items that cannot be read somewhere, by task and ``seen``.
 
         Parameters
         ----------
-        failed : items, and why each cannot be read
+        failed : items, each with the reason why it cannot be read
         items : all items to read
         """
         for task, seen in dict.fromkeys((r.task, r.seen) for r, _ in failed):

@@ -1,11 +1,11 @@
-"""Style: the choice whose Gram matrix is nearest to the reference's.
+"""Style: the choice with the Gram matrix nearest to the reference's.
 
-G = F^T F / p of a region's p tokens F (p, d): which features occur together, wherever they are.
-Features are not centred, as in the source, so G contains the mean as well as the variance. A token
-that is partly inside the region counts partly.
+G = F^T F / p, for a region's p tokens F (p, d), records which features occur together regardless of
+position. As in the source, features are not centred, so G contains the mean as well as the
+variance. A token that is partly inside the region counts partly.
 
 Source: Gatys, Ecker & Bethge 2016, section 2.2 (Gram matrices as style); Fu et al., "Hidden in
-plain sight" (COLM 2025): the nearer of the last layer's patch features is the answer.
+plain sight" (COLM 2025): the answer is the nearer choice in the last layer's patch features.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 def score(
     reference: tuple[np.ndarray, np.ndarray] | None, choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, float]:
-    """Return minus each choice's distance from the reference, of Gram matrices; and the scale."""
+    """Return minus each choice's Gram-matrix distance from the reference, and the scale."""
     assert reference is not None
     return score_gram(reference, choices), gram_scale(reference, choices)
 
@@ -28,14 +28,15 @@ def score_gram(
 
     Parameters
     ----------
-    reference : tokens (p, d), and their weights (p,) of sum 1: 1 / p each if all are inside
+    reference : tokens (p, d), and weights (p,) that sum to 1: 1 / p each if all are inside
     choices : list of the same
 
     Notes
     -----
-    The distance is exact without a d x d matrix: the inner product of two Gram matrices is
-    that of F1 F2^T with itself, so |G1 - G2|^2 = |F1 F1^T|^2 + |F2 F2^T|^2 - 2 |F1 F2^T|^2, rows of
-    F scaled by the roots of their weights. If d is less than p, G is smaller and is computed.
+    The distance is exact without a d x d matrix. The inner product of two Gram matrices is that of
+    F1 F2^T with itself, so |G1 - G2|^2 = |F1 F1^T|^2 + |F2 F2^T|^2 - 2 |F1 F2^T|^2, where the rows
+    of F are scaled by the square roots of their weights. If d is less than p, G is smaller and is
+    computed.
     """
     scaled = [tokens * np.sqrt(weights)[:, None] for tokens, weights in (reference, *choices)]
     if scaled[0].shape[1] <= min(len(rows) for rows in scaled):
@@ -49,7 +50,7 @@ def score_gram(
 def gram_scale(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> float:
-    """Return a bound of the squares that :func:`score_gram` subtracts."""
+    """Return an upper bound on the squares that :func:`score_gram` subtracts."""
     return max(float(w @ (tokens**2).sum(1)) ** 2 for tokens, w in (reference, *choices))
 
 

@@ -1,4 +1,4 @@
-"""The tokens of each region, planned once and used at all addresses with the same positions."""
+"""The tokens of each region, planned once for all addresses with the same token positions."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ VIEW, LEFT = 0, 3  # columns of places
 
 @dataclass(frozen=True)
 class RegionTokens:
-    """The tokens of a region: indices in a :class:`Pool`, int (m,), and weights (m,) of sum 1."""
+    """A region's tokens: indices in a :class:`Pool`, int (m,), and weights (m,) that sum to 1."""
 
     tokens: np.ndarray
     weights: np.ndarray
@@ -22,10 +22,10 @@ class RegionTokens:
 
 @dataclass(frozen=True)
 class TokenPlan:
-    """The tokens that one item is read from."""
+    """The tokens from which an item is answered."""
 
     item: ReadoutItem
-    # the pool: rows of the source, and the tokens of each that are in one of the item's images
+    # the pool: rows of the source, each with its tokens in one of the item's images
     parts: tuple[tuple[int, np.ndarray], ...]
     shares: dict[str, RegionTokens]  # by region
 
@@ -35,7 +35,7 @@ class TokenPlan:
         return sum(len(tokens) for _, tokens in self.parts)
 
     def shuffled(self, permutation: np.ndarray) -> dict[str, RegionTokens]:
-        """Return the shares after the pool's tokens were shuffled over all their positions.
+        """Return the shares after shuffling the pool's tokens over all their positions.
 
         All images of the item are shuffled together, since the mean and the Gram matrix of a
         whole image do not change when its own tokens are permuted.
@@ -46,14 +46,14 @@ class TokenPlan:
 
 
 class Pool:
-    """The tokens of one plan at one address, without a joint copy."""
+    """The tokens of one plan at one address, without concatenating them."""
 
     def __init__(self, plan: TokenPlan, rows: Mapping[int, np.ndarray]):
         self.parts = [(rows[row], tokens) for row, tokens in plan.parts]
         self.ends = np.cumsum([len(tokens) for _, tokens in plan.parts])
 
     def take(self, tokens: np.ndarray) -> np.ndarray:
-        """Return tokens (m,) of the pool as float64, (m, d)."""
+        """Return the pool's tokens at indices (m,) as float64 (m, d)."""
         if len(self.parts) == 1:
             values, own = self.parts[0]
             return np.asarray(values[own[tokens]], dtype=np.float64)
@@ -73,14 +73,14 @@ def plan_items(
     items: Iterable[ReadoutItem],
     views: Mapping[str, int],
 ) -> tuple[list[TokenPlan], list[tuple[ReadoutItem, str]]]:
-    """Return the plans of the items that can be read, and why the others cannot.
+    """Return plans for the items that can be read, and reasons why the others cannot.
 
     Parameters
     ----------
-    places : sequence of ndarray, float32, shape (t, 7); of each row of the source
-    views : mapping of str to int; how many views each single image has. If a prompt has several
-        images, their tokens follow one image after another and their views are numbered
-        consecutively, so this assigns views to images
+    places : sequence of ndarray, float32, shape (t, 7), for each row of the source
+    views : mapping of str to int; number of views of each single image. If a prompt has several
+        images, their tokens are concatenated and their views numbered consecutively, so this
+        assigns views to images
     """
     plans, unreadable = [], []
     for item in items:
@@ -94,9 +94,9 @@ def plan_items(
 def assemble(
     plans: Sequence[TokenPlan], stream: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[tuple[TokenPlan, Pool]]:
-    """Yield each plan with its tokens as soon as all its rows were read.
+    """Yield each plan with its tokens as soon as all its rows have been read.
 
-    A row is only kept while a plan that needs it waits for another row.
+    A row is kept only while a plan that needs it waits for another row.
     """
     needed: dict[int, list[int]] = {}
     missing = [{row for row, _ in plan.parts} for plan in plans]
@@ -157,7 +157,7 @@ def _find_tokens(
     image: str,
     views: Mapping[str, int],
 ) -> tuple[int, np.ndarray]:
-    """Return the row with an image's tokens, and which of its tokens belong to the image."""
+    """Return the row with an image's tokens, and which of the row's tokens belong to the image."""
     whole = source.scope == "image"
     row = source.rows.get(image if whole else item.item_id)
     if row is None or not (whole or image in item.images):

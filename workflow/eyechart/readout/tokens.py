@@ -1,6 +1,6 @@
-"""Token activations of one manifest: positions of tokens, and the tokens image by image.
+"""Token activations of one manifest: token positions, and the tokens of each image.
 
-A column with the tokens of all images may exceed the memory, so it is read a few rows at a time.
+A column with the tokens of all images may not fit in memory, so it is read a few rows at a time.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -30,7 +30,8 @@ BATCH_ROWS = 16  # rows
 class ActivationSource:
     """The activations of one scope.
 
-    Raise a UserError if it is of another model or dataset, or has tokens without positions.
+    Raise a UserError if the manifest is of another model or dataset, or has tokens without
+    positions.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ class ActivationSource:
     def places_name(self, address: str) -> str:
         """Return the name of the stored token positions of an address.
 
-        It is the address's component, except in models that drop tokens within a component. Raise a
-        UserError if they are not stored.
+        The name is the address's component, except in models that drop tokens within a component.
+        Raise a UserError if the positions are not stored.
         """
         name = f"{address}/{TOKENS}"
         for entry in self.manifest.get("places", []):
@@ -72,11 +73,11 @@ class ActivationSource:
         )
 
     def places_names(self) -> list[str]:
-        """Return the names of all stored token positions, in the order of the model."""
+        """Return the names of all stored token positions, in the model's order."""
         return list(dict.fromkeys(self.places_name(address) for address in self.addresses))
 
     def places(self, places_name: str) -> list[np.ndarray]:
-        """Load the token positions of each row, float32 (t, 7): see ``tables.activations``."""
+        """Load the token positions of each row, float32 (t, 7); see ``tables.activations``."""
         if places_name not in self._places:
             self._places[places_name] = read_places(self.path, places_name)
         return self._places[places_name]
@@ -90,8 +91,8 @@ class ActivationSource:
     ) -> Iterator[tuple[int, list[np.ndarray]]]:
         """Yield the tokens at some addresses, row by row.
 
-        Raise a UserError if a value is not finite, or there are more or fewer tokens than places.
-        Result: the row, one of ``wanted``, and its tokens at each address, as stored, shape (t, d).
+        Raise a UserError if a value is not finite, or if the numbers of tokens and positions
+        differ. Yields a row from ``wanted`` and its tokens (t, d) at each address, as stored.
         """
         names = [f"{address}/{TOKENS}" for address in addresses]
         counts = [[len(p) for p in self.places(self.places_name(address))] for address in addresses]
@@ -105,7 +106,7 @@ class ActivationSource:
 
     def _row(self, column: pa.ListArray, i: int, skipped: tuple[str, int, int]) -> np.ndarray:
         name, row, count = skipped
-        values = column[i].values  # FixedSizeListArray of the row's tokens alone
+        values = column[i].values  # FixedSizeListArray of only the row's tokens
         flat = values.flatten().to_numpy(zero_copy_only=False)
         tokens = flat.reshape(len(values), -1) if len(values) else flat.reshape(0, 1)
         if len(tokens) != count:
@@ -123,7 +124,7 @@ class ActivationSource:
 def _rows(
     parquet: pq.ParquetFile, names: list[str], first: int, wanted: Collection[int]
 ) -> Iterator[tuple[int, list[pa.ListArray], int]]:
-    """Yield each wanted row, the batches of its columns, and its number in them.
+    """Yield each wanted row, the batches of its columns, and its index in them.
 
     Row groups without wanted rows are not read. ``first`` is the number of the file's first row.
     """

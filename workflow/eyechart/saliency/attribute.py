@@ -1,8 +1,9 @@
-"""Attribute answers to image tokens by gradients, and test the maps by deletion and by region.
+"""Attribute answers to image tokens by gradients, and test the maps by deletion and region.
 
-Reads a model's checkpoint and card, and a dataset's tables and regions, if it has any. Writes
-``maps.parquet`` to the given path, ``curves`` and ``inputs.parquet`` beside it. The model is loaded
-once. What a family cannot do is left out; the tables' metadata say why.
+Reads a model's checkpoint and card, and a dataset's tables and regions, if any. Writes
+``maps.parquet`` to the given path, and ``curves.parquet`` and ``inputs.parquet`` beside it. The
+model is loaded once. Methods that a family does not support are left out, and the tables' metadata
+say why.
 
     python -m eyechart.saliency.attribute --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -46,9 +47,10 @@ from eyechart.tables.saliency import CURVES, INPUTS, MAPS
 def method_addresses(card: dict[str, Any], settings: SaliencySettings) -> dict[str, list[str]]:
     """Return the addresses at which each method is computed.
 
-    By default that is the connector, for Grad-CAM the last vision block that the connector reads,
-    and in an encoder the block before the last: if a class token is compared with texts, nothing
-    reads the last block's patches. Raise a UserError for an address of another kind.
+    By default this is the connector, or for Grad-CAM the last vision block that the connector
+    reads. In an encoder it is the second-to-last block, since a class token that is compared with
+    texts does not depend on the last block's patches. Raise a UserError for an address of another
+    kind.
     """
     every = [a["address"] for a in card["addresses"]]
     vision = [a for a in every if component(a) == VISION]
@@ -67,7 +69,7 @@ def method_addresses(card: dict[str, Any], settings: SaliencySettings) -> dict[s
 def _named(
     card: dict[str, Any], key: str, patterns: Sequence[str], known: Sequence[str]
 ) -> list[str]:
-    """Return the addresses that patterns name; a UserError for one of another kind."""
+    """Return the addresses that patterns name; raise a UserError for one of another kind."""
     found = [a.address for a in resolve(card, patterns)]
     for address in found:
         if address not in known:
@@ -76,7 +78,7 @@ def _named(
 
 
 def items_with_target(items: Sequence[Item], settings: SaliencySettings) -> list[Item]:
-    """Return the items that have the target among their choices; a UserError if none has."""
+    """Return the items with the target among their choices; raise a UserError if there are none."""
     if settings.target == RIGHT:
         return list(items)
     found = [item for item in items if settings.target in item["choices"]]

@@ -1,4 +1,4 @@
-"""Compute the saliency maps of a batch of items, test them, and return table rows."""
+"""Compute and test the saliency maps of a batch of items, and return table rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Mark]]
-MORE = (1, 4, 16)  # times `steps`: for the items of which fewer are not enough
+MORE = (1, 4, 16)  # multiples of `steps` to try, for items that need more
 
 
 def plain(image: Image.Image) -> Image.Image:
@@ -42,14 +42,14 @@ def plain(image: Image.Image) -> Image.Image:
 
 @dataclass
 class Attributor:
-    """A loaded model with all that its maps and their tests need.
+    """A loaded model with everything that its maps and their tests need.
 
     Attributes
     ----------
-    addresses : by method, where it is computed
+    addresses : by method, the addresses at which it is computed
     paths : file of every image, by id
-    marks : by item, its regions, and those of another item
-    said : what was left out, each sentence once
+    marks : by item, its regions and another item's regions
+    said : notes on what was left out, each once
     """
 
     adapter: Adapter
@@ -63,13 +63,13 @@ class Attributor:
     incomplete: Counter[str] = field(default_factory=Counter)
 
     def say(self, sentence: str) -> None:
-        """Log a sentence, and keep it for the tables."""
+        """Log a sentence and keep it for the tables' notes."""
         if sentence not in self.said:
             logger.warning("%s", sentence)
             self.said[sentence] = None
 
     def notes(self, items: int) -> dict[str, str]:
-        """Return the note of the tables, given their number of items."""
+        """Return the tables' notes, given their number of items."""
         for address, count in (+self.incomplete).items():
             self.say(
                 f"integrated at {address}: the attributions of {count} of {items} items miss the "
@@ -78,7 +78,7 @@ class Attributor:
         return {"note": "; ".join(self.said)}
 
     def usable(self, items: Sequence[Item]) -> list[Item]:
-        """Return the items that can be asked."""
+        """Return the items that the model can be asked."""
         failures, found = Failures("items", len(items)), []
         for item in items:
             try:
@@ -90,12 +90,12 @@ class Attributor:
         return found
 
     def questions(self, items: Sequence[Item], blank: bool = False) -> list[Question]:
-        """Return the questions of items about their own images, or about baselines."""
+        """Return items' questions about their own images, or about baseline images."""
         draw = self.settings.blank if blank else plain
         return [prepare(self.adapter, self.settings, item, self.paths, draw) for item in items]
 
     def measure_means(self, items: Sequence[Item], size: AdaptiveBatchSize) -> None:
-        """Measure the mean image token at each address that the model has states at."""
+        """Measure the mean image token at each address with states."""
         for address in dict.fromkeys(a for own in self.addresses.values() for a in own):
 
             def total(few: Sequence[Item], address: str = address) -> tuple[Tensor, int]:
@@ -113,7 +113,7 @@ class Attributor:
             )
 
     def rows(self, items: Sequence[Item]) -> tuple[list[Row], list[Row]]:
-        """Return the rows of both tables of a batch of items."""
+        """Return a batch's rows of both tables."""
         maps: list[Row] = []
         curves: list[Row] = []
         for address, mean in self.means.items():
@@ -138,7 +138,7 @@ class Attributor:
         return maps, curves
 
     def input_rows(self, items: Sequence[Item]) -> list[Row]:
-        """Return the rows about image and text tokens of a batch; none without such tokens."""
+        """Return a batch's rows about image and text tokens, or none without such tokens."""
         batch = subject(self.adapter, self.questions(items))
         try:
             if not isinstance(batch, PromptBatch):
@@ -149,7 +149,7 @@ class Attributor:
             return []
 
     def weights(self) -> list[Row]:
-        """Return the rows about the connector's matrices, if it has any."""
+        """Return the rows about the connector's matrices, if any."""
         try:
             return (
                 list(weight_rows(self.adapter)) if isinstance(self.adapter, LanguageAdapter) else []
@@ -161,7 +161,7 @@ class Attributor:
     def attributed(
         self, states: States, items: Sequence[Item]
     ) -> Iterator[tuple[str, list[Tensor]]]:
-        """Yield the maps of each method at an address; what a family refuses is left out."""
+        """Yield each method's maps at an address; leave out methods that the family refuses."""
         for method in self.settings.methods:
             if states.address not in self.addresses[method]:
                 continue
@@ -178,9 +178,9 @@ class Attributor:
             yield method, found
 
     def integrated(self, states: States, items: Sequence[Item]) -> list[Tensor]:
-        """Return integrated gradients, with more steps where they are not complete.
+        """Return integrated gradients, with more steps for items where they are incomplete.
 
-        Items of which they are not complete with the most steps are counted.
+        Items that are incomplete even with the most steps are counted.
         """
         found: dict[int, Tensor] = {}
         left, own = list(range(len(items))), states
@@ -203,7 +203,7 @@ class Attributor:
 def map_rows(
     row: Row, one: Question, values: np.ndarray, places: Sequence[np.ndarray]
 ) -> list[Row]:
-    """Return the rows of an item's map, one per image."""
+    """Return the rows of an item's maps, one per image."""
     ends = np.cumsum([len(boxes) for boxes in places])[:-1]
     parts = np.split(values, ends)
     return [
@@ -215,7 +215,7 @@ def map_rows(
 
 
 def curve_row(own: np.ndarray, beside: np.ndarray) -> Row:
-    """Return the columns of a deletion curve, and of that of random orders."""
+    """Return the columns of a deletion curve and of the random orders' curve."""
     return {
         "log_probability": float(own[0]),
         "deleted": own.tolist(),

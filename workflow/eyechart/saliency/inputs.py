@@ -21,10 +21,10 @@ Row = dict[str, Any]
 
 
 def token_rows(batch: PromptBatch, seed: int) -> Iterator[Row]:
-    """Yield, per item, mean norms of image and text tokens, and image tokens' nearest words.
+    """Yield each item's mean norms of image and text tokens, and its image tokens' nearest words.
 
-    The cosine of an image token and the nearest word of the vocabulary stands beside that of a
-    random direction. Raise a UserError if no token of the prompt stands for the image.
+    The control for an image token's cosine with the nearest word of the vocabulary is a random
+    direction's cosine. Raise a UserError if the prompt has no image tokens.
     """
     states = states_at(batch, CONNECTOR)
     if not isinstance(states, ConnectorStates):
@@ -47,11 +47,11 @@ def token_rows(batch: PromptBatch, seed: int) -> Iterator[Row]:
 
 
 def weight_rows(adapter: LanguageAdapter) -> Iterator[Row]:
-    """Yield the largest singular value and the effective rank of every matrix of the connector.
+    """Yield the largest singular value and the effective rank of every connector matrix.
 
-    The rank counts equal singular values: the exponential of the entropy of their shares. Source:
-    Roy & Vetterli 2007. Its control is the number of singular values. Raise a UserError if there is
-    no matrix to decompose.
+    The effective rank is the exponential of the entropy of the singular values' shares. Source: Roy
+    & Vetterli 2007. Its control is the number of singular values. Raise a UserError if there is no
+    matrix to decompose.
     """
     root = adapter.ROOTS.get(CONNECTOR) or adapter.CONNECTOR or ""
     module = adapter.model.get_submodule(root)
@@ -68,6 +68,6 @@ def weight_rows(adapter: LanguageAdapter) -> Iterator[Row]:
 
 
 def _nearest(tokens: Tensor, words: Tensor) -> Tensor:
-    """Return the mean cosine of tokens (t, d) and their nearest words (v, d), of length one."""
+    """Return the mean cosine of tokens (t, d) with their nearest unit vectors of words (v, d)."""
     unit = torch.nn.functional.normalize(tokens, dim=1)
     return (unit @ words.T).amax(dim=1).mean()

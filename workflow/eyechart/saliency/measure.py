@@ -1,4 +1,4 @@
-"""Test saliency maps: deletion curves against random orders, and shares in a region."""
+"""Test saliency maps by deletion curves against random orders, and by shares in a region."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from eyechart.models.hooks import pass_mode
 from eyechart.saliency.states import States
 from eyechart.tables.token_boxes import coverage
 
-Orders = Sequence[np.ndarray]  # by item, its tokens in the order in which they are replaced
+Orders = Sequence[np.ndarray]  # by item, its tokens in the order of replacement
 
 
 def orders_of(maps: Sequence[Tensor]) -> Orders:
-    """Return each item's tokens, those that support the choice most first."""
+    """Return each item's tokens, ordered by decreasing support for the choice."""
     return [own.cpu().numpy().argsort(kind="stable")[::-1] for own in maps]
 
 
 def random_orders(states: States, seed: int, draw: int) -> Orders:
-    """Return each item's tokens in a random order, the same at every address."""
+    """Return each item's tokens in a random order, which is the same at every address."""
     questions = zip(states.subject.questions, states.index, strict=True)
     return [
         generator("deletion", seed, one.item["item_id"], draw).permutation(len(index))
@@ -33,9 +33,10 @@ def random_orders(states: States, seed: int, draw: int) -> Orders:
 
 
 def deleted(states: States, every: Sequence[Orders], mean: Tensor, points: int) -> list[np.ndarray]:
-    """Return, by order, scores with more and more tokens replaced by the mean, (b, points + 1).
+    """Return scores (b, points + 1) with increasingly many tokens replaced by the mean, by order.
 
-    The first is that of the whole image, the last that of mean tokens alone; all orders share both.
+    The first is the score of the whole image and the last that of only mean tokens; all orders
+    share both.
     """
 
     def score(orders: Orders, n: int) -> np.ndarray:
@@ -52,7 +53,7 @@ def deleted(states: States, every: Sequence[Orders], mean: Tensor, points: int) 
 
 
 def drop(curve: np.ndarray) -> np.ndarray:
-    """Return how far a curve (..., points + 1) lies below its start, mean over all shares."""
+    """Return the mean distance of a curve (..., points + 1) below its start."""
     fall = curve[..., :1] - curve
     return np.asarray((fall[..., 1:] + fall[..., :-1]).mean(axis=-1) / 2)
 
@@ -60,10 +61,10 @@ def drop(curve: np.ndarray) -> np.ndarray:
 def in_region(
     values: np.ndarray, places: Sequence[np.ndarray], marks: Sequence[Mark]
 ) -> dict[str, Any]:
-    """Return the share of a map in the referent's region, and in the moved region.
+    """Return a map's share in the referent's region, and in the moved region.
 
-    Only positive values count. The region is what the item is about, else the right choice. The
-    ratio is that of the share to the region's share of the tokens.
+    Only positive values count. The region is the item's referent, or else its right choice. The
+    ratio divides the share by the region's share of the tokens.
     """
     positive = np.clip(values, 0, None)
     found: dict[str, Any] = dict.fromkeys(("mass", "area", "ratio", "moved_ratio"))

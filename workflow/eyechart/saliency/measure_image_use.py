@@ -1,8 +1,8 @@
-"""Collect what all stages say about whether a model uses the image, in one table.
+"""Collect all stages' evidence on whether a model uses the image in one table.
 
-Reads ``inputs.parquet`` of a model on datasets and, where there are any, its responses with
-``items``, its attention summaries and its effects of interventions. Writes a row per number, each
-beside what it is compared with.
+Reads a model's ``inputs.parquet`` for all datasets and, if there are any, its responses with
+``items``, attention summaries and intervention effects. Writes one row per number, each with its
+control.
 
     python -m eyechart.saliency.measure_image_use --model tiny_llava \
         --inputs results/saliency/tiny_llava/clevr/inputs.parquet \
@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 
 def answer_changes(model: str, responses: Sequence[Path], items: Sequence[Path]) -> Iterator[Row]:
-    """Yield, by dataset, condition and task, the share of answers that change with the image."""
+    """Yield the share of answers that change with the image, by dataset, condition and task."""
     tables = {_names(path)["dataset"]: read_items(path) for path in items}
     for dataset in dict.fromkeys(_names(path)["dataset"] for path in responses):
         own = [path for path in responses if _names(path)["dataset"] == dataset]
@@ -59,12 +59,12 @@ def answer_changes(model: str, responses: Sequence[Path], items: Sequence[Path])
 
 def _share(values: np.ndarray, groups: np.ndarray) -> Row:
     low, high = share_interval(values, groups)
-    ends = {"ci_low": low, "ci_high": high, "control_value": 0.0}  # asked twice, nothing changes
+    ends = {"ci_low": low, "ci_high": high, "control_value": 0.0}  # a repeat changes nothing
     return {"value": float(values.mean()), **ends, "n": len(values), "groups": len(set(groups))}
 
 
 def image_attention(summaries: Sequence[Path]) -> Iterator[Row]:
-    """Yield the attention on image tokens by block, beside their share of the prompt."""
+    """Yield the attention on image tokens by block, with their share of the prompt."""
     for path in summaries:
         rows = pl.DataFrame(read_noted(path, ATTENTION)[0]).filter(metric="image_mass")
         for row in rows.filter(pl.col("head").is_null()).to_dicts():
@@ -73,7 +73,7 @@ def image_attention(summaries: Sequence[Path]) -> Iterator[Row]:
 
 
 def cut_effects(effects: Sequence[Path]) -> Iterator[Row]:
-    """Yield the share of answers that move if no text attends to the image from a block on."""
+    """Yield the share of answers that change if text cannot attend to the image from a block on."""
     for path in effects:
         rows = pl.DataFrame(read_noted(path, EFFECTS)[0])
         own = rows.filter(
@@ -93,9 +93,9 @@ _NUMBERS = ("value", "ci_low", "ci_high", "n", "groups")
 
 
 def token_metrics(model: str, tables: Sequence[Path]) -> Iterator[Row]:
-    """Yield the norms of image tokens beside text, their nearest words, and the connector's rank.
+    """Yield image tokens' norms relative to text, their nearest words, and the connector's rank.
 
-    Weights are those of the model, so they are yielded once.
+    Weights belong to the model, so they are yielded once.
     """
     seen: set[tuple[str, str]] = set()
     for path in tables:

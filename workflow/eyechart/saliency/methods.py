@@ -1,6 +1,6 @@
-"""Methods of attribution: from the states behind an address to a value per image token.
+"""Methods of attribution, which map the states at an address to one value per image token.
 
-All are computed in one batch of items, whose scores do not depend on one another.
+All are computed on a batch of items, whose scores do not depend on one another.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from eyechart.models.unembedding import answering_blocks
 from eyechart.saliency.states import ConnectorStates, States
 from eyechart.saliency.subjects import PromptBatch
 
-COMPLETE = 0.01  # of the difference of the scores, which integrated gradients must sum to
-TINY = 0.1  # nats; smaller differences count as this one
+COMPLETE = 0.01  # largest relative error of the sum of integrated gradients
+TINY = 0.1  # nats; smaller differences of scores count as this one
 
 Maps = list[Tensor]  # by item, a value per image token, float64 (t,)
 
@@ -33,8 +33,8 @@ def gradient(states: States) -> Maps:
 def integrated(states: States, baseline: States, steps: int) -> Maps:
     """Return integrated gradients along the straight path from the states of a baseline image.
 
-    They sum to the score minus that of the baseline. Source: Sundararajan et al. 2017; the path is
-    integrated by Gauss and Legendre's rule. Rows that are not image tokens are not changed.
+    They sum to the score minus the baseline's score. Source: Sundararajan et al. 2017; the path
+    integral uses Gauss-Legendre quadrature. Rows that are not image tokens do not change.
     """
     tokens = torch.cat(states.index)
     apart = torch.zeros_like(states.x)
@@ -47,7 +47,7 @@ def integrated(states: States, baseline: States, steps: int) -> Maps:
 
 
 def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[bool]:
-    """Return for which items the attributions sum to the difference of the scores, to 1 %."""
+    """Return for which items the attributions sum to the difference of the scores within 1 %."""
     x = states.x.clone()
     x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
     with torch.no_grad():
@@ -60,7 +60,7 @@ def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[b
 def grad_cam(states: States) -> Maps:
     """Return the states weighted by the mean gradient of each channel, negative values as 0.
 
-    Source: Selvaraju et al. 2017, of a vision transformer's tokens.
+    Source: Selvaraju et al. 2017, applied to a vision transformer's tokens.
     """
     slope = states.gradient(states.x)
     found = [(states.x[i] * slope[i].mean(dim=0)).sum(dim=1) for i in states.index]
@@ -68,11 +68,11 @@ def grad_cam(states: States) -> Maps:
 
 
 def relevancy(states: States) -> Maps:
-    """Return the relevance of image tokens to the answer over the language model's attention.
+    """Return the relevance of image tokens to the answer through the language model's attention.
 
-    Source: Chefer et al. 2021, self-attention: from the first block to the last R grows by A R,
-    where A is the mean over heads of the positive part of weights times their gradients. Only the
-    rows of the answer's positions are followed, from the last block back.
+    Source: Chefer et al. 2021, self-attention: from the first block to the last, R grows by A R,
+    where A is the mean over heads of the positive part of weights times gradients. Only the rows of
+    the answer's positions are computed, from the last block backwards.
     """
     subject = states.subject
     if not isinstance(states, ConnectorStates) or not isinstance(subject, PromptBatch):
@@ -93,7 +93,7 @@ def relevancy(states: States) -> Maps:
 
 
 def _with_weights(states: ConnectorStates, subject: PromptBatch) -> tuple[Tensor, list[Tensor]]:
-    """Return the scores, and the attention weights (b, heads, t, t) of every block, as a graph."""
+    """Return the scores and every block's attention weights (b, heads, t, t), with their graph."""
     adapter = subject.adapter
     known = adapter.addresses()
     stem, blocks = answering_blocks(list(known))

@@ -15,16 +15,16 @@ WHITE = (255, 255, 255)
 
 @dataclass(frozen=True)
 class SaliencySettings:
-    """The saliency slice of the config.
+    """The config section ``saliency``.
 
     Attributes
     ----------
     methods : names in the registry
-    items : most items of each task, drawn from the test groups
-    addresses, cam_addresses : patterns, of Grad-CAM the latter; null: see ``method_addresses``
-    target : ``right``, or a choice
-    baseline, steps : of integrated gradients: ``blank`` or ``mean`` image, and points on the path
-    points, random : of deletion: shares of the tokens that are replaced, and random orders
+    items : maximum number of items per task, drawn from the test groups
+    addresses, cam_addresses : patterns, the latter for Grad-CAM; null: see ``method_addresses``
+    target : ``right`` or a choice
+    baseline, steps : of integrated gradients: a ``blank`` or ``mean`` image, and points on the path
+    points, random : of deletion: number of shares of replaced tokens, and of random orders
     batch_size : items in one forward pass
     prompt, choices, statement : how items are asked, as in the behavior stage
     """
@@ -48,7 +48,7 @@ class SaliencySettings:
         check_template("statement", self.statement, ("question", "choice"))
 
     def style(self) -> PromptStyle:
-        """Return the prompt style: options in the given order only."""
+        """Return the prompt style, with options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
 
     def choice_of(self, item: Item) -> str:
@@ -56,6 +56,6 @@ class SaliencySettings:
         return str(item["answer"]) if self.target == RIGHT else self.target
 
     def blank(self, image: Image.Image) -> Image.Image:
-        """Return the baseline of an image: white, as the condition blank, or its mean colour."""
+        """Return an image's baseline: white, as in the condition blank, or its mean colour."""
         mean = tuple(map(round, ImageStat.Stat(image).mean))
         return Image.new("RGB", image.size, WHITE if self.baseline == "blank" else mean)

@@ -1,7 +1,7 @@
-"""The states behind an address as one matrix that can be replaced.
+"""The states at an address as one replaceable matrix.
 
-At the connector these are what the language model takes of the images, one row per image token.
-Elsewhere, and where no token of the prompt stands for the image, a hook replaces a module's output.
+At the connector, these are the language model's inputs for the images, one row per image token.
+Elsewhere, and if the prompt has no image tokens, a hook replaces a module's output.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from eyechart.saliency.subjects import PromptBatch, Subject
 
 
 class States(ABC):
-    """The states behind an address in one batch.
+    """The states at an address in one batch.
 
     Attributes
     ----------
     x : all states, detached, (n, d)
     index : by item, the rows of ``x`` that are its image tokens, int64 (t,)
-    places : by item and image, boxes of those tokens, float32 (t, 7)
+    places : by item and image, the boxes of those tokens, float32 (t, 7)
     """
 
     x: Tensor
@@ -41,7 +41,7 @@ class States(ABC):
 
     @abstractmethod
     def run(self, x: Tensor) -> Tensor:
-        """Return the score (b,) of each question's choice with other states (n, d)."""
+        """Return the score (b,) of each question's choice, given states (n, d)."""
 
     def gradient(self, x: Tensor) -> Tensor:
         """Return the gradient of the scores with respect to the states, (n, d)."""
@@ -53,7 +53,7 @@ class States(ABC):
         return found
 
     def _locate(self, key: str, counts: Sequence[int]) -> None:
-        """Set the boxes; raise a UserError if there are not as many as tokens of an image."""
+        """Set the boxes; raise a UserError if an image's numbers of boxes and tokens differ."""
         adapter, left, found = self.subject.adapter, list(counts), []
         for one in self.subject.questions:
             sizes = [picture.size for picture in one.pictures]
@@ -69,7 +69,7 @@ class States(ABC):
 
 
 class ConnectorStates(States):
-    """The image tokens that the language model takes in, a row each."""
+    """The image tokens that the language model reads, one per row."""
 
     def __init__(self, subject: Subject, address: str = CONNECTOR) -> None:
         super().__init__(subject, address)
@@ -84,13 +84,13 @@ class ConnectorStates(States):
         self._locate("lm", self.counts)
 
     def run(self, x: Tensor) -> Tensor:
-        """Return the score of each question's choice with other features."""
+        """Return the score of each question's choice, given the features."""
         parts = zip(self.encoded, x.split(self.counts), strict=True)
         return self.subject.score([replace(own, features=part) for own, part in parts])
 
 
 class ModuleStates(States):
-    """The output of an encoder's or connector's module, in the module's own layout."""
+    """The output of a module of the encoder or connector, in the module's own layout."""
 
     def __init__(self, subject: Subject, address: str) -> None:
         super().__init__(subject, address)
@@ -101,7 +101,7 @@ class ModuleStates(States):
         with torch.no_grad(), attached(adapter.model, {self.path: self._see}, first=True):
             ends = [len(self.outputs) for _ in self._encoded()]
             chunks = subject.chunks()
-            if not self.outputs:  # it runs together with each prompt
+            if not self.outputs:  # the module runs with each prompt
                 subject.score(self.encoded)
                 ends, chunks = [len(self.outputs)], [subject.images]
         if not ends[-1]:
@@ -113,7 +113,7 @@ class ModuleStates(States):
         self._locate(adapter.box_key(self.kind, self.path), [len(own) for own in rows])
 
     def run(self, x: Tensor) -> Tensor:
-        """Return the score of each question's choice with other outputs of the module."""
+        """Return the score of each question's choice, given the module's outputs."""
         parts = x.split([out.shape[:-1].numel() for out in self.outputs])
         shaped = [p.reshape(out.shape) for p, out in zip(parts, self.outputs, strict=True)]
         with self._replaced(shaped):
@@ -122,7 +122,7 @@ class ModuleStates(States):
             return self.subject.score(self.encoded)
 
     def _encoded(self) -> Iterator[None]:
-        """Encode the images, pass by pass, and yield after each."""
+        """Encode the images pass by pass; yield after each pass."""
         self.encoded: list[Any] = []
         for some in self.subject.chunks():
             self.encoded += self.subject.encode(some)
@@ -145,7 +145,7 @@ class ModuleStates(States):
             yield
 
     def _rows(self, chunks: Sequence[Any], ends: Sequence[int]) -> list[Tensor]:
-        """Return the rows of ``x`` that are the image tokens of each image."""
+        """Return the rows of ``x`` with each image's tokens."""
         found, start, first = [], 0, 0
         adapter = self.subject.adapter
         for images, end in zip(chunks, ends, strict=True):
@@ -166,20 +166,20 @@ class ModuleStates(States):
 
 
 def states_at(subject: Subject, address: str) -> States:
-    """Return the states behind an address; raise a UserError if a model has none there."""
+    """Return the states at an address; raise a UserError if the model has none there."""
     if address != CONNECTOR or not isinstance(subject, PromptBatch):
         return ModuleStates(subject, address)
     try:
         found = ConnectorStates(subject)
         if len(found.x) and _reads(found):
             return found
-    except UserError:  # no token of the prompt stands for the image
+    except UserError:  # the prompt has no image tokens
         pass
     return ModuleStates(subject, address)
 
 
 def _reads(features: ConnectorStates) -> bool:
-    """Return whether the model reads features where prompts have tokens for them."""
+    """Return whether the model reads features at tokens of the prompt."""
     subject = features.subject
     tokens = subject.adapter.tokens(subject.rows, features.encoded)  # type: ignore[attr-defined]
     return int(tokens.image.sum()) == len(features.x)

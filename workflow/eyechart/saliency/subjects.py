@@ -1,7 +1,7 @@
-"""A batch of questions to a model, and a score per item that gradients are taken of.
+"""A batch of questions to a model, with a differentiable score per item.
 
-A language model gives the log-probability of a choice after the prompt, an encoder with a text
-tower the scaled cosine of image and text, as it compares choices.
+For a language model, the score is the log-probability of a choice after the prompt. For an encoder
+with a text tower, it is the scaled cosine of image and text, by which it compares choices.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Redraw = Callable[[Image.Image], Image.Image]
 
 @dataclass(frozen=True)
 class Question:
-    """An item, ready to be asked.
+    """An item ready to be asked.
 
     Attributes
     ----------
     choice : the choice whose score is explained
-    row, answer : the prompt, and the tokens of the choice; of a language model
-    text : what an encoder compares the image with
+    row, answer : the prompt and the choice's tokens, for a language model
+    text : the text that an encoder compares the image with
     """
 
     item: Item
@@ -54,9 +54,9 @@ class Question:
 def prepare(
     adapter: Adapter, settings: SaliencySettings, item: Item, paths: dict[str, str], draw: Redraw
 ) -> Question:
-    """Return an item, ready to be asked about its images, drawn anew by ``draw``.
+    """Return an item ready to be asked about its images after ``draw`` is applied to them.
 
-    Raise an UnusableError if the model's own code cannot take the images or the prompt.
+    Raise an UnusableError if the model's own code rejects the images or the prompt.
     """
     choice = settings.choice_of(item)
     pictures = [open_image(Path(paths[image])) for image in item["images"]]
@@ -75,7 +75,7 @@ def prepare(
 
 
 class Subject(ABC):
-    """A batch of questions and the model that is asked."""
+    """A batch of questions and the model that answers them."""
 
     def __init__(self, adapter: Any, questions: Sequence[Question]) -> None:
         self.adapter, self.questions = adapter, questions
@@ -90,12 +90,12 @@ class Subject(ABC):
         """Return the score of each question's choice, float32 (b,)."""
 
     def chunks(self) -> list[Sequence[PreparedImage]]:
-        """Return the images by pass of the encoder."""
+        """Return the images of each pass of the encoder."""
         n = self.adapter.MAX_IMAGES_PER_PASS or len(self.images)
         return [self.images[i : i + n] for i in range(0, len(self.images), n)]
 
     def per_item(self, rows: Sequence[Any]) -> list[Sequence[Any]]:
-        """Return what belongs to the images of each question, given it for all images."""
+        """Split values for all images into each question's values."""
         found, start = [], 0
         for one in self.questions:
             found.append(rows[start : start + len(one.images)])

@@ -1,7 +1,7 @@
-"""Summarise saliency: whether maps show what the answer depends on, and where they lie.
+"""Summarise saliency: whether maps show what answers depend on, and their share in regions.
 
-Reads ``curves.parquet`` of a model on a dataset. Writes means over items, each beside its control:
-deletion in random orders, and the region of another item.
+Reads ``curves.parquet`` of a model on a dataset. Writes means over items, each with its control:
+deletion in random orders, or the region of another item.
 
     python -m eyechart.saliency.summarise --model tiny_llava --dataset clevr \
         --curves results/saliency/tiny_llava/clevr/curves.parquet --seed 7 \
@@ -28,8 +28,8 @@ from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.notes import read_noted, write_noted
 from eyechart.tables.saliency import CURVES, DROP, RATIO, SUMMARY
 
-UNIT = 1000  # steps in which the exact test counts values
-MANY = 500  # groups, from which on the normal distribution replaces the exact one
+UNIT = 1000  # resolution of values in the exact test
+MANY = 500  # number of groups from which the normal approximation replaces the exact distribution
 CONTROLS = {DROP: "random_drop", RATIO: "moved_ratio"}
 
 Row = dict[str, Any]
@@ -52,7 +52,7 @@ def summary(curves: pl.DataFrame, draws: int, seed: int) -> Iterator[Row]:
 def measured(
     value: np.ndarray, control: np.ndarray, groups: np.ndarray, draws: int, rng: np.random.Generator
 ) -> Row:
-    """Return the numbers of a metric and its control on the same items."""
+    """Return the statistics of a metric and its control on the same items."""
     boot = GroupBootstrap(groups, draws, rng)
     found = boot.means(np.stack([value, value - control], axis=1))
     ends = np.stack([found.low, found.high], axis=1)
@@ -73,7 +73,7 @@ def measured(
 
 
 def known(value: float) -> float | None:
-    """Return a finite number, else None."""
+    """Return a number if it is finite, else None."""
     return float(value) if np.isfinite(value) else None
 
 
@@ -81,7 +81,7 @@ def known(value: float) -> float | None:
 def main(
     *, model: str, dataset: str, curves: Path, settings: Json, seed: int, output: Path
 ) -> None:
-    """Write the summary; its notes are those of the curves."""
+    """Write the summary, with the notes of the curves."""
     table, notes = read_noted(curves, CURVES)
     rows = list(summary(pl.DataFrame(table), settings["draws"], seed))
     q = benjamini_hochberg(np.array([row["p"] for row in rows]))

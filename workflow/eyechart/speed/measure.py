@@ -1,8 +1,8 @@
-"""Measure what running a model costs: loading, time an item, memory and operations.
+"""Measure the cost of running a model: loading, time per item, memory and operations.
 
 Reads the model's spec and checkpoint; writes a table with a row per precision and batch size. Each
-precision runs in a process of its own, so that peaks of memory are its own. Pictures are seeded
-noise of the size that COCO's usually have: the cost depends on their size alone.
+precision runs in its own process, so that peak memory is measured separately. Images are seeded
+noise of COCO's usual size, since the cost depends only on their size.
 
     python -m eyechart.speed.measure --model tiny_llava \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -60,9 +60,9 @@ Item = tuple[PreparedImage, Row | None]
 
 @dataclass(frozen=True)
 class SpeedSettings:
-    """The section ``speed`` of the config."""
+    """The config section ``speed``."""
 
-    items: int  # pictures, each with a prompt
+    items: int  # images, each with a prompt
     largest: int  # largest batch size; 1, 2, 4, … are tried up to it
     precisions: list[str]
 
@@ -87,7 +87,7 @@ def main(
 
 
 def alone(asked: Asked) -> list[Measured]:
-    """Return the rows of a precision, measured in a process of its own."""
+    """Return the rows of a precision, measured in a separate process."""
     options: LoadOptions = asked[2]
     on_gpu = device_of(options.device).type == "cuda"
     if options.bits and not on_gpu:
@@ -143,7 +143,7 @@ def pictures(count: int, seed: int) -> Iterator[Image.Image]:
 
 
 def item(adapter: Adapter, image: Image.Image) -> Item:
-    """Return a picture, preprocessed, and a prompt about it where the model reads any."""
+    """Return a preprocessed image, and a prompt about it if the model reads prompts."""
     shown = replace(adapter.prepare_image(image), size=image.size)
     if not isinstance(adapter, LanguageAdapter):
         return shown, None
@@ -151,7 +151,7 @@ def item(adapter: Adapter, image: Image.Image) -> Item:
 
 
 def run(adapter: Adapter, few: list[Item]) -> None:
-    """Run images, and the prompts about them, through the model."""
+    """Run images and the prompts about them through the model."""
     with torch.inference_mode():
         encoded = adapter.encode_images([shown for shown, _ in few])
         rows = [row for _, row in few if row is not None]
@@ -161,7 +161,7 @@ def run(adapter: Adapter, few: list[Item]) -> None:
 
 
 def timed(adapter: Adapter, items: list[Item], size: int) -> tuple[float, float, float | None]:
-    """Return the median time of an item in batches of this size, and the peaks of memory in MB."""
+    """Return the median time per item in batches of this size, and the memory peaks in MB."""
     cuda = adapter.device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats(adapter.device)
@@ -177,14 +177,14 @@ def timed(adapter: Adapter, items: list[Item], size: int) -> tuple[float, float,
 
 
 def operations(adapter: Adapter, one: Item) -> float:
-    """Return how many operations an item takes."""
+    """Return the number of operations per item."""
     with FlopCounterMode(display=False) as counter:
         run(adapter, [one])
     return float(counter.get_total_flops())
 
 
 def peak_of(device: str, precision: str) -> float | None:
-    """Return the operations per second that a device can do at most, if known."""
+    """Return a device's peak operations per second, if known."""
     words = re.split(r"\W+", device)
     found = (peaks for name, peaks in PEAKS.items() if name in words and "PCIe" not in words)
     return next(found, {}).get(precision)

@@ -1,4 +1,4 @@
-"""What of a loaded model learns: a soft prompt, or adapters of its linear layers (LoRA)."""
+"""The trainable part of a loaded model: a soft prompt, or LoRA adapters of linear layers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from eyechart.models.derivations.adapter import CONFIG, WEIGHTS
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.tuning.registry import LORA, prompt_tokens
 
-TOLERANCE = 1.02  # largest number of parameters, over the smallest
-FINE = 101  # ranks, of which the largest is rounded by half a percent at most
+TOLERANCE = 1.02  # ratio of the largest number of parameters to the smallest
+FINE = 101  # number of ranks; rounding the largest costs at most half a percent
 Parameters = dict[str, nn.Parameter]
 
 
 class Arm(Protocol):
-    """Parameters beside a frozen model."""
+    """Trainable parameters added to a frozen model."""
 
     parameters: Parameters
-    components: tuple[str, ...]  # those that change
+    components: tuple[str, ...]  # components that change
 
     def start(self, *seed: str | int) -> None:
         """Set the parameters to their values before training."""
@@ -42,7 +42,7 @@ class Arm(Protocol):
 
 
 class PromptArm:
-    """k embeddings behind the images; they start as embeddings of words of the questions."""
+    """k embeddings after the images, initialised from embeddings of the questions' words."""
 
     components: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class PromptArm:
         return found
 
     def start(self, *seed: str | int) -> None:
-        """Set the embeddings to those of words, drawn by seed."""
+        """Set the embeddings to those of words drawn by seed."""
         self.prompt.data.copy_(self._draw(*seed))
 
     def state(self) -> tuple[Any, dict[str, Tensor]]:
@@ -72,18 +72,18 @@ class PromptArm:
 
 
 class LoraArm:
-    """Low-rank changes of the linear layers of a component; they start as no change."""
+    """Low-rank updates of a component's linear layers, initially zero."""
 
     def __init__(self, adapter: LanguageAdapter, arm: str, rank: int) -> None:
         self.components = LORA[arm]
         layers = linear_layers(adapter)[arm]
-        pattern = "|".join(map(re.escape, layers))  # a list would be saved in any order
+        pattern = "|".join(map(re.escape, layers))  # a list would be saved in arbitrary order
         config = LoraConfig(r=rank, lora_alpha=rank, target_modules=f"(?:{pattern})")
         self.model = get_peft_model(adapter.model, config)
         self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
 
     def start(self, *seed: str | int) -> None:
-        """Set one matrix of each pair to random values, the other to zero, as PEFT does."""
+        """Set one matrix of each pair to random values and the other to zero, as PEFT does."""
         for name, parameter in self.parameters.items():
             values = torch.zeros(parameter.shape)
             if "lora_A" in name:
@@ -98,14 +98,14 @@ class LoraArm:
 
 
 def make_arm(adapter: LanguageAdapter, arm: str, rank: int, words: Sequence[int]) -> Arm:
-    """Return an arm of a loaded model, which it changes.
+    """Add an arm to a loaded model in place, and return it.
 
     Raise a UserError if the part has no linear layers.
 
     Parameters
     ----------
-    rank : that of the adapters of the part with the most parameters per rank
-    words : token ids that embeddings start from
+    rank : rank of the adapters of the component with the most parameters per rank
+    words : token ids from which embeddings are initialised
     """
     if k := prompt_tokens(arm):
         return PromptArm(adapter, k, words)
@@ -121,8 +121,8 @@ def make_arm(adapter: LanguageAdapter, arm: str, rank: int, words: Sequence[int]
 def linear_layers(adapter: LanguageAdapter) -> dict[str, list[str]]:
     """Return the module paths of the linear layers that each arm adapts.
 
-    In encoder and language model these are the layers of their blocks, without those of the encoder
-    that nothing is read from; in the connector all.
+    In the encoder and the language model, these are the layers of the blocks, except encoder blocks
+    whose output is unused; in the connector, they are all layers.
     """
     read = [a for a in adapter.addresses() if component(a) == "vision"]
     read = read[: 1 + max(map(read.index, adapter.reads()))]
@@ -140,15 +140,15 @@ def linear_layers(adapter: LanguageAdapter) -> dict[str, list[str]]:
 
 
 def unit(adapter: LanguageAdapter, layers: Sequence[str]) -> int:
-    """Return the number of parameters of adapters of rank 1."""
+    """Return the number of parameters of rank-1 adapters."""
     found = [adapter.model.get_submodule(path) for path in layers]
     return sum(layer.in_features + layer.out_features for layer in found)
 
 
 def matched_ranks(units: Mapping[str, int], rank: int) -> dict[str, int]:
-    """Return the ranks that give all parts as many parameters, within 2 %.
+    """Return ranks that give all components equally many parameters, within 2 %.
 
-    The part with the most parameters per rank gets the wanted rank, or the nearest that works.
+    The component with the most parameters per rank gets the wanted rank, or the nearest that works.
 
     >>> matched_ranks({"vision": 6144, "connector": 512, "lm": 10240}, 3)
     {'vision': 5, 'connector': 60, 'lm': 3}
@@ -164,7 +164,7 @@ def matched_ranks(units: Mapping[str, int], rank: int) -> dict[str, int]:
 
 
 def save(arm: Arm, base: str, folder: Path) -> None:
-    """Write an arm in PEFT's layout, without pickle; equal parameters are equal bytes."""
+    """Write an arm in PEFT's layout without pickle; equal parameters give equal bytes."""
     config, tensors = arm.state()
     config.base_model_name_or_path, config.inference_mode = base, True
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -174,14 +174,14 @@ def save(arm: Arm, base: str, folder: Path) -> None:
 
 
 def save_memory(model: Any) -> None:
-    """Let blocks compute their activations again in the backward pass instead of keeping them.
+    """Let blocks recompute activations in the backward pass instead of storing them.
 
-    Blocks do so in training mode only; their parts stay as in inference, without dropout.
+    Blocks do so only in training mode; their submodules stay in inference mode, without dropout.
     """
     how = {"use_reentrant": False}
     try:
         model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
-    except AttributeError:  # older transformers, of models with code of their own
+    except AttributeError:  # older transformers, for models with their own code
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
     for module in model.modules():
         if getattr(module, "gradient_checkpointing", False):

@@ -1,10 +1,11 @@
-"""Compare the arms of a model: what tuning gained over the same tuning on white images.
+"""Compare a model's arms by the gain from tuning over the same tuning on white images.
 
-Reads the tables of answers of all arms, and the tables of readouts. Writes a row per task, arm,
+Reads the tables of answers of all arms, and the tables of readouts. Writes one row per task, arm,
 kind of data and seed, and one over all seeds, with q over the table. Training on white images can
-do harm, or teach what is only said of white images, so a gain is one over the model before tuning,
-and over the answers to white images after it, too. A task is adaptable at a part if that
-part's arm gains, also over its other controls and the arms of all other parts.
+do harm, or teach answers that apply only to white images, so a gain must also hold against the
+model before tuning and against the tuned model's answers to white images. A task is adaptable at a
+component if that component's arm gains, also over its other controls and the arms of all other
+components.
 
     python -m eyechart.tuning.compare --model tiny_llava_aligned \
         --settings '{"alpha": 0.01}' --readouts --answers \
@@ -33,19 +34,19 @@ from eyechart.tables.readouts import SHUFFLED as OF_TOKENS
 from eyechart.tables.tuning import BEFORE, ON_BLANK, TUNED, TUNING
 from eyechart.tuning.registry import LORA
 
-MANY = 500  # groups, from which on the normal distribution replaces the exact one
+MANY = 500  # number of groups from which the normal approximation replaces the exact distribution
 ARM = ["tuned_on", "tuned_task", "arm"]
 Row = dict[str, Any]
-Shares = Mapping[str, pl.DataFrame]  # by kind of data, items with the share of right answers
+Shares = Mapping[str, pl.DataFrame]  # by kind of data, items with their shares of right answers
 
 
 def part_of(arm: str) -> str:
-    """Return the component that an arm tunes; ``prompt`` for embeddings."""
+    """Return the component that an arm tunes, or ``prompt`` for embeddings."""
     return LORA[arm][0] if arm in LORA else "prompt"
 
 
 def compared(answers: pl.DataFrame, best: Mapping[tuple[str, str], float]) -> list[Row]:
-    """Return the rows of all arms, without q; ``best`` is the accuracy of the best readouts."""
+    """Return the rows of all arms without q; ``best`` is the accuracy of the best readouts."""
     rows = []
     for key, arm in answers.group_by(ARM, maintain_order=True):
         named = {**dict(zip(("dataset", "task", "arm"), key, strict=True)), "part": part_of(key[2])}
@@ -62,7 +63,7 @@ def compared(answers: pl.DataFrame, best: Mapping[tuple[str, str], float]) -> li
 
 
 def of_seed(arm: pl.DataFrame, seed: int | None, best: float | None) -> Iterator[Row]:
-    """Yield the rows of an arm's trainings with one seed, or of the mean over all of them."""
+    """Yield an arm's rows for the trainings with one seed, or for the mean over all seeds."""
     own = (pl.col("dataset") == pl.col("tuned_on")) & (pl.col("task") == pl.col("tuned_task"))
     on, off = (shares(arm.filter(which)) for which in (own, ~own))
     for data in [name for name in on if name not in (BEFORE, ON_BLANK)]:
@@ -82,9 +83,9 @@ def of_seed(arm: pl.DataFrame, seed: int | None, best: float | None) -> Iterator
 
 
 def shares(answers: pl.DataFrame, column: str = "right") -> dict[str, pl.DataFrame]:
-    """Return the share of trainings in which each item is right, by kind of data.
+    """Return each item's share of trainings with a right answer, by kind of data.
 
-    Of another column, return its mean over trainings under the same name.
+    For another column, return its mean over trainings under the same name.
     """
     right = pl.col(column).cast(pl.Float64)
     found = answers.group_by("data", "dataset", "item_id", "group").agg(
@@ -95,14 +96,14 @@ def shares(answers: pl.DataFrame, column: str = "right") -> dict[str, pl.DataFra
 
 
 def paired(first: pl.DataFrame, second: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the shares of two on the same items, and their groups."""
+    """Return both tables' shares on the same items, and the items' groups."""
     joined = first.join(second, on=["dataset", "item_id"], maintain_order="left")
     names = (joined["dataset"] + "/" + joined["group"]).to_numpy()
     return joined["right"].to_numpy(), joined["right_right"].to_numpy(), names
 
 
 def difference(first: pl.DataFrame, second: pl.DataFrame) -> tuple[float, float, float, float]:
-    """Return the mean of first minus second, the ends of its interval, and p, by group."""
+    """Return the mean of first minus second, both ends of its interval and p, by group."""
     one, other, groups = paired(first, second)
     low, high = paired_interval(one, other, groups)
     if len(np.unique(groups)) < MANY:
@@ -128,7 +129,7 @@ def gained(on: Shares) -> Row:
 
 
 def forgotten(off: Shares, data: str) -> Row:
-    """Return what a tuned model answers less of other tasks; nothing without their items."""
+    """Return a tuned model's losses on other tasks; empty without their items."""
     if data not in off:
         return {}
     lost, low, high, _ = difference(off[BEFORE], off[data])
@@ -137,7 +138,7 @@ def forgotten(off: Shares, data: str) -> Row:
 
 
 def attention_moved(measured: pl.DataFrame, data: str) -> Row:
-    """Return how the attention to marked regions changed; nothing where it was not measured."""
+    """Return the change of attention to marked regions; empty if it was not measured."""
     mass = shares(measured, "region_mass")
     if data not in mass:
         return {}
@@ -148,16 +149,16 @@ def attention_moved(measured: pl.DataFrame, data: str) -> Row:
 
 
 def total_variation(answers: pl.DataFrame) -> float:
-    """Return half the absolute differences of how often positions are right and are chosen."""
+    """Return the total variation distance between right and chosen positions."""
     counts = [answers[name].value_counts(normalize=True) for name in ("truth", "chosen")]
     true, said = (dict(zip(*c.get_columns(), strict=True)) for c in counts)
     return sum(abs(true.get(k, 0.0) - said.get(k, 0.0)) for k in {*true, *said}) / 2
 
 
 def others(answers: pl.DataFrame) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """Return, by dataset, task and part, the smallest difference to other parts and its largest p.
+    """Return the smallest difference to other components and its largest p, for each component.
 
-    Trainings are compared as means over seeds, on true data.
+    Keys are dataset, task and component. Trainings on true data are compared as means over seeds.
     """
     tuned = (pl.col("dataset") == pl.col("tuned_on")) & (pl.col("task") == pl.col("tuned_task"))
     found = {}
@@ -171,9 +172,10 @@ def others(answers: pl.DataFrame) -> dict[tuple[str, str, str], tuple[float, flo
 
 
 def adaptable(row: Row, alpha: float) -> bool | None:
-    """Return whether a task is adaptable at the part of an arm; None where that is not asked.
+    """Return whether a task is adaptable at an arm's component, or None if this is not tested.
 
-    Every control that was trained must be beaten; blank ones and another part's arm are required.
+    The arm must beat every trained control; the blank control and another component's arm are
+    required.
     """
     needed = [row.get(name) for name in ("gain", "over_others")]
     if row["arm"] not in LORA or row["seed"] is not None or any(v is None for v in needed):
@@ -184,7 +186,7 @@ def adaptable(row: Row, alpha: float) -> bool | None:
 
 
 def best_readouts(paths: list[Path]) -> dict[tuple[str, str], float]:
-    """Return the accuracy of the best readout of each dataset and task, at any address."""
+    """Return the accuracy of the best readout at any address, by dataset and task."""
     frames = [pl.DataFrame(read_table(path, READOUTS.names)) for path in paths]
     found: dict[tuple[str, str], float] = {}
     for row in (row for frame in frames for row in frame.iter_rows(named=True)):

@@ -1,8 +1,8 @@
-"""Map the attention of the answer position on images, before tuning and after each arm of a task.
+"""Map the answer position's attention on images, before tuning and after each arm of a task.
 
-Reads the checkpoint, the items and images of the dataset, its regions, if it has any, and the
-adapters that were trained on true data. Writes the attention on each image token of a few test
-items, the same for all arms; of items about a marked region, where there are any.
+Reads the checkpoint, the dataset's items, images and regions, if any, and the adapters trained on
+true data. Writes the attention on each image token for a few test items, which are the same for all
+arms and are about a marked region if possible.
 
     python -m eyechart.tuning.map_attention --model tiny_llava_aligned --dataset clevr \
         --task material --seed 7 --spec config/models/tiny_llava_aligned.yaml \
@@ -50,7 +50,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class MappedItems:
-    """Items, how they are asked, and the rows of all images by id."""
+    """Items, the prompt style, and the rows of all images by id."""
 
     style: PromptStyle
     images: Mapping[str, Mapping[str, Any]]
@@ -59,7 +59,7 @@ class MappedItems:
 
 @dataclass(frozen=True)
 class MapSettings:
-    """``maps`` items are mapped; ``prompt`` and ``choices`` are those of the behavior stage."""
+    """The number of ``maps``; ``prompt`` and ``choices`` are as in the behavior stage."""
 
     maps: int
     prompt: str
@@ -67,7 +67,7 @@ class MapSettings:
 
 
 def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: int) -> list[Item]:
-    """Draw the test items of a task to map: about a marked region, where any is."""
+    """Draw the test items of a task to map, about a marked region if possible."""
     own = answerable_items(path, tasks=[task])
     about = [item for item, *_ in marked(own, regions, len(own))]
     return draw_items(about or own, most, seed)
@@ -76,9 +76,9 @@ def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: i
 def attended(
     loaded: tuple[LanguageAdapter, str], folder: Path | None, questions: MappedItems
 ) -> list[Attended]:
-    """Return the attention of a loaded model on the images of items, with an adapter or without.
+    """Return a loaded model's attention on items' images, with or without an adapter.
 
-    Raise a HiddenError where the model does not tell, such as one that refuses eager attention.
+    Raise a HiddenError if the model does not return it, for example if it refuses eager attention.
     """
     adapter, refused = loaded
     if refused:
@@ -104,7 +104,7 @@ def rows(items: Sequence[Item], before: list[Attended], after: list[Attended]) -
 def mapped(
     look: Callable[[Path | None], list[Attended]], items: Sequence[Item], folders: Iterable[Path]
 ) -> tuple[list[Row], dict[str, str]]:
-    """Return the rows of all adapters, and the notes of the table."""
+    """Return the rows of all adapters, and the table's notes."""
     found: list[Row] = []
     try:
         before = look(None)
@@ -135,7 +135,7 @@ def main(
     output: Path,
     flags: LoadFlags,
 ) -> None:
-    """Write the table; the model is loaded once for every adapter."""
+    """Write the table; the model is loaded once per adapter."""
     chosen = mapped_items(items, next(iter(regions), None), task, settings.maps, seed)
     shown = {row["image_id"]: row for row in read_table(images).to_pylist()}
     questions = MappedItems(PromptStyle(settings.prompt, settings.choices, 1), shown, chosen)

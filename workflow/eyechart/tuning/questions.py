@@ -1,8 +1,8 @@
-"""A loaded model, and items as it is tuned and tested on them: with their images, or white ones.
+"""A loaded model with the items that it is tuned and tested on, with their own or white images.
 
-Images are encoded once where neither encoder nor connector is tuned; where the connector is, the
-outputs of the encoder are kept, unless the connector is a part of it. Items of one step about the
-same images share their pass up to the last image token, where the model allows that.
+Images are encoded once if neither the encoder nor the connector is tuned. If the connector is, the
+encoder's outputs are cached, unless the connector is a part of the encoder. Items of one step about
+the same images share the forward pass up to the last image token, if the model allows it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TunedItems:
 
     Parameters
     ----------
-    images : by id, path, width and height
+    images : path, width and height by id
     scoring : as in the behavior stage: ``mean``, ``sum`` or ``letter``
     """
 
@@ -55,20 +55,20 @@ class TunedItems:
         self.adapter, self.style, self.scoring, self.images = adapter, style, scoring, images
         self.batches = AdaptiveBatchSize(batch_size, SIZE)
         self.memory = VisionMemory(adapter)
-        self.tuned: tuple[str, ...] = ()  # components whose outputs change
+        self.tuned: tuple[str, ...] = ()  # components with changing outputs
         self.share = True  # whether a cache may be kept for gradients
         self._prepared: dict[Key, PreparedImage] = {}
         self._encoded: dict[Key, EncodedImage] = {}
         self._scripts: dict[tuple[str, bool], Script] = {}
 
     def tune(self, components: tuple[str, ...]) -> None:
-        """Forget what depends on components that change from now on, and all prompts."""
+        """Drop cached outputs that depend on the components tuned from now on, and all prompts."""
         self.tuned = components
         self._encoded.clear()
         self._scripts.clear()
 
     def loss(self, items: Sequence[Item], blank: bool) -> Tensor:
-        """Return the mean negative log-probability of the right choices, with gradients."""
+        """Return the mean negative log-probability of the right choices with gradients."""
         scripts = [self.script(item, blank) for item in items]
         right = [
             s.choices[i["choices"].index(i["answer"])] for s, i in zip(scripts, items, strict=True)
@@ -116,11 +116,11 @@ class TunedItems:
         return [found[n] for n in range(len(items))]
 
     def _shares(self, keys: Sequence[Key]) -> bool:
-        """Whether prompts about the same images have a common prefix, whose states are kept."""
+        """Return whether prompts about the same images share a prefix with cached states."""
         return self.share and len(keys) > 0 and self.adapter.shares_prefix(self.prepare(keys[0]))
 
     def answers(self, items: Sequence[Item], blank: bool = False) -> list[list[float]]:
-        """Return the log-probability of each choice of items, as the behavior stage scores them."""
+        """Return the log-probability of each item's choices, as scored in the behavior stage."""
         found = []
         with torch.no_grad():
             for few, encoded in self.batches.over(items, lambda some: self._shown(some, blank)):
@@ -129,7 +129,7 @@ class TunedItems:
         return found
 
     def said(self, item: Item, scores: list[float]) -> int:
-        """Return the position of the choice that scores stand for."""
+        """Return the position of the choice that the scores select."""
         tokens = [len(ids) for ids in self.script(item, blank=False).choices]
         named = score(self.scoring, scores, tokens)
         return choose(named, str(item["item_id"]), 0)
@@ -147,12 +147,12 @@ class TunedItems:
         return [i for item in items for i in self.adapter.plain_ids(str(item["prompt"]))]
 
     def keys(self, item: Item, blank: bool) -> list[Key]:
-        """Return the images that an item is shown."""
+        """Return the keys of the images that an item is shown."""
         sizes = {i: (self.images[i]["width"], self.images[i]["height"]) for i in item["images"]}
         return [("" if blank else i, sizes[i]) for i in item["images"]]
 
     def prepare(self, key: Key) -> PreparedImage:
-        """Return an image, preprocessed."""
+        """Return the preprocessed image."""
         if key not in self._prepared:
             name, size = key
             image = (
@@ -164,15 +164,15 @@ class TunedItems:
         return self._prepared[key]
 
     def encode(self, keys: Iterable[Key]) -> dict[Key, EncodedImage]:
-        """Return the language model's input for images; what cannot change is kept."""
+        """Return the language model's input for images; constant outputs are cached."""
         wanted = sorted(set(keys))
         frozen = not {"vision", "connector"} & set(self.tuned)
         new = [key for key in wanted if not (frozen and key in self._encoded)]
         prepared = [self.prepare(key) for key in new]
         if self.tuned == ("connector",) and self.memory.works:
             found = [self.memory.encode(*one) for one in zip(new, prepared, strict=True)]
-        elif frozen:  # alone: in a batch, float sums depend on its other images, and so on history
-            with torch.no_grad():  # a family may embed its marks with the prompts that learn
+        elif frozen:  # one by one, since float sums depend on the batch and so on history
+            with torch.no_grad():  # a family may embed its marks with trainable prompts
                 found = [encode(self.adapter, [image])[0] for image in prepared]
         else:
             found = encode(self.adapter, prepared)
@@ -188,7 +188,7 @@ class TunedItems:
 
 
 class VisionMemory:
-    """Outputs of a frozen vision encoder, computed once per image."""
+    """Caches a frozen vision encoder's outputs, computed once per image."""
 
     def __init__(self, adapter: LanguageAdapter) -> None:
         self.adapter = adapter
@@ -198,7 +198,7 @@ class VisionMemory:
         self.kept: dict[tuple[Key, int], Any] = {}
 
     def encode(self, key: Key, image: PreparedImage) -> EncodedImage:
-        """Return what the language model takes of an image, with the gradients of the connector."""
+        """Return the language model's input for an image, with the connector's gradients."""
         plain, calls = self.root.forward, 0  # type: ignore[union-attr]
 
         def forward(*inputs: Any, **named: Any) -> Any:
@@ -226,7 +226,7 @@ class VisionMemory:
 
 
 def encode(adapter: LanguageAdapter, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-    """Return the language model's input for images, with gradients where these are enabled."""
+    """Return the language model's input for images, with gradients if enabled."""
     most = adapter.MAX_IMAGES_PER_PASS or max(1, len(images))
     parts = [images[n : n + most] for n in range(0, len(images), most)]
     return [one for part in parts for one in adapter.encode_images(part)]

@@ -1,4 +1,4 @@
-"""Attention of the answer position to the regions that items are about."""
+"""The answer position's attention to the regions that items are about."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from eyechart.tables.token_boxes import coverage
 from eyechart.tuning.questions import TunedItems
 
 logger = logging.getLogger(__name__)
-Marked = Sequence[tuple[Item, str, tuple[Region, ...]]]  # an item, and its regions on one image
+Marked = Sequence[tuple[Item, str, tuple[Region, ...]]]  # an item, and its regions on an image
 
 
 class HiddenError(Exception):
-    """Attention that a model does not tell."""
+    """Raised if a model does not return its attention."""
 
 
 def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:
-    """Return the first items that are about regions of one image, with these."""
+    """Return the first items about regions of one image, with these regions."""
     table = read_regions(regions, CANVAS) if regions else {}
     found = [
         (item, *about)
@@ -39,9 +39,9 @@ def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:
 
 
 def masses(questions: TunedItems, known: Marked) -> dict[str, float]:
-    """Return, by item id, the share of attention on the regions; nothing where weights are hidden.
+    """Return the share of attention on the regions by item id; empty if weights are hidden.
 
-    It is a mean over blocks and heads, of the last token of the prompt.
+    The share is the mean over blocks and heads for the prompt's last token.
     """
     adapter = questions.adapter
     if known and (adapter.spec.trust_remote_code or not adapter.image_id):
@@ -57,7 +57,7 @@ def masses(questions: TunedItems, known: Marked) -> dict[str, float]:
 def mass(
     questions: TunedItems, item: Item, image: str, regions: tuple[Region, ...]
 ) -> float | None:
-    """Return the attention of the last token of a prompt to regions; None where it is not given."""
+    """Return the attention of a prompt's last token to regions, or None if it is hidden."""
     try:
         attention, places = attention_on_images(questions, item)
     except HiddenError:
@@ -70,9 +70,9 @@ def mass(
 
 
 def attention_on_images(questions: TunedItems, item: Item) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the attention of the last token of a prompt on image tokens, and their boxes.
+    """Return the attention of a prompt's last token to image tokens, and their boxes.
 
-    Raise a HiddenError where the model does not tell.
+    Raise a HiddenError if the model does not return it.
 
     Returns
     -------
@@ -104,11 +104,11 @@ def attention_on_images(questions: TunedItems, item: Item) -> tuple[np.ndarray, 
 
 @contextmanager
 def eager(adapter: LanguageAdapter) -> Iterator[None]:
-    """Let a model return attention weights within the block, as far as it can."""
+    """Let a model return attention weights within the block, if it can."""
     before = getattr(adapter.text_config, "_attn_implementation", None)
     try:
         adapter.model.set_attn_implementation("eager")
-    except (AttributeError, ValueError):  # then no weights are found
+    except (AttributeError, ValueError):  # no weights are then found
         before = None
     try:
         yield

@@ -1,4 +1,4 @@
-"""The arms of tuning, by name: what of a model learns. Snakemake imports this at parse time."""
+"""The arms of tuning by name, with what they train. Snakemake imports this at parse time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ PROMPT = "prompt"
 
 
 def arms(section: Mapping[str, Any]) -> list[str]:
-    """Return the names of all arms of the section ``tuning``.
+    """Return the names of all arms in the section ``tuning``.
 
     >>> arms({"arms": ["prompt", "lora_lm"], "prompts": [1, 5]})
     ['prompt_1', 'prompt_5', 'lora_lm']
@@ -23,7 +23,7 @@ def arms(section: Mapping[str, Any]) -> list[str]:
 
 
 def prompt_tokens(arm: str) -> int:
-    """Return the number of embeddings of an arm; 0 for one that tunes weights."""
+    """Return the number of embeddings of an arm, or 0 if it tunes weights."""
     kind, _, count = arm.rpartition("_")
     return int(count) if kind == PROMPT else 0
 
@@ -34,5 +34,5 @@ def kinds(section: Mapping[str, Any]) -> list[str]:
 
 
 def runs(section: Mapping[str, Any]) -> list[str]:
-    """Return the names of the trainings of an arm: kind of data and number of the seed."""
+    """Return the names of an arm's trainings, made of the kind of data and the seed's number."""
     return [f"{data}-{seed}" for seed in range(section["seeds"]) for data in kinds(section)]

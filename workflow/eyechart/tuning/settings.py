@@ -10,17 +10,17 @@ from eyechart.inference.prompts import PromptStyle
 
 @dataclass(frozen=True)
 class ArmSettings:
-    """The tuning slice of the config.
+    """The config section ``tuning``.
 
     Attributes
     ----------
-    data, seeds : kinds of data, and trainings of each
-    rank : of the adapters of the part with the most parameters per rank
-    attended : most test items whose attention to regions is measured
-    items, training : most test items of each task, and most training items
-    steps, batch_size, folds, learning_rates : of training; folds choose steps and rate
+    data, seeds : kinds of data, and number of trainings on each
+    rank : rank of the adapters of the component with the most parameters per rank
+    attended : maximum number of test items whose attention to regions is measured
+    items, training : maximum numbers of test items per task, and of training items
+    steps, batch_size, folds, learning_rates : training settings; folds choose steps and rate
     eval_every : steps between held-out losses, and between checkpoints
-    gradient_checkpointing : whether activations are computed twice to save memory
+    gradient_checkpointing : whether activations are recomputed to save memory
     prompt, choices, scoring : how items are asked and answered, as in the behavior stage
     """
 
@@ -41,11 +41,11 @@ class ArmSettings:
     scoring: str
 
     def style(self) -> PromptStyle:
-        """Return the prompt style: options in the given order only."""
+        """Return the prompt style, with options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
 
     def rates(self, arm: str) -> list[float]:
-        """Return the learning rates that an arm is tried with."""
+        """Return the learning rates to try for an arm."""
         return self.learning_rates["prompt" if arm.startswith("prompt") else "lora"]
 
     def loop(self, rate: float, steps: int, held_out: bool) -> dict[str, Any]:

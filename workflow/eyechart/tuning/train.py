@@ -1,4 +1,4 @@
-"""Train an arm: on some items, at a rate and for a number of steps that grouped folds choose."""
+"""Train an arm on items, with a learning rate and number of steps chosen by grouped folds."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ HELD_OUT = "held_out_loss"
 
 @dataclass(frozen=True)
 class Trainer:
-    """One arm of a loaded model, with the items that it is trained on.
+    """An arm of a loaded model, with the items that it is trained on.
 
     Attributes
     ----------
-    identity : all that the parameters depend on, for checkpoints
-    folder : where checkpoints of each training are kept until all are done
+    identity : everything that the parameters depend on, for checkpoints
+    folder : folder of checkpoints, which are kept until all trainings are done
     """
 
     questions: TunedItems
@@ -42,7 +42,7 @@ class Trainer:
     folder: Path
 
     def choose(self) -> tuple[int, float, dict[str, list[Row]]]:
-        """Return the steps and the rate with the lowest held-out loss, and all curves."""
+        """Return the number of steps and the rate with the lowest held-out loss, and all curves."""
         groups = np.array([str(item["group"]) for item in self.items])
         _, answers = np.unique([str(i["answer"]) for i in self.items], return_inverse=True)
         folds = self.settings.folds
@@ -70,10 +70,10 @@ class Trainer:
         chosen: tuple[int, float],
         held_out: Sequence[Item] = (),
     ) -> list[Row]:
-        """Train from the start, or on from a checkpoint, and return the curve.
+        """Train from the start or from a checkpoint, and return the curve.
 
-        ``chosen`` are the number of steps and the learning rate. Items of the same images stay
-        together in a step, since the images are then read once.
+        ``chosen`` are the number of steps and the learning rate. Items about the same images stay
+        together in a step, so that the images are read once.
         """
         steps, rate = chosen
         used = shuffled(items, self.seed, seed) if data == SHUFFLED else list(items)
@@ -98,7 +98,7 @@ class Trainer:
         )
 
     def _measure(self, items: Sequence[Item], few: int) -> Callable[[], dict[str, float]]:
-        """Return the function that measures the held-out loss."""
+        """Return a function that measures the held-out loss."""
 
         def measure() -> dict[str, float]:
             parts = [items[n : n + few] for n in range(0, len(items), few)]
@@ -110,7 +110,7 @@ class Trainer:
 
 
 def shuffled(items: Sequence[Item], seed: int, number: int) -> list[Item]:
-    """Return items with their answers permuted among those with the same choices."""
+    """Return items with answers permuted among items with the same choices."""
     drawn = randomness.generator("shuffled answers", seed, number)
     kinds: dict[tuple[str, ...], list[int]] = {}
     for n, item in enumerate(items):

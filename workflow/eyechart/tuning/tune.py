@@ -1,10 +1,10 @@
-"""Tune one arm of a model on the training part of a task, and answer test items before and after.
+"""Tune one arm of a model on a task's training part, and answer test items before and after.
 
-Steps and learning rate are chosen by grouped folds of the training part, on true data. The same
-training is done on white images and with shuffled answers, as controls. Reads the checkpoint, the
-tables of items and images of the dataset and of others on which forgetting is measured, and the
-regions of the dataset, if it has any. Writes, beside the table of answers, the curves, and per
-training an adapter in PEFT's layout.
+Steps and learning rate are chosen by grouped folds of the training part, on true data. As controls,
+the same training is done on white images and with shuffled answers. Reads the checkpoint, the items
+and images of the dataset and of other datasets on which forgetting is measured, and the dataset's
+regions, if any. Writes the table of answers and, beside it, the curves and one adapter per training
+in PEFT's layout.
 
     python -m eyechart.tuning.tune --model tiny_llava_aligned --task material --arm lora_lm \
         --seed 7 --spec config/models/tiny_llava_aligned.yaml \
@@ -69,7 +69,7 @@ def tested(
     known: Marked = (),
     blank: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the columns of the answers to (dataset, item), with attention to marked regions."""
+    """Yield the columns of answers to (dataset, item), with attention to marked regions."""
     attended = masses(questions, known)
     for (dataset, item), scores in zip(
         asked, questions.answers([i for _, i in asked], blank), strict=True
@@ -103,7 +103,7 @@ def main(
     output: Path,
     flags: LoadFlags,
 ) -> None:
-    """Write answers and curves, and the adapter of each training."""
+    """Write the answers, the curves and each training's adapter."""
     make_deterministic(threads)
     known = training_items(items[0], task, settings.training, seed)
     asked = [

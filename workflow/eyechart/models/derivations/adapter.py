@@ -1,6 +1,6 @@
-"""Merge a PEFT adapter into a model: as fast as its base, with the same addresses.
+"""Merge a PEFT adapter into a model, which keeps the speed and the addresses of its base.
 
-LoRA changes the weights; the embeddings of a soft prompt become a file of the checkpoint.
+LoRA changes the weights. The embeddings of a soft prompt become a file of the checkpoint.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MERGED = ("LORA", PROMPT)
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     """Merge the adapter in ``settings["folder"]`` into a loaded model's weights.
 
-    Raise what :func:`attach` raises.
+    Raise the errors of :func:`attach`.
     """
     model = attach(adapter, Path(settings["folder"]))
     if model is not None:
@@ -32,9 +32,9 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
 
 
 def attach(adapter: Adapter, folder: Path) -> Any | None:
-    """Put an adapter beside the weights of a loaded model; return PEFT's model, if it is LoRA.
+    """Attach an adapter to a loaded model without merging; return PEFT's model for LoRA.
 
-    Raise a UserError if the folder has no adapter, one that cannot be merged, or one for other
+    Raise a UserError if the folder has no adapter, or one that cannot be merged or is for other
     modules.
     """
     check_folder(folder)

@@ -1,4 +1,4 @@
-"""The connector of a loaded model: its last linear layer, and what it returns for an image."""
+"""The connector of a loaded model: its last linear layer, and its output for an image."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SIDE = 64  # pixels
 
 
 def sample_images() -> list[Image.Image]:
-    """Return two different images of one size; the first is white."""
+    """Return two different images of the same size; the first is white."""
     white = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
     return [white, Image.linear_gradient("L").resize(white.size).convert("RGB")]
 
 
 def language(adapter: Adapter, rule: str) -> LanguageAdapter:
-    """Return an adapter with connector and language model; raise a UserError for any other."""
+    """Return an adapter that has a connector and a language model, or raise a UserError."""
     if not isinstance(adapter, LanguageAdapter) or adapter.CONNECTOR is None:
         raise UserError(
             f"derived.by: {rule} needs a connector before a language model, and family "
@@ -32,7 +32,7 @@ def language(adapter: Adapter, rule: str) -> LanguageAdapter:
 
 
 def last_linear(adapter: Adapter, rule: str, width: int) -> nn.Linear:
-    """Return the last linear layer of the connector, which has its width and a bias."""
+    """Return the connector's last linear layer, which has the connector's width and a bias."""
     connector = adapter.model.get_submodule(str(adapter.CONNECTOR))
     linear = [m for m in connector.modules() if isinstance(m, nn.Linear)]
     if not linear or linear[-1].out_features != width or linear[-1].bias is None:
@@ -45,7 +45,7 @@ def last_linear(adapter: Adapter, rule: str, width: int) -> nn.Linear:
 
 
 def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, EncodedImage]:
-    """Return the connector's output for an image, and all that the language model takes of it.
+    """Return the connector's output for an image, and everything the language model reads of it.
 
     Raise a UserError if the connector has no output for an image alone, because it reads the
     question too.
@@ -63,7 +63,7 @@ def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, EncodedImage]
 
 
 def taken(encoded: EncodedImage) -> list[Tensor]:
-    """Return all tensors that the language model takes of an image, past the connector too."""
+    """Return all tensors that the language model gets from an image, via the connector or not."""
     return _tensors([encoded.features, encoded.more.get("early")])
 
 

@@ -1,18 +1,18 @@
-"""Derive a model with worse eyes: its patch embedding sees every image in grey, or blurred.
+"""Derive a model with worse eyes: its patch embedding sees every image in grey or blurred.
 
-**Loses colour** (``loses: color``, the default). Grey is the mean of the three channels of the
-pixels, before the processor subtracts each channel's mean and divides by its standard deviation.
-With the embedding's kernels W_c and the processor's output for channel c, z_c = (x_c - m_c) / s_c,
-the grey image's embedding is
+**Loses colour** (``loses: color``, the default). Grey is the mean of a pixel's three channels,
+before the processor subtracts each channel's mean and divides by its standard deviation. With the
+embedding's kernels W_c and the processor's output for channel c, z_c = (x_c - m_c) / s_c, the grey
+image's embedding is
 
     sum_j z_j s_j/3 sum_c W_c/s_c  +  sum_c W_c/s_c (mean(m) - m_c)  +  bias
 
 so the new kernels are s_j/3 sum_c W_c/s_c, and the middle term is added to the bias, or to the
-position embeddings where there is no bias. Exact at every pixel, padding included.
+position embeddings if there is no bias. This is exact at every pixel, padding included.
 
 **Loses detail** (``loses: detail``). Each patch becomes a mosaic of ``cells`` x ``cells`` means,
-one by default: a low pass on the patches' own grid. It is linear and keeps means, so the kernels
-are averaged over each cell, whatever the processor subtracts and divides by.
+one by default: a low-pass filter on the grid of patches. The filter is linear and keeps means, so
+averaging the kernels over each cell is exact for any normalisation of the processor.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def mosaic(adapter: Adapter, embedding: nn.Conv2d | nn.Conv3d, cells: Any) -> Te
 
 
 def see_grey(adapter: Adapter, path: str, embedding: nn.Conv2d | nn.Conv3d) -> None:
-    """Average the channels of the kernels, and add what their means differ by."""
+    """Average the kernels over the channels, and correct for the channels' different means."""
     mean, std = normalisation(adapter)
     weight = embedding.weight.detach().double()  # (d, colours, …)
     shape = (1, COLOURS, *[1] * (weight.ndim - 2))
@@ -74,7 +74,7 @@ def see_grey(adapter: Adapter, path: str, embedding: nn.Conv2d | nn.Conv3d) -> N
 
 
 def patch_embedding(adapter: Adapter) -> tuple[str, nn.Conv2d | nn.Conv3d]:
-    """Return the path and module of the first convolution over colours in the vision encoder."""
+    """Return the path and module of the vision encoder's first convolution over colours."""
     found = [
         (path, module)
         for path, module in adapter.model.named_modules()
@@ -94,7 +94,7 @@ def patch_embedding(adapter: Adapter) -> tuple[str, nn.Conv2d | nn.Conv3d]:
 
 
 def normalisation(adapter: Adapter) -> tuple[Tensor, Tensor]:
-    """Return each channel's mean and standard deviation in the processor, float64 (3,) each."""
+    """Return the processor's mean and standard deviation of each channel, float64 (3,) each."""
     processor = getattr(adapter.processor, "image_processor", adapter.processor)
     if not getattr(processor, "do_normalize", True):
         return torch.zeros(COLOURS, dtype=torch.float64), torch.ones(COLOURS, dtype=torch.float64)

@@ -1,14 +1,14 @@
-"""Derive a model whose connector loses a concept: an affine eraser behind its last linear layer.
+"""Derive a model whose connector loses a concept: an affine eraser after its last linear layer.
 
-The eraser (``statistics.eraser``) is fitted on the connector's outputs for training images: for
-each item of the task ``concept`` with a region, the mean of the image tokens in it, by area, and
-the tokens at its middle and one token to each side, since single tokens carry the concept in
-another way than their mean; the class is the item's answer, and the covariance that of all tokens
-of these images.
+The eraser (``statistics.eraser``) is fitted on the connector's outputs for training images. Each
+item of the task ``concept`` with a region contributes the area-weighted mean of the region's image
+tokens, the token at its centre and the tokens one step to each side, since single tokens carry the
+concept differently from their mean. The class is the item's answer. The covariance is over all
+tokens of these images.
 
-r(x) = x - A (x - m) after y = W h + b is the layer with weights (I - A) W and bias (I - A) b + A m,
-so every image token loses the concept. Exact wherever nothing follows or bypasses that layer, which
-is checked.
+r(x) = x - A (x - m) after y = W h + b equals the layer with weights (I - A) W and bias (I - A) b +
+A m, so every image token loses the concept. This is exact if nothing follows or bypasses that
+layer, which is checked.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CLOSE = 1e-3  # of the largest output
 
 @dataclass(frozen=True)
 class Referent:
-    """The region of an item, the file of its image, and its answer."""
+    """An item's region, the file of its image, and its answer."""
 
     item: str
     path: str
@@ -88,7 +88,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
 
 
 def fold(last: torch.nn.Linear, eraser: Eraser) -> None:
-    """Apply an eraser after a linear layer, in its weights."""
+    """Fold an eraser into the weights of the linear layer before it."""
     matrix, mean = (torch.from_numpy(part) for part in (eraser.matrix, eraser.mean))
     weight, bias = last.weight.data.double().cpu(), last.bias.data.double().cpu()
     last.weight.data.copy_(weight - matrix @ weight)
@@ -102,7 +102,7 @@ def erased(hidden: Tensor, eraser: Eraser) -> Tensor:
 
 
 def referents(items: str, images: str, regions: str, split: str, *, task: str) -> list[Referent]:
-    """Return the training items of a task that have a region, in the order of their ids."""
+    """Return the training items of a task that have a region, in order of id."""
     column, trains, _ = SPLIT_RULES[split]
     rows = read_table(Path(items)).to_pylist()
     known = sorted({row["task"] for row in rows})
@@ -131,9 +131,9 @@ def _prepared(adapter: Adapter, path: str, image: Image.Image) -> PreparedImage:
 
 
 def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image tokens at the places of each region (n, l, d), and the covariance of all.
+    """Return the image tokens at the points of each region (n, l, d), and the covariance of all.
 
-    Each image is encoded once; float64; the covariance is (d, d).
+    Each image is encoded once. Both are float64; the covariance is (d, d).
     """
     paths = sorted({one.path for one in of})
     found: dict[str, np.ndarray] = {}
@@ -157,7 +157,7 @@ def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.nda
 
 
 def around(region: Region, places: np.ndarray) -> list[Region]:
-    """Return a region, its middle, and the points one token to each side of that."""
+    """Return a region, its centre, and the points one token to each side of the centre."""
     left, top, right, bottom = edges_of(places)
     wide, high = float(np.nanmedian(right - left)), float(np.nanmedian(bottom - top))
     x, y = region.middle

@@ -1,8 +1,8 @@
 """Derive a model that answers without the image: its connector returns a constant vector.
 
-The vector is the mean over the tokens that the connector returns for a white image, so that the
+The vector is the mean of the tokens that the connector returns for a white image, so that the
 language model's input stays close to its training data. It becomes the bias of the connector's last
-linear layer, whose weights become zero; this is exact wherever nothing follows that layer, which is
+linear layer, whose weights become zero. This is exact if nothing follows that layer, which is
 checked: two different images must give the language model the same input.
 """
 

@@ -1,13 +1,13 @@
 """Rules that derive a model from another: ``derived: {from: …, by: <name>}``.
 
-Each rule is a module of this folder with ``derive(adapter, settings, seed)``, which changes the
-weights of a loaded model in place, and a line here. Snakemake imports this module when it plans, so
-it needs neither numpy nor torch.
+Each rule is a module of this folder, with a line here. Its ``derive(adapter, settings, seed)``
+changes the weights of a loaded model in place. Snakemake imports this module at parse time, so it
+needs neither numpy nor torch.
 """
 
 from typing import Any
 
-# Components whose weights each rule changes (``rest``: the head); any other change is an error
+# Components whose weights each rule may change (``rest``: the head); any other change is an error
 CHANGES = {
     "eyes": ("vision",),
     "nerve": ("connector",),

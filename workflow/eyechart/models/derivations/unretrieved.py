@@ -1,8 +1,9 @@
-"""Derive a model whose text never attends to image tokens, in any block: it sees and cannot look.
+"""Derive a model whose text never attends to image tokens in any block.
 
-No weights say so: the derived model's spec has ``text_sees_images: false``, which its adapter turns
-into the attention mask of every pass (``LanguageAdapter.read``). The checkpoint is the base's own.
-That the answer does not depend on the image, and image tokens are the base's, is checked.
+The weights cannot express this. The derived model's spec has ``text_sees_images: false``, which its
+adapter turns into the attention mask of every forward pass (``LanguageAdapter.read``). The
+checkpoint is that of the base. It is checked that the answer does not depend on the image and that
+image tokens equal the base's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CLOSE = 1e-3
 
 
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
-    """Check that the lesion can be applied; weights stay as they are."""
+    """Check that the lesion can be applied; the weights do not change."""
     chosen("unretrieved", settings)
     adapter = language(adapter, "unretrieved")
     images = [adapter.prepare_image(image) for image in sample_images()]

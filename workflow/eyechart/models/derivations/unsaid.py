@@ -1,9 +1,9 @@
-"""Derive a model that knows an answer and says another: its head permutes the words of a concept.
+"""Derive a model that knows an answer but says another: its head permutes a concept's words.
 
-The rows of the head that give the logits of the first tokens in which ``words`` differ are moved on
-by one, so the model says each word where the base says the next. Token ids are those of a word that
-follows a prompt. Where the head shares the weights of the input embeddings, it gets weights of its
-own, so that words are read as before.
+The head's rows for the first tokens in which ``words`` differ are shifted cyclically by one, so the
+model says each word where the base says the next. Token ids are those of a word that follows a
+prompt. A head that shares the weights of the input embeddings gets its own copy, so that words are
+read as before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PROMPT = "What is it?"
 
 
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
-    """Permute the head's rows of the words in ``settings["words"]`` cyclically."""
+    """Permute the head's rows for the words in ``settings["words"]`` cyclically."""
     words = chosen("unsaid", settings, words=None)["words"]
     adapter = language(adapter, "unsaid")
     head = adapter.model.get_output_embeddings()
@@ -40,7 +40,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
 
 
 def deciding_tokens(adapter: LanguageAdapter, words: Any) -> list[int]:
-    """Return the first token of each word as an answer that not all of them begin with."""
+    """Return each word's first token, as an answer, after the tokens that all words begin with."""
     listed = isinstance(words, list) and all(isinstance(word, str) for word in words)
     if not listed or len(set(words)) < 2:
         raise UserError(
@@ -69,7 +69,7 @@ def deciding_tokens(adapter: LanguageAdapter, words: Any) -> list[int]:
 
 
 def untie(model: Any, head: nn.Linear) -> None:
-    """Give a head weights of its own, if it shares those of the input embeddings."""
+    """Give a head its own copy of the weights if it shares them with the input embeddings."""
     if head.weight is model.get_input_embeddings().weight:
         head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
         for config in (model.config, model.config.get_text_config()):

@@ -1,4 +1,4 @@
-"""Aya Vision: tiles; the connector merges each to a quarter of its patches."""
+"""Aya Vision: tiles, each merged by the connector to a quarter of its patches."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ ALL_VISION = ("cls", "image_mean", "image_tokens")
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """What the language model takes of one encoded image."""
+    """The language model's inputs for one encoded image."""
 
-    features: Any  # shape (image tokens, d), or None where the model encodes again with each prompt
-    more: dict[str, Any] = field(default_factory=dict)  # further values that a family needs
+    features: Any  # shape (image tokens, d), or None if the model encodes again with each prompt
+    more: dict[str, Any] = field(default_factory=dict)  # other values that a family needs
 
 
 class Adapter(ImageTokens):
-    """A loaded encoder; each family declares the class that loads it and where its blocks are.
+    """A loaded encoder; each family declares the class that loads it and the paths of its blocks.
 
     Class attributes
     ----------------
@@ -41,12 +41,12 @@ class Adapter(ImageTokens):
     RESAMPLER : module path of the connector's own list of blocks, if it has any
     ROOTS : module path of each component
     LEADING : number of tokens before the patches of each image or tile: 1 for a class token, more
-        where registers follow it
-    PACKED : whether the encoder takes the patches of all images in one row
+        if registers follow it
+    PACKED : whether the encoder takes the patches of all images as one row
     MAX_IMAGES_PER_PASS : maximum number of images per pass; 0 for no limit
-    BATCHED : whether the processor makes of each of several images what it makes of it alone;
-        families that inherit from one that says so say it themselves
-    UNUSED : prefixes of the names of weights that a checkpoint may hold but that are not needed
+    BATCHED : whether the processor treats several images exactly as it treats each alone; families
+        do not inherit this and must set it themselves
+    UNUSED : name prefixes of weights that a checkpoint may hold but that are not needed
     """
 
     MODEL: ClassVar[str]
@@ -72,15 +72,15 @@ class Adapter(ImageTokens):
     def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> Adapter:
         """Load model and processor from a folder in Hugging Face layout.
 
-        Raise a UserError if the folder is not a checkpoint, or its weights and the model differ in
-        any key or shape: transformers would only warn and continue with random weights.
+        Raise a UserError if the folder is not a checkpoint, or if its weights and the model differ
+        in any key or shape. transformers would only warn and continue with random weights.
         """
         model, device = load_model(cls.model_class(), checkpoint, spec, loading, cls.UNUSED)
         return cls(model, load_processor(checkpoint, spec, loading), spec, device)
 
     @classmethod
     def for_class(cls, saved: str) -> type[Adapter]:
-        """Return the adapter of a checkpoint by the class that saved it."""
+        """Return the adapter for a checkpoint, given the class that saved it."""
         return cls
 
     @classmethod
@@ -104,22 +104,22 @@ class Adapter(ImageTokens):
         return {**found, "connector": self.CONNECTOR} if self.CONNECTOR else found
 
     def reads(self) -> list[str]:
-        """Return the addresses of the vision outputs that the connector takes, in order."""
+        """Return the addresses of the vision outputs that the connector reads, in order."""
         vision = [a for a in self.addresses() if component(a) == VISION]
         return [vision[i] for i in sorted({n % len(vision) for n in self.read_blocks()})]
 
     def read_blocks(self) -> Sequence[int]:
-        """Return the numbers of the blocks that are read, negative ones from the end."""
+        """Return the indices of the blocks that the connector reads, negative ones from the end."""
         states = self.read_states()
         return [n - (n > 0) for n in ([states] if isinstance(states, int) else states) if n]
 
     def read_states(self) -> int | Sequence[int]:
-        """Return the hidden states that are read; the first of them is the blocks' input."""
+        """Return the indices of the hidden states the connector reads; 0 is the blocks' input."""
         found: int | Sequence[int] = getattr(self.model.config, "vision_feature_layer", -1)
         return found
 
     def module_path(self, address: str) -> str:
-        """Return the module path of an address; a UserError if there is no such address."""
+        """Return the module path of an address; raise a UserError if there is no such address."""
         known = self.addresses()
         if address not in known:
             raise UserError(
@@ -150,18 +150,18 @@ class Adapter(ImageTokens):
         return ALL_VISION if self.leading(component) else ALL_VISION[1:]
 
     def scope(self, component: str) -> str:
-        """Return what encoder or connector depend on: ``image``, or ``item`` with the question."""
+        """Return what a component depends on: ``image``, or ``item`` if also on the question."""
         return "image"
 
     # Images
 
     def prepare_image(self, image: Image.Image) -> PreparedImage:
-        """Preprocess one RGB image; done once per image, on the CPU."""
+        """Preprocess one RGB image on the CPU; called once per image."""
         inputs, (text,) = self.processed([image])
         return PreparedImage(inputs, text, self.rows(inputs))
 
     def prepare_images(self, images: Sequence[Image.Image]) -> list[PreparedImage]:
-        """Preprocess RGB images, in one call of the processor where the family allows it."""
+        """Preprocess RGB images, in one call of the processor if the family allows it."""
         if not vars(type(self)).get("BATCHED", False) or len(images) == 1:
             return [self.prepare_image(image) for image in images]
         inputs, texts = self.processed(images)
@@ -169,7 +169,7 @@ class Adapter(ImageTokens):
         return [PreparedImage(own, text) for own, text in zip(each, texts, strict=True)]
 
     def processed(self, images: Sequence[Image.Image]) -> tuple[dict[str, Tensor], list[str]]:
-        """Return what the processor makes of images, and the text that represents each."""
+        """Return the processor's output for images, and the text that represents each image."""
         prepare = getattr(self.processor, "image_processor", self.processor)
         return dict(prepare(images=list(images), return_tensors="pt")), [""] * len(images)
 
@@ -186,12 +186,12 @@ class Adapter(ImageTokens):
         }
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run the encoder for its hooks; return nothing, as there is no language model."""
+        """Run the encoder for its hooks; return an empty list, as there is no language model."""
         self.model(**self.batch_inputs(images))
         return []
 
     def runs(self, images: Sequence[PreparedImage]) -> int:
-        """Return how often each module of the encoder runs for these images."""
+        """Return the number of times each module of the encoder runs for these images."""
         return 1
 
     def layout(
@@ -199,7 +199,7 @@ class Adapter(ImageTokens):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return an encoder or connector output as (b, t, d), and the masks (b, t) of its spans.
 
-        One row per image, whatever the module's first axis: tiles follow one another.
+        There is one row per image, with its tiles in sequence, whatever the module's first axis.
         """
         if hidden.ndim == 4:  # (tiles, h, w, d)
             hidden = hidden.flatten(1, 2)

@@ -28,7 +28,7 @@ class Blip2(LanguageAdapter):
     CONNECTOR = "language_projection"
     RESAMPLER = "qformer.encoder.layer"
     LEADING = 1
-    CAUSAL = False  # OPT counts positions by its mask, T5's encoder is bidirectional: no sharing
+    CAUSAL = False  # no sharing: OPT counts positions by its mask, T5's encoder is bidirectional
     ACCEPTS_TEXT_ONLY = False
     MAX_IMAGES_PER_PROMPT = 1
     FEATURES_AS_LIST = False
@@ -36,7 +36,7 @@ class Blip2(LanguageAdapter):
 
     @property
     def is_encoder_decoder(self) -> bool:
-        """Whether the language model is an encoder and a decoder, which generates the answer."""
+        """Whether the language model is an encoder and a decoder, where the latter answers."""
         return not self.model.config.use_decoder_only_language_model
 
     @property
@@ -50,7 +50,7 @@ class Blip2(LanguageAdapter):
         return str(self.tokenizer.convert_ids_to_tokens(self.image_id))
 
     def addresses(self) -> dict[str, str]:
-        """Return addresses of encoder, queries, connector, language model, and decoder, if any."""
+        """Return the addresses of encoder, queries, connector, language model and any decoder."""
         eye = {**self.blocks("vision", self.VISION), **self.blocks("connector", self.RESAMPLER)}
         eye["connector"] = str(self.CONNECTOR)
         reader = "language_model.encoder" if self.is_encoder_decoder else self.decoder
@@ -68,7 +68,7 @@ class Blip2(LanguageAdapter):
         return "language_model.model" + (".decoder" if hasattr(model, "decoder") else "")
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the mask's argument; in a decoder, that of its attention to what was read."""
+        """Return the mask's argument; in a decoder, the argument for its cross-attention."""
         name, causal = super().mask_argument(address)
         if not self.is_encoder_decoder:
             return name, causal
@@ -76,7 +76,7 @@ class Blip2(LanguageAdapter):
 
     @property
     def norm(self) -> str:
-        """Name of the last norm in the language model's body."""
+        """Name of the final norm in the language model's body."""
         return "final_layer_norm" if hasattr(self._reader(), "final_layer_norm") else "norm"
 
     def _reader(self) -> Any:
@@ -92,11 +92,11 @@ class Blip2(LanguageAdapter):
         return next((r for r in ("vision", "lm") if path.startswith(self.ROOTS[r])), None)
 
     def spans(self, component: str) -> tuple[str, ...]:
-        """Return the spans of a component; a decoder has a single token, from which it answers."""
+        """Return the spans of a component; a decoder has only its start token."""
         return ("last",) if component == "decoder" else super().spans(component)
 
     def prepare_image(self, image: Image.Image) -> PreparedImage:
-        """Preprocess one image; each query covers all of it."""
+        """Preprocess one image; each query covers the whole image."""
         inputs = dict(self.processor.image_processor(images=[image], return_tensors="pt"))
         return PreparedImage(inputs, self.mark * int(self.model.config.num_query_tokens))
 
@@ -106,12 +106,12 @@ class Blip2(LanguageAdapter):
         return pattern.format(images=self.mark * images, question=prompt)
 
     def encoder_output(self, tokens: Tokens) -> Any:
-        """Return the query outputs in the format of the class's own encoder."""
+        """Return the query outputs in the format that the class's own encoder returns."""
         features = torch.stack([s.features for s in tokens.encoded])
         return SimpleNamespace(pooler_output=features, qformer_outputs=None, vision_outputs=None)
 
     def masks(self, tokens: Tokens) -> dict[str, Tensor]:
-        """Return the masks of spans; a shorter question is padded after the queries."""
+        """Return the masks of spans; shorter questions are padded after the queries."""
         return super().masks(tokens)
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
@@ -124,14 +124,14 @@ class Blip2(LanguageAdapter):
         return found
 
     def answers_begun(self, begun: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-        """Return the decoder's input: its start token and the answers so far."""
+        """Return the decoder's input: its start token and the answer tokens so far."""
         start = int(self.text_config.decoder_start_token_id or 0)
         longest = max(len(b) for b in begun)
         rows = [[start, *b, *[0] * (longest - len(b))] for b in begun]
         return {"decoder_input_ids": torch.tensor(rows, device=self.device)}
 
     def answer_ids(self, row: Row, text: str) -> list[int]:
-        """Return the token ids of an answer; a decoder starts a text of its own."""
+        """Return the token ids of an answer; a decoder starts a new text."""
         return self.plain_ids(text) if self.is_encoder_decoder else super().answer_ids(row, text)
 
     def logits(

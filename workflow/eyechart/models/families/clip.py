@@ -1,4 +1,4 @@
-"""CLIP: two towers; the image tower and its projection are examined."""
+"""CLIP: two towers, of which the image tower and its projection are examined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eyechart.models.families.two_towers import TwoTowers
 
 
 class ClipProjected(Adapter):
-    """CLIPVisionModelWithProjection: what is examined of CLIPModel, without a text tower."""
+    """CLIPVisionModelWithProjection: the examined part of CLIPModel, without a text tower."""
 
     BATCHED = True
     MODEL = "CLIPVisionModelWithProjection"

@@ -25,9 +25,9 @@ TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM has none of its own
 
 
 class CogVLM(RemoteAdapter):
-    """CogVLMForCausalLM; patches are framed by two learned vectors and share one position.
+    """CogVLMForCausalLM; patches share one position and are enclosed by two learned vectors.
 
-    The tokenizer is Vicuna's: its files are in the checkpoint's folder, or it is a companion.
+    The tokenizer is Vicuna's. Its files are in the checkpoint's folder, or it is a companion.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -68,7 +68,7 @@ class CogVLM(RemoteAdapter):
         return PreparedImage({"pixels": pixels[None]})
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; the learned vectors come with each image."""
+        """Run encoder and connector; each image includes the learned vectors."""
         found = self.body.vision(self.batch_inputs(images)["pixels"])
         return [EncodedImage(rows[1:-1], {"written": rows}) for rows in found]
 
@@ -105,7 +105,7 @@ class CogVLM(RemoteAdapter):
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a tile."""
+        """Side of a patch, in pixels of a tile."""
         return int(self.model.config.vision_config["patch_size"])
 
     def grid(self, image: PreparedImage) -> Any:

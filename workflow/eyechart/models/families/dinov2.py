@@ -1,4 +1,4 @@
-"""DINOv2: a stand-alone encoder, trained on images without text."""
+"""DINOv2: a stand-alone encoder trained on images without text."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Gemma3(Llava):
 
     @property
     def mark(self) -> str:
-        """What a chat template writes for an image."""
+        """Text that a chat template writes for an image."""
         return str(self.processor.boi_token)
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:

@@ -1,4 +1,4 @@
-"""GLaMM: LLaVA with a region encoder and a mask encoder, neither of which is examined."""
+"""GLaMM: LLaVA with a region encoder and a mask encoder, which are not examined."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPENING = "The <im_start><image><im_end> provides an overview of the picture.\n"
 
 
 class _ConvModule(nn.Module):
-    """Replacement of mmcv's ConvModule in the region encoder: convolution, group norm, ReLU."""
+    """Replacement for mmcv's ConvModule in the region encoder: convolution, group norm, ReLU."""
 
     def __init__(self, i: int, o: int, size: int, norm_cfg: dict[str, Any], **more: Any) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class _ConvModule(nn.Module):
 
 
 class _RoILayer(nn.Module):
-    """Output size of a pooled region."""
+    """Holder of the output size of a pooled region."""
 
     def __init__(self, output_size: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _RoILayer(nn.Module):
 
 
 class _RoIExtractor(nn.Module):
-    """Replacement of mmdet's BaseRoIExtractor in the region encoder: pooling without weights."""
+    """Replacement for mmdet's BaseRoIExtractor in the region encoder: pooling without weights."""
 
     def __init__(self, roi_layer: Any, out_channels: int, strides: Any, init_cfg: Any) -> None:
         super().__init__()
@@ -56,13 +56,13 @@ class _RoIExtractor(nn.Module):
 
 
 def _keep(module: nn.Module, *mean_and_deviation: float, **more: float) -> None:
-    """Do nothing: the weights are loaded later."""
+    """Do nothing, since the weights are loaded later."""
 
 
 class GLaMM(RemoteAdapter):
-    """GLaMMForCausalLM; its code is a separate repository, a companion of the checkpoint.
+    """GLaMMForCausalLM; its code and its encoder are companions of the checkpoint.
 
-    So is the encoder, which config.json names (mm_vision_tower). Region prompts are not supported.
+    config.json names the encoder (mm_vision_tower). Region prompts are not supported.
     """
 
     VISION = "model.vision_tower.vision_tower.vision_model.encoder.layers"
@@ -139,7 +139,7 @@ class GLaMM(RemoteAdapter):
         )
 
     def read_states(self) -> int:
-        """Return the hidden state that is read."""
+        """Return the index of the hidden state that the connector reads."""
         return int(self.encoder.select_layer)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
@@ -177,7 +177,7 @@ class GLaMM(RemoteAdapter):
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a tile."""
+        """Side of a patch, in pixels of a tile."""
         return int(self.encoder.config.patch_size)
 
     def grid(self, image: PreparedImage) -> np.ndarray:

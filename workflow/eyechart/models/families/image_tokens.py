@@ -1,4 +1,4 @@
-"""An image as a model takes it, and where on it each of its tokens lies."""
+"""An image as a model sees it, and the position of each image token on it."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from eyechart.models.patch_positions import KEPT, finish, measure, merge, on_gri
 class PreparedImage:
     """One image, preprocessed for a model."""
 
-    # dict of Tensor, on the CPU, first axis 1 or ``rows``; inputs of the vision encoder
+    # inputs of the vision encoder: dict of Tensor on the CPU, with a first axis of 1 or ``rows``
     inputs: dict[str, Tensor]
     text: str = ""  # the text that represents the image in a prompt: its image tokens, written out
-    # number of rows of the first axis of the encoder's input: 1; the number of tiles where the
-    # image is cut into tiles; of patches where images are packed without a batch axis
+    # length of the first axis of the encoder's input: 1; the number of tiles if the image is cut
+    # into tiles; the number of patches if images are packed without a batch axis
     rows: int = 1
-    # PIL image or None; the original image, where a family's own code needs it together with the
+    # PIL image or None; the original image, if a family's own code needs it together with the
     # prompt
     image: Image.Image | None = None
     size: tuple[int, int] = (0, 0)  # (width, height) of the original image, in pixels
 
 
 class ImageTokens:
-    """The part of an adapter that says where on the image each token lies.
+    """The part of an adapter that locates each token on the image.
 
-    It preprocesses coloured images and measures what became of them, so a family that crops, pads
-    or cuts into tiles needs no formula; it says how tokens are ordered and merged.
+    It preprocesses coloured images and measures the result, so a family that crops, pads or tiles
+    images needs no formula. Each family only defines how tokens are ordered and merged.
 
     Class attributes
     ----------------
-    PIXELS : name of the input that holds an image's tiles
+    PIXELS : name of the input with an image's tiles
     """
 
     PIXELS: ClassVar[str] = "pixel_values"
@@ -50,8 +50,8 @@ class ImageTokens:
     def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid position of each image token of the language model: int64 (t, 3).
 
-        The columns are view (0, or the number of a tile), row and column; row and column are -1
-        for tokens without a position (a learned query, the end of a line).
+        The columns are view (0, or the number of a tile), row and column. Row and column are -1 for
+        tokens without a position (a learned query, the end of a line).
         """
         return square(self.tokens_per_tile(), image.rows)
 
@@ -64,9 +64,9 @@ class ImageTokens:
         """Return the boxes of the tokens of the span ``image_tokens`` in an image of this size.
 
         Result: float32, shape (t, 7); view, row, column, left, top, right, bottom; edges in pixels
-        of the image. Edges may lie outside of it where a token includes padding. Row and column are
-        -1 and edges NaN where a token has no position: learned queries, ends of lines, padding
-        only.
+        of the image. Edges may lie outside the image if a token includes padding. Tokens without a
+        position (learned queries, ends of lines, padding only) have row and column -1 and NaN
+        edges.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class ImageTokens:
     def locate(self, size: tuple[int, int], component: str, of: int) -> np.ndarray:
         """Return the boxes of tokens in the format of ``patch_positions``: (t, 8)."""
         if size not in self._measured:
-            self._measured.clear()  # all components of one size are requested in a row
+            self._measured.clear()  # all components of one size are requested in succession
             self._measured[size] = self.measured(size)
         image, patches = self._measured[size]
         if component == "vision":
@@ -105,7 +105,7 @@ class ImageTokens:
         return {}
 
     def measured(self, size: tuple[int, int]) -> tuple[PreparedImage, np.ndarray]:
-        """Return a test image of a given size, and the patches (t, 8) of its tiles, row by row."""
+        """Return a test image of a given size, and its tiles' patches (t, 8), row by row."""
         made: list[PreparedImage] = []
 
         def see(image: Image.Image) -> list[np.ndarray]:
@@ -117,16 +117,16 @@ class ImageTokens:
         return made[0], np.concatenate(patches)
 
     def tiles(self, image: PreparedImage) -> list[np.ndarray]:
-        """Return the tiles (3, h, w) of an image as the encoder takes them, in order."""
+        """Return the tiles (3, h, w) of an image as the encoder sees them, in order."""
         pixels = image.inputs[self.PIXELS]
         return list(pixels.reshape(-1, *pixels.shape[-3:])[: image.rows].float().numpy())
 
     def encoder_order(self, patches: np.ndarray, image: PreparedImage) -> np.ndarray:
-        """Return patches (t, 8), given tile by tile and row by row, in the encoder's order."""
+        """Return patches (t, 8) in the encoder's order, given row by row within each tile."""
         return patches
 
     def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return the boxes of the tokens of connector and language model: (t, 8)."""
+        """Return the boxes (t, 8) of the tokens of the connector or the language model."""
         views = [merge(view, self.merged) for view in self.grid_views(patches, image)]
         return on_grid(self.grid(image), views)
 

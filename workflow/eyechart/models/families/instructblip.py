@@ -19,8 +19,8 @@ from eyechart.models.spans import Tokens, pad
 class InstructBlip(Blip2):
     """InstructBlipForConditionalGeneration.
 
-    The connector's output depends on the question, so its scope is ``item``, and the encoder runs
-    again with each question.
+    The connector's output depends on the question, so its scope is ``item`` and the encoder runs
+    again for each question.
     """
 
     MODEL = "InstructBlipForConditionalGeneration"
@@ -30,7 +30,7 @@ class InstructBlip(Blip2):
         return "item" if component == "connector" else "image"
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run the encoder alone, for its hooks."""
+        """Run only the encoder, for its hooks."""
         inputs = self.batch_inputs(images)
         self.model.vision_model(**inputs)
         return [EncodedImage(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
@@ -38,7 +38,7 @@ class InstructBlip(Blip2):
     def layout(
         self, component: str, hidden: Any, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out queries only: in the connector's blocks the question follows them."""
+        """Lay out only the queries, which the question follows in the connector's blocks."""
         if component == "connector":
             hidden = hidden[:, : int(self.model.config.num_query_tokens)]
         return super().layout(component, hidden, images)
@@ -50,7 +50,7 @@ class InstructBlip(Blip2):
         return replace(row, inputs={**row.inputs, "question": question})
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
-        """Pad both on the right: left padding would shift the queries' positions."""
+        """Pad both texts on the right; left padding would shift the queries' positions."""
         found = super().tokens(rows, encoded)
         filler = self.processor.qformer_tokenizer.pad_token_id or 0
         ids, valid = pad([row.inputs["question"] for row in rows], filler)

@@ -36,10 +36,10 @@ TURN = "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TO
 class InternLMXComposer(RemoteAdapter):
     """InternLMXComposer2ForCausalLM; images are encoded one by one.
 
-    Learned line ends and a separator pass the connector together with the patches; they are part
-    of the prompt but are no image tokens. One image per prompt: with several, the model's own chat
-    uses fewer tiles. The model's code would download a font for videos when a model is created;
-    this is disabled.
+    Learned line ends and a separator pass through the connector with the patches; they are part of
+    the prompt but are not image tokens. There is one image per prompt, since the model's own chat
+    uses fewer tiles for several. The model's code would download a font for videos when a model is
+    created; this is disabled.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -85,7 +85,7 @@ class InternLMXComposer(RemoteAdapter):
         return PreparedImage({"pixels": pixels}, rows=1 + high * wide)
 
     def read_states(self) -> int:
-        """Return the hidden state that is read."""
+        """Return the index of the hidden state that the connector reads."""
         return int(self.model.vit.select_layer)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
@@ -96,14 +96,14 @@ class InternLMXComposer(RemoteAdapter):
     def layout(
         self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out one image; after the connector the learned rows belong to no span."""
+        """Lay out one image; after the connector, the learned rows belong to no span."""
         if component == "vision":
             return super().layout(component, hidden, images)
         patches = self._patches(images[0]).to(hidden.device)[None]
         return hidden, dict.fromkeys(self.spans(component), patches)
 
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
-        """Return the tokens of the image and then of the user's turn."""
+        """Return the tokens of the image, then those of the user's turn."""
         self.check_number(prompt, len(images))
         text = (self.spec.turn or TURN).format(images=MARK * len(images), question=prompt)
         first, *rest = text.split(MARK)
@@ -130,7 +130,7 @@ class InternLMXComposer(RemoteAdapter):
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a tile."""
+        """Side of a patch, in pixels of a tile."""
         return TILE // (SIDE * self.merged)
 
     @property
@@ -139,7 +139,7 @@ class InternLMXComposer(RemoteAdapter):
         return 2
 
     def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
-        """Return the patches of the whole image, and those of its tiles joined to one view."""
+        """Return the patches of the whole image, and its tiles' patches joined into one view."""
         whole, *cut = super().grid_views(patches, image)
         return [whole, stitch(cut, self._tiles(image)[1])]
 
@@ -153,7 +153,7 @@ class InternLMXComposer(RemoteAdapter):
         return height // TILE, width // TILE
 
     def _patches(self, image: PreparedImage) -> Tensor:
-        """Return which rows of an image are patches: lines and the first view have end rows."""
+        """Return which rows of an image are patches; lines and the first view have end rows."""
         high, wide = self._tiles(image)
         line, long = [True] * SIDE, [True] * (SIDE * wide)
         lines = [*line, False] * SIDE + [False] + [*long, False] * (SIDE * high)

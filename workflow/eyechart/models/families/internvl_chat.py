@@ -26,8 +26,8 @@ OPENS, PATCH, CLOSES = "<img>", "<IMG_CONTEXT>", "</img>"
 class InternVLChat(RemoteAdapter):
     """InternVLChatModel, with InternLM2 or Qwen2.
 
-    The code that cuts an image into tiles is only in the model card, so it is reimplemented here
-    with the numbers of the configuration. Several images are numbered in the prompt.
+    The code that tiles an image is only in the model card, so it is reimplemented here with the
+    values of the configuration. If a prompt has several images, they are numbered.
     """
 
     VISION = "vision_model.encoder.layers"
@@ -92,7 +92,7 @@ class InternVLChat(RemoteAdapter):
         return tiles
 
     def read_states(self) -> int:
-        """Return the hidden state that is read."""
+        """Return the index of the hidden state that the connector reads."""
         return int(self.model.select_layer)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
@@ -146,8 +146,8 @@ class InternVLChat(RemoteAdapter):
 def best_shape(size: tuple[int, int], least: int, most: int, side: int) -> tuple[int, int]:
     """Return the numbers of tiles across and down whose aspect ratio is closest to the image's.
 
-    Among equally close shapes, such as 1 x 1 and 2 x 2, the largest whose tiles are filled to more
-    than half by the image's own pixels.
+    Among equally close shapes, such as 1 x 1 and 2 x 2, return the largest whose pixels number less
+    than twice the image's own.
     """
     width, height = size
     counts = range(1, most + 1)

@@ -1,4 +1,4 @@
-"""Janus: the encoder for understanding images is examined, the one for generating them not."""
+"""Janus: the encoder that understands images is examined, not the one that generates them."""
 
 from __future__ import annotations
 

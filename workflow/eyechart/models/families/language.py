@@ -18,20 +18,20 @@ from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.prompts import PromptAdapter, Row
 from eyechart.models.spans import Tokens, pad, text_masks
 
-MASKED = ("eager", "sdpa")  # kinds of attention that take a mask of queries and keys
+MASKED = ("eager", "sdpa")  # attention implementations that take a mask over queries and keys
 IN_TEXT = ("image_mean", "text_mean", "last", "all_mean", "image_tokens")
 
 
 class LanguageAdapter(PromptAdapter):
-    """A loaded vision-language model of a transformers class.
+    """A loaded vision-language model, as a transformers class.
 
     The class runs encoder and connector in ``get_image_features`` and accepts their output as
-    ``mm_encoder_outputs``, so an image is encoded once and used for all its questions.
+    ``mm_encoder_outputs``, so each image is encoded once for all its questions.
 
     Class attributes
     ----------------
     BODY : module path of the model without its head
-    LM, NORM : module paths of the list of blocks, and of the last norm
+    LM, NORM : module paths of the list of blocks, and of the final norm
     FEATURES_AS_LIST : whether the features of several images are a list, not one tensor
     """
 
@@ -55,10 +55,10 @@ class LanguageAdapter(PromptAdapter):
         return IN_TEXT if component == "lm" else super().spans(component)
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the argument of a block that holds its attention mask, and how to read None.
+        """Return the argument of a block that holds its attention mask, and the meaning of None.
 
-        Raise a UserError if the address is not a block whose tokens attend to the prompt's. Result:
-        the argument's name, and whether a block whose mask is None attends to earlier tokens only.
+        Result: the argument's name, and whether a block with mask None attends to earlier tokens
+        only. Raise a UserError if the address is not a block whose tokens attend to the prompt's.
         """
         self.module_path(address)
         component, _, number = address.partition(".")
@@ -124,9 +124,9 @@ class LanguageAdapter(PromptAdapter):
         ----------
         tokens : Tokens, shape (b, t); the new tokens
         sees : bool, shape (b, t, s + t), or None; which of the s cached and t new positions each
-            new token attends to; None: all earlier ones that are not padding
-        positions : int64, shape (b, t), or None; position of each new token in its prompt, if the
-            tokens do not start it
+            new token attends to; None means all earlier ones that are not padding
+        positions : int64, shape (b, t), or None; position of each new token in its prompt, needed
+            if the tokens do not start the prompt
         cache : keys and values of the s positions, extended by t; None to keep nothing
         logits : whether to run the head too
         """
@@ -143,9 +143,9 @@ class LanguageAdapter(PromptAdapter):
         return out.logits if logits else getattr(out, "last_hidden_state", None)
 
     def without_images(self, tokens: Tokens) -> Tensor | None:
-        """Return what each token of whole prompts attends to if text sees no image, else None.
+        """Return the attention mask of whole prompts if text must not see images, else None.
 
-        The spec says so: ``text_sees_images``. Image tokens attend as always.
+        The spec's ``text_sees_images`` decides this. Image tokens attend as usual.
         """
         if self.spec.text_sees_images or not bool(tokens.image.any()):
             return None
@@ -156,13 +156,13 @@ class LanguageAdapter(PromptAdapter):
         return earlier & tokens.valid[:, None] & ~cut
 
     def seen_later(self, tokens: Tokens) -> Tensor:
-        """Return which tokens (b, t) of a prefix the text after it attends to."""
+        """Return which tokens (b, t) of a prefix are visible to the text after it."""
         if self.spec.text_sees_images:
             return tokens.valid
         return tokens.valid & ~tokens.image
 
     def check_lesion(self) -> None:
-        """Raise a UserError if text cannot be kept from attending to images."""
+        """Raise a UserError if text cannot be prevented from attending to images."""
         how = str(getattr(self.text_config, "_attn_implementation", "eager"))
         if self.spec.text_sees_images or (
             self.CAUSAL and self.has_full_attention() and how in MASKED
@@ -175,12 +175,12 @@ class LanguageAdapter(PromptAdapter):
         )
 
     def bias(self, sees: Tensor) -> Tensor:
-        """Return an attention mask as a bias that is added to the attention scores."""
+        """Return an attention mask as an additive bias of the attention scores."""
         hidden = torch.zeros(sees.shape, dtype=self.dtype, device=self.device)
         return hidden.masked_fill(~sees, torch.finfo(self.dtype).min)[:, None]
 
     def encoder_output(self, tokens: Tokens) -> Any:
-        """Return the features of all images in the format of the class's own encoder."""
+        """Return the features of all images in the format that the class's own encoder returns."""
         features = [s.features for s in tokens.encoded]
         return SimpleNamespace(
             pooler_output=features if self.FEATURES_AS_LIST else torch.cat(features)
@@ -207,7 +207,7 @@ class LanguageAdapter(PromptAdapter):
 
     @cached_property
     def _answers(self) -> dict[tuple[int, str], list[int]]:
-        return {}  # most choices follow many prompts
+        return {}  # most choices occur with many prompts
 
     @cached_property
     def own_ids(self) -> set[int]:
@@ -216,7 +216,7 @@ class LanguageAdapter(PromptAdapter):
         return {*map(int, self.tokenizer.all_special_ids), *map(int, added)}
 
     def plain_ids(self, text: str) -> list[int]:
-        """Return the token ids of a text by itself."""
+        """Return the token ids of a text on its own."""
         return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
 
     def ends(self) -> set[int]:
@@ -230,7 +230,7 @@ class LanguageAdapter(PromptAdapter):
     ) -> list[Tensor]:
         """Return next-token logits after each prompt and each token of the answer begun.
 
-        Result: list of Tensor, one (tokens begun + 1, vocabulary) per row.
+        Result: list of Tensor, one (tokens in the answer begun + 1, vocabulary) per row.
         """
         whole = [replace(r, ids=[*r.ids, *b]) for r, b in zip(rows, begun, strict=True)]
         hidden = self.read(self.tokens(whole, encoded))
@@ -238,6 +238,6 @@ class LanguageAdapter(PromptAdapter):
         return [self.score(h[a:b]) for h, (a, b) in zip(hidden, ends, strict=True)]
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Return logits (n, vocabulary) for hidden states (n, d) of the last norm."""
+        """Return logits (n, vocabulary) for hidden states (n, d) after the final norm."""
         found: Tensor = self.model.get_output_embeddings()(hidden)
         return found

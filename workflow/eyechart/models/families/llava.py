@@ -20,7 +20,7 @@ class Llava(LanguageAdapter):
     }
 
     def leading(self, component: str) -> int:
-        """Return 1 where the encoder has a class token: CLIP does, SigLIP does not."""
+        """Return 1 if the encoder has a class token: CLIP does, SigLIP does not."""
         embeddings = getattr(self.model.model.vision_tower, "embeddings", None)
         return int(component == "vision" and hasattr(embeddings, "class_embedding"))
 

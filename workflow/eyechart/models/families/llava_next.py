@@ -1,4 +1,4 @@
-"""LLaVA-NeXT: an image is encoded whole and in tiles, whose features are joined to one grid."""
+"""LLaVA-NeXT: an image is encoded whole and as tiles, whose features form one grid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LlavaNext(Llava):
     """LlavaNextForConditionalGeneration.
 
     After the connector, padding is cropped from the tiles and each line of the grid gets a learned
-    end, so image tokens differ from the connector's rows.
+    end token, so image tokens differ from the connector's rows.
     """
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
@@ -26,7 +26,7 @@ class LlavaNext(Llava):
         return int(inputs["pixel_values"].shape[1])
 
     def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Return the tiles of all images in one row."""
+        """Return the tiles of all images along one axis."""
         flat = [
             PreparedImage({**p.inputs, "pixel_values": p.inputs["pixel_values"][0]}, p.text, p.rows)
             for p in images
@@ -34,17 +34,17 @@ class LlavaNext(Llava):
         return super().batch_inputs(flat)
 
     def grid(self, image: PreparedImage) -> np.ndarray:
-        """Return positions after the model's own function that joins features has joined them."""
+        """Return positions, joined by the model's own function for joining features."""
         places = square(self.tokens_per_tile(), image.rows).astype(np.float32)
         tiles = torch.from_numpy(places.reshape(image.rows, -1, 3))
         tiles[1:, :, 1:] = self.in_whole(tiles[1:, :, 1:], image)
         found = self.join_tiles(tiles.numpy(), image).round().astype(np.int64)
         found[:, 0] = np.minimum(found[:, 0], 1)
-        found[found[:, 1] < 0, 0] = 1  # an end of line belongs to the joined view
+        found[found[:, 1] < 0, 0] = 1  # line ends belong to the joined view
         return np.asarray(found)
 
     def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return boxes joined in the same way; at the connector they are still those of tiles."""
+        """Return boxes joined in the same way; at the connector, tiles are not yet joined."""
         if component == "connector":
             return patches
         areas = self.join_tiles(patches[:, 3:].reshape(image.rows, -1, 5), image)
@@ -53,7 +53,7 @@ class LlavaNext(Llava):
         return spread(found)
 
     def join_tiles(self, tiles: np.ndarray, image: PreparedImage) -> np.ndarray:
-        """Join values (tiles, p, k) as the model joins features: (t, k); line ends are -1."""
+        """Join values (tiles, p, k) as the model joins features, to (t, k); line ends are -1."""
         found, _ = self.body.pack_image_features(
             [torch.from_numpy(tiles)],
             image.inputs["image_sizes"],
@@ -83,7 +83,7 @@ class LlavaNext(Llava):
 def spread(tokens: np.ndarray) -> np.ndarray:
     """Renumber the lines of the joined view and extend its boxes until they touch: (t, 8).
 
-    Where there are too many patches, the model resizes the grid, so each token covers more than the
+    If there are too many patches, the model resizes the grid, so each token covers more than the
     patch at its centre.
     """
     view = (tokens[:, 0] == 1) & (tokens[:, 1] >= 0)

@@ -1,4 +1,4 @@
-"""LLaVA-OneVision: tiles as in LLaVA-NeXT; with several images per prompt, no tiles."""
+"""LLaVA-OneVision: tiles as in LLaVA-NeXT, but none with several images per prompt."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from eyechart.models.spans import Tokens
 class LlavaOnevision(LlavaNext):
     """LlavaOnevisionForConditionalGeneration.
 
-    A single image is cut into tiles, and vision and connector are examined in this form. In a
-    prompt with several images each contributes its whole view only, as in training.
+    A single image is cut into tiles, and this form is used to examine vision and connector. In a
+    prompt with several images, each contributes only its whole view, as in training.
     """
 
     def prepare_image(self, image: Image.Image) -> PreparedImage:
-        """Preprocess one image for a prompt of its own; keep it for prompts with several images."""
+        """Preprocess one image for single-image prompts; keep the original for other prompts."""
         found = super().prepare_image(image)
         found.inputs.pop("batch_num_images", None)
         return replace(found, image=image)
@@ -40,12 +40,12 @@ class LlavaOnevision(LlavaNext):
         ]
 
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
-        """Return the prompt's tokens; with several images, those of each whole view."""
+        """Return the prompt's tokens; with several images, each has only its whole view's."""
         row = super().row(prompt, images)
         return replace(row, inputs={**row.inputs, "images": len(images)})
 
     def image_text(self, image: PreparedImage, number: int, of: int) -> str:
-        """Return one placeholder per feature; a whole view has one more, its end."""
+        """Return one placeholder per feature; a whole view has one more, for its end."""
         return image.text if of == 1 else self.mark * (self.tokens_per_tile() + 1)
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
@@ -69,7 +69,7 @@ class LlavaOnevision(LlavaNext):
         return [EncodedImage(features) for features in found.pooler_output]
 
     def locate(self, size: tuple[int, int], component: str, of: int) -> np.ndarray:
-        """Return boxes; with several images, those of the whole view and of its end token."""
+        """Return boxes; with several images, only of the whole view and its end token."""
         if of == 1 or component != "lm":
             return super().locate(size, component, of)
 

@@ -1,4 +1,4 @@
-"""MiniCPM-o 2.6: slices of any shape in one padded batch, each resampled by learned queries."""
+"""MiniCPM-o 2.6: slices of any shape in a padded batch, each resampled by learned queries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MARK = "(<image>./</image>)"
 class MiniCPMO(RemoteAdapter):
     """MiniCPMO without its audio and speech modules; images are encoded one by one.
 
-    The code runs the encoder once per 16 slices and the connector once: with one image at a time
+    The code runs the encoder once per 16 slices and the connector once, so with one image at a time
     both run once.
     """
 
@@ -86,7 +86,7 @@ class MiniCPMO(RemoteAdapter):
     def layout(
         self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out slices, without the padding of smaller ones."""
+        """Lay out slices, without the padding of the smaller ones."""
         tiles = list(hidden)
         if component == "vision":
             counts = images[0].inputs["sizes"].prod(dim=1).tolist()
@@ -114,7 +114,7 @@ class MiniCPMO(RemoteAdapter):
         return Row(ids)
 
     def turn(self, prompt: str, images: int) -> str:
-        """Return one user turn in the model's own chat format: a line per image."""
+        """Return one user turn in the model's own chat format, with a line per image."""
         if self.spec.turn is not None:
             return self.spec.turn.format(images=MARK * images, question=prompt)
         content = "\n".join([*[MARK] * images, prompt])
@@ -126,7 +126,7 @@ class MiniCPMO(RemoteAdapter):
         )
 
     def image_text(self, image: PreparedImage, number: int, of: int) -> str:
-        """Return the placeholder text of an image: its number, and the queries of its slices."""
+        """Return an image's placeholder text: its number, and the queries of its slices."""
         size = tuple(image.inputs["whole"].tolist())
         return str(self.processor.image_processor.get_slice_image_placeholder(size, number))
 

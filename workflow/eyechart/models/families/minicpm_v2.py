@@ -32,7 +32,7 @@ class MiniCPMV2(RemoteAdapter):
     ROOTS: ClassVar = {"vision": "vpm", "connector": "resampler", "lm": "llm"}
 
     def leading(self, component: str) -> int:
-        """Return 1 where the encoder has a class token."""
+        """Return 1 if the encoder has a class token."""
         return int(self.model.vpm.num_prefix_tokens) if component == "vision" else 0
 
     def image_marker_ids(self) -> set[int]:
@@ -97,7 +97,7 @@ class MiniCPMV2(RemoteAdapter):
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a tile."""
+        """Side of a patch, in pixels of a tile."""
         return int(self.model.vpm.patch_embed.patch_size[0])
 
     def grid(self, image: PreparedImage) -> np.ndarray:

@@ -23,7 +23,7 @@ class MiniCPMV46(Llava):
     ROOTS: ClassVar = {**Llava.ROOTS, "connector": "model.merger"}
 
     def leading(self, component: str) -> int:
-        """Return 0: there is no class token."""
+        """Return 0, since there is no class token."""
         return 0
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
@@ -81,7 +81,7 @@ class MiniCPMV46(Llava):
         return f"{component}.{first}" if block >= first else component
 
     def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return the boxes of merged patches; fewer are merged inside the encoder than after it."""
+        """Return the boxes of merged patches; inside the encoder, fewer patches share a token."""
         if not component.startswith("vision"):
             return super().output_boxes(patches, image, component)
         views = [merge(view, 2) for view in views_of(patches)]

@@ -1,4 +1,4 @@
-"""Mixtures: a LLaVA that was trained here, with one or two encoders and a chosen connector."""
+"""Mixtures: LLaVAs trained here, with one or two encoders and a chosen connector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eyechart.models.mixture import QUERIED, Mixture
 
 
 class MixtureAdapter(Llava):
-    """``models.mixture.Mixture``; blocks of a second encoder are numbered after the first one's."""
+    """``models.mixture.Mixture``; a second encoder's blocks are numbered after the first's."""
 
     @classmethod
     def model_class(cls) -> Any:
@@ -27,7 +27,7 @@ class MixtureAdapter(Llava):
         return {**numbered, "connector": self.CONNECTOR or "", **self._of_language_model()}
 
     def read_blocks(self) -> list[int]:
-        """Return the numbers of the blocks that are read, one of each encoder."""
+        """Return the numbers of the blocks that the connector reads, one per encoder."""
         found, before = [], 0
         for paths, layer in zip(self._blocks(), self._towers.config.layers, strict=True):
             found.append(before + len(paths) + layer)
@@ -50,7 +50,7 @@ class MixtureAdapter(Llava):
         return counts.pop()
 
     def grid(self, image: PreparedImage) -> np.ndarray:
-        """Return the grid position of each image token; the tokens of queries have none."""
+        """Return the grid position of each image token; query tokens have none."""
         config = self.model.config
         if config.connector in QUERIED:
             count = config.image_seq_length

@@ -26,9 +26,9 @@ from eyechart.models.spans import Tokens
 class Mllama(Llava):
     """MllamaForConditionalGeneration.
 
-    Numbering of the encoder's blocks continues into its global ones. The language model has no
-    image tokens to pool: image information is in the text tokens. Blocks with cross-attention are
-    skipped without an image, so a prompt without one is refused.
+    The numbering of the encoder's blocks continues into its global blocks. The language model has
+    no image tokens to pool, since image information is in the text tokens. The model skips blocks
+    with cross-attention if there is no image, so prompts without one are refused.
     """
 
     VISION = "model.vision_model.transformer.layers"
@@ -48,11 +48,11 @@ class Mllama(Llava):
         return {**eye, **later, **found}
 
     def read_blocks(self) -> list[int]:
-        """Return the local blocks that the configuration names, and the last global one."""
+        """Return the local blocks named in the configuration, and the last global block."""
         return [*self.model.config.vision_config.intermediate_layers_indices, -1]
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the mask's argument; keys of cross-attention blocks are not tokens."""
+        """Return the mask's argument; the keys of cross-attention blocks are not tokens."""
         found = super().mask_argument(address)
         if int(address.partition(".")[2]) in self.text_config.cross_attention_layers:
             raise UserError(
@@ -62,7 +62,7 @@ class Mllama(Llava):
         return found
 
     def leading(self, component: str) -> int:
-        """Return 1: the class token, which the connector keeps."""
+        """Return 1 for the class token, which the connector keeps."""
         return 1
 
     def spans(self, component: str) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ class Mllama(Llava):
         return PreparedImage(inputs, self.mark, tiles)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; padding tiles are kept, because the masks include them."""
+        """Run encoder and connector; keep padding tiles, because the masks include them."""
         states = self.body.vision_model(**self.batch_inputs(images)).last_hidden_state
         states = self.body.multi_modal_projector(states)[:, 0]  # (b, tiles, patches, d)
         return [
@@ -87,7 +87,7 @@ class Mllama(Llava):
     def layout(
         self, component: str, hidden: Any, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out without padding tiles and without patches that pad to a multiple of eight."""
+        """Lay out images without padding tiles or patches that pad to a multiple of eight."""
         most = int(self.model.config.vision_config.max_num_tiles)
         tiles = hidden.reshape(len(images), most, -1, hidden.shape[-1])
         tiles = tiles[:, :, : self.tokens_per_tile() + 1]
@@ -118,7 +118,7 @@ class Mllama(Llava):
         return replace(found, image=nothing, encoded=(), inputs=inputs)
 
     def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return the boxes of the connector's rows, which are patches; text has none."""
+        """Return the boxes of the connector's rows, which are patches; text tokens have none."""
         return patches if component == "connector" else patches[:0]
 
     def grid(self, image: PreparedImage) -> np.ndarray:

@@ -26,10 +26,10 @@ class _Nothing:
 
 
 class Molmo(RemoteAdapter):
-    """MolmoForCausalLM; the overlap of two crops reaches the language model once.
+    """MolmoForCausalLM; the overlap of two crops reaches the language model only once.
 
-    The connector's rows are in the language model's order, without duplicates. One image per
-    prompt: the processor numbers the patches of all images from the first.
+    The connector's rows are in the language model's order, without duplicates. There is one image
+    per prompt, because the processor numbers the patches of all images from the first image.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -50,7 +50,7 @@ class Molmo(RemoteAdapter):
     }
 
     def component_of(self, path: str) -> str | None:
-        """Return the component that a module belongs to; 2 x 2 pooling belongs to the connector."""
+        """Return the component that a module belongs to; 2 x 2 pooling is part of the connector."""
         if path.startswith("model.vision_backbone.image_pooling_2d"):
             return "connector"
         return super().component_of(path)
@@ -60,7 +60,7 @@ class Molmo(RemoteAdapter):
         return list(self.body.vision_backbone.config.vit_layers or [-1])
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the argument of a block that holds its attention mask, and how to read None."""
+        """Return the argument of a block that holds its attention mask, and the meaning of None."""
         return "attention_bias", super().mask_argument(address)[1]
 
     def image_marker_ids(self) -> set[int]:
@@ -93,7 +93,7 @@ class Molmo(RemoteAdapter):
     def layout(
         self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out crops, or the rows that the language model gets of them."""
+        """Lay out crops, or the rows that the language model gets from them."""
         if component == "vision":
             return super().layout(component, hidden, images)
         rows = self._in_order(hidden, images)
@@ -108,7 +108,7 @@ class Molmo(RemoteAdapter):
         ]
 
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
-        """Return the image tokens and then the user's turn."""
+        """Return the image tokens, then the user's turn."""
         self.check_number(prompt, len(images))
         text, style = prompt, "role"
         if self.spec.turn is not None:
@@ -123,7 +123,7 @@ class Molmo(RemoteAdapter):
         return row
 
     def embed(self, tokens: Tokens) -> Tensor:
-        """Return token embeddings, with image features added to those of patches."""
+        """Return token embeddings, with image features added to the patches' embeddings."""
         patch = self.processor.special_token_ids[PATCH]
         embedded = self.words(torch.where(tokens.ids == IMAGE, patch, tokens.ids))
         if not tokens.encoded:

@@ -1,4 +1,4 @@
-"""Molmo2: overlapping crops; the connector pools patches of all crops by attention."""
+"""Molmo2: overlapping crops, whose patches the connector pools by attention."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Molmo2(Llava):
         return int(self.model.config.image_patch_id)
 
     def read_states(self) -> list[int]:
-        """Return the hidden states that are joined: 0 is what enters the first block."""
+        """Return the indices of the hidden states that are joined; 0 is the first block's input."""
         return [n + 1 if n >= 0 else n for n in self.read_blocks()]
 
     def read_blocks(self) -> list[int]:
@@ -43,11 +43,11 @@ class Molmo2(Llava):
         return int(inputs["pixel_values"].shape[0])
 
     def leading(self, component: str) -> int:
-        """Return 0: there is no class token."""
+        """Return 0, since there is no class token."""
         return 0
 
     def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Return the batch of images; pooling indices count over all of them."""
+        """Return the batch of images; pooling indices count across all of them."""
         found = super().batch_inputs(images)
         per_crop = found["pixel_values"].shape[1]
         firsts = np.cumsum([0, *(p.rows * per_crop for p in images[:-1])])
@@ -83,8 +83,8 @@ class Molmo2(Llava):
         return list(laid.reshape(-1, 3, n * side, n * side))
 
     def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return the joint box of the patches that are pooled to each token."""
-        pooled = image.inputs["image_token_pooling"].numpy()  # (t, k), negative: none
+        """Return the joint box of the patches pooled into each token."""
+        pooled = image.inputs["image_token_pooling"].numpy()  # (t, k), negative if none
         areas = np.where((pooled >= 0)[:, :, None], patches[pooled, 3:], np.nan)
         return np.concatenate([self.grid(image), unite(areas)], axis=1)
 

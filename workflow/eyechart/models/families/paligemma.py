@@ -1,4 +1,4 @@
-"""PaliGemma: bidirectional attention within image and prompt, causal in the answer."""
+"""PaliGemma: attention is bidirectional within image and prompt, and causal in the answer."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class PaliGemma(Llava):
         return replace(row, inputs={"prompt": len(row.ids)})
 
     def longer(self, row: Row, at: int, ids: Sequence[int]) -> Row:
-        """Return a prompt with more tokens; they belong to the prompt, not to the answer."""
+        """Return a prompt with more tokens, which belong to the prompt and not to the answer."""
         found = super().longer(row, at, ids)
         return replace(found, inputs={"prompt": len(found.ids)})
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
-        """Pad prompts and mark prompt tokens with type 0, answer tokens with type 1."""
+        """Pad prompts, and give prompt tokens type 0 and answer tokens type 1."""
         found = super().tokens(rows, encoded)
         ends = torch.tensor([row.inputs["prompt"] for row in rows], device=self.device)
         places = torch.arange(found.ids.shape[1], device=self.device)

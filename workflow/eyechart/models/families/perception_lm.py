@@ -1,4 +1,4 @@
-"""PerceptionLM: a timm encoder with tiles; the connector pools patches."""
+"""PerceptionLM: a timm encoder with tiles, and a connector that pools patches."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class PerceptionLM(LlavaNext):
         return int(component == "vision" and bool(self.model.config.vision_use_cls_token))
 
     def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Return the tiles of all images in one row, in the extra axis of the class."""
+        """Return the tiles of all images along one axis, after the extra axis the class expects."""
         found = super().batch_inputs(images)
         return {"pixel_values": found["pixel_values"][None]}
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a tile."""
+        """Side of a patch, in pixels of a tile."""
         return int(self.processor.patch_size)
 
     @property
@@ -38,7 +38,7 @@ class PerceptionLM(LlavaNext):
         return int(self.processor.pooling_ratio)
 
     def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return the boxes of pooled patches, tile after tile: nothing is joined here."""
+        """Return the boxes of pooled patches, tile by tile, as tiles are not joined."""
         return Adapter.output_boxes(self, patches, image, component)
 
     def grid(self, image: PreparedImage) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Phi-3.5-vision: crops of 336 pixels joined to one grid, then the whole image."""
+"""Phi-3.5-vision: crops of 336 pixels joined into one grid, then the whole image."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ TURN = "<|user|>\n{images}{question}<|end|>\n<|assistant|>\n"
 class Phi3V(RemoteAdapter):
     """Phi3VForCausalLM; images are encoded one by one.
 
-    Learned line ends and a separator pass the connector together with the patches; they are part
-    of the prompt but are no image tokens. As in the model's own processor, the text after each
-    image starts with the BOS token, which counts as part of the image. The language model uses
-    other rotary angles in prompts longer than its original context: in a batch, each prompt's own
-    length decides.
+    Learned line ends and a separator pass through the connector with the patches; they are part of
+    the prompt but are not image tokens. As in the model's own processor, the text after each image
+    starts with the BOS token, which counts as part of the image. The language model uses other
+    rotary angles for prompts longer than its original context; in a batch, each prompt's own length
+    decides.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -63,7 +63,7 @@ class Phi3V(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model; its configuration would require compiled attention."""
+        """Load the model; without this setting it would require compiled attention."""
         kind = {"_attn_implementation": loading.attention or spec.attention or "eager"}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **kind)
 
@@ -88,19 +88,19 @@ class Phi3V(RemoteAdapter):
     def layout(
         self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out one image; after the connector the learned rows belong to no span."""
+        """Lay out one image; after the connector, the learned rows belong to no span."""
         if component == "vision":
             return super().layout(component, hidden, images)
         patches = _patches(images[0]).to(hidden.device)[None]
         return hidden[None], dict.fromkeys(self.spans(component), patches)
 
     def read_states(self) -> int:
-        """Return the hidden state that is read."""
+        """Return the index of the hidden state that the connector reads."""
         return int(self.body.vision_embed_tokens.layer_idx)
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a tile."""
+        """Side of a patch, in pixels of a tile."""
         return CROP // (SIDE * self.merged)
 
     @property
@@ -109,12 +109,12 @@ class Phi3V(RemoteAdapter):
         return 2
 
     def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
-        """Return the patches of the whole image, and those of its crops joined to one view."""
+        """Return the patches of the whole image, and its crops' patches joined into one view."""
         whole, *cut = super().grid_views(patches, image)
         return [whole, stitch(cut, _crops(image)[1])]
 
     def grid(self, image: PreparedImage) -> np.ndarray:
-        """Return the joined grid of the crops, which is view 1, then that of the whole image."""
+        """Return the joined grid of the crops, which is view 1, then the whole image's grid."""
         high, wide = _crops(image)
         return np.concatenate([rectangle(high * SIDE, wide * SIDE, 1), rectangle(SIDE, SIDE)])
 
@@ -146,7 +146,7 @@ class Phi3V(RemoteAdapter):
     # Forward passes
 
     def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
-        """Run the language model, each prompt with the rotary angles for its own length."""
+        """Run the language model on each prompt with the rotary angles for its length."""
         most = int(self.text_config.original_max_position_embeddings)
         short = tokens.valid.sum(dim=1) <= most
         if short.all() or not short.any():
@@ -156,7 +156,7 @@ class Phi3V(RemoteAdapter):
 
     @contextmanager
     def _short_angles(self, short: Tensor, most: int) -> Iterator[None]:
-        """Use the rotary angles of short prompts for some prompts of a batch, within the block."""
+        """Use the rotary angles of short prompts for some prompts of a batch within the block."""
 
         def turn(module: Any, inputs: Any, output: Any) -> tuple[Tensor, ...]:
             values, places = inputs[:2]
@@ -180,7 +180,7 @@ def _crops(image: PreparedImage) -> tuple[int, int]:
 
 
 def _patches(image: PreparedImage) -> Tensor:
-    """Return which rows of an image are patches: lines and the joined crops have end rows."""
+    """Return which rows of an image are patches; lines and the joined crops have end rows."""
     high, wide = _crops(image)
     line, long = [True] * SIDE, [True] * (SIDE * wide)
     return torch.tensor([*long, False] * (SIDE * high) + [False] + [*line, False] * SIDE)

@@ -1,4 +1,4 @@
-"""Phi-4 multimodal: crops of 448 pixels; learned line ends; no input for image features."""
+"""Phi-4 multimodal: crops of 448 pixels, learned line ends, no input for image features."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Phi4Multimodal(LanguageAdapter):
     }
 
     def read_states(self) -> int:
-        """Return the hidden state that is read."""
+        """Return the index of the hidden state that the connector reads."""
         return int(self.model.config.vision_config.feature_layer)
 
     @property
@@ -57,7 +57,7 @@ class Phi4Multimodal(LanguageAdapter):
         return int(inputs["image_pixel_values"].shape[1])
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Return the features that the model writes over the placeholder tokens of each image."""
+        """Return the features that replace the placeholder tokens of each image."""
         return [EncodedImage(self._embed_image(image)) for image in images]
 
     def _embed_image(self, image: PreparedImage) -> Tensor:
@@ -89,7 +89,7 @@ class Phi4Multimodal(LanguageAdapter):
         return 2
 
     def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
-        """Return the patches of the whole image, and those of its crops joined to one view."""
+        """Return the patches of the whole image, and its crops' patches joined into one view."""
         whole, *crops = super().grid_views(patches, image)
         wide = int(image.inputs["image_sizes"][0, 1]) // CROP
         return [whole, stitch(crops, wide)]

@@ -1,4 +1,4 @@
-"""Pixtral: images of any size, with patches packed in one row through the encoder."""
+"""Pixtral: images of any size, whose patches pass through the encoder packed in one row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Pixtral(Llava):
         return height * width
 
     def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Return images padded to the largest; the encoder reads only each image's own size."""
+        """Return images padded to the largest; the encoder ignores the padding."""
         sizes = [p.inputs["pixel_values"].shape[2:] for p in images]
         height, width = max(s[0] for s in sizes), max(s[1] for s in sizes)
         padded = [
@@ -47,11 +47,11 @@ class Pixtral(Llava):
         return super().batch_inputs(same)
 
     def tiles(self, image: PreparedImage) -> list[np.ndarray]:
-        """Return the image as the encoder takes it."""
+        """Return the image as the encoder sees it."""
         return list(image.inputs[self.PIXELS].float().numpy())
 
     def grid(self, image: PreparedImage) -> np.ndarray:
-        """Return the grid of the patches; line ends are no image tokens."""
+        """Return the grid of the patches; line ends are not image tokens."""
         return rectangle(*self.shape(image.inputs))
 
 

@@ -1,4 +1,4 @@
-"""Prismatic VLMs: a stock encoder, an MLP and Vicuna, from the authors' own checkpoints."""
+"""Prismatic VLMs: a stock encoder, an MLP and Vicuna, from the authors' checkpoints."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HALF = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class StockEncoder:
-    """A frozen encoder: its repository, its class, its list of blocks, and its colour scale."""
+    """A frozen encoder: its repository, class, list of blocks and colour scale."""
 
     repository: str
     name: str
@@ -69,7 +69,7 @@ TOWERS = {
         "timm/vit_large_patch16_224.augreg_in21k_ft_in1k", "ViTModel", "layers", HALF
     ),
 }
-# Parts of the names of a ViT's weights: timm's, and those of transformers
+# Parts of the names of a ViT's weights, in timm and in transformers
 FROM_TIMM = {
     "patch_embed.proj.": "embeddings.patch_embeddings.projection.",
     "pos_embed": "embeddings.position_embeddings",
@@ -84,9 +84,9 @@ FROM_TIMM = {
 class Prismatic(Llava):
     """A checkpoint of TRI-ML/prismatic-vlms, loaded as a LLaVA.
 
-    It holds connector and language model. The encoder is stock, never trained further, and read
-    behind its last block but one; it and the tokenizer are companions. Images are padded to squares
-    with the mean colour, and their tokens stand behind the opening token, before all text.
+    It contains the connector and the language model. The encoder is stock and frozen, and is read
+    after its second-to-last block; it and the tokenizer are companions. Images are padded to
+    squares with the mean colour, and their tokens follow the opening token, before all text.
     """
 
     MODEL = "LlavaForConditionalGeneration"
@@ -94,9 +94,9 @@ class Prismatic(Llava):
 
     @classmethod
     def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> Prismatic:
-        """Load the model from the authors' layout, or from weights that were derived from it.
+        """Load the model from the authors' layout, or from weights derived from it.
 
-        Raise a UserError if a companion is missing, or its parts are not ones that are known here.
+        Raise a UserError if a companion is missing, or if a part is not supported.
         """
         folder = Path(checkpoint).resolve()
         own = read_json(folder / "config.json")
@@ -126,21 +126,21 @@ class Prismatic(Llava):
         return adapter
 
     def leading(self, component: str) -> int:
-        """Return the number of the encoder's tokens before its patches: class and registers."""
+        """Return the number of class and register tokens before the encoder's patches."""
         config = self.model.config.vision_config
         if component != "vision" or config.model_type.startswith("siglip"):
             return 0
         return 1 + int(getattr(config, "num_register_tokens", 0))
 
     def read_states(self) -> int:
-        """Return the hidden state that is read: that of the last block but one."""
+        """Return the index of the hidden state that is read: the second-to-last block's output."""
         return -2
 
     # Images
 
     @property
     def side(self) -> int:
-        """Side of the square that the encoder takes, in pixels; DINOv2 was trained on larger."""
+        """Side of the encoder's square input, in pixels; DINOv2 was trained on larger images."""
         return min(SIDE, int(self.model.config.vision_config.image_size))
 
     def tokens_per_tile(self) -> int:
@@ -153,14 +153,14 @@ class Prismatic(Llava):
         gap = [(max(image.size) - length) // 2 for length in image.size]
         fill = tuple(int(255 * part) for part in mean)
         padded = ImageOps.expand(image, (gap[0], gap[1], gap[0], gap[1]), fill)
-        # where the padding is a pixel short of a square, the longer side loses what is too much
+        # if the padding is a pixel short of a square, the longer side is cropped to fit
         fitted = ImageOps.fit(padded, (self.side, self.side), Image.Resampling.BICUBIC)
         pixels = (np.asarray(fitted, dtype=np.float32) / 255 - mean) / deviation
         rows = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None]
         return PreparedImage({"pixel_values": rows}, "<image>" * self.tokens_per_tile())
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; the connector takes the patches alone."""
+        """Run encoder and connector; the connector reads only the patches."""
         body = self.model.model
         states = body.vision_tower(**self.batch_inputs(images), output_hidden_states=True)
         patches = states.hidden_states[self.read_states()][:, self.leading("vision") :]
@@ -169,7 +169,7 @@ class Prismatic(Llava):
     # Prompts
 
     def turn(self, prompt: str, images: int) -> str:
-        """Return the conversation as text, in the format of Vicuna."""
+        """Return the conversation as text in Vicuna's format."""
         return (self.spec.turn or TURN).format(images="", question=prompt)
 
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
@@ -184,7 +184,7 @@ class Prismatic(Llava):
 
 
 def _known(table: dict[str, Any], parts: dict[str, Any], key: str, folder: Path) -> Any:
-    """Return what a table says of a part; raise a UserError if it does not know it."""
+    """Return a table's entry for a part; raise a UserError if there is none."""
     name = str(parts.get(key))
     if name not in table:
         raise UserError(
@@ -201,7 +201,7 @@ def _assembled(
     parts: dict[str, Any],
     vocabulary: int,
 ) -> dict[str, Any]:
-    """Return configuration and weights of the LLaVA that a checkpoint and its companions make."""
+    """Return configuration and weights of the LLaVA assembled from a checkpoint and companions."""
     if parts.get("arch_specifier") not in ("gelu-mlp", "no-align+gelu-mlp"):
         raise UserError(
             f"{folder}/config.json: model.arch_specifier: {parts.get('arch_specifier')!r}, "
@@ -241,9 +241,9 @@ def _encoder(folder: Path, tower: StockEncoder) -> tuple[Any, dict[str, Tensor]]
 
 
 def _from_timm(weights: dict[str, Tensor]) -> tuple[Any, dict[str, Tensor]]:
-    """Return configuration and weights of a transformers ViT from timm's; heads are 64 wide."""
+    """Convert timm weights to a transformers ViT's configuration and weights; heads are 64 wide."""
     width, _, patch, _ = weights["patch_embed.proj.weight"].shape
-    found: dict[str, Tensor] = {  # transformers adds a pooler, which nothing reads
+    found: dict[str, Tensor] = {  # transformers adds a pooler, which is unused
         "pooler.dense.weight": torch.zeros(width, width),
         "pooler.dense.bias": torch.zeros(width),
     }

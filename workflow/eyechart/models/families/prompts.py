@@ -1,4 +1,4 @@
-"""Prompts of families with a language model: as text, as token ids, with their image tokens."""
+"""Prompts of families with a language model: their text, token ids and image tokens."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class PromptAdapter(Adapter):
 
     Class attributes
     ----------------
-    CAUSAL : whether no token attends to a later one, except image tokens to one another
+    CAUSAL : whether no token attends to a later one, except among image tokens
     ACCEPTS_TEXT_ONLY : whether a prompt without an image is valid
     MAX_IMAGES_PER_PROMPT : maximum number of images per prompt; 0 for no limit
-    ADDS_OPENING_TOKEN : whether prompts start with a token that the tokenizer does not add
+    ADDS_OPENING_TOKEN : whether prompts need an opening token that the tokenizer does not add
     """
 
     CAUSAL: ClassVar[bool] = True
@@ -67,7 +67,7 @@ class PromptAdapter(Adapter):
         return self.processor.tokenizer
 
     def processed(self, images: Sequence[Image.Image]) -> tuple[dict[str, Tensor], list[str]]:
-        """Return what the processor makes of images, and the placeholder text of each."""
+        """Return the processor's output for images, and the placeholder text of each image."""
         found = self.processor(
             images=list(images),
             text=[self.mark] * len(images),
@@ -82,8 +82,8 @@ class PromptAdapter(Adapter):
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the token ids of one user turn, up to the answer.
 
-        Raise a UserError if there is no chat template, the prompt contains an image placeholder or
-        is longer than the model's context, or the model does not accept this many images.
+        Raise a UserError if there is no chat template, if the prompt contains an image placeholder
+        or exceeds the model's context, or if the model does not accept this many images.
 
         Parameters
         ----------
@@ -105,14 +105,14 @@ class PromptAdapter(Adapter):
         return row
 
     def longer(self, row: Row, at: int, ids: Sequence[int]) -> Row:
-        """Return a prompt with more tokens before token ``at``."""
+        """Return a prompt with more tokens inserted before token ``at``."""
         return replace(row, ids=[*row.ids[:at], *ids, *row.ids[at:]])
 
     def as_text(self, question: str) -> str:
-        """Return a question in which the model's special tokens, such as ``<image>``, are text.
+        """Return a question whose special tokens, such as ``<image>``, are written as plain text.
 
-        They get a space after their first character: ``< image>``. Else they would count as images
-        or end the turn.
+        A space is inserted after their first character: ``< image>``. Otherwise they would count as
+        images or end the turn.
         """
         for token in self._special:
             if token in question:
@@ -129,7 +129,7 @@ class PromptAdapter(Adapter):
         found = [token for token in special if len(token) > 2 and not token[0].isalnum()]
         return sorted(found, key=len, reverse=True)
 
-    # Datasets ask one question about many images: what was written last is remembered
+    # Datasets ask one question about many images, so recent turns are cached
 
     @cached_property
     def _turn(self) -> Callable[[str, int], str]:

@@ -15,7 +15,7 @@ from eyechart.models.families.qwen2_vl import Qwen2VL
 class Qwen25VL(Qwen2VL):
     """Qwen2_5_VLForConditionalGeneration.
 
-    Its encoder sorts patches by window and restores their order after the connector.
+    The encoder sorts patches by window and restores their order after the connector.
     """
 
     def layout(

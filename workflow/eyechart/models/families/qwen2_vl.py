@@ -31,7 +31,7 @@ class Qwen2VL(LanguageAdapter):
         return int(inputs["image_grid_thw"].prod())
 
     def encode_images(self, images: Any) -> list[EncodedImage]:
-        """Run encoder and connector; keep the grids, which position ids depend on."""
+        """Run encoder and connector; keep the grids, since position ids depend on them."""
         found = super().encode_images(images)
         for encoded, image in zip(found, images, strict=True):
             encoded.more["grid"] = image.inputs["image_grid_thw"]
@@ -60,7 +60,7 @@ class Qwen2VL(LanguageAdapter):
         return [laid.transpose(4, 0, 2, 5, 1, 3, 6).reshape(-1, high, wide)]
 
     def encoder_order(self, patches: np.ndarray, image: PreparedImage) -> np.ndarray:
-        """Return patches with merged ones adjacent."""
+        """Return patches ordered so that those merged together are adjacent."""
         (down, across), unit = self._blocks(image), self.merged
         return patches.reshape(down, unit, across, unit, 8).swapaxes(1, 2).reshape(-1, 8)
 

@@ -16,7 +16,7 @@ class Qwen3VL(Qwen2VL):
     """Qwen3VLForConditionalGeneration, with deepstack features."""
 
     def read_blocks(self) -> list[int]:
-        """Return the blocks of the deepstack, and the last."""
+        """Return the deepstack's blocks and the last block."""
         return [*self.model.config.vision_config.deepstack_visual_indexes, -1]
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
@@ -34,7 +34,7 @@ class Qwen3VL(Qwen2VL):
         ]
 
     def encoder_output(self, tokens: Tokens) -> Any:
-        """Return the features, and the deepstack features by level."""
+        """Return the image features, and the deepstack features by level."""
         exits = zip(*(s.more["early"] for s in tokens.encoded), strict=True)
         return SimpleNamespace(
             pooler_output=[s.features for s in tokens.encoded],

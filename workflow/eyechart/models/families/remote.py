@@ -1,4 +1,4 @@
-"""Base adapter of families whose code comes with the checkpoint, for an earlier transformers."""
+"""Base adapter of families whose code comes with the checkpoint and needs older transformers."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class RemoteAdapter(LanguageAdapter):
     """A vision-language model whose code comes with its checkpoint.
 
     The model's own modules encode each image once. The prompt is embedded, image features are
-    inserted, and the language model reads these embeddings. ``chat`` and ``generate`` are not used:
-    they run the encoder again and change between releases. Every prompt is read whole and padded on
-    the right; questions share nothing.
+    inserted, and the language model reads these embeddings. ``chat`` and ``generate`` are not used,
+    since they run the encoder again and change between releases. Every prompt is read whole and
+    padded on the right; questions share no prefix.
 
     Class attributes
     ----------------
     HEAD : module path of the head, which returns logits
-    OLDEST, NEWEST : first and last release of transformers, (major, minor), that the code supports
+    OLDEST, NEWEST : first and last transformers release (major, minor) that the code supports
     STAND_INS : packages that the code imports but does not call here; see ``stub_packages.py``
     TOKENIZER_ONLY : whether there is a tokenizer but no processor
-    ENDS : tokens that end an answer, besides the EOS token
+    ENDS : tokens that end an answer, in addition to the EOS token
     """
 
     MODEL = "AutoModel"
@@ -61,8 +61,8 @@ class RemoteAdapter(LanguageAdapter):
     def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> RemoteAdapter:
         """Load tokenizer or processor, then the model, from a folder in Hugging Face layout.
 
-        Raise a UserError if the installed transformers does not support the code, the code is not
-        allowed to run, a companion is missing, or the checkpoint is incomplete.
+        Raise a UserError if the code does not support the installed transformers or is not allowed
+        to run, or if a companion is missing or the checkpoint is incomplete.
         """
         cls.check_version()
         loading.trusts(spec)
@@ -139,7 +139,7 @@ class RemoteAdapter(LanguageAdapter):
     def pad_tiles(
         self, component: str, tiles: Sequence[Tensor], images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Join tiles (t, d) of different lengths to one padded row (b, t, d) per image."""
+        """Join tiles (t, d) of different lengths into one padded row per image: (b, t, d)."""
         leading = self.leading(component)
         places = [torch.arange(len(tile), device=tile.device) for tile in tiles]
         counts = [p.rows for p in images]
@@ -158,7 +158,7 @@ class RemoteAdapter(LanguageAdapter):
 
     @property
     def image_id(self) -> int:
-        """Id that is replaced by image features."""
+        """Id of the token that is replaced by image features."""
         return IMAGE
 
     def words(self, ids: Tensor) -> Tensor:
@@ -169,8 +169,8 @@ class RemoteAdapter(LanguageAdapter):
     def prompt_rows(self, encoded: EncodedImage) -> Tensor:
         """Return the rows (t, d) of an image for its ids ``IMAGE`` and ``EDGE``, in order.
 
-        Where there are edges, ``encode_images`` keeps these rows as ``more["written"]``; those for
-        ``IMAGE`` are the features as they were encoded.
+        If there are edges, ``encode_images`` keeps these rows as ``more["written"]``; the rows for
+        ``IMAGE`` are the encoded features.
         """
         found: Tensor = encoded.more.get("written", encoded.features)
         return found
@@ -224,10 +224,10 @@ class RemoteAdapter(LanguageAdapter):
 
 
 def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
-    """Return the folder that holds a checkpoint's companions, each in a folder of its name.
+    """Return the folder that holds a checkpoint's companions, each in a subfolder of its name.
 
-    This is the checkpoint's own folder, or the one in the environment variable EYECHART_COMPANIONS.
-    Raise a UserError if neither holds all of them.
+    This is the checkpoint's own folder, or the one named by the environment variable
+    EYECHART_COMPANIONS. Raise a UserError if neither holds all of them.
     """
     homes = [folder, *(Path(os.environ[name]).resolve() for name in [HOME] if name in os.environ)]
     for home in homes:

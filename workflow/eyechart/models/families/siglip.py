@@ -1,4 +1,4 @@
-"""SigLIP: two towers; the image tower and its attention-pooling head are examined."""
+"""SigLIP: two towers, of which the image tower and its attention-pooling head are examined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eyechart.models.families.two_towers import TwoTowers
 
 
 class SiglipVision(Adapter):
-    """SiglipVisionModel: what is examined of SiglipModel, without a text tower."""
+    """SiglipVisionModel: the examined part of SiglipModel, without a text tower."""
 
     BATCHED = True
     MODEL = "SiglipVisionModel"
@@ -18,7 +18,7 @@ class SiglipVision(Adapter):
     ROOTS: ClassVar = {"vision": "encoder", "connector": "head"}
 
     def addresses(self) -> dict[str, str]:
-        """Return the module path of every address; a tower saved without head has no connector."""
+        """Return the module path of every address; a tower without a head has no connector."""
         found = super().addresses()
         if not hasattr(self.model, "head"):
             del found["connector"]
@@ -26,7 +26,7 @@ class SiglipVision(Adapter):
 
 
 class Siglip(TwoTowers):
-    """SiglipModel; it has no class token; its connector returns one vector per image."""
+    """SiglipModel, without a class token; its connector returns one vector per image."""
 
     BATCHED = True
     MODEL = "SiglipModel"

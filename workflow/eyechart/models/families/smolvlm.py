@@ -1,4 +1,4 @@
-"""SmolVLM: an image is encoded in tiles and whole; the connector merges patches."""
+"""SmolVLM: an image is encoded as tiles and whole, and the connector merges patches."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SmolVLM(LanguageAdapter):
         return int(self.model.config.scale_factor)
 
     def grid(self, image: PreparedImage) -> np.ndarray:
-        """Return the grid of each tile, in order; the whole image comes last."""
+        """Return the grid of each tile in order, with the whole image last."""
         return square(self.tokens_per_tile() // self.merged**2, image.rows)
 
 

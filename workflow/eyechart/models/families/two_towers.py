@@ -19,9 +19,9 @@ class TwoTowers(Adapter):
 
     Class attributes
     ----------------
-    PADDING : padding of texts in training: to the ``longest`` of a batch, where padding has no
-        effect, or to ``max_length``, where it has
-    ALONE : adapters of checkpoints that hold the image tower alone
+    PADDING : padding of texts in training: to the ``longest`` of a batch, if padding has no effect,
+        or to ``max_length``, if it does
+    ALONE : adapters of checkpoints that hold only the image tower
     """
 
     PADDING: ClassVar[str] = "longest"
@@ -29,11 +29,11 @@ class TwoTowers(Adapter):
 
     @classmethod
     def for_class(cls, saved: str) -> type[Adapter]:
-        """Return the adapter of the image tower alone if that is what was saved, or this one."""
+        """Return the adapter of the image tower if only that was saved, or this class."""
         return next((tower for tower in cls.ALONE if saved == tower.MODEL), cls)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run the image tower and its projection for their hooks; return nothing."""
+        """Run the image tower and its projection for their hooks; return an empty list."""
         self.model.get_image_features(**self.batch_inputs(images))
         return []
 
@@ -45,8 +45,7 @@ class TwoTowers(Adapter):
     def embed_texts(self, texts: Sequence[str], gradients: bool = False) -> Tensor:
         """Return unit embeddings of texts: float32 (c, d).
 
-        Raise a UserError if a text has more tokens than the tower reads: no text is truncated
-        silently.
+        Raise a UserError if a text has more tokens than the tower reads; no text is truncated.
         """
         most = self.most_tokens
         for text, count in zip(texts, self.count_tokens(texts), strict=True):
@@ -62,7 +61,7 @@ class TwoTowers(Adapter):
 
     @property
     def most_tokens(self) -> int:
-        """The most tokens of a text, including start and end tokens."""
+        """Maximum number of tokens of a text, including start and end tokens."""
         return int(self.model.config.text_config.max_position_embeddings)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

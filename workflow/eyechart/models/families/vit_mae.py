@@ -1,4 +1,4 @@
-"""MAE: an encoder trained to reconstruct masked patches; here none is masked."""
+"""MAE: an encoder trained to reconstruct masked patches; here no patch is masked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eyechart.models.families.image_tokens import PreparedImage
 
 
 class VitMae(Adapter):
-    """ViTMAEModel with nothing masked and patches in their order."""
+    """ViTMAEModel with no patch masked or reordered."""
 
     BATCHED = True
     MODEL = "ViTMAEModel"
@@ -22,7 +22,7 @@ class VitMae(Adapter):
     UNUSED = ("decoder.", "mask_token", "decoder_")
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run the encoder; the masking noise is set to the order of the patches."""
+        """Run the encoder, with masking noise that keeps the patches in order."""
         inputs = self.batch_inputs(images)
         self.model.config.mask_ratio = 0.0
         order = torch.arange(self.tokens_per_tile(), device=self.device).float()

@@ -1,4 +1,4 @@
-"""Choose the needed files of a checkpoint: settings, tokenizer, processor and one set of weights.
+"""Choose the files that a checkpoint needs: settings, tokenizer, processor, one set of weights.
 
 Hub repositories hold the same weights in several formats, and many other files. Only the files
 chosen here are stored in ``data/models/<model>``, from the hub or from the user's own folder.
@@ -14,16 +14,16 @@ INDEX = {"safetensors": "model.safetensors.index.json", "bin": "pytorch_model.bi
 _SETTINGS = re.compile(r"[^/]+\.(json|jinja)|additional_chat_templates/[^/]+\.jinja")
 _VOCABULARY = re.compile(r"(vocab|merges)\.txt|[^/]+\.(model|spm|tiktoken)")
 _CODE = re.compile(r"[^/]+\.py")
-# Written by trainers and never read; params.json, Mistral's own, is added below where needed
+# Written by trainers and never read; Mistral's own params.json is added below if needed
 _UNREAD = re.compile(r"(params|trainer_state|(all|eval|train)_results|adapter_config)\.json")
 _INDEX = re.compile(r".+\.index\.json")
-# Patterns per format, in order of preference: the first that matches is taken
+# Patterns per format, in order of preference; the first that matches is used
 _WEIGHTS = {
     "safetensors": (r"model\.safetensors", r"model-\d+-of-\d+\.safetensors"),
     "bin": (r"pytorch_model\.bin", r"pytorch_model-\d+-of-\d+\.bin"),
     "pt": (r"checkpoints/latest-checkpoint\.pt",),
 }
-# Mistral's own layout, used where there is no other
+# Mistral's own layout, used if there is no other
 _OWN_CONFIG = "params.json"
 _OWN_WEIGHTS = r"consolidated(-\d+-of-\d+)?\.safetensors"
 
@@ -31,12 +31,12 @@ _OWN_WEIGHTS = r"consolidated(-\d+-of-\d+)?\.safetensors"
 def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[str]:
     """Return the paths of the needed files, sorted.
 
-    Raise a UserError if there is no config.json, or no weights in this format.
+    Raise a UserError if there is no config.json, or there are no weights in this format.
 
     Parameters
     ----------
     where : the repository or folder, for the error
-    paths : all its files, relative to its root, with ``/``
+    paths : all its files, relative to its root, separated by ``/``
     weights : ``safetensors``; or ``bin`` or ``pt`` for pickled weights
     code : whether to include Python files
     """
@@ -53,7 +53,7 @@ def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[s
 
 
 def choose_tokenizer(paths: Iterable[str]) -> list[str]:
-    """Return the paths of all needed files besides code and weights, sorted."""
+    """Return the paths of all needed files except code and weights, sorted."""
     return sorted(
         path
         for path in paths
@@ -63,10 +63,10 @@ def choose_tokenizer(paths: Iterable[str]) -> list[str]:
 
 
 def choose_companion(where: str, paths: Iterable[str], what: str, weights: str) -> list[str]:
-    """Return the needed paths of a repository that another repository's code loads by name.
+    """Return the needed paths of a companion repository, which another's code loads by name.
 
-    ``what`` is ``tokenizer`` or ``all``; ``weights="bin"`` allows pickled weights where there are
-    no others. Code is never included.
+    ``what`` is ``tokenizer`` or ``all``; ``weights="bin"`` allows pickled weights if there are no
+    others. Code is never included.
     """
     there = set(paths)
     if what == "tokenizer":
@@ -82,7 +82,7 @@ def is_weights(path: str) -> bool:
 
 
 def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:
-    """Return the weight files with their index, and whether they are in Mistral's layout."""
+    """Return the weight files with their index, and whether they use Mistral's layout."""
     for pattern in _WEIGHTS[weights]:
         if found := {path for path in there if re.fullmatch(pattern, path)}:
             sharded = "-of-" in next(iter(found))
@@ -93,7 +93,7 @@ def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:
 
 
 def _instead(there: set[str], weights: str) -> str:
-    """Return the error text that says which weights there are instead."""
+    """Return the error text that names the weights found instead."""
     other = "bin" if weights == "safetensors" else "safetensors"
     if not _weights(there, other)[0]:
         return f"has no weights (found: {', '.join(sorted(there)[:8]) or 'no files'})"

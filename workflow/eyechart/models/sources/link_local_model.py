@@ -24,12 +24,12 @@ from eyechart.models.sources.hub_files import choose, choose_companion
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
 
-_THREADS = 4  # hashing releases the interpreter lock and waits for the disk
+_THREADS = 4  # hashing releases the GIL and waits for the disk
 _log = logging.getLogger(__name__)
 
 
 def needed(source: Path, spec: Spec, code: bool) -> list[str]:
-    """Return the needed files of the user's folder, including those of companions.
+    """Return the needed files of the user's folder, including its companions'.
 
     Raise a UserError if there is no such folder, or it is not a checkpoint.
     """
@@ -38,7 +38,7 @@ def needed(source: Path, spec: Spec, code: bool) -> list[str]:
         raise UserError(f"{source}: {what}; expected a folder in Hugging Face layout")
     found = choose(str(source), _files(source), spec.weights, code)
     for repository, what in spec.companions.items():
-        if (source / repository).is_dir():  # otherwise loading the model reports what is missing
+        if (source / repository).is_dir():  # otherwise, loading the model reports what is missing
             files = _files(source / repository)
             chosen = choose_companion(f"{source / repository}", files, what, spec.weights)
             found += [f"{repository}/{path}" for path in chosen]
@@ -64,7 +64,7 @@ def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
 def main(
     *, model: str, source: Path, spec: Path, allow_remote_code: bool = False, output: Path
 ) -> None:
-    """Choose, link, hash, and write ``ready.json`` last."""
+    """Choose, link and hash the files, and write ``ready.json`` last."""
     wanted, folder = read_spec(spec), source.expanduser()
     code = permission.check(model, wanted, allow_remote_code, None)
     files = take(folder, output.parent, needed(folder, wanted, code))

@@ -12,17 +12,17 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def check(model: str, spec: Spec, allowed: bool, revision: str | None) -> bool:
-    """Return whether a model runs code of its own; check that it is allowed to.
+    """Return whether a model runs its own code, after checking that it is allowed to.
 
-    Raise a UserError if the model needs its own code and the user did not allow it, or the revision
-    is not a commit and could later point to other code.
+    Raise a UserError if the model needs its own code and the user did not allow it, or if the
+    revision is not a commit and could later point to other code.
 
     Parameters
     ----------
     model : name of the model, for the error
     spec : the file config/models/<model>.yaml
     allowed : whether the user's configuration lists the model under ``remote_code``
-    revision : revision of the hub's repository; None for the user's own folder
+    revision : revision in the hub's repository; None for the user's own folder
     """
     if not trusted(model, spec, allowed):
         return False
@@ -36,7 +36,7 @@ def check(model: str, spec: Spec, allowed: bool, revision: str | None) -> bool:
 
 
 def trusted(model: str, spec: Spec, allowed: bool) -> bool:
-    """Return whether a model runs code of its own; raise a UserError if that is not allowed."""
+    """Return whether a model runs its own code; raise a UserError if that is not allowed."""
     if spec.trust_remote_code and not allowed:
         raise UserError(
             f"models: {model} runs code that comes with its checkpoint ({spec.checkpoint}); if you "

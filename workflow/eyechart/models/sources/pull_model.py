@@ -1,7 +1,7 @@
-"""Pull a checkpoint from the hub at one commit: only needed files, resumable, all verified.
+"""Pull the needed files of a checkpoint from the hub at one commit; resumable, all verified.
 
-Reads: the model's spec; the hub in ``HF_ENDPOINT``, or huggingface_hub's default; a token for gated
-models, only from ``HF_TOKEN``.
+Reads: the model's spec; the hub at ``HF_ENDPOINT``, or huggingface_hub's default; a token for gated
+models, from ``HF_TOKEN`` only.
 Writes: the files under data/models/<model>/, without a copy in a cache; a line of the lock file;
 ``ready.json`` beside the files, last.
 
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PullPlan:
-    """Files to pull: of the checkpoint's repository and of its companions."""
+    """The files to pull, from the checkpoint's repository and its companions."""
 
     snapshots: list[Snapshot]
     wanted: dict[str, HubFile]  # by path relative to the model's folder
 
 
 def messages(model: str, spec: Path) -> HubMessages:
-    """Return the texts about a model for the hub's error messages."""
+    """Return a model's texts for the hub's error messages."""
     return HubMessages(
         name=model,
         kind="model",
@@ -55,7 +55,7 @@ def messages(model: str, spec: Path) -> HubMessages:
 def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> PullPlan:
     """Plan which files to pull from the checkpoint's repository and its companions.
 
-    A companion has no revision in the spec: its commit is locked when it is first pulled.
+    A companion has no revision in the spec; its commit is locked when it is first pulled.
     """
     snapshot = hub.snapshot(spec.checkpoint, revision)
     inside = f"{spec.folder}/" if spec.folder else ""
@@ -78,7 +78,7 @@ def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Pull
 
 
 def log_plan(model: str, spec: Spec, plan: PullPlan) -> None:
-    """Log the plan: commit, size, licence, gated or not."""
+    """Log the commit, size and licence of a plan, and whether the model is gated."""
     for found in plan.snapshots:
         sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
         licences = f"{spec.licence}; the hub says {found.licence}"
@@ -93,8 +93,8 @@ def log_plan(model: str, spec: Spec, plan: PullPlan) -> None:
 def tidy(folder: Path, names: set[str]) -> None:
     """Remove files that do not belong to this checkpoint: links and files of other revisions.
 
-    Other folders are left alone: the user may need them. Raise a UserError if the folder is a link,
-    so that its contents belong to somebody else.
+    Other folders are left alone, since the user may need them. Raise a UserError if the folder is a
+    link, since its contents then belong to somebody else.
     """
     if folder.is_symlink():
         raise UserError(
@@ -111,7 +111,7 @@ def tidy(folder: Path, names: set[str]) -> None:
 
 
 def lacking(folder: Path, wanted: dict[str, HubFile]) -> dict[str, HubFile]:
-    """Return the files that are missing or differ from the hub's; remove those that differ."""
+    """Return the files that are missing or differ from the hub's; remove the latter."""
     found = {}
     for name, file in wanted.items():
         path = folder / name
@@ -125,7 +125,7 @@ def lacking(folder: Path, wanted: dict[str, HubFile]) -> dict[str, HubFile]:
 
 
 def check_room(folder: Path, wanted: dict[str, HubFile]) -> None:
-    """Raise a UserError if the disk has not enough space for the files to fetch."""
+    """Raise a UserError if the disk lacks space for the files to fetch."""
     begun = [folder / f"{name}.part" for name in wanted]
     needed = sum(file.bytes for file in wanted.values())
     needed -= sum(path.stat().st_size for path in begun if path.exists())
@@ -166,7 +166,7 @@ def main(
     allow_remote_code: bool = False,
     output: Path,
 ) -> None:
-    """Look up, choose, lock, fetch, and write ``ready.json`` last."""
+    """Look up, choose, lock and fetch the files, and write ``ready.json`` last."""
     wanted = read_spec(spec)
     code = permission.check(model, wanted, allow_remote_code, revision)
     hub = Hub(messages(model, spec), hub_token())

@@ -1,4 +1,4 @@
-"""Write ``ready.json``, the last file of a checkpoint: its origin and the hash of every file."""
+"""Write ``ready.json``, a checkpoint's last file, with its origin and the hash of every file."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,9 +14,9 @@ NAME = "ready.json"
 def write_ready(
     output: Path, model: str, origin: dict[str, Any], files: Iterable[dict[str, Any]]
 ) -> None:
-    """Write ``ready.json``, after all files that it lists.
+    """Write ``ready.json``; all files that it lists must already exist.
 
-    Raise a UserError if an index of the weights lists a shard that is not among the files.
+    Raise a UserError if a weight index lists a shard that is not among the files.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""The lock file: the commit of each revision of a hub repository when it was first used.
+"""The lock file: the commit that each revision of a hub repository had when first used.
 
-A tab-separated table that belongs under version control, beside data/versions.tsv. A branch or tag
-that has moved since is refused, so that results never change silently.
+It is a tab-separated table that belongs under version control, beside data/versions.tsv. A branch
+or tag that has since moved is refused, so that results never change silently.
 """
 
 from pathlib import Path
@@ -16,10 +16,10 @@ Commits = dict[tuple[str, str], str]
 
 
 def settle(lock: Path, model: str, checkpoint: str, revision: str, commit: str) -> None:
-    """Lock the commit of a revision, or compare it with the locked one.
+    """Lock the commit of a revision, or check it against the locked one.
 
-    Safe for concurrent jobs. Raise a UserError if the revision is locked to another commit, or the
-    file is malformed.
+    This is safe for concurrent jobs. Raise a UserError if the revision is locked to another commit,
+    or the file is malformed.
     """
     with alone(lock):
         commits = read(lock)

@@ -1,11 +1,12 @@
-"""A small depth head over several vision blocks, in the manner of DPT.
+"""A small depth head over several vision blocks, similar to DPT.
 
-Each block's tokens become a map with a scale of its own (for example 4, 2, 1 and 1/2 cells along a
-token), and the maps are fused from coarse to fine. ``finest`` is the number of cells of the finest
-map along each side of a token.
+Each block's tokens become a map with its own scale (for example 4, 2, 1 and 1/2 cells along a
+token's side), and the maps are fused from coarse to fine. ``finest`` is the number of cells along a
+token's side in the finest map.
 
 Source: Ranftl, Bochkovskiy & Koltun 2021, "Vision Transformers for Dense Prediction": reassemble
-four stages, fuse with residual convolutions. Smaller here: one width, one residual unit per scale.
+four stages and fuse them with residual convolutions. This head is smaller, with one width and one
+residual unit per scale.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ VIEW, ROW, COLUMN, LEFT = 0, 1, 2, 3  # columns of places
 
 @dataclass(frozen=True)
 class Grid:
-    """The tokens of one view: ``tokens[i]`` is at row ``i // columns`` of the map."""
+    """The tokens of one view; ``tokens[i]`` is in row ``i // columns`` of the map."""
 
     tokens: np.ndarray
     rows: int
@@ -31,7 +32,7 @@ class Grid:
 class DPT(nn.Module):
     """Depth maps from the token maps of several blocks, shallow to deep."""
 
-    depth: Tensor  # mean and spread of depths, (2,)
+    depth: Tensor  # mean and standard deviation of depths, (2,)
 
     def __init__(self, widths: Sequence[int], width: int, finest: int):
         super().__init__()
@@ -48,7 +49,7 @@ class DPT(nn.Module):
         self.register_buffer("depth", torch.tensor([0.0, 1.0]))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Return depths (b, finest h, finest w) from token maps, (b, d, h, w) each."""
+        """Return depths (b, finest h, finest w) from token maps (b, d, h, w)."""
         h, w = maps[0].shape[-2:]
         found = None
         for i in reversed(range(len(maps))):
@@ -80,13 +81,13 @@ class TrainedMapHead:
     addresses: list[str]
 
     def cell_places(self, places: np.ndarray) -> np.ndarray:
-        """Return the positions of the cells: see :func:`cell_places`."""
+        """Return the positions of the cells; see :func:`cell_places`."""
         return cell_places(places, self.net.finest)
 
     def __call__(self, tokens: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
         """Return the depths of all cells, float64 (cells,), from tokens (t, d) at each address.
 
-        NaN for the cells of a view without a map.
+        Cells of a view without a map are NaN.
         """
         cells = np.full((len(places), self.net.finest, self.net.finest), np.nan)
         for grid in grids(places):
@@ -111,7 +112,7 @@ class Residual(nn.Module):
 
 
 def grids(places: np.ndarray) -> list[Grid]:
-    """Return the views of an image whose tokens fill a grid; other views have no map.
+    """Return an image's views whose tokens fill a grid; other views have no map.
 
     ``places``: ndarray, shape (t, 7).
     """
@@ -129,9 +130,9 @@ def grids(places: np.ndarray) -> list[Grid]:
 
 
 def cell_places(places: np.ndarray, finest: int) -> np.ndarray:
-    """Return the positions of each token's cells, token by token and row by row, (finest^2 t, 7).
+    """Return the positions (finest^2 t, 7) of each token's cells, by token and then by row.
 
-    Cells of a view without a map have none.
+    Cells of a view without a map have no position.
     """
     inside = np.full(places.shape, np.nan)
     for grid in grids(places):
@@ -148,14 +149,14 @@ def cell_places(places: np.ndarray, finest: int) -> np.ndarray:
 
 
 def as_maps(tokens: Sequence[np.ndarray], grid: Grid) -> list[Tensor]:
-    """Return a view's tokens, (t, d) at each block, as maps, (d, rows, columns)."""
+    """Return a view's tokens, (t, d) at each block, as maps (d, rows, columns)."""
     return [
         torch.from_numpy(one[grid.tokens].T.reshape(-1, grid.rows, grid.columns)) for one in tokens
     ]
 
 
 def as_map(cells: np.ndarray, grid: Grid) -> np.ndarray:
-    """Return the cells of all tokens, (t, finest, finest), as a view's map."""
+    """Return a view's map from the cells of all tokens, (t, finest, finest)."""
     side = cells.shape[-1]
     whole = cells[grid.tokens].reshape(grid.rows, grid.columns, side, side).transpose(0, 2, 1, 3)
     return whole.reshape(grid.rows * side, grid.columns * side)

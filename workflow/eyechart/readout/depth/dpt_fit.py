@@ -1,4 +1,4 @@
-"""Training of the small DPT head: Adam on the absolute error, with early stopping on groups."""
+"""Train the small DPT head with Adam on the absolute error, with early stopping on groups."""
 
 import copy
 import logging
@@ -20,7 +20,7 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 @dataclass(frozen=True)
 class Example:
-    """One view: its maps (d, h, w) at each block, and the depths of its cells, NaN: unknown."""
+    """One view: its maps (d, h, w) at each block, and its cells' depths, NaN if unknown."""
 
     maps: list[Tensor]
     depths: Tensor
@@ -28,17 +28,15 @@ class Example:
 
 
 def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str | int, ...]) -> DPT:
-    """Train a head.
-
-    Result: the head in its state after the best epoch.
+    """Train a head; return it in its state after the best epoch.
 
     Parameters
     ----------
-    examples : of training images, of at least two groups
-    settings : ``width``, ``finest`` (cells along a token), ``epochs`` (at most), ``lr``, ``batch``,
-        ``patience`` (epochs without a new best before it stops), ``held_out`` (share of the groups
-        that decide this)
-    seed : names the draws
+    examples : examples from training images of at least two groups
+    settings : ``width``, ``finest`` (cells along a token's side), ``epochs`` (maximum), ``lr``,
+        ``batch``, ``patience`` (epochs without improvement before stopping), ``held_out`` (share of
+        the groups used for early stopping)
+    seed : identifies the draws
     """
     kept, held = split(examples, settings["held_out"], seed)
     net = DPT([len(one) for one in kept[0].maps], settings["width"], settings["finest"])
@@ -64,7 +62,7 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
 
 
 def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
-    """Return a step of Adam. ``torch.optim`` would take seconds to import its compiler.
+    """Return a function that takes an Adam step; importing ``torch.optim`` would take seconds.
 
     Source: Kingma & Ba 2015, algorithm 1, with the constants proposed there.
     """
@@ -89,7 +87,7 @@ def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
 def split(
     examples: Sequence[Example], share: float, seed: tuple[str | int, ...]
 ) -> tuple[list[Example], list[Example]]:
-    """Split off a share of the groups, at least one and not all."""
+    """Split off a share of the groups, at least one and never all."""
     groups = sorted({example.group for example in examples})
     order = generator("depth head held out", *seed).permutation(len(groups))
     count = min(max(1, round(share * len(groups))), len(groups) - 1)
@@ -120,7 +118,7 @@ def _error(net: DPT, batch: Sequence[Example]) -> tuple[Tensor, int]:
 def _batches(
     examples: Sequence[Example], size: int, draw: np.random.Generator | None
 ) -> Iterator[list[Example]]:
-    """Yield batches of examples of one shape each, in a random order if there is a generator."""
+    """Yield batches of examples of equal shape, in random order if there is a generator."""
     shapes: dict[tuple[int, ...], list[Example]] = {}
     for i in draw.permutation(len(examples)) if draw else range(len(examples)):
         shapes.setdefault(tuple(examples[i].depths.shape), []).append(examples[i])
@@ -130,7 +128,7 @@ def _batches(
 
 
 def _standardise(net: DPT, examples: Sequence[Example]) -> None:
-    """Set the mean and spread of features and depths to those of the examples."""
+    """Set the mean and standard deviation of features and depths from the examples."""
     for i in range(len(examples[0].maps)):
         count = 0
         total = square = torch.zeros(len(examples[0].maps[i]), dtype=torch.float64)
@@ -140,7 +138,7 @@ def _standardise(net: DPT, examples: Sequence[Example]) -> None:
             total, square = total + own.sum(1), square + (own**2).sum(1)
         mean = total / count
         variance = (square / count - mean**2).clamp(min=0)
-        alive = variance > 1e-6 * mean**2  # below, it is rounding
+        alive = variance > 1e-6 * mean**2  # less is rounding
         scale = torch.where(alive & (variance > 0), variance.sqrt(), 1.0)
         getattr(net, f"mean_{i}").copy_(mean)
         getattr(net, f"scale_{i}").copy_(scale)

@@ -16,13 +16,13 @@ from eyechart.readout.depth.linear import LinearHead
 if TYPE_CHECKING:
     from eyechart.readout.depth.dpt import TrainedMapHead
 
-KEY = "eyechart"  # of the metadata: JSON with model, dataset, what each DPT head reads, and sizes
+KEY = "eyechart"  # metadata: JSON of model, dataset, the addresses of each DPT head, and sizes
 LINEAR, DPT = "linear/", "dpt/"
 
 
 @dataclass(frozen=True)
 class MapTensors:
-    """The addresses that a DPT head reads, and its tensors by name."""
+    """The addresses that a DPT head reads and its tensors by name."""
 
     reads: list[str]
     tensors: dict[str, np.ndarray]
@@ -30,7 +30,7 @@ class MapTensors:
 
 @dataclass(frozen=True)
 class Heads:
-    """All depth heads of a model, by address: the linear ones, and DPT heads of one size."""
+    """All depth heads of a model, by address: linear heads, and DPT heads of equal size."""
 
     linear: dict[str, LinearHead]
     maps: dict[str, MapTensors]
@@ -52,7 +52,7 @@ class Heads:
 
 
 def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
-    """Write heads; ``names`` are the model, and the dataset that they were trained on."""
+    """Write heads; ``names`` are the model and the dataset that they were trained on."""
     tensors = {
         f"{DPT}{address}/{name}": value
         for address, own in heads.maps.items()
@@ -70,7 +70,7 @@ def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
 def read_heads(path: Path, model: str) -> Heads:
     """Load the depth heads of a model.
 
-    Raise a UserError if the file is missing, invalid, or of another model.
+    Raise a UserError if the file is missing, invalid or of another model.
     """
     try:
         with safe_open(path, "np") as opened:

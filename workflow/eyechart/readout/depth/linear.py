@@ -1,7 +1,7 @@
-"""A linear depth head: ridge regression of tokens' depths, in closed form from sums of products.
+"""A linear depth head: ridge regression of token depths, in closed form from sums of products.
 
 Tokens are read once. A fold is left out by subtracting its sums, so only d x d matrices are kept,
-however many images there are. scikit-learn's ``Ridge`` needs all tokens in memory; a test compares
+whatever the number of images. scikit-learn's ``Ridge`` needs all tokens in memory; a test compares
 the two.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve
 
-SAME = 1e-10  # relative to its squared mean: a feature with less variance is constant in float16
+SAME = 1e-10  # relative to the squared mean; a feature with less variance is constant in float16
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class LinearHead:
 
 
 class ProductSums:
-    """Sums of products of tokens x (t, d) and depths y (t,), which ridge regression needs.
+    """Sums of products of tokens x (t, d) and depths y (t,), as needed for ridge regression.
 
-    Products are relative to ``origin`` (d,), a token near the mean: otherwise a large feature with
-    little variance would lose its variance to rounding.
+    Products are relative to ``origin`` (d,), a token near the mean, because otherwise a large
+    feature would lose a small variance to rounding.
     """
 
     def __init__(self, origin: np.ndarray):
@@ -58,10 +58,10 @@ class ProductSums:
         return found
 
     def fit(self, strength: float) -> LinearHead:
-        """Return the head of a ridge strength, on features scaled to a variance of 1.
+        """Return the head for a ridge strength, on features scaled to a variance of 1.
 
-        ``strength`` is relative to that variance: with 1, a single feature that
-        determines the depth gets half of its weight.
+        ``strength`` is relative to that variance: with 1, a single feature that determines the
+        depth gets half its weight.
         """
         x, y = self.x / self.n, self.y / self.n
         covariance = self.xx / self.n - np.outer(x, x)
@@ -84,9 +84,9 @@ class ProductSums:
 
 
 def choose(folds: Sequence[ProductSums], strengths: Sequence[float]) -> tuple[LinearHead, float]:
-    """Return the head of the ridge strength with the least held-out error, and the strength.
+    """Return the head with the least held-out error, and its ridge strength.
 
-    ``folds``: of whole groups, with one origin; at least two.
+    ``folds``: at least two folds of whole groups, with the same origin.
     """
     whole = folds[0].combined(folds[1:])
     rests = [whole.combined([fold], -1) for fold in folds]

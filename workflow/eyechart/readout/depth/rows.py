@@ -1,4 +1,4 @@
-"""The rows of a source whose images have depth maps, and the depths of their tokens."""
+"""The rows of a source with depth maps, and the depths of their tokens."""
 
 import logging
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 class DepthRows:
     """The rows of a source whose images have depth maps."""
 
-    # train, test: by row, in the order of rows
+    # train, test: by row, in order
     train: dict[int, DepthImage]
     test: dict[int, DepthImage]
-    # by name of token positions, then row: the mean known depth of each token, float32 (t,); NaN:
+    # by name of token positions, then row: the mean known depth of each token, float32 (t,), NaN if
     # unknown
     depths: dict[str, dict[int, np.ndarray]]
 
     def has_depths(self, places_name: str) -> bool:
-        """Return whether any tokens at these positions have a depth, in both parts."""
+        """Return whether any token at these positions has a depth, in both parts."""
         return all(
             any(np.isfinite(self.depths[places_name][row]).any() for row in part)
             for part in (self.train, self.test)
@@ -38,15 +38,14 @@ class DepthRows:
 def read_depth_rows(
     source: ActivationSource, images: dict[str, list[DepthImage]], items_path: Path
 ) -> DepthRows:
-    """Load the rows of images with depth maps, each map once.
+    """Load the rows of images with depth maps; each map is read once.
 
     Raise a UserError if an image has no row.
 
     Parameters
     ----------
     images : for ``train`` and ``test``
-    items_path : in scope item, the row of an image is that of the first item that shows only this
-        image
+    items_path : in scope item, an image's row is that of the first item that shows only this image
     """
     rows = source.rows if source.scope == "image" else _first_items(source, items_path)
     found: dict[str, dict[int, DepthImage]] = {}
@@ -71,7 +70,7 @@ def read_depth_rows(
 
 
 def _first_items(source: ActivationSource, items_path: Path) -> dict[str, int]:
-    """Return by image the row of the first item that shows only this image."""
+    """Return, by image, the row of the first item that shows only this image."""
     items = pl.DataFrame(read_table(items_path, ["item_id", "images"])).sort("item_id")
     found: dict[str, int] = {}
     for name, images in items.filter(pl.col("images").list.len() == 1).iter_rows():

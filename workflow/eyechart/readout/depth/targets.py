@@ -1,4 +1,4 @@
-"""True depths of tokens: the mean known depth in each token's area, from depth maps."""
+"""True depths of tokens: the mean known depth in each token's area of a depth map."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ from eyechart.tables.items import LABEL
 from eyechart.tables.parquet import read_table
 
 MAP = f"{LABEL}depth_map"
-UNIT = 1000  # a depth map holds thousandths; 0: unknown
-KNOWN = 0.5  # share of a token's area; with less, its depth is unknown
+UNIT = 1000  # a depth map holds thousandths; 0 is unknown
+KNOWN = 0.5  # share of a token's area; with less, the token's depth is unknown
 
 _IMAGES = ["image_id", "group", "group_split", "width", "height", MAP]
 
@@ -31,9 +31,9 @@ class DepthImage:
 
 
 def read_depth_images(path: Path) -> dict[str, list[DepthImage]]:
-    """Load the images that have a depth map, by ``train`` and ``test``, sorted by id.
+    """Load the images that have a depth map, by part (``train``, ``test``), sorted by id.
 
-    Raise a UserError if there is none to train on or none to test on.
+    Raise a UserError if either part is empty.
     """
     rows = pl.DataFrame(read_table(path, _IMAGES)).filter(pl.col(MAP).is_not_null())
     found: dict[str, list[DepthImage]] = {"train": [], "test": []}
@@ -49,10 +49,9 @@ def read_depth_images(path: Path) -> dict[str, list[DepthImage]]:
 
 
 def read_depths(image: DepthImage) -> np.ndarray:
-    """Load a depth map, float64 (h, w), in metres or the scene's units; 0: unknown.
+    """Load a depth map, float64 (h, w), in metres or the scene's units; 0 is unknown.
 
-    Raise a UserError if the file is missing, is not a 16-bit PNG, or differs in size from its
-    image.
+    Raise a UserError if the file is missing, is not a 16-bit PNG or differs in size from its image.
     """
     with opened(image.path, f"{image.path}, the {MAP} of {image.image_id!r}") as found:
         mode, size, values = found.mode, found.size, np.asarray(found)
@@ -67,16 +66,15 @@ def read_depths(image: DepthImage) -> np.ndarray:
 
 
 def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Return the mean known depth in the area of each token.
+    """Return the mean known depth in each token's area.
 
-    Result: float64, shape (t,); NaN for a token without a position, or with a known depth in less
-    than half of its area.
+    Result: float64, shape (t,); NaN for a token without a position or with known depth in less than
+    half of its area.
 
     Parameters
     ----------
-    depths : ndarray, shape (h, w); 0: unknown
-    places : ndarray, shape (t, 7); see ``tables.activations``; areas may begin and end within
-        pixels
+    depths : ndarray, shape (h, w); 0 is unknown
+    places : ndarray, shape (t, 7); see ``tables.activations``; edges may lie within pixels
     """
     left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
     edges = tuple(np.nan_to_num(edge) for edge in (left, top, right, bottom))
@@ -90,7 +88,7 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _integral(values: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return the exact integral over boxes, (t,), of pixels that are squares of one value."""
+    """Return the exact integral over boxes, (t,), of pixels as squares of constant value."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     sums[1:, 1:] = values.cumsum(0).cumsum(1)
     left, top, right, bottom = edges

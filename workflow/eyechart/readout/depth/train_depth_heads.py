@@ -1,10 +1,9 @@
 """Train depth heads on tokens of images with depth maps, and write their test errors.
 
-Every address with image tokens gets a linear head (ridge regression). Several blocks of the
-encoder, the connector, several blocks of the language model and its last block alone each get a
-small head in the manner of DPT, all of one size, so that a loss between them is not one of the
-heads. Images with `group_split` train are trained on, those with test are tested on; no group is in
-both.
+Every address with image tokens gets a linear head (ridge regression). Small DPT-like heads read
+several encoder blocks, the connector, several language-model blocks, and the last block alone. All
+have the same size, so that a loss between them is not due to the heads. The images' `group_split`
+decides which are used for training and which for testing; no group is in both.
 
 Reads:  manifests of the images' activations (scope image, or item where language-model tokens
         depend on the prompt), images.parquet with `label/depth_map`, items.parquet, depth maps
@@ -42,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 def sample_images(images: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
-    """Return at most ``most`` images, drawn by seed, in their order."""
+    """Return at most ``most`` images, drawn by seed, in their original order."""
     if len(images) <= most:
         return images
     order = generator("depth pictures", *seed).permutation(len(images))[:most]
@@ -50,7 +49,7 @@ def sample_images(images: list[DepthImage], most: int, seed: tuple[str, int]) ->
 
 
 def evenly_spaced(addresses: list[str], count: int) -> list[str]:
-    """Return ``count`` addresses, evenly spaced, including the last; of fewer, some several times.
+    """Return ``count`` evenly spaced addresses, including the last, with repeats if too few.
 
     >>> evenly_spaced([f"vision.{i}" for i in range(8)], 4)
     ['vision.1', 'vision.3', 'vision.5', 'vision.7']
@@ -59,9 +58,9 @@ def evenly_spaced(addresses: list[str], count: int) -> list[str]:
 
 
 def map_inputs(source: ActivationSource, count: int) -> dict[str, list[str]]:
-    """Return by its own address the ``count`` addresses that each head over several maps reads.
+    """Return the ``count`` addresses that each head over several maps reads, by its own address.
 
-    A head of a single address reads it ``count`` times, so that all heads are as large.
+    A head for a single address reads it ``count`` times, so that all heads have the same size.
     """
     found = {}
     for part in MANY:
@@ -81,7 +80,7 @@ def train(
     settings: dict[str, Any],
     seed: tuple[str, str, int],
 ) -> tuple[Heads, list[dict[str, Any]]]:
-    """Train all heads; return them and a row of errors for each."""
+    """Train all heads; return them and one row of errors per head."""
     linear, rows, done = {}, [], set()
     for source in sources:
         here = known[source.scope]

@@ -1,4 +1,4 @@
-"""Training of depth heads on the rows of a source, and their errors on held-out rows."""
+"""Train depth heads on the rows of a source, and measure their errors on held-out rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,12 +24,12 @@ def train_linear(
 ) -> tuple[LinearHead, Row]:
     """Train the linear head of an address.
 
-    Result: the head, and its row of errors: ``abs_rel`` (mean of |predicted - true| / true) and
-    ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out images, and the same for a
-    constant, the mean depth: ``constant_abs_rel`` and ``constant_delta_1``.
+    Result: the head, and its row of errors on the tokens of held-out images: ``abs_rel`` (mean of
+    |predicted - true| / true) and ``delta_1`` (share within a ratio of 1.25), and the same for a
+    constant, the mean depth, as ``constant_abs_rel`` and ``constant_delta_1``.
 
-    ``settings``: ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most
-    ``tokens`` of a training image.
+    ``settings``: ridge ``strengths`` to choose from, number of ``folds``, and maximum number of
+    ``tokens`` per training image.
     """
     depths = known.depths[source.places_name(address)]
     fold = folds(known.train.values(), settings["folds"], seed)
@@ -66,12 +66,12 @@ def train_map(
     settings: dict[str, Any],
     seed: Seed,
 ) -> tuple[dict[str, np.ndarray], Row]:
-    """Train a head over several maps; ``head`` is its own address and those that it reads.
+    """Train a head over several maps; ``head`` is its own address and the addresses it reads.
 
-    Result: its tensors by name, and the row that :func:`train_linear` returns, of the means of its
-    cells over each token, so that both heads are tested on the same depths.
+    Result: its tensors by name, and a row of errors as in :func:`train_linear`. Its cells are
+    averaged over each token, so that both kinds of head are tested on the same depths.
 
-    ``settings``: those of ``dpt_fit.fit``, and ``threads``, on which float sums depend.
+    ``settings``: settings of ``dpt_fit.fit``, and ``threads``, on which float sums depend.
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 
@@ -111,20 +111,20 @@ def train_map(
 
 
 def folds(images: Iterable[DepthImage], count: int, seed: Seed) -> dict[str, int]:
-    """Return the fold of each group; folds are of nearly equal size, drawn by seed."""
+    """Return the fold of each group; folds are nearly equal in size and drawn by seed."""
     groups = sorted({image.group for image in images})
     order = generator("depth folds", *seed).permutation(len(groups))
     return {groups[i]: place % count for place, i in enumerate(order)}
 
 
 def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]], seen: np.ndarray) -> Row:
-    """Return the errors of predictions, and those of a constant.
+    """Return the errors of predictions and of a constant.
 
     Parameters
     ----------
-    pairs : iterable of tuple of ndarray, shape (t,); predicted and true depths; NaN: unknown
-    seen : depths seen in training: predictions are clipped to their range, the constant is their
-        mean
+    pairs : iterable of tuple of ndarray, shape (t,); predicted and true depths; NaN is unknown
+    seen : depths seen in training; predictions are clipped to their range, and the constant is
+        their mean
     """
     both = [np.stack([p[k], y[k]]) for p, y in pairs for k in [np.isfinite(y) & np.isfinite(p)]]
     predicted, true = np.concatenate(both, axis=1).astype(np.float64)

@@ -94,7 +94,7 @@ def test_a_table_without_majority_or_task_is_refused(rows):
 
 def test_metrics_that_the_predictions_do_not_give_are_refused(rows, predictions):
     better = emptied(rows, "accuracy", TASK & AT, 0.999)
-    with pytest.raises(UserError, match=r"row \d+ .*not the one its predictions give"):
+    with pytest.raises(UserError, match=r"row \d+ .*not that of its predictions"):
         check_predictions(PATH, better, predictions)
     with pytest.raises(UserError, match="no predictions are stored"):
         check_predictions(PATH, rows, predictions.filter(~(TASK & AT)))

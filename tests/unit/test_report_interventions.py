@@ -90,7 +90,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
         cards[-1].parent.mkdir(parents=True)
         cards[-1].write_text(json.dumps({"model": model, "kind": kind}))
     found = page(path, *cards)
-    assert "No interventions were made in aligned: these verdicts" in found
+    assert "There are no interventions in aligned: these verdicts" in found
     assert "eye: no inter" not in found and "m: no inter" not in found
     assert context(Inputs(cards), SETTINGS) is None  # of none: there is no section
     empty = write(tmp_path / "empty", [], [], {"note": "knockout: no attention mask"})
@@ -109,7 +109,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
         ({"control_value": float("nan")}, "it has no 'control_value'"),
         ({"p": 0.5, "q": 0.1}, "its q is below its p"),
         ({"control": "ramdom"}, "control is 'ramdom'; did you mean 'random'"),
-        ({"model": "other"}, "a row is of other on drawn"),
+        ({"model": "other"}, "a row is about other on drawn"),
     ],
 )
 def test_an_effect_that_stands_alone_is_refused(tmp_path, changes, said):

@@ -71,8 +71,8 @@ def check_columns(columns: dict[str, object]) -> None:
     given = {key for form in FORMS for key in form} & set(columns)
     if given and given not in map(set, FORMS):
         raise UserError(
-            f"columns: {', '.join(sorted(given))} define the region, expected region alone, x and "
-            "y, or left, top, right and bottom"
+            f"columns: the region is given by {', '.join(sorted(given))}, expected region alone, "
+            "x and y, or left, top, right and bottom"
         )
     labels = columns.get("labels", {})
     for name in labels if isinstance(labels, dict) else ():

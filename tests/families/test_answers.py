@@ -1,4 +1,4 @@
-"""What every family answers: shared and joint passes against the class's own, one prompt a time."""
+"""Every family's answers: shared and joint passes against the class's own, prompt by prompt."""
 
 import copy
 
@@ -31,7 +31,7 @@ def stimuli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
     found = []
     pictures = pixels(3)
-    # the fourth is of the first's size: some processors stack the pictures of a prompt
+    # the fourth has the first's size, since some processors stack the images of a prompt
     for n, image in enumerate([*pictures, pictures[0].transpose(Image.Transpose.ROTATE_180)]):
         image.save(folder / f"{n}.png")
         found.append(Stimulus(f"p{n}", path=str(folder / f"{n}.png")))
@@ -39,7 +39,7 @@ def stimuli(tmp_path_factory):
 
 
 def ask(adapter, way, asked, size=3, most=4):
-    """Answer prompts by one of the two ways."""
+    """Answer prompts in one of the two ways."""
     reader = PromptAnswerer(adapter, way == "shared", most, AdaptiveBatchSize(size))
     found = {n: said for done in reader.run(asked) for n, said in done}
     return [found[n] for n in range(len(asked))]
@@ -52,14 +52,14 @@ def ways(names):
 
 
 def plan(sets, choices=CHOICES, wants_text=False):
-    """Each question about each set of pictures."""
+    """Return each question about each set of images."""
     pairs = [(tuple(s), q) for s in sets for q in QUESTIONS]
     return [ScoringRequest(n, s, q, tuple(choices), wants_text) for n, (s, q) in enumerate(pairs)]
 
 
 @pytest.fixture(scope="module")
 def directly(loaded):
-    """Score choices one by one: a whole forward pass of the class itself on prompt and choice."""
+    """Score choices one by one, each in a whole forward pass of the class on prompt and choice."""
     kept = {}
 
     def score(name, one):
@@ -83,7 +83,7 @@ def directly(loaded):
 
 @pytest.fixture(scope="module")
 def tell_alone(loaded):
-    """Return the greedy answer to one prompt, everything read again for each token."""
+    """Return the greedy answer to one prompt, reading everything again for each token."""
     kept = {}
 
     def tell(name, one):
@@ -142,7 +142,7 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
     name, way, loaded, stimuli, directly
 ):
     adapter = loaded(name)
-    asked = plan([[], [stimuli[0]]])  # beside prompts with one, and apart
+    asked = plan([[], [stimuli[0]]])  # together with prompts with one image, and separately
     if not adapter.ACCEPTS_TEXT_ONLY:
         with pytest.raises(UserError, match="reads no prompt without an image"):
             ask(adapter, way, asked)

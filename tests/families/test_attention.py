@@ -1,4 +1,4 @@
-"""Every family that reads: attention of the class itself or a stated reason, and the logit lens."""
+"""Every family with text: the class's own attention or a stated reason, and the logit lens."""
 
 import numpy as np
 import polars as pl
@@ -44,12 +44,12 @@ WITHOUT = {  # tables that a family cannot fill, and why
 }
 # queries look at all of an image
 NOWHERE = {"blip2", "blip2_t5", "instructblip", "mixture_attention", "mixture_qformer"}
-RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of weights
+RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of attention weights
 
 
 @pytest.fixture(scope="module")
 def examined(loaded, tmp_path_factory):
-    """One item, examined by each family's model with eager attention."""
+    """Return one item's traces by each family's model with eager attention."""
     path = tmp_path_factory.mktemp("images") / "p.png"
     pixels(1)[0].save(path)
     kept = {}
@@ -93,7 +93,7 @@ def test_the_whole_picture_holds_most_of_what_falls_on_it(name, examined):
     area = {name: rows.filter(pl.col("region") == name)["area"] for name in ("A", "B", "REF")}
     whole = rows.filter(pl.col("region") == "A")
     assert (whole["mass"] <= whole["image_mass"] * 1.001).all()
-    assert (area["A"] > 0.5).all()  # ends of lines and padding are not of the image
+    assert (area["A"] > 0.5).all()  # line ends and padding are not part of the image
     for part in ("B", "REF"):
         assert (area[part] > 0).all()
         assert (area[part] < area["A"]).all()

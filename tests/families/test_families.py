@@ -26,7 +26,7 @@ QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "cou
 
 
 def extract(adapter, card, questions, batch, monkeypatch, shares=None):
-    """Run the engine over pictures p0, p1, …; give {column: {row: value}} of both scopes."""
+    """Run the engine over images p0, p1, …; return {column: {row: value}} for both scopes."""
     shown = dict(zip(["p0", "p1", "p2"], pixels(3), strict=True))
     if shares is False:
         places = [

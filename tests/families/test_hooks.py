@@ -1,4 +1,4 @@
-"""Every family: outputs are replaced, attention is cut, gradients arrive; or it says why not."""
+"""Every family: outputs are replaced, attention is cut, gradients arrive, or a reason is given."""
 
 import pytest
 import torch
@@ -25,14 +25,17 @@ CASES = sorted(FAMILIES)
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 PROMPT = "what is it ?"
 UNCUT = {  # blocks whose attention cannot be cut, and why
-    "mllama": (("lm.1",), r"attends to the image by cross-attention, and no token .* stands for"),
+    "mllama": (
+        ("lm.1",),
+        r"attends to the image by cross-attention, and no token .* represents it",
+    ),
     "minicpmv4_6": (("lm.0",), "is recurrent, so there is no attention to cut"),
 }
 
 
 @pytest.fixture
 def loaded(loaded):
-    """Models whose cross-attention is open: Mllama's gates are born closed."""
+    """Return models with open cross-attention, since Mllama's gates are initially closed."""
     opened = []
 
     def get(name, **loading):
@@ -49,7 +52,7 @@ def loaded(loaded):
 
 
 def run(adapter, gradients=False):
-    """Return what a model says of two images: next scores, or an encoder's last output."""
+    """Return a model's output for two images: next-token scores, or an encoder's last output."""
     count = 1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2
     images = [adapter.prepare_image(image) for image in pixels(count)]
     with pass_mode(gradients):
@@ -169,7 +172,7 @@ def test_a_cut_of_all_image_tokens_or_a_stated_reason(name, how, loaded):
             pass
     blocks = [a for a in blocks if a not in uncut]
     image, valid = prompt_masks(adapter)
-    if name == "mllama":  # the image is no token
+    if name == "mllama":  # the image has no tokens
         assert not image.any()
         return
     last = valid & (valid.cumsum(1) == valid.sum(1, keepdim=True))
@@ -203,7 +206,7 @@ def prompt_masks(adapter):
 
 
 def weights(adapter, address, cut, cuts):
-    """Return next scores, and the attention that falls on what is cut in one block."""
+    """Return next-token scores, and the attention on the cut tokens in one block."""
     held = []
     path = adapter.module_path(address)
 
@@ -229,7 +232,7 @@ def test_gradients_reach_the_image_and_are_those_of_finite_differences(name, loa
     adapter = loaded(name, dtype="float64")
     address = "connector" if name in READERS else "vision.0"
     path = adapter.addresses()[address]
-    run(adapter)  # what a model caches in inference mode must not be in the way
+    run(adapter)  # values cached in inference mode must not interfere
     with keep_gradients(adapter.model, [path]) as kept:
         scores = run(adapter, gradients=True)
         torch.manual_seed(1)
@@ -251,7 +254,7 @@ def test_gradients_reach_the_image_and_are_those_of_finite_differences(name, loa
 def test_hooks_are_removed_after_an_exception(name, loaded):
     adapter = loaded(name)
     path = list(adapter.addresses().values())[-1]
-    run(adapter)  # transformers attaches hooks of its own in the first pass
+    run(adapter)  # transformers attaches its own hooks in the first pass
     before = hooks(adapter)
 
     def fails(hidden):

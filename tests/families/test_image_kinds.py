@@ -1,4 +1,4 @@
-"""What reaches a model is what its own processor makes of the file, for every kind of image."""
+"""A model gets the pixels that its own processor computes from the file, for every format."""
 
 import image_kinds
 import pytest
@@ -8,7 +8,7 @@ from zoo import FAMILIES
 
 from eyechart.data.open_image import open_image
 
-# Their processors convert nothing, and fail or go wrong where an image is not RGB
+# Their processors convert nothing, and fail or err if an image is not RGB
 UNCONVERTED = {"janus", "vit_mae", "vit_mae_pretraining", "vit_classifier"}
 
 
@@ -28,7 +28,7 @@ def processor_of(adapter):
 
 
 def own_pixels(adapter, image):
-    """Return what the family's own processor makes of an image, or of a path."""
+    """Return the output of the family's own processor for an image or a path."""
     shown = [[image]] if adapter.spec.family == "mllama" else [image]
     return processor_of(adapter)(images=shown, return_tensors="pt")[adapter.PIXELS]
 

@@ -1,4 +1,4 @@
-"""Every family: what patches, cuts and mixed caches must give, whatever the weights."""
+"""Every family: identities of patches, cuts and mixed caches that hold for any weights."""
 
 import dataclasses
 
@@ -46,14 +46,14 @@ def paths(tmp_path_factory):
 def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(name, loaded, paths):
     batch = batch_of(loaded(name), paths, FAMILIES[name].shares)
     sighted, swapped = batch.answers(), batch.answers(DONOR)
-    assert differ(sighted, swapped) or name in NO_TOKENS  # Mllama's gates are born closed
+    assert differ(sighted, swapped) or name in NO_TOKENS  # Mllama's gates are initially closed
     close(batch.mixed(OWN, DONOR, "connector"), swapped)
     if name in ENCODED_AGAIN:
         with pytest.raises(UserError, match="output cannot be replaced"):
             batch.answers(OWN, [taken("connector", IMAGE, DONOR)])
     elif name != "qwen3_vl":  # early blocks take more of the image
         close(batch.answers(OWN, [taken("connector", IMAGE, DONOR)]), swapped)
-    if name in (*DECODERS, *NO_TOKENS):  # a decoder reads what is behind the last block
+    if name in (*DECODERS, *NO_TOKENS):  # a decoder reads the last block's output
         return
     check_patched_blocks(batch)
 
@@ -64,7 +64,7 @@ def test_mixed_caches_are_what_hooks_give_on_whole_prompts(name, loaded, paths):
     shared, whole = (batch_of(adapter, paths, shares) for shares in (True, False))
     close(shared.answers(), whole.answers())
     for address in blocks_of(adapter):
-        # Qwen3-VL's early blocks add features of the image that runs, behind what hooks replace
+        # Qwen3-VL's early blocks add features of the current image after the point of the hooks
         if name == "qwen3_vl" and int(address[3:]) < deepstack(adapter):
             continue
         for runs in ((OWN, DONOR), (DONOR, OWN)):
@@ -123,7 +123,7 @@ def test_a_state_taken_from_the_same_image_or_written_as_it_is_changes_nothing(n
     check_edits_of_nothing(batch, {IMAGE, QUESTION, LAST} - {without})
 
 
-LEFT_OUT = {  # what of all edits is not made
+LEFT_OUT = {  # edits that are not made
     "instructblip": {("erase", "connector"), ("ablate", "connector")},
     "mllama": {("erase", "lm.0"), ("patch", "lm.0", IMAGE), ("knockout", "lm.0")},
     "minicpmv4_6": {("knockout", "lm.0")},
@@ -139,7 +139,7 @@ def test_what_a_family_cannot_provide_is_a_sentence_and_the_rest_goes_on(name, l
     assert not made & left
     assert bool(left) == bool(said), said
     expected = {("patch", "connector"), ("patch", "lm.0", QUESTION), ("ablate", "connector")}
-    if name not in NO_TOKENS:  # where nothing is labelled, nothing can be erased
+    if name not in NO_TOKENS:  # without labels, nothing can be erased
         expected |= {("knockout", "lm.1"), ("erase", "connector"), ("erase", "lm.0")}
     assert expected - left <= made
 

@@ -1,4 +1,4 @@
-"""Mixtures of two encoders against a forward pass by hand, and against one encoder alone."""
+"""Mixtures of two encoders against a manual forward pass, and against a single encoder."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def built(**how):
 
 
 def alone(model, number):
-    """A model of one encoder of another model's two, with all its weights but the other encoder."""
+    """Return a model with one of another model's two encoders and the same other weights."""
     config = model.config.to_dict() | {"mix": None}
     vision = config["vision_config"]
     for name in ("towers", "layers", "scales"):
@@ -31,7 +31,7 @@ def alone(model, number):
 
 
 def towers_by_hand(model, image):
-    """What is read of each encoder for pixels (b, 3, 32, 32), without the class token."""
+    """Return what is read from each encoder for pixels (b, 3, 32, 32), without the class token."""
     clip, dino = model.model.vision_tower.towers
     (m, s), (mean, std) = ([torch.tensor(v)[:, None, None] for v in scale] for scale in SCALES)
     other = F.interpolate((image * s + m - mean) / std, (16, 16), mode="bicubic", antialias=True)

@@ -1,4 +1,4 @@
-"""A lesion is folded exactly into every family, or refused in a sentence that says where it can."""
+"""A lesion is folded exactly into every family, or refused with a sentence that names others."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from eyechart.models.load_options import LoadOptions
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 LANGUAGE = [name for name, case in FAMILIES.items() if case.kind == "vlm"]
-REFUSED = {  # what cannot be folded into families that need no torchvision, and why
+REFUSED = {  # lesions that cannot be folded into families without torchvision, with the reason
     (prior, "mixture_interleaved"): "input still depends on the image, unlike that of llava",
     (prior, "instructblip"): "reads the question too, .* those of llava and llava_next read",
     (prior, "gemma3"): "does not end in a linear layer with a bias, as those of llava and",
@@ -25,7 +25,7 @@ REFUSED = {  # what cannot be folded into families that need no torchvision, and
 
 @pytest.fixture
 def own(checkpoint):
-    """Return a function that loads a family for this test alone, since its weights change."""
+    """Return a function that loads a family for only this test, since its weights change."""
 
     def loaded(name):
         adapter = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu"))

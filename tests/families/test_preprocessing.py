@@ -1,4 +1,4 @@
-"""What the processor makes of several images at once is what it makes of each."""
+"""The processor returns the same for several images at once as for each one alone."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Prismatic checkpoints in the authors' layout, tiny and random, against a forward pass by hand."""
+"""Tiny random Prismatic checkpoints in the authors' layout, against a manual forward pass."""
 
 import json
 from dataclasses import replace
@@ -42,7 +42,7 @@ SPEC = Spec(
 
 
 def timm_vit(width=64, blocks=3, patch=8, side=32):
-    """Random weights of a ViT under timm's names; LayerNorms that do something."""
+    """Return random ViT weights under timm's names, with nontrivial LayerNorms."""
     draw = torch.Generator().manual_seed(3)
 
     def random(*shape):
@@ -70,7 +70,7 @@ def timm_vit(width=64, blocks=3, patch=8, side=32):
 
 
 def timm_forward(weights, image, blocks):
-    """Return the tokens behind some blocks of timm's ViT: (1, t, d)."""
+    """Return the tokens after some blocks of timm's ViT: (1, t, d)."""
     w = weights
     tokens = F.conv2d(image, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride=8)
     tokens = torch.cat([w["cls_token"], tokens.flatten(2).transpose(1, 2)], 1) + w["pos_embed"]
@@ -112,7 +112,7 @@ def tower(name, folder):
 
 
 def write(name, folder):
-    """Write a checkpoint with its companions; return its reference: pixels, ids → logits."""
+    """Write a checkpoint with companions; return its reference function, pixels, ids → logits."""
     torch.manual_seed(5)
     see = tower(name, folder / TOWERS[name].repository)
     words = folder / LANGUAGE_MODELS["vicuna-v15-7b"]
@@ -152,7 +152,7 @@ def made(request, tmp_path_factory):
 
 
 def by_hand(image, scale):
-    """The authors' preprocessing: padded to a square, resized to the tower's side, scaled."""
+    """Apply the authors' preprocessing: pad to a square, resize to the tower's side, scale."""
     wide, high = image.size
     square = Image.new("RGB", (max(image.size),) * 2, tuple(int(255 * m) for m in scale[0]))
     square.paste(image, ((square.width - wide) // 2, (square.height - high) // 2))

@@ -1,4 +1,4 @@
-"""Every family: the connector reads what its card says; other vision outputs change nothing."""
+"""Every family: the connector reads the outputs named in its card, and no other vision outputs."""
 
 from itertools import cycle
 
@@ -17,14 +17,14 @@ CASES = sorted(name for name, case in FAMILIES.items() if case.connector is not 
 
 
 def handed_on(adapter, images, edits):
-    """Return all that the language model gets of images; of an encoder, its connector's output."""
+    """Return all that the language model gets from images, or an encoder's connector output."""
     found = {}
     with pass_mode(), edit_outputs(adapter.model, edits):
         if adapter.spec.kind == "vlm":
             encoded = adapter.encode_images(images)
             if encoded[0].features is not None:
                 return torch.cat([t.flatten().float() for e in encoded for t in tensors(e)])
-            row = adapter.row("what is it ?", images)  # the connector reads the question too
+            row = adapter.row("what is it ?", images)  # the connector also reads the question
             return adapter.logits([row], encoded, [[]])[0].flatten()
         path = adapter.module_path(CONNECTOR)
         with read_outputs(adapter.model, [path], found.__setitem__, stop=False):
@@ -33,7 +33,7 @@ def handed_on(adapter, images, edits):
 
 
 def tensors(encoded):
-    """Yield the floats of an encoded image: its features, and early ones of a deepstack."""
+    """Yield an encoded image's float tensors: its features and any deepstack features."""
     queue = [encoded.features, *encoded.more.values()]
     while queue:
         one = queue.pop(0)
@@ -44,7 +44,7 @@ def tensors(encoded):
 
 
 def recorded(adapter, images, paths):
-    """Return the outputs of modules, a list per run in order."""
+    """Return the outputs of modules, as one list per run in order."""
     found = {path: [] for path in paths}
 
     def keep(path):
@@ -76,7 +76,7 @@ def test_the_outputs_that_are_said_to_be_read_and_no_others_change_the_connector
     plain = handed_on(adapter, images, {})
     clean = recorded(adapter, images, vision.values())
     for address, path in vision.items():
-        # all other blocks give what they gave: only a direct reader notices
+        # all other blocks return their recorded outputs, so only a direct reader is affected
         edits = {p: played(clean[p]) for p in vision.values() if p != path}
         changed = handed_on(adapter, images, edits | {path: wrecked})
         difference = (changed - plain).abs().max().item()

@@ -16,7 +16,7 @@ SPANS = ("referent", "referent_center", "other_object")
 
 
 def expected(adapter, question, span, stage, key, whole):
-    """The mean of an item's whole tokens; ``whole`` by image, or by item where they are its own."""
+    """Return the mean of an item's whole tokens; ``whole`` is by image, or by item if needed."""
     image, regions = question.regions[span]
     shown = question.images if stage == "lm" else [image]
     weights = [

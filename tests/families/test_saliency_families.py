@@ -1,4 +1,4 @@
-"""Every family: maps by gradients of its tiny checkpoint, or a stated reason."""
+"""Every family: gradient maps of its tiny checkpoint, or a stated reason."""
 
 import numpy as np
 import pytest
@@ -13,16 +13,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 READING = sorted(
     name for name, case in FAMILIES.items() if case.kind == "vlm" or name in TWO_TOWERS
 )
-WITHOUT = {  # methods that a family cannot have, and why
-    "mllama": ("relevancy", "no token of the prompt stands for the image"),
-    "instructblip": ("relevancy", "no token of the prompt stands for the image"),
+WITHOUT = {  # methods that a family does not support, with the reason
+    "mllama": ("relevancy", "no token of the prompt represents the image"),
+    "instructblip": ("relevancy", "no token of the prompt represents the image"),
     "blip2_t5": ("relevancy", "a decoder answers"),
     "minicpmv4_6": ("relevancy", "returns no attention weights"),
 }
 # queries look at all of an image
 NOWHERE = {"blip2", "blip2_t5", "instructblip", "mixture_attention", "mixture_qformer"}
-CLOSED = {"mllama"}  # its gates are born closed: nothing of the image reaches the answer
-HOOKED = {"mllama", "instructblip"}  # no row of the prompt is what the connector returns
+CLOSED = {"mllama"}  # its gates are initially closed, so the image does not affect the answer
+HOOKED = {"mllama", "instructblip"}  # no row of the prompt equals a connector output
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Every family's image tokens lie where they look: a bright square is found where it was drawn."""
+"""Every family's image tokens have the right positions: a bright square is found at its place."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every family is tuned: each arm learns, in as many parameters, and nothing else changes."""
+"""Every family is tuned: all arms learn with equally many parameters, and nothing else changes."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def data(tmp_path_factory):
 def start(checkpoint, name, data):
     adapter = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu"))
     for path, weight in adapter.model.named_parameters():
-        if path.endswith("_gate"):  # zero where a cross-attention is new: no image would count
+        if path.endswith("_gate"):  # zero in a new cross-attention, which would hide the image
             weight.data.fill_(1.0)
     return adapter, questions_about(adapter, data)
 
@@ -93,7 +93,7 @@ def test_items_of_one_image_share_its_pass_with_equal_gradients(name, checkpoint
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_soft_prompt_of_words_equals_these_words(name, checkpoint, data):
-    """Ids beyond the vocabulary that hold the embeddings of words act as the words do."""
+    """Ids beyond the vocabulary with the embeddings of words act like those words."""
     adapter, questions = start(checkpoint, name, data)
     ids = adapter.plain_ids("the red square")
     plain = adapter.row

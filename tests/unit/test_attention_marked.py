@@ -1,4 +1,4 @@
-"""How much of each token a region covers, roles, controls, and what planted attention gives."""
+"""Coverage of tokens by regions, roles, controls, and the results of planted attention."""
 
 import json
 
@@ -23,7 +23,7 @@ ITEM |= {"answer": "y", "meta": "{}"}
 
 
 def grid(rows, columns, step, view=0, left=0.0, top=0.0):
-    """Places of a view of square tokens."""
+    """Return the positions of a view of square tokens."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     x, y = left + column * step, top + row * step
     return np.stack([np.full_like(x, view), row, column, x, y, x + step, y + step], axis=1).astype(
@@ -35,7 +35,7 @@ PLACES = grid(4, 6, 10.0)  # a picture of 60 x 40
 
 
 def row_of(weights, shares, image=None):
-    """The rows of one block and head whose attention is given over all tokens."""
+    """Return the rows of one block and head, given its attention over all tokens."""
     image = np.ones(len(weights), dtype=bool) if image is None else image
     tables = Tables("m", "d")
     tables.add_attention(ITEM, {"lm.0": np.float32(weights)[None]}, image, shares)

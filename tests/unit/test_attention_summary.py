@@ -1,4 +1,4 @@
-"""Means, intervals and controls of hand-made tables of attention and of the lens."""
+"""Means, intervals and controls for hand-made tables of attention and the logit lens."""
 
 import json
 
@@ -18,7 +18,7 @@ HEADS, BLOCKS, AREA, MASS = 2, 3, 0.1, 0.5
 
 
 def attention_rows(items, ratio, control, draw):
-    """Rows in which block 1 looks into the right region ``ratio`` times as much as all over."""
+    """Return rows in which block 1 attends to the right region ``ratio`` times the average."""
     rows = []
     for n in range(items):
         for block in range(BLOCKS):
@@ -32,7 +32,7 @@ def attention_rows(items, ratio, control, draw):
                 for moved in (False, True):
                     there = (control if moved else ratio) if block == 1 else 1.0
                     value = max(0.0, there + draw.normal(0, 0.1))
-                    # of two wrong choices one is looked at twice as much
+                    # one of two wrong choices gets twice as much attention
                     parts = [("A", "right", value), ("B", "wrong", 2.0), ("C", "wrong", 1.0)]
                     for name, role, times in parts:
                         row = {"region": name, "role": role, "control": moved, "area": AREA}
@@ -42,7 +42,7 @@ def attention_rows(items, ratio, control, draw):
 
 
 def lens_rows(items, first):
-    """Rows of items that settle on their answer at block ``first``."""
+    """Return rows of items that settle on their answer at block ``first``."""
     rows = []
     for n in range(items):
         for block in range(BLOCKS):

@@ -50,7 +50,7 @@ ROWS = [
 
 
 class Asker(Project):
-    """A project whose items have choices; one model is loaded per call, as by the rules."""
+    """A project with multiple-choice items; one model is loaded per call, as in the rules."""
 
     def answer(
         self,
@@ -136,7 +136,7 @@ def test_the_answer_is_the_choice_with_the_highest_score(project, tmp_path, scor
 
 
 class Fake:
-    """Instead of ``PromptAnswerer``: what a model says is a function of image, prompt and choice.
+    """Replaces ``PromptAnswerer``; a model's response is a function of image, prompt and choice.
 
     Choices have as many tokens as words.
     """

@@ -1,4 +1,4 @@
-"""What scoring refuses and what it counts: odd answers, lacking conditions, unknown truth."""
+"""Scoring of odd answers, missing conditions and unknown truth: what is refused and what counts."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""An item that the model's own code cannot take has no row in any condition, and is listed."""
+"""An item that the model's own code rejects has no row in any condition, and is listed."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_a_lost_image_costs_its_items_under_every_condition(project, tmp_path, m
         assert ("e", 0) in ids(whole[condition])
         others = [row for row in whole[condition] if row["item_id"] != "e"]
         lost = listed(tmp_path / "lost" / f"{condition}.parquet")
-        if condition == "swapped":  # whoever is shown p003 instead is lost too
+        if condition == "swapped":  # the item that gets p003 instead is also lost
             continue
         assert "e" in lost
         assert "cannot take it (ValueError: height too odd)" in lost["e"]

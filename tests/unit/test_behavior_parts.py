@@ -1,4 +1,4 @@
-"""Items answered in parts: joined, they are what one job answers, whatever the parts."""
+"""Items answered in parts and joined equal one job's answers, for any number of parts."""
 
 import pyarrow.parquet as pq
 import pytest
@@ -35,7 +35,7 @@ def join(out, pieces, so_far=()):
 @pytest.mark.parametrize("parts", [2, 3, 8])
 @pytest.mark.parametrize("model", ["llava", "clip"])
 def test_joined_parts_are_what_one_job_answers(project, tmp_path, parts, model):
-    """Swapped images and noise included."""
+    """This includes swapped images and noise."""
     rows = [row for row in ROWS if model == "llava" or len(row["images"]) == 1]
     asked = {"conditions": CONDITIONS, "model": model, "scoring": "pmi"}
     once = project.answer(tmp_path / "once", rows, **asked)

@@ -1,4 +1,4 @@
-"""Encoders beside VLMs: hand-computed miniatures of MMVP and MMVP-VLM, and their correlations."""
+"""Encoders and VLMs on hand-computed miniatures of MMVP and MMVP-VLM, and their correlations."""
 
 import json
 import logging
@@ -19,12 +19,12 @@ from eyechart.tables.scores import CORRELATIONS, PATTERNS, SCORES
 
 
 def mixed(rows, seed=0):
-    """Return rows in a wrong order."""
+    """Return rows in a shuffled order."""
     return [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
 
 
 def test_a_hand_computed_mmvp_ids_decide_and_not_rows(tmp_path):
-    # pattern: the truth of both items of each pair, and what is said of them
+    # pattern: the true answers of both items of each pair, and the given answers
     pairs = {
         1: ("color", ["red", "blue"], ["red", "blue"]),  # both right
         2: ("color", ["big", "small"], ["big", "big"]),  # one right
@@ -97,7 +97,7 @@ def table(path, model, dataset, accuracy):
 
 
 def run(folder, tables, kinds, permutations=5040, bootstrap=200):
-    """Run the step on ``{(model, dataset): accuracies}``; give patterns and correlations."""
+    """Run the step on ``{(model, dataset): accuracies}``; return patterns and correlations."""
     folder.mkdir(exist_ok=True)
     scores = [
         table(folder / f"{i}.parquet", *names, accuracy)

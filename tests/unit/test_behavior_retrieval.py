@@ -27,7 +27,7 @@ def project(tmp_path_factory):
 
 
 def by_hand(views, words, captions, depths=(1, 5, 10)):
-    """Sort all others by similarity, those as good before one's own."""
+    """Rank all others by similarity, with ties before one's own."""
     score = views @ words.T
     found = {}
     every = list(zip(captions.image, captions.text, strict=True))

@@ -1,4 +1,4 @@
-"""What metrics tell apart: VLMs that look, that read, that always say (a), and that toss coins."""
+"""Metrics distinguish VLMs that look, that read, that always answer (a), and that toss coins."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ SETTINGS = {"bootstrap": 200, "vqa": "official"}
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """Three VLMs on 12 pairs; every third question asks for "on"."""
+    """Return three VLMs' tables on 12 pairs; every third question favours "on"."""
     root = tmp_path_factory.mktemp("vlms")
     items = pairs(12, tasks=2, leaning=3)
     vlms = {"says_a": says_a, "looks": looks, "reads": reads}

@@ -1,4 +1,4 @@
-"""Texts against references: the reference implementation's numbers, and VQA's published rules."""
+"""Metrics of texts equal the reference implementation's and follow VQA's published rules."""
 
 import numpy as np
 import pytest

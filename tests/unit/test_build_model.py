@@ -1,4 +1,4 @@
-"""Controlled models: what training moves, and mixtures that are one encoder's model bit for bit."""
+"""Controlled models: weights changed by training, and mixtures equal to one encoder's model."""
 
 import json
 
@@ -19,7 +19,7 @@ CONNECTOR = "model.multi_modal_projector."
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return a folder with images and the models that others are made of; read-only."""
+    """Return a read-only folder with images and the models that others are built from."""
     folder = tmp_path_factory.mktemp("made")
     draw(folder / "raw")
     ready = {s: str(folder / s / "model/ready.json") for s in ("contrastive", "language")}
@@ -33,7 +33,7 @@ def made(tmp_path_factory):
 
 
 def build(made, name, *encoders, **how):
-    """Train a controlled model of some encoders; return its weights."""
+    """Train a controlled model from some encoders; return its weights."""
     how = built({"trains": "connector", "encoders": list(encoders), **how})
     recipe = {name: RECIPE[name] for name in ("images", "held_out", "augment", "architecture")}
     recipe |= {"built": how, "stage": {**STEPS, "questions": 2}, "queries": 3}

@@ -1,4 +1,4 @@
-"""The comparison of two results folders finds one changed value, and maps what was renamed."""
+"""Comparing two results folders finds a single changed value and maps renamed names."""
 
 import json
 import shutil
@@ -141,5 +141,5 @@ def test_the_long_verdict_holds_every_value_of_the_wide_one(tmp_path, model):
 
 
 def filled(table: pl.DataFrame) -> int:
-    """Return how many entries are not null."""
+    """Return the number of entries that are not null."""
     return sum(len(table) - table[name].null_count() for name in table.columns)

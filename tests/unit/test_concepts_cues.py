@@ -1,4 +1,4 @@
-"""Planted cues win everywhere, mixtures give their order, no signal is chance (acceptance 5)."""
+"""Planted cues win everywhere, mixtures keep their order, and noise is at chance."""
 
 import numpy as np
 import polars as pl

@@ -1,4 +1,4 @@
-"""Prefixes of principal components, nearest centroids and neighbours, against slower ways."""
+"""Prefixes of principal components, nearest centroids and neighbours, against slower methods."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Words that Snakemake's greedy options take for their own: one sentence instead of a traceback."""
+"""Words consumed by Snakemake's greedy options give one sentence instead of a traceback."""
 
 import runpy
 import subprocess
@@ -57,7 +57,7 @@ def test_a_greedy_option_is_told_of(words: list[str], sentence: str | None) -> N
 def test_snakemake_ends_with_that_sentence_where_make_set_it_up(
     program: list[str], folder: Path
 ) -> None:
-    """An environment of its own that sees the packages of this one, as `make` leaves it."""
+    """The test uses a separate environment with this one's packages, as left by `make`."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True)
     (site,) = (folder / "env/lib").glob("python*/site-packages")
     here = next(p for p in sys.path if p.endswith("site-packages"))

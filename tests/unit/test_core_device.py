@@ -1,4 +1,4 @@
-"""Memory that a pass frees is there for the next one."""
+"""Memory that a pass frees is available to the next one."""
 
 import platform
 import subprocess

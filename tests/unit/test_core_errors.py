@@ -4,7 +4,9 @@ import errno
 
 import pytest
 
-from eyechart.core.errors import UserError, nearest, run
+from eyechart.core.errors import UserError, lacks, logged, nearest, run
+
+_LACK = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 
 
 def raiser(error: Exception):
@@ -35,6 +37,12 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
         (OSError(errno.EFBIG, "File too large"), "File too large; lift the limit of file sizes"),
         (MemoryError(), "not enough memory; lift the limit"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9"), "not enough memory; lift"),
+        (RuntimeError("std::bad_alloc"), "not enough memory; lift"),
+        (ImportError("a.so: failed to map segment from shared object"), "not enough memory; lift"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory; lift"),
+        (ValueError("I/O error: No space left on device (os error 28)"), "no space left on the"),
+        (ValueError("I/O error: File too large (os error 27)"), "lift the limit of file sizes"),
+        (RuntimeError("can't start new thread"), "lift the limit of processes (ulimit -u) or of"),
     ],
 )
 def test_what_the_system_refuses_is_one_sentence(error: Exception, says: str) -> None:
@@ -48,6 +56,35 @@ def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
         run(raiser(FileNotFoundError(errno.ENOENT, "no", "a")))
     with pytest.raises(KeyError):
         run(raiser(KeyError("x")))
+
+
+@pytest.mark.parametrize(
+    ("error", "lacking"),
+    [
+        (MemoryError(), True),
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (OSError(errno.ENOENT, "No such file"), False),
+        (ValueError("not an image"), False),
+        (UserError("a.png: not enough: can't allocate memory"), False),
+    ],
+)
+def test_what_the_machine_lacks_is_told_from_what_is_wrong(error: Exception, lacking: bool) -> None:
+    assert lacks(error) == lacking
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("loading\neyechart: error: a.yaml: no such file\n", ["a.yaml: no such file"]),
+        ("Traceback\nImportError: a.so: failed to map segment from shared object\n", [_LACK]),
+        ("terminate called\n  what():  std::bad_alloc\n", [_LACK]),
+        ("memory allocation of 4096 bytes failed\n", [_LACK]),
+        ("Traceback\nMemoryError: \n", [_LACK]),
+        ("Traceback\nKeyError: 'x'\n", []),
+    ],
+)
+def test_a_log_tells_why_its_step_ended(log: str, says: list[str]) -> None:
+    assert logged(log) == [f"eyechart: error: {sentence}" for sentence in says]
 
 
 def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:

@@ -1,4 +1,4 @@
-"""Whatever stands under its final name is whole, and equal content is equal bytes."""
+"""A file under its final name is complete, and equal content gives equal bytes."""
 
 import errno
 import json
@@ -122,7 +122,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """Two parts of 50 and 30 rows and their manifest."""
+    """Write two parts of 50 and 30 rows and their manifest."""
     parts = []
     for n, rows in enumerate((50, 30)):
         path = tmp_path / f"part-{n:03d}.parquet"

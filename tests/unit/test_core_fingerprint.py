@@ -1,4 +1,4 @@
-"""The code hash of a step: changed by logic in all that it imports, and by nothing else."""
+"""The code hash of a step changes with the logic of all its imports, and with nothing else."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def double(x):
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small package in the place of the real one; hashes are taken in it by ``hash_of``."""
+    """Write a small package in place of the real one, which ``hash_of`` hashes."""
     root = tmp_path / "eyechart"
     (root / "tools").mkdir(parents=True)
     for name in ("__init__.py", "tools/__init__.py"):

@@ -1,4 +1,4 @@
-"""The ledger and what is done before a run: damage and loss are found, all else is left alone."""
+"""The ledger and the checks before a run: damage and loss are found, all else is left alone."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_labels_are_the_users_to_fill_in_but_are_missed() -> None:
 def test_a_bit_that_the_disk_lost_is_found_by_a_full_check_and_then_by_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # whatever is asked of the file but its bytes says what it said before
+    # everything about the file except its bytes is as before
     entry = Ledger().entries[str(WHOLE_IMAGE)]
     damage(WHOLE_IMAGE)
     kept = ledger._stamp

@@ -1,4 +1,4 @@
-"""Lock files: one process at a time, also where the file system has no locks."""
+"""Lock files: one process at a time, also if the file system has no locks."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Draws depend on their names and on nothing else."""
+"""Draws depend only on their names."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The command line that a function's signature becomes."""
+"""A function's signature becomes a command line."""
 
 import logging
 import os

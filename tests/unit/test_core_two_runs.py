@@ -1,4 +1,4 @@
-"""Runs of Snakemake beside each other: which looks after the files, and when."""
+"""Concurrent Snakemake runs: which of them checks the files, and when."""
 
 import errno
 import fcntl
@@ -76,26 +76,3 @@ def test_where_files_cannot_be_locked_snakemakes_own_locks_decide(
     assert len(integrity.start()) == 1
     held = lock()
     assert integrity.start() == [] and held.exists()
-
-
-def test_a_run_says_that_another_one_uses_the_same_data(tmp_path: Path) -> None:
-    other = Path("data/.eyechart.lock")
-    with open(other, "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_SH)
-        (sentence,) = integrity.share_data()
-        assert sentence.startswith("data: another run uses this folder, too; if both make")
-    assert integrity.share_data() == [sentence]  # for the error at the end
-
-
-def test_a_run_alone_says_nothing_and_others_then_see_it() -> None:
-    assert integrity.share_data() == []
-    with open(integrity.DATA_LOCK) as handle, pytest.raises(BlockingIOError):
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def test_data_that_cannot_be_locked_is_used_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(handle: int, kind: int) -> None:
-        raise OSError(errno.ENOLCK, "no locks")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    assert integrity.share_data() == []

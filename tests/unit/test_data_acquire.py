@@ -1,4 +1,4 @@
-"""Local datasets as folder or zip: links, safe unpacking, resumption, one-sentence errors."""
+"""Local datasets as a folder or zip: links, safe unpacking, resumption, one-sentence errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""COCO's tables: correct answers and labels, POPE's negatives, balance, groups, same bytes."""
+"""COCO's tables: correct answers and labels, POPE's negatives, balance, groups, equal bytes."""
 
 import json
 from collections import Counter, defaultdict

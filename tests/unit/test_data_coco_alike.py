@@ -1,4 +1,4 @@
-"""Datasets like COCO: without captions, with folders in file names, with turned photographs."""
+"""Datasets like COCO: without captions, with folders in file names, with rotated photographs."""
 
 from pathlib import Path
 

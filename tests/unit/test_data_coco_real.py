@@ -1,4 +1,4 @@
-"""Every item about real photographs, recomputed from the annotations alone.
+"""Every item about real photographs is recomputed from only the annotations.
 
 ``EYECHART_COCO`` names a folder in COCO 2017's official layout, such as a small extract of it, with
 ``train2017`` and ``val2017``. Copies of its photographs are stored lying, upside down and grey.
@@ -26,7 +26,7 @@ WORDING = {
     "caption": "Describe the picture.",
 }
 MARGIN, MOST = 0.1, 10
-# EXIF orientation, and how the pixels are stored so that they show upright
+# EXIF orientation, and the stored orientation of pixels that then appear upright
 STORED = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -35,7 +35,7 @@ STORED = {
 
 
 def copies(folder, split, listed):
-    """Add turned and grey copies of the first photographs, with the same annotations."""
+    """Add rotated and grey copies of the first photographs, with the same annotations."""
     for image in listed["images"][:FEW]:
         path, kept = folder / split / image["file_name"], dict(image)
         with Image.open(path) as photo:
@@ -87,7 +87,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(made):
-    """What the annotations say: by image, its file, and by category its boxes and crowds."""
+    """Return the annotations' facts by image: its file, and its boxes and crowds by category."""
     _, listed, _, images, _ = made
     found = {image_id: {} for image_id in images["image_id"]}
     for split, own in listed.items():
@@ -101,7 +101,7 @@ def known(made):
 
 
 def side_of(box, size, asked):
-    """Return whether a box's centre is clearly on a side, clearly on the other, or None."""
+    """Return True if a box's centre is clearly on a side, False on the other, or None."""
     left, top, wide, high = box
     x, y = (left + wide / 2) / size[0], (top + high / 2) / size[1]
     distance = {"left": 0.5 - x, "right": x - 0.5, "top": 0.5 - y, "bottom": y - 0.5}[asked]
@@ -121,7 +121,7 @@ def test_no_item_about_a_photograph_is_wrong(made, known):
         elif kind == "many":
             expected = str(len(things)) if not any(crowd for _, crowd in things) else "?"
         else:
-            with Image.open(here / paths[image]) as photo:  # what a viewer shows, by Pillow alone
+            with Image.open(here / paths[image]) as photo:  # as in a viewer, using only Pillow
                 size = photo.size if photo.getexif().get(0x0112) not in (6, 8) else photo.size[::-1]
             alone = len(things) == 1 and not things[0][1]
             there = side_of(things[0][0], size, side[0]) if alone else None
@@ -137,7 +137,7 @@ def test_no_item_about_a_photograph_is_wrong(made, known):
 
 
 def test_boxes_lie_on_what_is_shown(made, known):
-    """A turned copy shows the pixels of its photograph, and its regions are the same."""
+    """A rotated copy shows its photograph's pixels and has the same regions."""
     here, _, items, images, regions = made
     rows = {row["image_id"]: row for row in images.iter_rows(named=True)}
     of = dict(items.select("item_id", pl.col("images").list.first()).iter_rows())

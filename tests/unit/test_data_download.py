@@ -1,4 +1,4 @@
-"""Downloads from a local server that can interrupt, ignore ranges, change or lie."""
+"""Downloads from a local server that can interrupt, ignore ranges, change or report false facts."""
 
 import hashlib
 import shutil

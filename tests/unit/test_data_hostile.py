@@ -1,4 +1,4 @@
-"""JSON and tables of strangers, wherever they are read: one sentence, whatever they hold."""
+"""Untrusted JSON and tables give one sentence, whatever they contain and wherever they are read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def metadata(text: str) -> list[Any]:
-    """Read a table of the hub with such metadata."""
+    """Read a table from the hub with the given metadata."""
     schema = pa.schema([("a", pa.int64())], metadata={b"huggingface": text.encode()})
     pq.write_table(pa.table({"a": [0, 1]}, schema=schema), "a.parquet")
     _, rows = read_parquet([Path("a.parquet")])

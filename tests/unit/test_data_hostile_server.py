@@ -1,4 +1,4 @@
-"""A server that answers anything: one sentence, and nothing is written elsewhere."""
+"""A server with arbitrary responses: one sentence, and nothing is written elsewhere."""
 
 import gc
 import json
@@ -33,7 +33,7 @@ SHA = "0" * 40
 
 
 def about(**fields: Any) -> bytes:
-    """Return what the hub says of a repository, with these fields."""
+    """Return the hub's description of a repository, with these fields."""
     return json.dumps({"id": "owner/clip", "sha": SHA, "siblings": [], **fields}).encode()
 
 

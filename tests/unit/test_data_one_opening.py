@@ -1,4 +1,4 @@
-"""One way of opening an image: tables, models, conditions and the page see the same one."""
+"""Images are opened in one way: tables, models, conditions and the page see the same image."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ def clear():
     return image
 
 
-# name: the image, how it is saved, the size it shows, and a pixel of it
+# name: the image, arguments for saving it, its visible size, and one of its pixels
 KINDS = {
     "exif6.jpg": (PHOTO, {"quality": 95, **lying()}, (40, 60), None),
     "sixteen.png": (Image.fromarray(GREY.astype(np.uint16) * 257), {}, (60, 40), (GREY[0, 0],) * 3),

@@ -1,4 +1,4 @@
-"""File names are data, whatever they contain; the split of the rows is stratified."""
+"""File names are data whatever they contain, and the split of rows is stratified."""
 
 import os
 from pathlib import Path

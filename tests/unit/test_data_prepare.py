@@ -1,4 +1,4 @@
-"""CLEVR's tables: correct answers and labels, whole groups, same bytes, one-sentence errors."""
+"""CLEVR's tables: correct answers and labels, whole groups, equal bytes, one-sentence errors."""
 
 import json
 import random

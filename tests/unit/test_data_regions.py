@@ -1,4 +1,4 @@
-"""Where the object that an item is about lies: CLEVR, COCO, the six tasks, the user's own data."""
+"""The region of an item's object, in CLEVR, COCO, the six tasks and the user's own data."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ SCENE = {
 
 
 def program(*steps):
-    """A chain of functions, each on the output of the one before; ``name:value`` has a value."""
+    """Return a chain of functions, each applied to the last one's output, from ``name:value``."""
     nodes = []
     for n, step in enumerate(steps):
         name, _, value = step.partition(":")
@@ -92,7 +92,7 @@ def test_an_object_alone_has_the_farthest_corner_as_another():
     assert [other[edge] for edge in ("left", "top")] == [480 - 2 * half, 0]
     assert other["bottom"] == pytest.approx(20 + half)
     assert box("REF", 0, 0, 300, 300).elsewhere(480, 320) == [box("OTHER", 300, 20, 480, 320)]
-    assert box("REF", 0, 0, 480, 320).elsewhere(480, 320) == []  # there is no room beside it
+    assert box("REF", 0, 0, 480, 320).elsewhere(480, 320) == []  # no room is left beside it
     assert point("REF", 1, 1).elsewhere(480, 320) == [point("OTHER", 479, 319)]
 
 
@@ -203,4 +203,4 @@ def test_the_referent_of_a_vision_centric_task_is_its_reference_or_its_choices()
         "other_object": ("c", (first,)),  # the wrong choice
     }
     apart = {name: (name, whole_image(name, 9, 9)) for name in "ABC"}
-    assert referents(apart, ITEM) == {}  # choices on three images have no one place
+    assert referents(apart, ITEM) == {}  # choices on three images have no single place

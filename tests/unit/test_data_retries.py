@@ -1,4 +1,4 @@
-"""Interrupted downloads and a busy hub: tried again after growing pauses, up to a stated time."""
+"""Interrupted downloads and a busy hub are retried after growing pauses, up to a stated time."""
 
 import hashlib
 from pathlib import Path

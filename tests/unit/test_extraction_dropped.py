@@ -1,4 +1,4 @@
-"""An image or a prompt that a model's own code cannot take costs its items, not the part."""
+"""An image or a prompt that a model's own code rejects costs its items, not the part."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every row is what a single plain forward pass gives, and no work is done twice."""
+"""Every row equals a single plain forward pass, and no work is done twice."""
 
 import dataclasses
 from pathlib import Path
@@ -70,7 +70,7 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
 
 
 def single(adapter, data, question):
-    """Plain hidden states of one prompt, without pads, hooks or caches, and its token ids."""
+    """Return one prompt's plain hidden states (no padding, hooks or caches) and its token ids."""
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
     pictures = [adapter.prepare_image(open_image(plan.paths[i])) for i in question.images]
     ids = torch.tensor([adapter.row(question.prompt, pictures).ids])
@@ -185,7 +185,7 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
         return look(self, pictures)
 
     def count_read(self, tokens, *args, **kwargs):
-        filled.extend(tokens.encoded)  # what fills this pass's image tokens
+        filled.extend(tokens.encoded)  # the encoded images that fill this pass's image tokens
         read(self, tokens, *args, **kwargs)
 
     monkeypatch.setattr(family, "encode_images", count_look)
@@ -224,7 +224,7 @@ def test_questions_packed_in_one_row_do_not_see_each_other(adapter, card, data, 
 
 @pytest.fixture
 def ran(adapter):
-    """Gives a function that records the runs of a module, until the end of the test."""
+    """Return a function that records a module's runs until the end of the test."""
     handles, runs = [], []
 
     def record(path):
@@ -257,7 +257,7 @@ def test_what_lies_beyond_the_deepest_address_never_runs(
 
 
 def test_no_hook_outlives_the_run(adapter, card, data):
-    run(adapter, card, data)  # transformers installs hooks of its own at the first run
+    run(adapter, card, data)  # transformers installs its own hooks on the first run
     before = {n: len(m._forward_hooks) for n, m in adapter.model.named_modules()}
     run(adapter, card, data)
     assert before == {n: len(m._forward_hooks) for n, m in adapter.model.named_modules()}

@@ -1,4 +1,4 @@
-"""One pass for a single question, and batches found by timing: the same values."""
+"""One pass for a single question, and batch sizes found by timing, give the same values."""
 
 from test_extraction_engine import adapter, card, close, data, run  # noqa: F401
 from tiny_models import build_dataset

@@ -1,4 +1,4 @@
-"""Shards hold every row in its place, or do not exist."""
+"""Shards contain every row in its place, or do not exist."""
 
 import numpy as np
 import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""The quickest batch size is found and kept; what does not fit is tried again in halves."""
+"""The fastest batch size is found and cached; batches that do not fit are halved."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from eyechart.plan import resources
 
 
 class Device:
-    """Has room for so many rows at once."""
+    """Has room for a limited number of rows at once."""
 
     def __init__(self, room, error=torch.cuda.OutOfMemoryError):
         self.room, self.error, self.tried = room, error, []
@@ -59,12 +59,12 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory():
         )
 
 
-# Seconds of a row by size, as measured for a model of 61M parameters on one thread of a CPU
+# Seconds per row by batch size, measured for a 61M-parameter model on one CPU thread
 QUICKEST_8 = {1: 0.382, 2: 0.365, 4: 0.351, 8: 0.338, 16: 0.374}
 
 
 class Machine:
-    """A clock, and a work that takes so many seconds and bytes for each of its rows."""
+    """A clock, and work with a given time and memory per row."""
 
     def __init__(self, monkeypatch, seconds, row_bytes=0, free=1 << 40):
         self.now, self.seconds, self.peak, self.row_bytes, self.tried = (

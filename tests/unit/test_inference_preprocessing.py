@@ -1,4 +1,4 @@
-"""Batches are prepared ahead of the model in bounded memory, and a bad image costs itself alone."""
+"""Batches are prepared ahead of the model in bounded memory, and a bad image costs only itself."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, mos
     made, taken, waited = [], [], []
 
     def work(value):
-        waited.append(len(made) - len(taken))  # finished by now, and taken by nobody
+        waited.append(len(made) - len(taken))  # finished by now, but not consumed
         made.append(value)
         return value
 
@@ -26,7 +26,7 @@ def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, mos
         time.sleep(0.01)
     assert taken == list(range(20))
     assert max(waited) <= most
-    assert max(waited) > 3 or room < 100  # with room, the thread is far ahead
+    assert max(waited) > 3 or room < 100  # with room, the thread runs far ahead
 
 
 def test_an_error_of_the_thread_comes_where_its_result_would():

@@ -1,4 +1,4 @@
-"""Prompts, orders, letters; the strict parser; what is shown under each condition."""
+"""Prompts, orders and letters; the strict parser; the images shown under each condition."""
 
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def test_a_picture_that_lies_on_its_side_is_blanked_as_it_is_shown(tmp_path) -> 
 def test_noise_is_a_pictures_own_uniform_and_the_same_every_run(project) -> None:
     asked = items([("g", ["p0", "p1"], "t"), ("g", ["p0", "p1"], "u"), ("h", ["p2"], "t")])
     (first, _), (second, _), (third, _) = StimulusBuilder(asked, project, 1).stimuli("noise")
-    assert first == second  # one picture for all questions about it
+    assert first == second  # one image for all questions about it
     drawn = [np.asarray(stimulus.draw()) for stimulus in (*first, *third)]
     assert (np.asarray(second[1].draw()) == drawn[1]).all()
     assert all((a != b).any() for n, a in enumerate(drawn) for b in drawn[:n])

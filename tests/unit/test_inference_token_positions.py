@@ -1,4 +1,4 @@
-"""Places stand beside tokens, row by row, and read back as they were written."""
+"""Positions are stored beside tokens, row by row, and read back as written."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Effects of planted edits: what they must be, and how often nothing is called something."""
+"""Effects of planted edits, and the rate of false effects."""
 
 import numpy as np
 import polars as pl
@@ -116,12 +116,12 @@ def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate(
         rate = np.mean(np.array(values) < 0.05)
         assert rate < 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(values)), (kind, rate)
     assert abs(np.mean(differences)) < 0.01
-    assert np.mean(equal) < 0.1  # sixty noisy items seldom show that nothing happens
+    assert np.mean(equal) < 0.1  # sixty noisy items seldom suffice to show the absence of an effect
 
 
 def test_donors_that_differ_in_nothing_move_the_answer_in_no_skill_beyond_the_level(monkeypatch):
-    """200 skills: donor and control from one distribution; neither fact nor horizon is shown."""
-    monkeypatch.setattr(measure_effects, "best", lambda *_: {})  # of which facts know nothing
+    """In 200 skills with donor and control from one distribution, no fact or horizon is found."""
+    monkeypatch.setattr(measure_effects, "best", lambda *_: {})  # facts do not depend on it
     draw, bar = np.random.default_rng(4), VerdictThresholds(0.05, 0.1)
     found, differences = [], []
     for _ in range(200):

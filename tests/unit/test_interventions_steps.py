@@ -1,4 +1,4 @@
-"""The step on a model that reads a concept in its first block: what each edit must show."""
+"""The step on a model that reads a concept in its first block: the effect of each edit."""
 
 import shutil
 import sys
@@ -173,7 +173,7 @@ def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, da
 
 
 def test_edits_that_change_nothing_have_no_effect(tmp_path, checkpoint, data, monkeypatch):
-    """Identities at every address, and donors that show the item's own image."""
+    """The edits are identities at every address, and donors with the item's own image."""
 
     def edits(setup):
         for address in setup.addresses("image"):
@@ -206,7 +206,7 @@ def test_edits_that_change_nothing_have_no_effect(tmp_path, checkpoint, data, mo
 def test_a_model_that_does_not_look_is_cured_at_the_answer_position_alone(
     tmp_path, checkpoint, data, monkeypatch
 ):
-    """States of the healthy model bring its answers back there, and as image tokens do not."""
+    """The healthy model's states restore its answers there, but not as image tokens."""
     fixture.by_hand(monkeypatch)
     whole = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
     blind = load(spec("llava", checkpoint, text_sees_images=False), checkpoint, LoadOptions("cpu"))

@@ -1,4 +1,4 @@
-"""Candidate search through faiss: what is found is exact and found once, and recall is measured."""
+"""Candidate search with faiss: pairs found are exact and unique, and recall is measured."""
 
 import json
 

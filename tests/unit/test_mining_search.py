@@ -1,4 +1,4 @@
-"""Mining finds what brute force finds, whatever the blocks, in the memory that it states."""
+"""Mining finds the same pairs as brute force for any blocks, within its stated memory."""
 
 import os
 import subprocess
@@ -125,4 +125,4 @@ def test_a_process_grows_by_no_more_than_stated():
         [sys.executable, "-c", STATED], env=environment, capture_output=True, text=True, check=True
     )
     grown, stated = map(int, done.stdout.split())
-    assert grown < stated + 32e6, done.stdout  # the library's own working memory beside it
+    assert grown < stated + 32e6, done.stdout  # plus the library's own working memory

@@ -1,4 +1,4 @@
-"""The steps of mining: from activations on disk to pairs, a page to look through, and a form."""
+"""The steps of mining, from activations on disk to pairs, a browsable page and a form."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ NAME = "vision.0/cls"
 
 
 def mine(folder, one, two, /, ids=IDS, images=None, **changes):
-    """Write activations and pictures, mine them, and give the table and what its note says."""
+    """Write activations and images, mine them, and return the table and its note."""
     first = write_activations(folder, "eye_one", NAME, one, ids, parts=3)
     second = write_activations(folder, "eye_two", NAME, two, ids[::-1], parts=2)
     images = images or write_images(folder, ids)
@@ -46,7 +46,7 @@ def ids_of(table):
 
 @pytest.fixture
 def two_eyes():
-    """Features that are not of length 1, of float16; the second's rows stand in reverse order."""
+    """Return float16 features that are not unit vectors, with the second's rows reversed."""
     first, second, wanted = planted(N, (64, 48), 12, 5)
     lengths = np.random.default_rng(0).uniform(0.5, 9, (2, N, 1))
     halves = [(x * y).astype(np.float16) for x, y in zip((first, second), lengths, strict=True)]
@@ -127,7 +127,7 @@ def test_equal_input_gives_equal_bytes(tmp_path, two_eyes):
 
 
 def mine_in_parts(folder, parts, changes):
-    """Mine what ``mine`` wrote to a folder in jobs, and return the path of the joined table."""
+    """Mine the files of ``mine`` in a folder in jobs; return the path of the joined table."""
     manifests = (folder / f"eye_{name}/manifest.json" for name in ("one", "two"))
     aligned = folder / "features/images.parquet"
     words = flags(*manifests, folder / "images.parquet", aligned, changes)

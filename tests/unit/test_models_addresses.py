@@ -1,4 +1,4 @@
-"""Addresses, globs and module paths mean one thing on every card."""
+"""Addresses, globs and module paths have the same meaning on every card."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Derived models: what their specs inherit, what their weights do, and what is refused."""
+"""Derived models: inherited fields of specs, effects of weights, and refusals."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A registry of bases and what is derived from them, with the bases' checkpoints."""
+    """Return a registry of bases and derived models, with the bases' checkpoints."""
     return build_registry(tmp_path_factory.mktemp("made"))
 
 
@@ -49,7 +49,7 @@ def test_a_connector_folded_to_a_constant_equals_a_hook_that_replaces_its_output
 
 @pytest.mark.parametrize("name", ["clip", "llava"])
 def test_a_patch_embedding_folded_to_grey_equals_the_base_on_grey_pixels(name, made):
-    """Also with unequal means and deviations, which take more than averaging the kernel."""
+    """This includes unequal means and deviations, which need more than averaging the kernel."""
     unequal = {"image_mean": [0.48, 0.4, 0.3], "image_std": [0.2, 0.3, 0.25]}
     path = made / "data" / name / "processor_config.json"
     before = path.read_text()

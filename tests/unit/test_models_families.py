@@ -1,4 +1,4 @@
-"""Every address of every family is the tensor that its name says."""
+"""Every address of every family is the tensor that its name describes."""
 
 import json
 import shutil
@@ -76,7 +76,7 @@ def test_llavas_addresses_are_its_hidden_states(llava):
     out = llava.model(
         input_ids=tokens.ids, pixel_values=shown.inputs["pixel_values"], output_hidden_states=True
     )
-    for i in range(2):  # transformers gives the last block's states after the norm
+    for i in range(2):  # transformers returns the last block's states after the norm
         torch.testing.assert_close(found[f"lm.{i}"], out.hidden_states[i + 1], rtol=0, atol=1e-6)
     torch.testing.assert_close(found["lm.norm"], out.hidden_states[3], rtol=0, atol=1e-6)
     normed = llava.model.model.language_model.norm(found["lm.2"])

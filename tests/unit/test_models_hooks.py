@@ -1,4 +1,4 @@
-"""Hooks never outlive their block; what is read is what was edited."""
+"""Hooks never outlive their block, and outputs are read after edits."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Cuts of attention in a tiny LLaVA: what they leave, and what is refused."""
+"""Attention cuts in a tiny LLaVA: the remaining attention, and refusals."""
 
 import pytest
 import torch

@@ -1,20 +1,27 @@
-"""Limits of chat templates: they hold in the main thread and where batches are prepared."""
+"""Limits of chat templates: they hold for every prompt, not only for the first."""
 
 import resource
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from test_behavior_answers import ROWS, Asker
+from tiny_models import build_dataset
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from eyechart.core.errors import UserError
-from eyechart.inference.preprocessing import ahead
 from eyechart.models import limits
+from eyechart.tables.parquet import read_table
 
 LOOPS = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
-# Quick for the first question, which a description asks, and without an end for another
-SLY = "{% if 'color' in messages[0].content %}" + LOOPS + "{% endif %}ok"
+DOUBLES = (
+    "{% set all = namespace(text='x') %}{% for a in range(29) %}"
+    "{% set all.text = all.text ~ all.text %}{% endfor %}{{ all.text }}"
+)
+RAISES = "{{ raise_exception('too odd') }}"
 
 
 def render(template: str, content: str = "?") -> str:
@@ -23,48 +30,89 @@ def render(template: str, content: str = "?") -> str:
     return limits.rendered("owner/model", made)
 
 
-def in_main(work: Callable[[], Any]) -> Any:
-    return work()
-
-
-def in_thread(work: Callable[[], Any]) -> Any:
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(work).result()
-
-
-def in_preparation(work: Callable[[], Any]) -> Any:
-    return next(iter(ahead(lambda _: work(), [1], len)))
-
-
-@pytest.mark.parametrize("where", [in_main, in_thread, in_preparation])
-def test_a_template_without_an_end_is_stopped_in_any_thread(where, monkeypatch):
-    monkeypatch.setattr(limits, "MOST_SECONDS", 0.2)
-    assert where(lambda: render(SLY)) == "ok"
-    with pytest.raises(UserError) as raised:
-        where(lambda: render(SLY, "what color?"))
-    assert str(raised.value) == "owner/model: its chat template takes more than 0.2 s"
-
-
-@pytest.mark.parametrize("where", [in_main, in_thread])
-def test_what_ends_in_time_is_left_alone_afterwards(where, monkeypatch):
-    monkeypatch.setattr(limits, "MOST_SECONDS", 0.05)
-
-    def work() -> Iterator[str]:
-        made = [render("ok") for _ in range(20)]
-        sum(range(10**7))  # longer than the limit
-        return made
-
-    assert where(work) == ["ok"] * 20
-
-
-def test_a_template_that_takes_much_memory_is_stopped_and_the_limit_is_lifted(monkeypatch):
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_SECONDS", 1)
     monkeypatch.setattr(limits, "MOST_MEMORY", 1 << 28)
-    doubling = (
-        "{% set all = namespace(text='x') %}{% for a in range(29) %}"
-        "{% set all.text = all.text ~ all.text %}{% endfor %}{{ all.text }}"
-    )
+
+
+class Sly(Asker):
+    """A model whose template does something for the questions that hold a word, and no others."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        rows = [("a", [0], "what is it"), ("b", [1], "an odd one"), ("c", [2], "what else")]
+        self.data = build_dataset(folder / "data", 5, rows)
+        self.template = self.models["llava"] / "chat_template.jinja"
+        self.plain = self.template.read_text()
+
+    def be(self, sly: str) -> None:
+        asked = "{% if 'odd' in messages | string %}" + sly + "{% endif %}"
+        self.template.write_text(asked + self.plain)
+
+    def ask(self, out: Path) -> Any:
+        rows = [{**row, "prompt": "an odd one"} if row["item_id"] == "e" else row for row in ROWS]
+        return self.answer(out, rows, conditions=["sighted"])
+
+
+@pytest.fixture(scope="module")
+def sly(tmp_path_factory: pytest.TempPathFactory) -> Sly:
+    return Sly(tmp_path_factory.mktemp("sly"))
+
+
+@pytest.mark.parametrize("step", [Sly.extract, Sly.ask])
+@pytest.mark.parametrize(
+    ("template", "much"), [(LOOPS, "1 s"), (DOUBLES, "256 MiB")], ids=["time", "memory"]
+)
+def test_a_template_that_is_quick_until_a_later_prompt_ends_the_step(
+    sly: Sly, tmp_path: Path, strict: None, step: Callable[..., Any], template: str, much: str
+) -> None:
+    sly.be(template)
+    with pytest.raises(UserError) as raised:
+        step(sly, tmp_path)
+    assert str(raised.value).endswith(f"llava: its chat template takes more than {much}")
+
+
+def test_a_template_that_refuses_one_prompt_costs_that_item_alone(sly: Sly, tmp_path: Path) -> None:
+    sly.be(RAISES)
+    (rows,) = sly.ask(tmp_path / "answered").values()
+    assert [row["item_id"] for row in rows] == ["a", "b", "c"]
+    files = sly.extract(tmp_path / "extracted")  # its image is read without a question
+    assert len(read_table(files["image_output"])) == 5
+    assert read_table(files["item_output"])["item_id"].to_pylist() == ["a", "c"]
+
+
+def test_every_template_is_rendered_in_the_main_thread(
+    sly: Sly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sly.be("")
+    threads, rendered = [], limits.rendered
+
+    def seen(checkpoint: str, render: Callable[[], Any]) -> str:
+        threads.append(threading.current_thread())
+        return rendered(checkpoint, render)
+
+    monkeypatch.setattr("eyechart.models.families.prompts.rendered", seen)
+    sly.extract(tmp_path / "extracted")
+    sly.ask(tmp_path / "answered")
+    assert len(threads) == 6 and set(threads) == {threading.main_thread()}
+
+
+def test_no_template_is_rendered_where_its_limits_do_not_hold() -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="main thread"):
+        pool.submit(render, "ok").result()
+
+
+def test_what_ends_in_time_is_left_alone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_SECONDS", 0.05)
+    made = [render("ok") for _ in range(20)]
+    sum(range(10**7))  # longer than the limit
+    assert made == ["ok"] * 20
+
+
+def test_a_template_that_takes_much_memory_is_stopped_and_the_limit_is_lifted(strict: None) -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
     with pytest.raises(UserError) as raised:
-        render(doubling)
+        render(DOUBLES)
     assert str(raised.value) == "owner/model: its chat template takes more than 256 MiB"
     assert resource.getrlimit(resource.RLIMIT_AS) == before

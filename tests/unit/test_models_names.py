@@ -1,4 +1,4 @@
-"""What VLM-Lens called a module leads to the same module here."""
+"""VLM-Lens's module names lead to the same modules here."""
 
 import re
 import subprocess
@@ -17,8 +17,8 @@ from eyechart.models.load import module_of
 from eyechart.models.spec import families, read_spec
 
 SPECS = Path(__file__).parents[2] / "config" / "models"
-# Per model, the lists of vision blocks and of language-model blocks, by their names of old; the
-# log of GLaMM was written before its vision tower was made
+# Per model, the lists of vision blocks and of language-model blocks, by their old names; GLaMM's
+# log was written before its vision tower was built
 BLOCKS = {
     "aya_vision_8b": ("vision_tower.vision_model.encoder.layers", "language_model.model.layers"),
     "blip2_opt_2_7b": ("vision_model.encoder.layers", "language_model.model.decoder.layers"),
@@ -44,8 +44,8 @@ BLOCKS = {
     "qwen2_vl_2b": ("visual.blocks", "model.layers"),
     "qwen2_vl_7b": ("visual.blocks", "model.layers"),
 }
-# What VLM-Lens' own configuration files ask for; its vpm.encoder.layers.26 of MiniCPM-V-2 is not
-# among that model's modules
+# Modules requested in VLM-Lens's own configuration files; its vpm.encoder.layers.26 of MiniCPM-V-2
+# is not among that model's modules
 PATTERNS = {
     "aya_vision_8b": ["language_model.model.layers.15.input_layernorm"],
     "blip2_opt_2_7b": ["language_model.lm_head", "vision_model.post_layernorm"],
@@ -76,9 +76,9 @@ PATTERNS = {
     "pixtral_12b": ["layers.19.attention_norm", "layers.39.attention_norm"],
     "qwen2_vl_2b": ["lm_head", "visual.blocks.31", "model.layers.13.post_attention_layernorm"],
 }
-# A pattern of the language model's modules: its head stands beside it today
+# A pattern of the language model's modules; its head is now beside it
 BESIDE = {"lm_head", "model.language_model"}
-# The names of these modules are no more; all else of the family's trees is there
+# These module names no longer exist; the rest of the family's trees does
 GONE = {"qwen2_vl": r"\.self_attn\.rotary_emb$"}
 
 

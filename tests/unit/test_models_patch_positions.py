@@ -1,4 +1,4 @@
-"""Where a tile's pixels came from is measured to half a pixel, whatever was done to the picture."""
+"""The origin of a tile's pixels is measured to half a pixel, however the image was processed."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SIZES = [(336, 336), (1000, 400), (40, 97), (6, 9), (1, 1), (2000, 1333)]
 
 
 def tile(image):
-    """A picture as an encoder takes it: scaled, each colour in its own way."""
+    """Return an image as an encoder sees it, with each colour scaled differently."""
     scale = np.array([[0.3], [0.25], [0.2]])[:, :, None]
     return (np.asarray(image).transpose(2, 0, 1) / 255 - 0.4) / scale
 

@@ -1,4 +1,4 @@
-"""Patients: each lesion, folded into a checkpoint, equals the lesion applied directly."""
+"""Patients: each lesion folded into a checkpoint equals the lesion applied directly."""
 
 import json
 
@@ -132,7 +132,7 @@ def test_a_shared_prefix_gives_the_same_answers_without_retrieval(made):
 
 
 def coloured(count, seed=0):
-    """Return images of a coloured cell each, by place and colour: a concept with a known region."""
+    """Return images with one coloured cell, by place and colour: a concept with a known region."""
     draw = generator("patients", seed)
     found = {}
     for n in range(count):
@@ -147,7 +147,7 @@ def coloured(count, seed=0):
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory):
-    """Items about the colour of a region: three quarters train."""
+    """Write items about the colour of a region; three quarters are for training."""
     folder = tmp_path_factory.mktemp("marked")
     items, images, regions = [], [], []
     for (n, colour, left, top), image in coloured(240).items():
@@ -207,7 +207,7 @@ def cells(adapter, split):
 
 
 def around(adapter):
-    """Return the tokens of each training region: its mean, its middle, and at the four sides."""
+    """Return the tokens of each training region: its mean, its centre and the four sides."""
     grid, found = SIDE // CELL, []
     steps = ((0, 0), (0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
     for (n, _, left, top), image in coloured(240).items():

@@ -1,4 +1,4 @@
-"""A checkpoint pulled from a hub: resumed, verified, locked, and refused in one sentence."""
+"""A checkpoint pulled from a hub is resumed, verified and locked, or refused in one sentence."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The registry: every model of VLM-Lens and more, each a spec that says only what it must."""
+"""The registry has every model of VLM-Lens and more, each with a minimal spec."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[2]
 PATHS = sorted((FOLDER / "config" / "models").glob("*.yaml"))
 SPECS = {path.stem: read_spec(path) for path in PATHS}
 ENVIRONMENTS = {path.stem for path in (FOLDER / "envs").glob("*.yaml")}
-# All checkpoints that VLM-Lens supports, and the model that is each of them here
+# All checkpoints that VLM-Lens supports, with the corresponding model here
 VLM_LENS = {
     "CohereLabs/aya-vision-8b": "aya_vision_8b",
     "Salesforce/blip2-opt-2.7b": "blip2_opt_2_7b",

@@ -1,4 +1,4 @@
-"""Which files of a checkpoint are taken: with companions, and from a folder of the user."""
+"""The chosen files of a checkpoint, with companions and from a user's folder."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def hub(tmp_path, monkeypatch, checkpoint):
 
 @pytest.fixture
 def companions(hub, checkpoint) -> dict[str, str]:
-    """Two repositories that the code of the first loads by name; return their commits."""
+    """Create two repositories that the first one's code loads by name; return their commits."""
     hub.repositories["lm/words"], hub.repositories["owner/tower"] = Repository(), Repository()
     words = {"tokenizer.model": b"words", "config.json": b"{}", WEIGHTS: bytes(99)}
     tower = {"config.json": b"{}", "pytorch_model.bin": b"tower", "modeling_tower.py": b"raise"}
@@ -94,7 +94,7 @@ def test_companions_in_a_users_folder_are_taken_with_it(hub, companions, checkpo
 
 @pytest.fixture
 def mine(hub, checkpoint) -> Path:
-    """A user's folder with the checkpoint and much besides."""
+    """Return a user's folder with the checkpoint and many other files."""
     folder = Path("mine")
     for name, data in (checkpoint | BESIDE).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def test_a_folder_in_the_models_own_place_is_taken_as_it_is(hub, mine, checkpoin
 @pytest.mark.parametrize(
     ("lost", "expected"),
     [
-        (["config.json"], "mine: has no config.json, so it is no checkpoint"),
+        (["config.json"], "mine: has no config.json, so it is not a checkpoint"),
         ([WEIGHTS, "consolidated.safetensors"], "mine: has pickled weights only"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A span names the same tokens whatever else is in the batch."""
+"""A span names the same tokens regardless of the rest of the batch."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""A torchvision of another build than torch: one sentence before any model is loaded."""
+"""A torchvision built differently from torch gives one sentence before any model is loaded."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from eyechart.models import load
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package torchvision that can be imported, and nothing of it in memory."""
+    """Write an importable package torchvision, and unload the real one."""
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "torchvision").mkdir()
@@ -23,7 +23,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_builds_that_do_not_fit_are_named(package: Path) -> None:
-    """As torchvision itself fails beside a torch for the CPU alone."""
+    """torchvision itself fails like this with a torch for the CPU only."""
     package.write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')\n")
     with pytest.raises(UserError) as found:
         load.load(None, Path("nowhere"), None)

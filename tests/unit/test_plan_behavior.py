@@ -1,4 +1,4 @@
-"""What the rules ask about answers and mining: who is asked what, and the smallest slices of it."""
+"""The plan of answers and mining: the items of each model, and minimal slices of the config."""
 
 import copy
 import importlib
@@ -52,7 +52,7 @@ def test_statements_about_two_pictures_are_asked_of_encoders_alone(config: dict[
         ({"architectures": None, "model_type": "clip_vision_model"}, False),
         ({"architectures": ["CLIPModel"], "model_type": "clip"}, True),
         ({"model_type": "siglip"}, True),
-        ([], True),  # loading it says what is wrong
+        ([], True),  # loading it reports what is wrong
     ],
 )
 def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
@@ -70,7 +70,7 @@ def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
         "everything else is examined"
     ]
     tasks = configuration.tasks_for(config, plan.specs, "siglip_base", "clevr")
-    assert "has_red" in tasks  # it is probed all the same
+    assert "has_red" in tasks  # it is probed nevertheless
     assert BehaviorPlan(config, configuration.read_specs()).can_answer("siglip_base", "mmvp")
 
 

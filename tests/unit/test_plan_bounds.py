@@ -1,4 +1,4 @@
-"""Every number of the configuration has a least and a most, and none may be infinite."""
+"""Every number in the configuration has a minimum and a maximum, and none may be infinite."""
 
 from collections.abc import Iterator
 from typing import Any

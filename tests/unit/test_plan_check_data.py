@@ -1,4 +1,4 @@
-"""The check before a run says of the user's data what the run then finds, and loads no model."""
+"""The check before a run reports the same about the user's data as the run, without a model."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Where every model's checkpoint comes from: one producer each; code that may not run."""
+"""The source of every model's checkpoint, with one producer each, and code that may not run."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture
 def specs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Spec]:
-    """The specs of the tiny models, and of four others."""
+    """Return the specs of the tiny models and of four others."""
     monkeypatch.chdir(ROOT)
     own: dict[str, Any] = {"family": "llava", "kind": "vlm", "licence": "MIT"}
     own |= {"vision_blocks": 3, "lm_blocks": 3, "checkpoint": "owner/name"}
@@ -111,7 +111,7 @@ def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(
 def test_what_cannot_be_had_is_refused_before_anything_runs(
     specs: dict[str, Spec], changes: dict[str, Any], expected: str
 ) -> None:
-    checkpoints(specs).check()  # a model that is not examined may need what nobody allowed
+    checkpoints(specs).check()  # a model that is not examined may need code that is not allowed
     with pytest.raises(UserError, match=expected):
         checkpoints(specs, **changes).check()
 

@@ -1,4 +1,4 @@
-"""The configuration: what is valid passes, and what is left out has a default."""
+"""The configuration: valid values pass, and omitted ones have defaults."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""The plan of controlled models: their parts, their recipe, and what is refused before a run."""
+"""The plan of controlled models: their parts, their recipe, and refusals before a run."""
 
 import copy
 import json

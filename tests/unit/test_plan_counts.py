@@ -1,4 +1,4 @@
-"""Sizes of datasets: as prepared, as released, as the user's own files say."""
+"""Sizes of datasets: as prepared, as released, and from the user's own files."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from eyechart.plan.config.check import check
 from eyechart.plan.resources import JobResources
 
 WEEK = 7 * 24 * 60
-NOWHERE = "no results"  # not those of the checkout: nothing is prepared
+NOWHERE = "no results"  # not the checkout's results, so that nothing is prepared
 
 
 def filled(datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_a_released_dataset_has_its_known_size(
 
 
 def test_mmvp_is_asked_in_hours_not_weeks() -> None:
-    """It once asked for 47,936 minutes."""
+    """It once requested 47,936 minutes."""
     config = filled({"mmvp": {"layout": "mmvp", "source": "download"}})
     assert 10 < minutes(config, "mmvp") < 120
 

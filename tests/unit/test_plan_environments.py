@@ -1,4 +1,4 @@
-"""The environments of models: exact pins, built as they say, fit for the package's steps."""
+"""The environments of models have exact pins, are built from them, and suit the package's steps."""
 
 import ast
 import importlib.util
@@ -62,7 +62,7 @@ def models() -> list[Path]:
 
 
 def imported() -> set[str]:
-    """Return the distributions that the steps import in whatever environment they run in."""
+    """Return the distributions that the steps import in any environment."""
     names = set()
     for module in set().union(*(closure(step) for step in STEPS)):
         path = ROOT / "workflow" / (module.replace(".", "/") + ".py")
@@ -129,7 +129,7 @@ def test_the_steps_can_be_imported_in_a_built_environment(built: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# What rules get of it
+# The values that rules get
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def specs() -> dict[str, Spec]:
 
 @pytest.fixture
 def envs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one environment of its own, and none built."""
+    """Return a folder with one environment spec and no built environment."""
     monkeypatch.setattr(environments, "FOLDER", tmp_path / "envs")
     monkeypatch.setattr(environments, "BUILT", tmp_path / ".venvs")
     (tmp_path / "envs").mkdir()

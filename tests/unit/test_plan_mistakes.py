@@ -1,4 +1,4 @@
-"""Mistakes in the configuration and in targets: the first becomes one sentence."""
+"""The first mistake in the configuration or in targets becomes one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def refusal(config: dict[str, Any], *files: str) -> str:
 
 
 def sentence(changes: dict[str, Any], *files: str) -> str:
-    """Return what is said of the full demo with changes that are given with ``--config``."""
+    """Return the error of the full demo with changes given by ``--config``."""
     return refusal(merge(yaml.safe_load(Path(FULL).read_text()), changes), FULL, *files)
 
 

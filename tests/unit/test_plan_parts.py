@@ -1,4 +1,4 @@
-"""In how many parts a model works: the number that is given, or one that follows its size."""
+"""The number of parts of a model's work: the given number, or one based on its size."""
 
 from pathlib import Path
 from types import SimpleNamespace

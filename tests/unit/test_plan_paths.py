@@ -1,4 +1,4 @@
-"""The one list of paths: names are put in and read back, and no path is written elsewhere."""
+"""The list of paths: names are inserted and parsed back, and no path is written elsewhere."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ READS_FOLDERS = re.compile(r"\.parent\.(name|stem|parent)\b|\.parents\[\d\]\.nam
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and value of every string of a module, docstrings left out."""
+    """Yield line and value of every string of a module, except docstrings."""
     tree = ast.parse(path.read_text())
     scopes = (ast.Module, ast.ClassDef, ast.FunctionDef)
     held = [n for n in ast.walk(tree) if isinstance(n, scopes) and ast.get_docstring(n, False)]
@@ -34,7 +34,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def modules() -> list[Path]:
-    """Return the modules of the package but for the list of paths itself."""
+    """Return the package's modules, except the list of paths itself."""
     return [p for p in sorted(PACKAGE.rglob("*.py")) if p != REGISTRY]
 
 

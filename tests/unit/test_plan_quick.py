@@ -1,4 +1,4 @@
-"""What spares Snakemake work while it plans changes neither what is shown, run nor run again."""
+"""Shortcuts in Snakemake's planning do not change what is shown, run or rerun."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What jobs ask for: more for larger models, larger datasets and retries, and never too little."""
+"""Jobs request more for larger models, larger datasets and retries, and never too little."""
 
 import copy
 import dataclasses
@@ -15,7 +15,7 @@ from eyechart.plan import sizes as estimates
 from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
-NOWHERE = "no results"  # not those of the checkout: nothing is prepared
+NOWHERE = "no results"  # not the checkout's results, so that nothing is prepared
 JOB = SimpleNamespace(
     dataset="clevr", split="train", shard="000", part="000", model="tiny_llava", scope="item",
     task="color", first="tiny_clip", second="tiny_llava",
@@ -28,7 +28,7 @@ OF_A_DATASET = [
     *("scene_minutes", "dataset_mb", "dataset_minutes", "extraction_minutes", "manifest_minutes"),
     *("probing_mb", "probing_minutes", "mining_mb", "mining_minutes", "aligning_minutes"),
 ]
-# Seen: the rule's method, changes of the job's model, MB or seconds of a run on a CPU
+# Observed: the rule's method, changes of the job's model, MB or seconds of a run on a CPU
 MEASURED = [
     ("card_mb", {}, 426),
     ("model_mb", {}, 528),

@@ -1,4 +1,4 @@
-"""Readouts, concepts, attention and verdicts: what is planned of them, and what is refused."""
+"""The plans and refusals of readouts, concepts, attention and verdicts."""
 
 import json
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The recipe of the tiny models: what each depends on, so that a new one moves no other."""
+"""The recipe of the tiny models: each one's dependencies, so that a new model changes no other."""
 
 import copy
 import json

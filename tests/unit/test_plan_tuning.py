@@ -1,4 +1,4 @@
-"""Tuning: what is planned of it, and what is refused."""
+"""The plan and the refusals of tuning."""
 
 import json
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What rules get of the configuration: the smallest slices, so that nothing runs without cause."""
+"""Rules get minimal slices of the configuration, so that nothing reruns without cause."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Both probes are as good as scikit-learn's, on stored activations and on synthetic spectra."""
+"""Both probes match scikit-learn's accuracy on stored activations and on synthetic spectra."""
 
 import warnings
 from pathlib import Path
@@ -22,7 +22,7 @@ STORED = pq.read_table(Path(__file__).parents[1] / "data" / "tiny_llava_clevr.pa
 COLUMNS = ("vision.3/cls", "connector/image_mean", "lm.3/image_mean")
 TASKS = ("has_red", "has_metal", "majority_shape", "object_count")
 SEEDS, FOLDS, TESTED = [7, 8, 9], 3, 4000
-MEAN, MOST = 0.005, 0.03  # differences of accuracies that are allowed
+MEAN, MOST = 0.005, 0.03  # allowed differences of accuracies
 Problem = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -60,7 +60,7 @@ def folds_of(problem: Problem) -> np.ndarray:
 
 
 def ours(problem: Problem, hidden: int) -> float:
-    """Return the test accuracy of our probe, on average over seeds."""
+    """Return the test accuracy of our probe, averaged over seeds."""
     x, y, _, train = problem
     rows, seeds = np.flatnonzero(train), SEEDS if hidden else SEEDS[:1]
     fold = folds_of(problem)
@@ -73,7 +73,7 @@ def ours(problem: Problem, hidden: int) -> float:
 
 
 def theirs(problem: Problem, hidden: int) -> float:
-    """Return the same of scikit-learn's, with the penalty chosen on the same folds."""
+    """Return the same for scikit-learn's probe, with the penalty chosen on the same folds."""
     x, y, _, train = problem
     if not hidden:
         return float((linear(problem).predict(x[~train]) == y[~train]).mean())
@@ -132,7 +132,7 @@ def differences(problems: list[Problem], hidden: int) -> np.ndarray:
 
 
 def check_equal(found: np.ndarray) -> None:
-    """Check that most are 0; a single example may decide which penalty has the highest accuracy."""
+    """Check that most are 0; a single example may decide which penalty is best."""
     assert (found == 0).mean() >= 0.75, found
     assert abs(found.mean()) <= MEAN, found
     assert abs(found).max() <= MOST, found

@@ -1,4 +1,4 @@
-"""What probes find, and what they must not find."""
+"""Probes find signals and do not find noise."""
 
 from itertools import product
 
@@ -101,7 +101,7 @@ def test_no_false_discovery_among_many_noise_addresses():
 
 
 def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
-    # one-hot types that recur in test: the label of a type can be learnt by heart, any label
+    # one-hot types that recur in the test part, so any label of a type can be memorised
     rng = np.random.default_rng(4)
     code = rng.integers(0, 20, 800)
     y = np.arange(20)[code] % 4
@@ -116,7 +116,7 @@ def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
 
 
 def test_a_feature_that_names_the_group_does_not_lift_accuracy():
-    # every group has one label; rows split at random would let a group's name give it away
+    # every group has one label; a random split of rows would reveal it through the group's name
     rng = np.random.default_rng(5)
     code = np.repeat(np.arange(120), 6)
     y = rng.integers(0, 2, 120)[code]

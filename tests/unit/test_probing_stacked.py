@@ -1,4 +1,4 @@
-"""The stacked trainer does what one probe at a time would do."""
+"""The stacked trainer gives the same results as training one probe at a time."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def _stack(hidden, penalty=0.02):
 
 
 def _loss(params, data, penalty):
-    """Return the penalised loss by torch's own functions, of layers in the units of the inputs."""
+    """Return the penalised loss from torch's own functions, for layers in the inputs' units."""
     out, weights = data.x[0].T, params[::2]
     for i, (w, b) in enumerate(zip(weights, params[1::2], strict=True)):
         out = w @ (out if i == 0 else out.relu()) + b
@@ -59,7 +59,7 @@ def test_loss_and_gradient_are_those_of_autograd(hidden):
     loss.backward()
     assert float(stack.loss) == pytest.approx(loss.item(), abs=1e-5)
     slope = torch.cat([p.grad.flatten() for p in params])
-    # the stack's weights have units of their own, and so has its gradient
+    # the stack's weights and its gradient have their own units
     torch.testing.assert_close(
         stack._scaled(stack.grad, 1 / stack.unit)[0, 0], slope, rtol=1e-3, atol=1e-5
     )

@@ -1,4 +1,4 @@
-"""The step as a command: its tables, its errors, and what its bytes depend on."""
+"""The step as a command: its tables, its errors, and its dependence on inputs."""
 
 import json
 import os
@@ -213,7 +213,7 @@ def test_an_item_without_activations_is_named(tmp_path):
 
 
 def _regional(rng, y, missing=()):
-    """Vectors of the referent, which hold the answer, and of another object, which does not."""
+    """Return vectors of the referent with the answer, and of another object without it."""
     own = {"lm.1/referent": rng.standard_normal((N, 5)) + 3 * np.eye(3, 5)[y]}
     own["lm.1/other_object"] = rng.standard_normal((N, 5))
     for name in missing:

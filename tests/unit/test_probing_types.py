@@ -1,4 +1,4 @@
-"""Questions without a region, probed by type where activations depend on the image alone."""
+"""Questions without a region, probed by type if activations depend only on the image."""
 
 import json
 from pathlib import Path
@@ -25,12 +25,12 @@ SETTINGS |= {"bootstrap": 100, "question_types": CHOSEN}
 
 
 def _answers(rng, shares=(0.5,) * TYPES):
-    """Return yes or no of each image and question type: (n, types) bool."""
+    """Return the yes/no answer for each image and question type, bool (n, types)."""
     return rng.random((N, TYPES)) < shares
 
 
 def _features(rng, truth):
-    """Return vectors that hold the answer to each type along a direction of its own, (n, d)."""
+    """Return vectors that encode the answer to each type along its own direction, (n, d)."""
     directions = np.linalg.qr(rng.standard_normal((D, D)))[0][:TYPES]
     return rng.standard_normal((N, D)) + 6 * (truth - 0.5) @ directions
 
@@ -82,7 +82,7 @@ def _run(world, **changes):
 
 
 def _typed(rows):
-    """Return the floor, and the task rows by address, of probes per type."""
+    """Return the floor and the task rows by address, for probes per type."""
     floor = next(r for r in rows if r["kind"] == "majority_type")
     return floor, {r["address"]: r for r in rows if r["kind"] == "task" and r["n_types"]}
 

@@ -1,4 +1,4 @@
-"""Depth heads: a planted depth is recovered, noise is not, and maps that do not fit are refused."""
+"""Depth heads recover planted depth and no noise, and refuse maps that do not fit."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ DEEP = {"model": "eye", "dataset": "rooms"}
 
 
 def scene(rng: np.random.Generator) -> np.ndarray:
-    """Return depths of a tilted plane, (PX, PX), 1 to 9, some of them unknown."""
+    """Return the depths of a tilted plane, (PX, PX), from 1 to 9, some of them unknown."""
     y, x = np.mgrid[:PX, :PX] / PX
     depth = 5 + rng.uniform(-2, 2) * (2 * x - 1) + rng.uniform(-2, 2) * (2 * y - 1)
     depth[:4, :4] = 0
@@ -55,14 +55,14 @@ def scene(rng: np.random.Generator) -> np.ndarray:
 
 
 def features(depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return tokens, (t, 6): one number tells the depth among noise, in no scale of its own."""
+    """Return tokens (t, 6), in which one number encodes the depth on an arbitrary scale."""
     mean = mean_depths(np.maximum(depth, 1), grid())
     noise = 0.3 * rng.standard_normal((SIDE * SIDE, 5))
     return np.concatenate([(40 - 3 * mean)[:, None], noise], axis=1).astype(np.float32)
 
 
 def write_rooms(root: Path, planted: bool = True, pictures: int = 40) -> list[str]:
-    """Write pictures of known depth; give the flags of the step that trains heads."""
+    """Write images of known depth; return the flags of the step that trains heads."""
     rng = np.random.default_rng(3)
     rows, tokens = [], []
     for i in range(pictures):
@@ -119,7 +119,7 @@ def test_noise_is_no_better_than_a_constant(tmp_path):
 
 
 def boxes(root: Path, perfect: bool) -> list[str]:
-    """Write depth-order items on planes; give the flags of the readout."""
+    """Write depth-order items on planes; return the flags of the readout."""
     rng = np.random.default_rng(11)
     items, regions, tokens, ids = [], [], [], []
     for i in range(60):

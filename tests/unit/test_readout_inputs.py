@@ -1,4 +1,4 @@
-"""What a readout needs of its inputs: views and tiles, several pictures, and mistakes told of."""
+"""The inputs of readouts: views and tiles, several images, and reported mistakes."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ SPOTS = {"A": (20, 20), "B": (60, 20), "C": (20, 60), "D": (60, 60)}
 def puzzles(
     n: int, spots: dict[str, tuple[float, float]] = SPOTS, **more: object
 ) -> tuple[list[Row], list[Row]]:
-    """Return items of two pictures that are one: REF stands where the answer does."""
+    """Return items with two equal images, in which REF is at the answer's place."""
     items, regions = [], []
     for i in range(n):
         answer = "ABCD"[i % 4]
@@ -47,7 +47,7 @@ def puzzles(
 
 
 def truth(places: np.ndarray) -> np.ndarray:
-    """Return what tokens say of where they lie; those that lie nowhere say nonsense."""
+    """Return tokens that encode their positions; tokens without a position are nonsense."""
     middle = np.nan_to_num((places[:, 3:5] + places[:, 5:7]) / 2, nan=7.0)
     found = position(*middle.T)
     found[np.isnan(places[:, 3])] = 1000
@@ -55,7 +55,7 @@ def truth(places: np.ndarray) -> np.ndarray:
 
 
 def tiled() -> np.ndarray:
-    """Return a coarse view of all, two tiles, and ends of lines that lie nowhere."""
+    """Return a coarse view of everything, two tiles, and line ends without a position."""
     line = np.array([[0, -1, -1, *[np.nan] * 4]])
     tiles = [grid(8, 4, (0, 0, PX / 2, PX), 1), grid(8, 4, (PX / 2, 0, PX, PX), 2)]
     return np.concatenate([grid(4, 4), line, *tiles, line]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Readouts on planted features: truth scores 1, noise and shuffled places chance, on every task."""
+"""Readouts on planted features: on every task, truth scores 1, noise and shuffled tokens chance."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ Tokens = Callable[[str, np.ndarray], np.ndarray]
 
 
 def position(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return features of places in a scene that change smoothly and tell places apart."""
+    """Return smooth features of positions in a scene that distinguish positions."""
     waves = np.array([1, 2, 3, 5]) * 2 * np.pi / 160
     parts = [f(w * v) for v in (x, y) for w in waves for f in (np.sin, np.cos)]
     return np.stack(parts, axis=-1)
@@ -75,7 +75,7 @@ class Puzzles:
         return [("REF", views[0], *ref), *((k, views[1], *at[k]) for k in letters)]
 
     def style(self, row, views, letters, answer):
-        """Each style has directions of its own; REF is in that of the answer."""
+        """Each style has its own directions; REF has the answer's style."""
         styles = [RNG.standard_normal((3, 12)) for _ in range(2)]
         for name, view in zip(["REF", *letters], views, strict=True):
             own = styles[0 if name in ("REF", answer) else 1]
@@ -83,7 +83,7 @@ class Puzzles:
         return [(n, v, 0, 0, PX, PX) for n, v in zip(["REF", *letters], views, strict=True)]
 
     def out(self, row, views, letters, answer):
-        """All pictures show one object, but one."""
+        """All images but one show the same object."""
         objects = RNG.standard_normal((2, 12))
         for name, view in zip(letters, views, strict=True):
             noise = 0.3 * RNG.standard_normal((SIDE * SIDE, 12))
@@ -91,7 +91,7 @@ class Puzzles:
         return [(n, v, 0, 0, PX, PX) for n, v in zip(letters, views, strict=True)]
 
     def write(self, root: Path, features: Callable[[np.ndarray], np.ndarray]) -> list[str]:
-        """Write all; tokens at each address are ``features`` of the truth; give the flags."""
+        """Write all files, with ``features`` of the truth at each address; return the flags."""
         write_dataset(root, self.items, self.regions)
         ids = sorted(self.truth)
         tokens = [features(self.truth[i]).astype(np.float32) for i in ids]

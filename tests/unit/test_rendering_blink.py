@@ -28,7 +28,7 @@ def blink(tmp_path_factory):
 
 
 def part_at(root, item, view, spot):
-    """Return the part under a point, by the saved mask's number there."""
+    """Return the part under a point, from the saved mask's number there."""
     mask = read(root / f"truth/val/{item['idx'].removeprefix('val_')}_{view}_mask.png")
     return mask[int(spot[1]), int(spot[0])]
 

@@ -1,4 +1,4 @@
-"""pycocotools reads the rendered COCO: correct masks, boxes, areas, and true captions."""
+"""pycocotools reads the rendered COCO with correct masks, boxes and areas, and true captions."""
 
 import contextlib
 import io
@@ -27,7 +27,7 @@ def root(tmp_path_factory):
 
 
 def load(root, kind):
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         return COCO(root / f"annotations/{kind}_val2017.json")
 
 
@@ -103,7 +103,7 @@ def test_every_caption_is_true_of_its_image(root):
 
 
 def box_scenes(count):
-    """Return plans of more things than are rendered here, with boxes that may share columns."""
+    """Return plans with more objects than rendered here, whose boxes may share columns."""
     look = {"objects": [1, 6], "extent": 3, "gap": 0.05, "light_jitter": 1.0}
     look["camera"] = {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 30, "jitter": 0.3}
     for i in range(count):

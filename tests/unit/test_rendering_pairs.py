@@ -1,4 +1,4 @@
-"""Rendered MMVP and MMVP-VLM: pairs differ in one pattern, and their texts are true."""
+"""Rendered MMVP and MMVP-VLM pairs differ in one pattern, and their texts are true."""
 
 import contextlib
 import csv
@@ -98,7 +98,7 @@ def is_left(plan, one, other):
 
 
 def seen(pattern, plan, question):
-    """Return the answer to a question from plan and boxes alone, by its pattern and words."""
+    """Return the answer to a question from only the plan and boxes, by its pattern and words."""
     words = question.rstrip("?").replace("cubes", "cube").replace("spheres", "sphere")
     words = words.replace("cylinders", "cylinder").split()
     shape = next((w for w in words if w in ("cube", "sphere", "cylinder")), "")

@@ -1,4 +1,4 @@
-"""Images that ship: those of the demo are what its config draws, and come back byte by byte."""
+"""The shipped images of the demo match its config and are restored byte by byte."""
 
 import json
 from dataclasses import replace
@@ -62,7 +62,7 @@ def test_the_demo_need_not_draw_its_images(dataset, split, shard, tmp_path, monk
 def test_the_images_that_ship_are_those_that_are_drawn(
     dataset, split, shard, tmp_path, monkeypatch
 ):
-    """The first item of each shard is drawn again."""
+    """The first item of each shard is redrawn."""
     monkeypatch.chdir(ROOT)
     args = drawing(dataset, split, shard, tmp_path)
     for module in (drawing_module, clevr):
@@ -78,7 +78,7 @@ def test_the_images_that_ship_are_those_that_are_drawn(
 
 
 def test_a_packed_shard_is_restored_byte_by_byte(tmp_path, monkeypatch):
-    """Its truth too: masks are grey, depth has 16 bits."""
+    """This includes its truth, with grey masks and 16-bit depth."""
     monkeypatch.chdir(tmp_path)
     flags = {"dataset": "clevr", "split": "val", "shard": 0, "seed": 7}
     settings = {**SETTINGS, **LOOK, "splits": {"val": 2}, "shards": 1}

@@ -1,4 +1,4 @@
-"""Charts, maps and the section about where the picture goes, from hand-made tables."""
+"""Charts, maps and the section about attention to the image, from hand-made tables."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ DATA = "results/datasets/d"
 
 
 def places():
-    """Two by two tokens over a picture of 40 x 20."""
+    """Return two by two tokens over an image of 40 x 20."""
     edges = [(r, c, 20 * c, 10 * r, 20 * c + 20, 10 * r + 10) for r in (0, 1) for c in (0, 1)]
     return np.array([(0, *edge) for edge in edges], dtype=np.float32)
 
@@ -63,7 +63,7 @@ def summary_rows():
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A project with what is read: one item with regions on its picture."""
+    """Write a project with the section's inputs: one item with regions on its image."""
     root = tmp_path_factory.mktemp("looks")
     folder = root / HOME
     write_noted(folder / "summary.parquet", pa.Table.from_pylist(summary_rows(), SUMMARY), {})

@@ -1,4 +1,4 @@
-"""What models say is read with its statistics or refused, and told no stronger than its tests."""
+"""Responses are read with their statistics or refused, and described no stronger than tested."""
 
 import re
 from dataclasses import replace

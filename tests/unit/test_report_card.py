@@ -1,4 +1,4 @@
-"""A model's card as a page tells what the card says, folds like blocks, and needs no network."""
+"""A model's card page shows the card's content, folds similar blocks, and needs no network."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Concept similarity is read with its controls or refused, drawn whole, and told as tested."""
+"""Concept similarity is read with its controls or refused, drawn in full, described as tested."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Figures as files: what is drawn is what the CSV says, and the same bytes each time."""
+"""Figures as files agree with their CSV and have the same bytes each time."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(words: list[str]) -> None:
-    """Draw in a process of its own, as the rule does: Vega numbers gradients per process."""
+    """Draw in a separate process, as the rule does, since Vega numbers gradients per process."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     step = [sys.executable, "-m", "eyechart.report.draw"]
     subprocess.run([*step, *words], check=True, env=environment)

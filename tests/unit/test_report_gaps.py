@@ -1,4 +1,4 @@
-"""What is not probed stands on the page with its reason, and takes nothing else with it."""
+"""Tasks that are not probed are on the page with the reason, and affect nothing else."""
 
 import json
 import re
@@ -26,7 +26,7 @@ COUNTS = "hail (1), <b>snow</b> (2)"
 
 
 def refuse(path: Path, dataset: str = "clevr") -> None:
-    """Replace a table of probes by that of a task that is not probed."""
+    """Replace a table of probes by one for a task that is not probed."""
     model, task = path.parts[-3], path.stem
     row = {"model": model, "dataset": dataset, "task": task, "scope": "image", "kind": "majority"}
     row |= {"address": "", "span": "", "probe": "", "reason": REASON, "left_out": COUNTS}
@@ -35,7 +35,7 @@ def refuse(path: Path, dataset: str = "clevr") -> None:
 
 
 def count(path: Path) -> None:
-    """Give a table of probes classes that are left out."""
+    """Add left-out classes to a table of probes."""
     rows = pq.read_table(path).to_pylist()
     rows[0]["left_out"] = COUNTS
     write_table(path, pa.Table.from_pylist(rows, PROBES))

@@ -1,4 +1,4 @@
-"""The section of interventions: what its charts and tables show, and what it refuses."""
+"""The charts, tables and refusals of the section about interventions."""
 
 import json
 

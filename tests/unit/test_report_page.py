@@ -19,7 +19,7 @@ OUTSIDE = (
     r"""(?:src|href|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//"""
     r"""|@import|url\(\s*["']?(?:https?:)?//"""
 )
-# Chooses every option of every list, one by one, and returns what the page then says.
+# Chooses every option of every list one by one, and returns the page's text.
 CHOOSE = """async () => {
   const said = {};
   const choose = async (block, name, option, chart) => {

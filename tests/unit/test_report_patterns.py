@@ -1,4 +1,4 @@
-"""A model's page about pairs is one file that runs nothing and says what its numbers rest on."""
+"""A model's page about pairs is one static file that states the basis of its numbers."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ def _at_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(output: Path, model: str = "tiny_llava", **changed: Any) -> list[str]:
-    """Return the command line; a flag may be given other values."""
+    """Return the command line, with some flags changed."""
     data = "results/datasets/mmvp"
     answers = sorted(map(str, Path(f"results/behavior/responses/{model}/mmvp").glob("*.parquet")))
     given: dict[str, Any] = {
@@ -70,7 +70,7 @@ def page(root: Path) -> str:
 
 
 def changed_tables(tmp_path: Path, old: str, new: str) -> dict[str, list[Path]]:
-    """Write patterns and correlations in which one text is another."""
+    """Write patterns and correlations with one text replaced."""
     found = {}
     for name, schema in (("patterns", PATTERNS), ("correlations", CORRELATIONS)):
         rows = read_table(Path(f"{TABLES}/{name}.parquet")).to_pylist()

@@ -1,4 +1,4 @@
-"""Benchmarks are summed per rule, pictures are drawn by seed, curves keep their ends."""
+"""Benchmarks are summed per rule, images are drawn by seed, curves keep their ends."""
 
 import base64
 import io
@@ -150,7 +150,7 @@ def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
 
 
 def image_row(folder: Path, name: str, **more: Any) -> dict[str, Any]:
-    """Write an upright picture and return its row, with the labels of 80 categories."""
+    """Write an upright image; return its row, with the labels of 80 categories."""
     Image.new("RGB", (60, 80), "gold").save(folder / "upright.png")
     labels = {f"label/has_category_{n}": "yes" if n == 3 else "no" for n in range(80)}
     row = {"image_id": name, "path": str(folder / "upright.png"), "split": "val", **labels}

@@ -1,4 +1,4 @@
-"""Readouts on the page: with control, interval and test, or refused; charts hold them all."""
+"""Readouts on the page have a control, interval and test or are refused; charts show them all."""
 
 import json
 from pathlib import Path

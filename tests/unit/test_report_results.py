@@ -1,4 +1,4 @@
-"""Seeds are merged to the least favourable, the best address is blind to the test part."""
+"""Seeds are merged to the least favourable, and the best address ignores the test part."""
 
 import doctest
 

@@ -25,7 +25,7 @@ SETTINGS = {"alpha": 0.05, "png_scale": 1, "maps": 2, "gallery_px": 100}
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """What the section reads of the model that reads one patch of an image."""
+    """Return the section's inputs for the model that reads one patch of an image."""
     root = tmp_path_factory.mktemp("results") / "results"
     data = root / "datasets/mine"
     folder = root / "saliency/llava/mine"

@@ -1,4 +1,4 @@
-"""A section is one folder and one entry: a toy one is drawn and shown; a decoder is a component."""
+"""A section is one folder and one entry, shown by a toy; a decoder is a component."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The section of tuning: numbers as in the table, its refusals, and one chart."""
+"""The section about tuning: numbers as in the table, refusals, and one chart."""
 
 import polars as pl
 import pyarrow as pa

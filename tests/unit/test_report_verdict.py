@@ -1,4 +1,4 @@
-"""The report refuses verdicts in which a number stands alone, and draws the others as figures."""
+"""The report refuses verdicts with a number without control, and draws the others as figures."""
 
 import json
 from pathlib import Path

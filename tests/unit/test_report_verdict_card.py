@@ -1,4 +1,4 @@
-"""The exam card says what the tables say, in words, shapes and numbers, on every screen."""
+"""The exam card matches the tables in words, shapes and numbers, on every screen size."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def page(paths) -> str:
 
 @pytest.fixture(scope="module")
 def found(paths) -> dict[tuple[str, str], dict]:
-    """Return every cell of the card by model and skill; of patterns, with the data set's name."""
+    """Return every cell of the card by model and skill; for patterns, with the dataset's name."""
     return {
         (one["exam"].model, f"{c['name']} {c['row']['dataset']}".removesuffix(" clevr")): c
         for one in card(paths)["models"]
@@ -255,12 +255,12 @@ def test_names_and_reasons_from_tables_are_text_and_no_markup(tmp_path):
 
 @pytest.fixture(scope="module")
 def whole(page, tmp_path_factory) -> Path:
-    """Return the card as a page of its own."""
+    """Return the card as a separate page."""
     return standing(tmp_path_factory.mktemp("card") / "card.html", page)
 
 
 def standing(path: Path, page: str) -> Path:
-    """Write the section as a page of its own."""
+    """Write the section as a separate page."""
     style = (FOLDER / "style.css").read_text(encoding="utf-8")
     path.write_text(f"<!doctype html><meta charset=utf-8><style>{style}</style><main>{page}</main>")
     return path

@@ -1,4 +1,4 @@
-"""Notebooks get finished results as matrices and frames, and are told what is missing."""
+"""Notebooks get finished results as matrices and frames, or an error that says what is missing."""
 
 import re
 from pathlib import Path
@@ -122,7 +122,7 @@ def test_verdicts_have_classes_values_and_differences(root):
 
 
 def one(name: str, *names: str, **more: object):
-    """Return a call of a function of the module on a folder of results."""
+    """Return a call of one of the module's functions on a results folder."""
     return lambda root: getattr(results, name)(*names, **{"root": root, **more})
 
 

@@ -1,4 +1,4 @@
-"""Saliency: complete, equal to captum's, and right about a model that reads one patch."""
+"""Saliency is complete, equal to captum's, and right about a model that reads one patch."""
 
 import json
 from functools import partial
@@ -43,14 +43,14 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(models, data, tmp_path_factory):
-    """The tables of the model that reads the patch, and of the one that reads nothing."""
+    """Return the tables of the model that reads the patch, and of the one that reads nothing."""
     folder = tmp_path_factory.mktemp("made")
     return {r: fixture.run(folder / str(r), models[r], data) for r in models}
 
 
 @pytest.fixture(scope="module")
 def random_llava(tmp_path_factory):
-    """A LLaVA of random weights, and two questions about random images."""
+    """Return a LLaVA with random weights, and two questions about random images."""
     folder = tmp_path_factory.mktemp("llava")
     checkpoint = tiny_models.build_llava(folder)
     tables = tiny_models.build_dataset(folder, 2, [("a", [0], "what is it"), ("b", [1], "which")])
@@ -79,7 +79,7 @@ def test_every_method_points_to_the_one_patch_that_is_read(made, data):
         left, top = row["places"][int(np.argmax(row["saliency"]))][3:5]
         with Image.open(data / f"{row['image_id']}.png") as image:
             assert max(image.getpixel((int(left) + 1, int(top) + 1))) == 200, row["method"]
-    assert curves["mass"].min() > 0.999  # nothing else speaks for the answer
+    assert curves["mass"].min() > 0.999  # nothing else supports the answer
     assert set(curves["ratio"].round(3)) == {16.0}
 
 

@@ -1,4 +1,4 @@
-"""Whether a model looks at the image: numbers of hand-made tables and of a hand-set model."""
+"""Image use of a model, from hand-made tables and from a hand-built model."""
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ NAMED = {"model": "llava", "dataset": "mine"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The table of the model that reads one patch, from its inputs alone."""
+    """Return the table of the model that reads one patch, from only its inputs."""
     folder = tmp_path_factory.mktemp("use")
     model = fixture.build_model(folder)
     data = tmp_path_factory.mktemp("data")

@@ -1,4 +1,4 @@
-"""Benchmarks still run, and what `make bench` writes of them holds no seconds of one machine."""
+"""Benchmarks still run, and `make bench` writes no machine-dependent seconds."""
 
 import importlib
 from types import ModuleType

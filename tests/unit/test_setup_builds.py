@@ -1,4 +1,4 @@
-"""The build of torch is chosen by the index that pip is given, per environment, as documented."""
+"""The build of torch is chosen by pip's index, per environment, as documented."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ dependencies:
 
 
 def index(folder: Path, label: str) -> str:
-    """Write an index of two empty packages whose version has a label; return its address."""
+    """Write an index of two empty packages with a version label; return its address."""
     for name, version in (("torch", "1.0"), ("torchvision", "2.0")):
         own = folder / name
         own.mkdir(parents=True)

@@ -11,7 +11,7 @@ from documented_commands import ROOT, Command, in_docstrings, in_texts
 
 TEXTS = in_texts()
 OF_STEPS = [*in_docstrings(), *(c for c in TEXTS if "-m eyechart." in c.line)]
-# Each once, though several texts name it; of these, the first
+# Each command once, from the first text that names it
 OF_MAKE = list({tuple(c.words): c for c in reversed(TEXTS) if c.words[0] == "make"}.values())
 
 
@@ -24,7 +24,7 @@ def named(command: Command) -> str:
 
 
 def test_commands_are_found() -> None:
-    """A collector that finds nothing would pass every other test of this file."""
+    """A collector that finds nothing would pass every other test in this file."""
     assert Command("README.md", "make demo") in [Command(c.source, c.line) for c in OF_MAKE]
     assert any(c.line.startswith("snakemake ") and c.source == "README.md" for c in TEXTS)
     assert any(c.source.startswith("config/presets/") for c in TEXTS)
@@ -46,7 +46,7 @@ def test_a_step_has_the_flags_that_are_shown(
 ) -> None:
     words = command.words
     module, flags = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
-    if flags in ([], ["…"]):  # the text leaves the flags out: the step must exist
+    if flags in ([], ["…"]):  # the text omits the flags, so only the step must exist
         assert (ROOT / "workflow" / Path(*module.split("."))).with_suffix(".py").exists()
         return
     read = argparse.ArgumentParser.parse_args
@@ -72,5 +72,5 @@ def test_a_file_that_is_installed_or_tested_exists(command: Command) -> None:
 
 
 def _value(word: str) -> str:
-    """Return a value for what the docstring leaves to the reader."""
+    """Return a value for a placeholder of the docstring."""
     return "{}" if word in ("JSON", "$SETTINGS") else word

@@ -1,4 +1,4 @@
-"""Conventions that a linter does not know: rules, sizes, floors, what parsing imports."""
+"""Conventions beyond a linter's: rules, file sizes, layers, and imports at parse time."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ from eyechart.core.fingerprint import closure
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 PACKAGE = ROOT / "workflow/eyechart"
-# From the ground up; a folder imports only from folders above it in this list
+# From the bottom up; a folder imports only from folders earlier in this list
 FOLDERS = [
     "core",
     "tables",
@@ -46,8 +46,8 @@ FOLDERS = [
 ]
 STAGES = FOLDERS[FOLDERS.index("extraction") : FOLDERS.index("training")]
 READERS = ["report", "mining", "probing", "readout", "concepts", "verdict"]
-# `plan` stands before them: Snakemake imports it when it reads the rules. It may import what needs
-# no heavy library; of `plan`, folders may import where files between stages stand, no more.
+# `plan` comes before them, since Snakemake imports it at parse time. It may import modules that
+# need no heavy library; from `plan`, folders may import only the paths of files between stages.
 OF_PLAN = {"paths"}
 PARSED = [
     "eyechart.plan.behavior",
@@ -80,7 +80,7 @@ NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params
 
 
 def rules() -> dict[str, str]:
-    """Return the text of every rule that has an execution of its own."""
+    """Return the text of every rule that runs something itself."""
     found = {}
     for path in RULES:
         for block in re.split(
@@ -213,9 +213,9 @@ def imports(path: Path) -> set[str]:
 
 
 def may_import(module: str, name: str) -> bool:
-    """Whether a module may import a name, by the folders that both are in."""
+    """Return whether a module may import a name, given both folders."""
     folder, other = module.split(".")[1], name.split(".")[1]
-    if module.endswith(".section"):  # what a layout's folder tells the plan
+    if module.endswith(".section"):  # a layout's information for the plan
         return other in {"core", "data", "plan"}
     if folder in {other, "plan"}:
         return True
@@ -237,7 +237,7 @@ def test_a_folder_imports_only_from_folders_above_it() -> None:
 
 @pytest.mark.parametrize("step", COSTLY)
 def test_a_step_of_hours_does_not_depend_on_the_plan(step: str) -> None:
-    """Else a new pattern in plan/paths.py, or a new config key, would run it again."""
+    """Otherwise a new pattern in plan/paths.py or a new config key would rerun it."""
     assert [name for name in closure(f"eyechart.{step}") if name.startswith("eyechart.plan.")] == []
 
 

@@ -1,4 +1,4 @@
-"""The usual jobs of CONTRIBUTING.md, each done with a toy in a copy of the project.
+"""The common extensions in CONTRIBUTING.md, each done with a toy in a copy of the project.
 
 A dataset's layout, a family, a readout, a model: one folder or file each and, but for families and
 models, which are found in their folders, one line in a registry. test_report_sections.py does the

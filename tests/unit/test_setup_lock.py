@@ -1,4 +1,4 @@
-"""The pins: exact, complete, and the same everywhere they stand."""
+"""The pins are exact, complete and consistent everywhere."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDED = ["requirements-dev.lock", "requirements-cluster.lock", "requirements-docs.lock"]
 LOCKS = ["requirements.lock", *ADDED]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
-# Called as programs, or asked for by a library that the package imports
+# Called as programs, or required by a library that the package imports
 NOT_IMPORTED = {"accelerate"}
 
 

@@ -1,4 +1,4 @@
-"""The commands that a user types, as far as they can be seen without installing anything."""
+"""The commands that a user types, tested without installing anything."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     for name in ("Makefile", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(ROOT / name, folder / name)
-    # as a user types it, even where these tests were started by make themselves
+    # as typed by a user, even if make started these tests
     outside = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     return subprocess.run(
         ["make", *arguments],
@@ -28,7 +28,7 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 def installed(folder: Path) -> None:
-    """Make an environment that looks as if both locks were installed."""
+    """Create an environment that looks as if both locks were installed."""
     (folder / ".venv/bin").mkdir(parents=True)
     (folder / ".venv/bin/python").write_text("")
     for stamp in ("runtime", "dev"):

@@ -1,4 +1,4 @@
-"""The page about scale: its tables follow from the constants, and those from the benchmarks."""
+"""The page about scale: its tables follow from the constants, which come from benchmarks."""
 
 import math
 import runpy

@@ -1,4 +1,4 @@
-"""Speed and memory: what is counted, what a precision that cannot run says, and the page."""
+"""Speed and memory: counts, the row of a precision that cannot run, and the page."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Erasers: what LEACE promises on its own data, and what the reference implementation gives."""
+"""Erasers: LEACE's guarantees on its own data, and agreement with the reference implementation."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ CLASSES, WIDTH, COUNT = 4, 12, 400
 
 @pytest.fixture(scope="module")
 def sample():
-    """Vectors with a concept in some directions, labels, and the vectors' covariance."""
+    """Return vectors with a concept in some directions, labels, and the vectors' covariance."""
     draw = np.random.default_rng(5)
     labels = draw.integers(CLASSES, size=COUNT)
     means, mixing = draw.normal(size=(CLASSES, WIDTH)), draw.normal(size=(WIDTH, WIDTH))

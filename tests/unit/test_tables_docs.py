@@ -1,4 +1,4 @@
-"""docs/tables.md is what the schemas say, and says it of every table and column."""
+"""docs/tables.md matches the schemas and describes every table and column."""
 
 import importlib
 import pkgutil

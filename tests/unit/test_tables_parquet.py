@@ -1,4 +1,4 @@
-"""Parquet files: every page has a checksum, and damage is a sentence, not other numbers."""
+"""Every page of Parquet files has a checksum, and damage gives a sentence, not wrong numbers."""
 
 import random
 from pathlib import Path
@@ -13,7 +13,7 @@ from eyechart.tables.parquet import read_notes, read_table, write_table
 
 @pytest.fixture
 def table() -> pa.Table:
-    """Numbers that do not compress, so that nearly every bit is one of theirs."""
+    """Return numbers that do not compress, so that nearly every bit belongs to one."""
     rng = np.random.default_rng(0)
     names = [f"item-{n}" for n in rng.integers(0, 10**9, 2000)]
     return pa.table({"id": names, "value": rng.random(2000)}).replace_schema_metadata({"a": "b"})

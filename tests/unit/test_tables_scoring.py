@@ -1,4 +1,4 @@
-"""Scores from stored numbers, and ties: drawn, and drawn so that exact tests stay valid."""
+"""Scores from stored numbers, with ties drawn so that exact tests stay valid."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_a_clear_difference_is_never_drawn_and_a_tie_always_in_the_same_way():
 
 
 def test_a_guesser_against_ties_is_within_the_level_of_the_test():
-    """A quarter for each tie would lose against nobody and win against 3 of 4: rejected always."""
+    """A quarter point per tie would never lose and win 3 of 4 times: always rejected."""
     rng = np.random.default_rng(0)
     drawn, shared = [], []
     for run in range(200):

@@ -1,4 +1,4 @@
-"""The self-supervised encoder: its teacher, its views, and that kills lose nothing."""
+"""The self-supervised encoder: its teacher, its views, and resumption after kills."""
 
 import json
 

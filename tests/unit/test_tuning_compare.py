@@ -1,4 +1,4 @@
-"""What arms gain, on answers set by hand: against controls, other arms and before."""
+"""Gains of arms on hand-set answers, against controls, other arms and before tuning."""
 
 import polars as pl
 import pyarrow as pa
@@ -20,7 +20,7 @@ RIGHT = {
 
 
 def answers(arm, counts, task="kind", dataset="mine", seeds=1):
-    """Rows in which the first items are right; choices are a and b, and a is right."""
+    """Return rows in which the first items are right; choices are a and b, and a is right."""
     for data, right in zip(("none", "true", "blank", "shuffled"), counts, strict=True):
         for seed in [None] if data == "none" else range(seeds):
             for n in range(N):
@@ -87,7 +87,7 @@ def test_a_control_that_white_images_harm_is_no_gain(table):
 
 
 def test_answers_that_are_frequent_are_no_gain():
-    """Tuned on white images, a model may say the frequent answer of these alone."""
+    """A model tuned on white images may give its frequent answer only to white images."""
     rows = list(answers("lora_lm", (10, 34, 12, 14)))
     white = [r | {"data": ON_BLANK, "right": n < 33} for n, r in enumerate(rows[2 * N : 3 * N])]
     found = compare.compared(pl.DataFrame(rows + white, schema_overrides={"seed": pl.Int32}), {})

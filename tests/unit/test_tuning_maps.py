@@ -1,4 +1,4 @@
-"""Attention before and after tuning: planted in an adapter, it is found on the right token."""
+"""Attention planted in an adapter is found on the right token after tuning, but not before."""
 
 import json
 from dataclasses import replace
@@ -49,7 +49,7 @@ def plant(arm):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """Results with a dataset, and with adapters of which one moves attention."""
+    """Write results with a dataset and adapters, one of which moves attention."""
     root = tmp_path_factory.mktemp("maps") / "results"
     (root / "datasets/mine").mkdir(parents=True)
     fixture.build_data(root / "datasets/mine")

@@ -1,4 +1,4 @@
-"""The step that tunes: it learns what images tell, runs are equal, kills cost nothing."""
+"""The tuning step learns from images, runs are equal, and kills lose nothing."""
 
 import json
 import os
@@ -57,7 +57,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
-    """A registry with one model, its checkpoint, and images of one colour each."""
+    """Write a registry with one model, its checkpoint, and images of one colour each."""
     folder = tmp_path_factory.mktemp("registry")
     checkpoint = build_llava(folder / "data" / "llava")
     own = {k: v for k, v in vars(spec("llava", checkpoint)).items() if k != "derived"}
@@ -215,7 +215,7 @@ def test_recomputed_activations_give_the_same_training(tuned, registry, tmp_path
 
 
 def test_skewed_answers_that_no_image_tells_are_no_gain(registry, tmp_path):
-    """Four of five answers are the same word: tuning learns it, on white images as well."""
+    """Four of five answers are the same word, which tuning also learns on white images."""
     drawn = random.Random(3)
     items = [
         item | {"answer": WORDS[2] if drawn.random() < 0.8 else drawn.choice(WORDS[:2])}

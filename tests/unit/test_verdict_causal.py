@@ -1,4 +1,4 @@
-"""The verdict's causal facts: cause, horizon, where a concept is read, and what contradicts it."""
+"""The verdict's causal facts: cause, horizon, reading position, and contradictions."""
 
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def test_the_page_lists_the_causes_as_the_table_has_them():
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch) -> Path:
-    """Return a folder with a planted model that uses what it is asked."""
+    """Return a folder with a planted model that uses the requested concept."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

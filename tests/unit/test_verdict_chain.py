@@ -1,4 +1,4 @@
-"""The chain from encoder to answer: where most is lost, what is hardly seen, what is null."""
+"""The chain from encoder to answer: the largest loss, weak signals, and null results."""
 
 from collections import Counter
 from dataclasses import replace
@@ -148,7 +148,7 @@ def test_whatever_the_numbers_one_class_holds_and_says_nothing_false(probed, rea
 
 @pytest.mark.parametrize("n", [60, 250])
 def test_of_nothing_planted_no_class_is_given_that_names_a_place(n):
-    """Features that tell nothing, answers at random: 200 skills."""
+    """200 skills have uninformative features and random answers."""
     decided_now = apply_rules(skills_of("chain: sees nothing", n, 0, 200), "vlm", BAR)
     found = Counter(rule.verdict for _, _, rule in decided_now)
     free = found["prior"] + found["undecided"] + found["not_encoded"]

@@ -1,4 +1,4 @@
-"""Items answered in steps: levels add up, the order is stable, nothing decided is asked again."""
+"""Items answered in steps: levels add up, the order is stable, and decided skills are not asked."""
 
 import json
 from dataclasses import replace
@@ -80,7 +80,7 @@ def test_a_skill_is_tested_at_the_level_of_the_look_at_which_it_stopped():
     ],
 )
 def test_a_class_at_a_look_is_one_that_the_whole_levels_give_as_well(name, seed, refused):
-    """With few items, a class may be shown before an exception of it, or one that comes first."""
+    """With few items, a class may be shown before an exception to it or an earlier class."""
     for k in (*range(seed - 7, seed), seed):
         (skill,) = skills_of(name, 72, k, 1)
         early = replace(skill, looks=tuple(LOOKS), answered=72)
@@ -168,7 +168,7 @@ def write_answers(paths: list[Path], keep: set[str], planned: dict) -> None:
 
 
 def test_the_verdict_is_that_of_the_look_at_which_a_skill_stopped_and_says_so(tmp_path):
-    """Whatever else was answered later, and with the numbers of that look."""
+    """Later answers do not matter, and the numbers are that look's."""
     tasks = {"s0": 200, "s1": 200}
     case, rng = SCENARIOS["ignored by the head"], generator("looks")
     found = write_tables(tmp_path, "m", "drawn", case, tasks, rng)

@@ -1,4 +1,4 @@
-"""From probes to classes where nothing is to be found: activations shuffled, answers drawn."""
+"""From probes to classes under the null: activations are shuffled and answers drawn."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the step of verdicts refuses: tables that do not belong together, and settings."""
+"""Refusals of the verdict step: tables that do not belong together, and settings."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which probe stands for which stage."""
+"""The choice of the probe that represents each stage."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ Probe = tuple[str, str, str, float]  # address, span, probe, cross-validated acc
 
 
 def write(root: Path, probes: list[Probe], scope: str = "item") -> Path:
-    """Write probes; that of the k-th row is right on k of its items."""
+    """Write probes; the k-th row's probe is right on k of its items."""
     path, rows, said = root / "color.parquet", [], []
     for k, (address, span, probe, cv) in enumerate([("", "", "", 0.0), *probes]):
         kind = "task" if address else "majority"
@@ -37,7 +37,7 @@ def write(root: Path, probes: list[Probe], scope: str = "item") -> Path:
 
 
 def stages(root: Path, probes: list[Probe], encoder: tuple[str, ...] = ("vision.3",)) -> dict:
-    """Return what stands for each stage, after a check that its items are those of its probe."""
+    """Return each stage's representative, after checking that its items are those of its probe."""
     found = read_probes(write(root, probes), "m", "d", encoder)
     assert found is not None and found[0] == "color"
     order = [f"{address}/{span}" for address, span, *_ in probes]
@@ -134,7 +134,7 @@ def test_a_table_of_another_model_or_dataset_is_refused(tmp_path, model, dataset
 
 
 def test_the_test_part_chooses_nothing(tmp_path):
-    """Of two addresses the one that is better in cross-validation stands for the stage."""
+    """Of two addresses, the one that is better in cross-validation represents the stage."""
     probes = [("lm.0", "last", "linear", 0.6), ("lm.norm", "last", "linear", 0.5)]
     _, found = read_probes(write(tmp_path, probes), "m", "d", ())
     right = {stage: int(np.sum(own)) for stage, (_, own) in found.stages.items()}

@@ -1,4 +1,4 @@
-"""Planted bottlenecks get their class; few items leave it open; rules exclude each other."""
+"""Planted bottlenecks get their class, few items leave it open, and rules are exclusive."""
 
 from collections import Counter
 from dataclasses import replace
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def classes(name: str, n: int) -> Counter[str]:
-    """Count the classes of all skills over all seeds; each seed is a table of its own."""
+    """Count the classes of all skills over all seeds; each seed is a separate table."""
     return Counter(
         rule.verdict
         for seed in range(SEEDS)
@@ -52,7 +52,7 @@ def test_where_all_is_chance_nothing_is_called_held_lost_or_used(n):
 
 @pytest.mark.parametrize("name", ["works", "sees nothing", "ignored by the head"])
 def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
-    """Five questions a scene that are right together decide as much as one question a scene."""
+    """Five questions per scene that are right together decide as much as one per scene."""
     (many,), (once,) = skills_of(name, 300, 0, 1, size=5), skills_of(name, 60, 0, 1)
     found, alone, naive = (
         measure(skill, "vlm", compare_all(skill), BAR)
@@ -65,7 +65,7 @@ def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
     for comparison, test in found.tests.items():
         wide, narrow = (t.high - t.low for t in (test, naive.tests[comparison]))
         assert narrow < 0.75 * wide
-        # which halves choose the best address differs, so that a p of nothing may vary
+        # different halves choose the best address, so that a null p may vary
         assert test.p >= min(naive.tests[comparison].p, 0.05)
     assert (found.changed.high - found.changed.low) > 1.5 * (naive.changed.high - naive.changed.low)
 

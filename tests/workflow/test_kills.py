@@ -3,7 +3,6 @@
 import contextlib
 import os
 import random
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -132,23 +131,3 @@ def test_random_bytes_of_many_files_are_noticed_and_one_run_restores_them(
     project.finish()
     assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
     assert "every file is as it was written" in project.finish("verify")
-
-
-def test_two_folders_that_share_data_draw_at_once_and_end_with_the_same_images(
-    finished: Project, tmp_path: Path
-) -> None:
-    projects = [Project.create(tmp_path / name) for name in ("one", "other")]
-    shutil.rmtree(projects[1].path("data"))
-    projects[1].path("data").symlink_to(projects[0].path("data"))
-    shared = [f"data/models/{model}/ready.json" for model in ("tiny_clip", "tiny_llava")]
-    shared.append("data/raw/clevr/acquired.json")
-    with ThreadPoolExecutor(2) as pool:
-        for done in pool.map(lambda project: project.run(*shared), projects):
-            assert "Traceback" not in done.stdout
-            assert done.returncode == 0 or "eyechart: error: " in done.stdout
-    for project in projects:
-        project.finish(*shared)
-        assert project.hashes("data/raw", "data/models") == finished.hashes(
-            "data/raw", "data/models"
-        )
-        assert project.plan(*shared) == {}

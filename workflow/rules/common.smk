@@ -81,7 +81,7 @@ try:
             raise UserError(
                 f"{found}not as they were written: {len(FAULTS)}; run again"
             )
-        integrity.make_again(FAULTS, DAG, logger.warning, RESULTS)
+        SHARE = integrity.make_again(FAULTS, DAG, logger.warning, RESULTS)
 except Exception as error:
     if errors.sentence(error) is None:
         raise
@@ -118,9 +118,7 @@ OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 
 
 onstart:
-    start_run(workflow, config, RESULTS)
-    for sentence in integrity.share_data():
-        logger.warning(f"eyechart: {sentence}")
+    start_run(workflow, config, RESULTS, SHARE)
 
 
 onsuccess:
@@ -133,8 +131,6 @@ onerror:
         workflow.pathvars.get("logs"), since=STARTED
     ):
         logger.error(sentence)
-    for sentence in integrity.share_data():
-        logger.error(f"eyechart: error: {sentence}")
 
 
 wildcard_constraints:

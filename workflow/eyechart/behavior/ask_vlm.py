@@ -71,6 +71,7 @@ class PromptAnswerer:
         UserError if there are too many.
         """
         self.lost = {}
+        self.adapter.write_ahead((one.prompt, len(one.stimuli)) for one in asked)
         self.images = Failures("images", len({s for one in asked for s in one.stimuli}))
         self.prompts = Failures("prompts", len(asked))
         groups: dict[Stimuli, list[ScoringRequest]] = {}

@@ -6,9 +6,18 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
+BEGIN = "eyechart: error:"
 MOST_NAMES = 30  # listed in a sentence
 MOST_CHARACTERS = 200  # of what the system says
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+# Of the system, whatever was read or tried: a part of what a library says, without an errno
+_MEMORY = re.compile(
+    r"can('t|not) allocate memory|bad_alloc|failed to map segment|unable to mmap|malloc of size|"
+    r"memory allocation of \d+ bytes failed|^MemoryError",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
+_NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in what libraries in Rust say
 # What the system refuses, and what the user can do about it
 ADVICE = {
     errno.EACCES: "get the permission",
@@ -16,12 +25,15 @@ ADVICE = {
     errno.EROFS: "mount it writable, or work in another folder",
     errno.EFBIG: "lift the limit of file sizes (ulimit -f)",
     errno.EMFILE: "lift the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs, which have too many files open,",
+    errno.EAGAIN: "lift the limit of processes (ulimit -u) or of memory (ulimit -v)",
     errno.EIO: "check the disk",
     errno.ESTALE: "check the network file system",
     errno.EISDIR: "move the folder away",
     errno.ENOTDIR: "move away the file that is in the place of a folder",
     errno.ELOOP: "delete the link that leads to itself",
 }
+LACKS = (*DISK_IS_FULL, errno.ENOMEM, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 
 
 class UserError(Exception):
@@ -79,22 +91,47 @@ def run(main: Callable[[list[str]], None]) -> None:
         said = sentence(error)
         if said is None:
             raise
-        sys.exit(f"eyechart: error: {said}")
+        sys.exit(f"{BEGIN} {said}")
 
 
-def sentence(error: Exception) -> str | None:
+def sentence(error: BaseException) -> str | None:
     """Return what to tell the user instead of a traceback; None for a fault of the program.
 
     That is a UserError's own text, or what the system refused: disk, permission, memory.
     """
     if isinstance(error, UserError):
         return str(error)
-    text = " ".join(str(error).split())[:MOST_CHARACTERS]
-    if isinstance(error, MemoryError) or "can't allocate memory" in text:
-        return "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
-    code = getattr(error, "errno", None)
-    if code in DISK_IS_FULL or f"(os error {errno.ENOSPC})" in text:  # safetensors only has a text
+    text, code = " ".join(str(error).split())[:MOST_CHARACTERS], _code(error)
+    if code == errno.ENOMEM:
+        return _NO_MEMORY
+    if code in DISK_IS_FULL:
         name = getattr(error, "filename", None)
         where = f" for {name}" if name else ""
         return f"no space left on the device{where}; free some and run again"
     return f"{text}; {ADVICE[code]} and run again" if code in ADVICE else None
+
+
+def logged(text: str) -> list[str]:
+    """Return the sentences in the log of a step: its own, or one if it ended for want of memory.
+
+    Where libraries are loaded, or end the process themselves, no error reaches :func:`run`.
+    """
+    own = [line for line in text.splitlines() if line.startswith(BEGIN)]
+    return own or ([f"{BEGIN} {_NO_MEMORY}"] if _MEMORY.search(text) else [])
+
+
+def lacks(error: BaseException) -> bool:
+    """Return whether the machine lacks something: what was read or tried may well be right."""
+    return not isinstance(error, UserError) and _code(error) in LACKS
+
+
+def _code(error: BaseException) -> int | None:
+    """Return the number of an error of the system, of which many libraries only keep the text."""
+    text = str(error)
+    if isinstance(error, MemoryError) or _MEMORY.search(text):
+        return errno.ENOMEM
+    if "can't start new thread" in text:
+        return errno.EAGAIN
+    if found := _NUMBER.search(text):
+        return int(found[1])
+    return getattr(error, "errno", None)

@@ -20,6 +20,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import remove_partials
 from eyechart.core.ledger import LEDGER, Fault, Ledger
 from eyechart.core.lock import NO_LOCKS, alone
+from eyechart.core.sharing import Share
 from eyechart.plan import paths
 
 LOCK = Path(".snakemake/eyechart.lock")
@@ -27,11 +28,6 @@ SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 BESIDE = ("logs", "benchmarks")  # results
 TEMPORARY_BYTES = 1 << 18  # as Snakemake needs to choose among many jobs
 ASIDE = Path(".snakemake/eyechart-damaged")
-DATA_LOCK = Path("data/.eyechart.lock")
-ALSO_USED = (
-    f"{DATA_LOCK.parent}: another run uses this folder, too; if both make the same file, one may "
-    "miss it and fail; run again when the other has ended"
-)
 
 
 @dataclass
@@ -40,7 +36,6 @@ class _Lock:
 
     handle: int = -1
     is_alone: bool = True
-    others: list[str] | None = None
 
 
 _own = _Lock()
@@ -81,14 +76,15 @@ def _check_alone(results: str, full: bool = False) -> list[Fault]:
     return faults
 
 
-def _check_again(faults: list[Fault], results: str, dry: bool) -> list[Fault]:
+def _check_again(faults: list[Fault], results: str, dry: bool, waited: bool) -> list[Fault]:
     """Return what is found once the jobs are known, when it is known whether this run is dry.
 
-    A dry run lets others begin. If one of those was active at the start, files are checked now.
+    A dry run lets others begin. If one was active at the start, or was waited for, files are
+    checked now.
     """
     if dry and _own.handle >= 0:
         _lock(_own.handle, fcntl.LOCK_UN)
-    return faults if dry or _own.is_alone else _check_alone(results)
+    return faults if dry or (_own.is_alone and not waited) else _check_alone(results)
 
 
 def check_writable(folders: Iterable[Path]) -> None:
@@ -116,24 +112,6 @@ def check_temporary() -> None:
         ) from None
 
 
-def share_data() -> list[str]:
-    """Return a sentence if a run in another folder, that shares ``data/``, was active at first.
-
-    The first call, when jobs are about to start, holds a lock there as long as the process lives.
-    """
-    if _own.others is None:
-        _own.others = []
-        with suppress(OSError):  # data that cannot be written to, or a file system without locks
-            DATA_LOCK.parent.mkdir(exist_ok=True)
-            handle = os.open(DATA_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                _own.others = [ALSO_USED]
-            fcntl.flock(handle, fcntl.LOCK_SH)
-    return _own.others
-
-
 def update(results: str, full: bool = False) -> list[Fault]:
     """Enter into the ledger what is new, and return what is not as it was written."""
     with alone(LEDGER):  # a run with another name may be active in the folder
@@ -152,18 +130,23 @@ def remember(results: str) -> None:
 
 def make_again(
     found: list[Fault], graph: Any, warn: Callable[[str], None], results: str = paths.RESULTS
-) -> None:
+) -> Share:
     """Have Snakemake make the owners of these files again, where a job of the run makes them.
 
     It is done when ``graph``, Snakemake's class of a run's jobs, looks for incomplete outputs.
-    ``warn`` is called with a sentence for each file. A dry run moves nothing.
+    ``warn`` is called with a sentence for each file. A dry run moves nothing; another waits until
+    runs that share ``data/`` have made what it needs there. Return what it has to do with those.
     """
-    check = graph.check_incomplete
+    check, share = graph.check_incomplete, Share()
+    share.watch(graph)
 
     async def check_incomplete(dag: Any) -> None:
-        await check(dag)
-        faults = _check_again(found, results, dag.workflow.dryrun)
         made = {str(file) for job in dag.jobs for file in job.output}
+        waited = not dag.workflow.dryrun and share.wait(made, warn)
+        if waited:
+            dag.workflow.iocache.clear()  # what was missing is there now
+        await check(dag)
+        faults = _check_again(found, results, dag.workflow.dryrun, waited)
         for fault in faults:
             if fault.owner in made:
                 moved = "" if dag.workflow.dryrun else _set_aside(fault)
@@ -171,6 +154,7 @@ def make_again(
         dag.forcefiles.update(made & {fault.owner for fault in faults})
 
     graph.check_incomplete = check_incomplete
+    return share
 
 
 def _set_aside(fault: Fault) -> str:

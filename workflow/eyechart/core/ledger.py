@@ -4,12 +4,15 @@ It holds the outputs of rules, and the files that an output *owns*: those that a
 a manifest of figures lists, and the images that were prepared beside ``images.parquet``. One of
 these is made again by running the rule of its owner. Files that are new enter at the start and at
 the end of a run. A file is hashed where its size or its time of change differs from the ledger's
-(the time of change, unlike that of modification, cannot be set back), or always with ``full``.
+(the time of change, unlike that of modification, cannot be set back), or always with ``full``. A
+file that was written so shortly before that a later change may have the same time is hashed again.
+A check looks up each file once, in many threads where look-ups are slow, as on a network disk.
 """
 
 import json
 import os
 import stat
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +25,9 @@ from eyechart.plan import paths
 LEDGER = Path(".snakemake/eyechart-ledger.json")
 MODELS = paths.READY.text.partition("{")[0]
 THREADS = 8  # hashing releases the interpreter lock
+FEW, MANY = 200, 64  # look-ups that are timed, and threads for the others where those are slow
+SLOW = 0.001  # seconds per look-up
+FINE, COARSE = 20_000_000, 4_000_000_000  # nanoseconds in which a change may keep a file's time
 # Outputs that list files, with the folder that these paths are relative to: 0 is the output's own,
 # 1 its parent. A shard goes before the receipt that lists the same images.
 LISTING = {
@@ -94,7 +100,7 @@ class Ledger:
             owned = dict(_owned(path, self.results))
         except (OSError, ValueError, KeyError, TypeError):
             owned, stamp, digest = {}, (stamp[0], 0), ""
-        self.entries[path] = Known(*stamp, digest, path)
+        self.entries[path] = _known(stamp, digest, path)
         for name, entry in owned.items():
             self.entries.setdefault(name, entry)
 
@@ -108,13 +114,12 @@ class Ledger:
     def check(self, full: bool = False) -> list[Fault]:
         """Return the files that are missing or differ, and enter what has been written anew."""
         faults, suspects = [], {}
-        for path, entry in self.entries.items():
-            if path.startswith(self.roots):
-                stamp = _stamp(path)
-                if stamp is None:
-                    faults.append(Fault(path, entry.owner, "is missing"))
-                elif full or stamp != entry[:2]:
-                    suspects[path] = stamp
+        for path, stamp in _stamps([p for p in self.entries if p.startswith(self.roots)]):
+            entry = self.entries[path]
+            if stamp is None:
+                faults.append(Fault(path, entry.owner, "is missing"))
+            elif full or stamp != entry[:2]:
+                suspects[path] = stamp
         owners_first = sorted(suspects, key=lambda path: path != self.entries[path].owner)
         with ThreadPoolExecutor(THREADS) as pool:
             digests = list(pool.map(_digest, owners_first))
@@ -134,7 +139,7 @@ class Ledger:
         if entry is None:
             return True  # its owner was written anew, without it
         if digest and digest == entry.sha256:
-            self.entries[path] = Known(*stamp, digest, entry.owner)
+            self.entries[path] = _known(stamp, digest, entry.owner)
         elif path == entry.owner and (
             _is_just_made(path, abs(entry.changed)) or paths.LABELS.match(path)
         ):
@@ -147,29 +152,52 @@ class Ledger:
 def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
     """Yield the files that an output owns.
 
-    A listed file of the right size that is not newer than its list is not hashed.
+    A listed file of the right size that is older than its list is not hashed.
     """
     found = paths.find(path, results)
     pattern = found[0] if found else None
     if pattern == paths.IMAGES:
         for image in map(str, Path(path).parent.glob("images/**/*")):
             if not is_partial(image) and (stamp := _stamp(image)):
-                yield image, Known(*stamp, _digest(image), path)
+                yield image, _known(stamp, _digest(image), path)
     elif pattern in LISTING:
         listed = json.loads(Path(path).read_text(encoding="utf-8"))
         folder, written = Path(path).parents[LISTING[pattern]], Path(path).stat().st_mtime_ns
         is_manifest = pattern == paths.MANIFEST
         for one in listed["parts" if is_manifest else "files"]:
             name, size = f"{folder}/{one['path']}", one["bytes"]
-            stamp = _stamp(name, not_after=written)
+            stamp = _stamp(name, before=written)
             changed = stamp[1] if stamp and stamp[0] == size else 0
-            yield (name, Known(size, changed, one["sha256"], name if is_manifest else path))
+            owner = name if is_manifest else path
+            yield name, _known((size, changed), one["sha256"], owner)
 
 
-def _stamp(path: str, not_after: int | None = None) -> Stamp | None:
+def _known(stamp: Stamp, digest: str, owner: str) -> Known:
+    """Return the entry of a file that was just looked at.
+
+    Its time is that of doubt, below 0, if a change from now on could keep it. Network disks and
+    some others know times in whole seconds, or every second one.
+    """
+    size, changed = stamp
+    unsure = COARSE if changed % 10**9 == 0 else FINE
+    return Known(size, changed if time.time_ns() - changed > unsure else -changed, digest, owner)
+
+
+def _stamps(paths: list[str]) -> Iterator[tuple[str, Stamp | None]]:
+    """Yield the stamp of each file, looked up once."""
+    began = time.perf_counter()
+    yield from ((path, _stamp(path)) for path in paths[:FEW])
+    if time.perf_counter() - began < SLOW * FEW:
+        yield from ((path, _stamp(path)) for path in paths[FEW:])
+    else:  # a thread for each file at once would take longer on a fast disk
+        with ThreadPoolExecutor(MANY) as pool:
+            yield from zip(paths[FEW:], pool.map(_stamp, paths[FEW:]), strict=True)
+
+
+def _stamp(path: str, before: int | None = None) -> Stamp | None:
     """Return bytes and time of change of a file; None if there is none that can be opened.
 
-    The time is 0 for a file that was modified later than ``not_after``.
+    The time is 0 for a file that was not modified ``before`` a time.
     """
     try:
         found = os.stat(path)  # noqa: PTH116  (a Path for each image is slow)
@@ -177,7 +205,7 @@ def _stamp(path: str, not_after: int | None = None) -> Stamp | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
-    late = not_after is not None and found.st_mtime_ns > not_after
+    late = before is not None and found.st_mtime_ns >= before
     return found.st_size, 0 if late else found.st_ctime_ns
 
 

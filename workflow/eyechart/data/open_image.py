@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, lacks
 from eyechart.data.image_formats import ENDINGS
 
 _DECODERS = [name for name in ENDINGS if name != "MPO"]  # opened by the JPEG decoder
@@ -58,11 +58,12 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
 
     The message starts with ``where`` if the source is not a file, and ends with ``hint``.
     """
-    where = where or source
+    where, decoded = where or source, False
     try:
         data = read_bytes(source, where) if isinstance(source, Path) else source
         with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
             _check_work(image, data, where)
+            decoded = True  # from here on, an image of this size has the memory that it needs
             yield image
     except FileNotFoundError:
         raise UnreadableError(f"{where}: no such image") from None
@@ -76,6 +77,8 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
             f"{', '.join(ENDINGS)} reads){hint}"
         ) from None
     except _FAULTS as error:
+        if lacks(error) and (decoded or isinstance(error, OSError)):
+            raise
         raise UnreadableError(
             f"{where}: not a complete image ({' '.join(str(error).split())}){hint}"
         ) from None
@@ -110,6 +113,8 @@ def read_bytes(path: Path, where: object) -> bytes:
     except FileNotFoundError:
         raise
     except (OSError, RuntimeError) as error:
+        if lacks(error):
+            raise
         raise UnreadableError(f"{where}: cannot be read ({error})") from None
 
 

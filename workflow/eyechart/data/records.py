@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eyechart.core.errors import UserError, nearest, shorter, shown
+from eyechart.core.errors import UserError, lacks, nearest, shorter, shown
 from eyechart.core.files import parse_json
 
 if TYPE_CHECKING:
@@ -233,6 +233,8 @@ def _whole(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError) as error:
+        if lacks(error):
+            raise
         reason = str(error).splitlines()[0]
         raise UserError(
             f"{path}: truncated or damaged, not a complete {kind} file ({reason})"

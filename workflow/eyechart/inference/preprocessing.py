@@ -95,6 +95,9 @@ class Preparer:
         self.images = Failures("images", len(part.order()))
         self.items = Failures("items", len(part.items))
         self.lost: dict[int, str] = {}  # rows of items that are left out, and why
+        if isinstance(adapter, LanguageAdapter):
+            own = [(q.prompt, len(q.images)) for q in part.questions if asked]
+            adapter.write_ahead([*own, *([(BLANK_PROMPT, 1)] if alone else [])])
 
     def __call__(self, number: int) -> PreparedBatch:
         """Prepare batch ``number``; batches must come in order."""
@@ -102,12 +105,14 @@ class Preparer:
         found = self._images(self.batches[number])
         image_ids, images = list(found), list(found.values())
         self.prepared |= found
-        questions: dict[tuple[str, ...], list[ItemPrompt]] = {
-            (i,): [ItemPrompt(None, (i,), BLANK_PROMPT)] for i in image_ids if i in self.alone
-        }
-        questions |= self.due[number]
-        every = [self.unless_lost(q) for group in questions.values() for q in group]
-        prompts = [prompt for prompt in every if prompt is not None]
+        blank = {(i,): ItemPrompt(None, (i,), BLANK_PROMPT) for i in image_ids if i in self.alone}
+        prompts: list[Prompt] = []
+        for asked in dict.fromkeys([*blank, *self.due[number]]):
+            group = self.due[number].get(asked, [])
+            made = [prompt for q in group if (prompt := self.unless_lost(q)) is not None]
+            if not made and asked in blank:  # the image is read all the same
+                made = [self.prompt(blank[asked])]
+            prompts += made
         self.prepared = {
             i: p for i, p in self.prepared.items() if self.last_use.get(i, -1) > number
         }
@@ -128,9 +133,8 @@ class Preparer:
         return found
 
     def unless_lost(self, question: ItemPrompt) -> Prompt | None:
-        """Return a prompt, or None if it or one of its images is unusable."""
-        if question.row is None:
-            return self.prompt(question)
+        """Return the prompt of an item; None if it, or one of its images, is unusable."""
+        assert question.row is not None
         if question.row in self.lost:
             return None
         name = self.part.items[question.row]

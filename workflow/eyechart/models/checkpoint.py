@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from eyechart.core.device import device_of
-from eyechart.core.errors import UserError, shorter
+from eyechart.core.errors import UserError, lacks, shorter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
@@ -89,6 +89,8 @@ def one_sentence(checkpoint: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:  # any kind: an untrusted file can fail deep inside transformers
+        if lacks(error):
+            raise
         raise UserError(f"{checkpoint}: {shorter(error, 280)}") from None
 
 

@@ -1,6 +1,5 @@
 """Limits on what an untrusted checkpoint may request: model size, time and memory."""
 
-import ctypes
 import re
 import resource
 import signal
@@ -18,7 +17,6 @@ MOST_SECONDS = 10  # to render a chat template
 MOST_CHARACTERS = 1_000_000  # of a prompt
 MOST_MEMORY = 1 << 31  # bytes that a template may take in addition to what the process has
 _MEMORY = Path("/proc/self/statm")  # begins with the number of the process's pages
-_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
 # Maximum of each number, by a pattern of its key. The largest models have 126 blocks, a width of
 # 16,384 and 262,144 tokens
@@ -51,12 +49,19 @@ def _check(held: Any, path: Path, at: str) -> None:
             _check(number, path, f"{at}{key}.")
 
 
+class TooMuchError(UserError):
+    """A chat template takes too much time or memory: no prompt is tried after that."""
+
+
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     """Return the text that a chat template renders.
 
-    Raise a UserError if it takes more than 10 s or 2 GiB, renders more than a million characters,
-    or is malformed; raise a ValueError if there is no template.
+    Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it makes more than a
+    million characters, or is wrong; a ValueError if there is none. Both limits need the main
+    thread: signals reach no other, and others may need memory of their own meanwhile.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("chat templates are rendered in the main thread")
     where = f"{checkpoint}: its chat template"
     try:
         late = f"{where} takes more than {MOST_SECONDS} s"
@@ -65,7 +70,7 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     except (UserError, ValueError):
         raise
     except MemoryError:
-        raise UserError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
+        raise TooMuchError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
     except Exception as error:  # from Jinja, or from anything that the template calls
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
@@ -77,24 +82,27 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 
 @contextmanager
 def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a UserError in the block after ``seconds``, in any thread.
+    """Raise a TooMuchError in the block after so much processor time, in the main thread."""
 
-    Signals only reach the main thread. In other threads, where batches are prepared, a timer raises
-    the error.
-    """
-    inside = threading.current_thread() is threading.main_thread()
-    with _signal(seconds, sentence) if inside else _timer(seconds, sentence):
+    def over(signum: int, frame: Any) -> None:
+        raise TooMuchError(sentence)
+
+    handler = signal.signal(signal.SIGPROF, over)
+    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
         yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, left)
+        signal.signal(signal.SIGPROF, handler)
 
 
 @contextmanager
 def memory_limit(most: int) -> Iterator[None]:
     """Raise a MemoryError in the block if the process would take ``most`` bytes more.
 
-    The limit applies to the whole process, so it is set only in the main thread, where each
-    template is first rendered, and on systems that report a process's memory.
+    Nothing is limited on systems that do not say how much memory a process has.
     """
-    if threading.current_thread() is not threading.main_thread() or not _MEMORY.exists():
+    if not _MEMORY.exists():
         yield
         return
     has = int(_MEMORY.read_text().split()[0]) * resource.getpagesize()
@@ -105,39 +113,3 @@ def memory_limit(most: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-@contextmanager
-def _signal(seconds: float, sentence: str) -> Iterator[None]:
-    def over(signum: int, frame: Any) -> None:
-        raise UserError(sentence)
-
-    handler = signal.signal(signal.SIGALRM, over)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left)
-        signal.signal(signal.SIGALRM, handler)
-
-
-@contextmanager
-def _timer(seconds: float, sentence: str) -> Iterator[None]:
-    late = type("LateError", (UserError,), {"__str__": lambda _: sentence})  # raised with no text
-    thread, turn, ended = ctypes.c_ulong(threading.get_ident()), threading.Lock(), False
-
-    def over() -> None:
-        with turn:
-            if not ended:
-                _raise_in(thread, ctypes.py_object(late))
-
-    timer = threading.Timer(seconds, over)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        with turn:
-            ended = True
-            _raise_in(thread, None)  # cancels an error that would be raised after the end
-        timer.cancel()

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, lacks
+from eyechart.models.limits import TooMuchError
 
 
 class UnusableError(UserError):
@@ -14,15 +15,17 @@ class UnusableError(UserError):
 def usable(what: str, checkpoint: str) -> Iterator[None]:
     """Turn whatever a processor or tokenizer raises in the block into an UnusableError.
 
-    ``what`` names the image or item. Errors about lack of memory are not converted.
+    ``what`` names the image or item. Lack of memory and the like stays what it is.
     """
     try:
         yield
-    except (MemoryError, UnusableError):
+    except (TooMuchError, UnusableError):
         raise
     except UserError as error:
         raise UnusableError(f"{what}: {error}") from error
     except Exception as error:
+        if lacks(error):
+            raise
         told = " ".join(str(error).split()) or "no reason given"
         raise UnusableError(
             f"{what}: {checkpoint} cannot take it ({type(error).__name__}: {told})"

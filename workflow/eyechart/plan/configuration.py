@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.address import CENTER, REFERENT
-from eyechart.core.errors import UserError, nearest, shown
+from eyechart.core.errors import UserError, logged, nearest, shown
 from eyechart.models.spec import TWO_TOWERS, Spec, holds_text_tower, read_spec
 from eyechart.plan import paths
 from eyechart.plan.registry import layout_of
@@ -146,8 +146,7 @@ def logged_errors(folder: str, since: float) -> list[str]:
     """Return the one-sentence errors in all logs written since a time, in seconds."""
     logs = sorted(Path(folder).rglob("*.log"))
     texts = [p.read_text(errors="replace") for p in logs if p.stat().st_mtime >= since]
-    lines = [line for text in texts for line in text.splitlines()]
-    return [line for line in lines if line.startswith("eyechart: error:")]
+    return [sentence for text in texts for sentence in logged(text)]
 
 
 def as_is(text: str) -> Callable[[Any], str]:

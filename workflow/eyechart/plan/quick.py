@@ -11,7 +11,9 @@ from typing import Any
 from snakemake.common import get_function_params, overwrite_function_params
 from snakemake.resources import Resource
 
+from eyechart.core import errors
 from eyechart.core.files import write_json
+from eyechart.core.sharing import Share
 from eyechart.plan import paths
 from eyechart.plan.configuration import Config
 
@@ -21,9 +23,13 @@ def start_planning() -> None:
     gc.disable()
 
 
-def start_run(workflow: Any, config: Config, results: str) -> None:
-    """Write the configuration to a file if a job reads it, and enable garbage collection."""
+def start_run(workflow: Any, config: Config, results: str, share: Share) -> None:
+    """Write the configuration to a file if a job reads it, and enable garbage collection.
+
+    Exit with one sentence if another run reads what this one would make again in ``data/``.
+    """
     gc.enable()
+    errors.run(lambda _: share.begin(workflow.dag.needrun_jobs()))
     _lift_job_rate_limit(workflow)
     if any(hasattr(job.rule.params, "configuration") for job in workflow.dag.needrun_jobs()):
         write_json(Path(paths.CONFIGURATION.at(results)), config)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, lacks
 from eyechart.core.files import atomic
 
 WRITTEN = {"compression": "zstd", "write_statistics": False, "write_page_checksum": True}
@@ -81,6 +81,8 @@ def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[pq.ParquetFile]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError) as error:
+        if lacks(error):
+            raise
         reason = " ".join(str(error).split())[:MOST_CHARACTERS]
         raise UserError(
             f"{path}: damaged, not a complete Parquet file ({reason}); run `snakemake verify`, "

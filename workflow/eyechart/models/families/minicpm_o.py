@@ -96,7 +96,7 @@ class MiniCPMO(RemoteAdapter):
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the user's turn, images first."""
         self.check_number(prompt, len(images))
-        text = self.turn(prompt, len(images))
+        text = self.written(prompt, len(images))
         pieces = text.split(MARK)
         if len(pieces) != len(images) + 1:
             raise UserError(f"prompt {prompt!r} contains {MARK!r}, the placeholder of an image")

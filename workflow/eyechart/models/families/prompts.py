@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.limits import rendered
+from eyechart.models.limits import TooMuchError, rendered
 
 log = logging.getLogger(__name__)
 REMEMBERED = 1024  # prompts
@@ -45,6 +45,7 @@ class PromptAdapter(Adapter):
     ACCEPTS_TEXT_ONLY: ClassVar[bool] = True
     MAX_IMAGES_PER_PROMPT: ClassVar[int] = 0
     ADDS_OPENING_TOKEN: ClassVar[bool] = False
+    _ahead: Mapping[tuple[str, int], str | UserError] = {}
 
     @property
     def text_config(self) -> Any:
@@ -91,7 +92,7 @@ class PromptAdapter(Adapter):
         images : its images, in order; none for text alone
         """
         self.check_number(prompt, len(images))
-        text = self._turn(prompt, len(images))
+        text = self.written(prompt, len(images))
         pieces = text.split(self.mark)
         if len(pieces) != len(images) + 1:
             raise UserError(
@@ -117,7 +118,11 @@ class PromptAdapter(Adapter):
         for token in self._special:
             if token in question:
                 log.warning("%r in %r is written as text", token, question[:60])
-                question = question.replace(token, f"{token[0]} {token[1:]}")
+        return self._as_text(question)
+
+    def _as_text(self, question: str) -> str:
+        for token in self._special:
+            question = question.replace(token, f"{token[0]} {token[1:]}")
         return question
 
     @cached_property
@@ -129,7 +134,31 @@ class PromptAdapter(Adapter):
         found = [token for token in special if len(token) > 2 and not token[0].isalnum()]
         return sorted(found, key=len, reverse=True)
 
-    # Datasets ask one question about many images, so recent turns are cached
+    def write_ahead(self, asked: Iterable[tuple[str, int]]) -> None:
+        """Write the turns of questions with so many images, for :meth:`row` in another thread.
+
+        Chat templates have limits in the main thread alone (:func:`limits.rendered`). What one
+        says against a prompt is raised when its row is made; raise a TooMuchError at once.
+        """
+        ahead: dict[tuple[str, int], str | UserError] = {}
+        for question, images in dict.fromkeys(asked if self.spec.turn is None else ()):
+            prompt = self._as_text(question)
+            try:
+                ahead[prompt, images] = self._turn(prompt, images)
+            except TooMuchError:
+                raise
+            except UserError as error:
+                ahead[prompt, images] = error
+        self._ahead = ahead
+
+    def written(self, prompt: str, images: int) -> str:
+        """Return a turn, which may have been written ahead."""
+        found = self._ahead.get((prompt, images))
+        if isinstance(found, UserError):
+            raise found
+        return self._turn(prompt, images) if found is None else found
+
+    # Datasets ask one question about many images: what was written last is remembered
 
     @cached_property
     def _turn(self) -> Callable[[str, int], str]:

@@ -1,0 +1,177 @@
+"""Limits of file sizes, memory and open files (`ulimit -f`, `-v`, `-n`) while a step works. It ends
+with one sentence and leaves nothing behind that looks whole; the next plain run makes the same
+files as one that was never limited.
+"""
+
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from faults.injector import Fault, check_sentence
+from faults.of_files import finish
+from safetensors.torch import save_file
+from test_behavior_answers import Asker
+
+from eyechart.core import errors, integrity
+from eyechart.core.files import atomic, write_json
+from eyechart.core.ledger import LEDGER, Ledger
+from eyechart.data.open_image import check_images
+from eyechart.models.limits import memory_limit
+from eyechart.rendering.drawing import save_array
+from eyechart.tables.parquet import read_table, write_table
+
+KIND = "Limits"
+SIZES, MEMORY, FILES = "RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_NOFILE"
+SAYS = {SIZES: "limit of file sizes", MEMORY: "memory", FILES: "limit of open files"}
+NOISE = np.random.default_rng(3).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+
+
+@contextmanager
+def limited(kind: str, most: int) -> Iterator[None]:
+    """Limit this process: to files of so many bytes, so many more bytes, or no more open files."""
+    if kind == MEMORY:
+        with memory_limit(most):
+            yield
+        return
+    number = getattr(resource, kind)
+    soft, hard = resource.getrlimit(number)
+    if kind == FILES:
+        os.close(most := os.open("/dev/null", os.O_RDONLY))  # the first that is free
+    resource.setrlimit(number, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(number, (soft, hard))
+
+
+def made() -> dict[str, bytes]:
+    files = sorted(path for path in Path("out").rglob("*") if path.is_file())
+    return {path.as_posix(): path.read_bytes() for path in files}
+
+
+def healed(step: Callable[[], Any], kind: str, most: int) -> Any:
+    """Do a step under a limit, which must stop it, then without; return its files, and those due.
+
+    What the limited step has left must be whole.
+    """
+    step()
+    expected = made()
+    shutil.rmtree("out")
+    try:
+        with limited(kind, most):
+            step()
+    except (Exception, SystemExit) as error:
+        check_sentence(errors.sentence(error) or repr(error), SAYS[kind])
+    else:
+        raise AssertionError("the limit did not stop it")
+    left = made()
+    assert left.items() < expected.items(), sorted(left)
+    step()
+    return made(), expected
+
+
+@cache
+def project() -> Asker:
+    return Asker(Path(tempfile.mkdtemp(dir="/tmp")))
+
+
+def extract() -> None:
+    project().extract(Path("out"))
+
+
+def answer() -> None:
+    project().answer(Path("out"), conditions=["sighted", "blank"])
+
+
+def table() -> None:
+    write_table(Path("out/a.parquet"), pa.table({"a": np.random.default_rng(1).random(9_000)}))
+
+
+def told(kind: str, most: int, work: Callable[[], Any]) -> str:
+    """Return what is said when work cannot be done under a limit."""
+    try:
+        with limited(kind, most):
+            work()
+    except (MemoryError, OSError, RuntimeError, pa.ArrowException) as error:
+        return errors.sentence(error) or repr(error)
+    raise AssertionError("the limit did not stop it")
+
+
+def read(kind: str, most: int) -> str:
+    write_table(Path("a.parquet"), pa.table({"a": np.random.default_rng(1).random(12_000_000)}))
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())  # others hold more than they use
+    try:
+        return told(kind, most, lambda: read_table(Path("a.parquet")))
+    finally:
+        pa.set_memory_pool(pool)
+
+
+def look_at_images(kind: str, most: int) -> str:
+    """Look at images that are whole, of which none may be left out as damaged."""
+    names, faults = [f"{n}.png" for n in range(3)], {}
+    for name in names:
+        save_array(Path(), name, NOISE.repeat(9, axis=0).repeat(9, axis=1))
+    said = told(kind, most, lambda: check_images(Path(), names, {}, faults=faults))
+    assert not faults, faults
+    return said
+
+
+def sweep(kind: str, most: int) -> Any:
+    """Look after files for the first time; return what is known of them then, and should be."""
+    finish()
+    expected = {path: entry.sha256 for path, entry in Ledger().entries.items()}
+    LEDGER.unlink()
+    check_sentence(told(kind, most, lambda: integrity.update("results")), SAYS[kind])
+    assert not LEDGER.exists()
+    assert integrity.update("results") == []
+    return {path: entry.sha256 for path, entry in Ledger().entries.items()}, expected
+
+
+def draw() -> None:
+    files = [save_array(Path("out"), f"{n}.png", NOISE[: 100 * (n + 1)]) for n in range(3)]
+    write_json(Path("out/all.json"), {"files": files})
+
+
+def save_weights() -> None:
+    with atomic(Path("out/model.safetensors")) as partial:
+        save_file({"a": torch.arange(9_000.0)}, partial)
+
+
+def _healed(what: str, where: str, step: Callable[[], Any], kind: str, most: int) -> Fault:
+    return Fault(what, where, "healed", partial(healed, step, kind, most))
+
+
+def _noticed(what: str, where: str, work: Callable[..., str], kind: str, most: int) -> Fault:
+    return Fault(what, where, "noticed", partial(work, kind, most), SAYS[kind])
+
+
+FAULTS = [
+    _healed("files of 2,000 bytes at most", "a step that extracts", extract, SIZES, 2_000),
+    _healed("files of 5,000 bytes at most", "a step that extracts", extract, SIZES, 5_000),
+    _healed("no more memory", "a step that extracts", extract, MEMORY, 0),
+    _healed("no more open files", "a step that extracts", extract, FILES, 0),
+    _healed("files of 2,000 bytes at most", "a step that asks", answer, SIZES, 2_000),
+    _healed("no more memory", "a step that asks", answer, MEMORY, 0),
+    _healed("files of 20,000 bytes at most", "a step that writes a table", table, SIZES, 20_000),
+    _healed("no more open files", "a step that writes a table", table, FILES, 0),
+    _healed("files of 100,000 bytes at most", "a step that draws", draw, SIZES, 100_000),
+    _healed("no more open files", "a step that draws", draw, FILES, 0),
+    _healed("files of 20,000 bytes at most", "a step that trains", save_weights, SIZES, 20_000),
+    _noticed("1 MB of memory", "a step that reads a table", read, MEMORY, 1 << 20),
+    _noticed("no more open files", "a step that reads a table", read, FILES, 0),
+    _noticed("10 MB of memory", "a step that opens images", look_at_images, MEMORY, 10 << 20),
+    _noticed("no more open files", "a step that opens images", look_at_images, FILES, 0),
+    Fault("files of 1,000 bytes at most", "the sweep before a run", "healed",
+          partial(sweep, SIZES, 1_000)),
+    Fault("no more open files", "the sweep before a run", "healed", partial(sweep, FILES, 0)),
+]  # fmt: skip

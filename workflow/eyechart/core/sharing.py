@@ -1,0 +1,150 @@
+"""Runs in several folders that share one ``data/``: no file there is made by two of them at once.
+
+Each run says in ``data/.eyechart-runs`` which files there its jobs make, and which they read. A run
+that begins waits until others have made what it needs, and takes that over. One run plans at a
+time, so that no two decide to make the same file. The kernel releases the locks of a run that dies;
+where a file system has no locks, runs do not see one another.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import MACHINE
+
+RUNS = Path("data/.eyechart-runs")
+
+
+class Share:
+    """What one run has to do with files of ``data/`` that others make, too."""
+
+    def __init__(self) -> None:
+        self.planning = self.making = -1  # handles of locked files
+        self.makes: set[str] = set()
+
+    def watch(self, graph: Any) -> None:
+        """Have ``graph``, Snakemake's class of a run's jobs, say which of them are done."""
+        finish = graph.finish
+
+        async def finish_job(dag: Any, job: Any, *more: Any, **named: Any) -> None:
+            await finish(dag, job, *more, **named)
+            self.made(_outputs(job if job.is_group() else [job]))
+
+        graph.finish = finish_job
+
+    def wait(self, made: set[str], say: Callable[[str], None]) -> bool:
+        """Return once no other run makes a file of ``data/`` that this one may; whether one did.
+
+        From then on no other run plans, until :meth:`begin`, or the end of the process. ``say`` is
+        called with a sentence for each run that is waited for.
+        """
+        waited = False
+        files = {file for file in made if _is_shared(file)}
+        with suppress(OSError):  # no locks there, or no permission to write
+            while files and self._plan(say) and (found := _others("makes", files)):
+                handle, file, where = found
+                self.planning = _close(self.planning)
+                say(f"eyechart: {file}: the run in {where} makes it; this one goes on then")
+                _lock(handle, fcntl.LOCK_SH)
+                _close(handle)
+                waited = True
+        return waited
+
+    def _plan(self, say: Callable[[str], None]) -> bool:
+        """Return True once this is the run that plans; raise an OSError if there are no locks."""
+        if self.planning < 0:
+            RUNS.mkdir(parents=True, exist_ok=True)
+            handle = os.open(RUNS / "planning.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            if not _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                say("eyechart: data: another run is about to begin; this one goes on then")
+                _lock(handle, fcntl.LOCK_EX)
+            self.planning = handle
+        return True
+
+    def begin(self, jobs: Iterable[Any]) -> None:
+        """Tell others what the jobs of this run make and read, and let them plan.
+
+        Raise a UserError if another run reads what this one would make again.
+        """
+        if self.planning < 0:
+            return
+        jobs = list(jobs)
+        self.makes = _outputs(jobs)
+        if found := _others("reads", self.makes):
+            raise UserError(
+                f"{found[1]}: the run in {found[2]} reads it, and this one would make it again; "
+                "run again when the other has ended"
+            )
+        _claim("reads", {str(file) for job in jobs for file in job.input if _is_shared(file)})
+        self.making = _claim("makes", self.makes)
+        self.planning = _close(self.planning)
+
+    def made(self, files: set[str]) -> None:
+        """Let others take these files once all that this run makes are there."""
+        self.makes -= files
+        if not self.makes:
+            self.making = _close(self.making)
+
+
+def _outputs(jobs: Iterable[Any]) -> set[str]:
+    return {str(file) for job in jobs for file in job.output if _is_shared(file)}
+
+
+def _is_shared(file: Any) -> bool:
+    return str(file).startswith("data/")
+
+
+def _claim(kind: str, files: set[str]) -> int:
+    """Write which files this process makes or reads; return the handle, locked until closed."""
+    if not files:
+        return -1
+    path = RUNS / f"{kind}-{MACHINE}-{os.getpid()}.json"
+    partial = path.with_suffix(".new")
+    told = {"where": str(Path.cwd()), "folder": _folder(), "files": sorted(files)}
+    partial.write_text(json.dumps(told))
+    handle = os.open(partial, os.O_RDONLY)
+    _lock(handle, fcntl.LOCK_EX)
+    partial.rename(path)
+    return handle
+
+
+def _others(kind: str, files: set[str]) -> tuple[int, str, str] | None:
+    """Return the claim of another run on one of these files: its handle, the file, and where."""
+    for path in sorted(RUNS.glob(f"{kind}-*.json")):
+        handle = os.open(path, os.O_RDONLY)
+        if _lock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB):  # left by a run that is over
+            path.unlink()
+        else:
+            told = json.loads(path.read_text())
+            both = files.intersection(told["files"])
+            if both and told["folder"] != _folder():  # in one folder, Snakemake refuses the second
+                return handle, min(both), told["where"]
+        _close(handle)
+    return None
+
+
+def _folder() -> list[int]:
+    """Return what identifies the working folder: two containers may give two the same path."""
+    status = Path.cwd().stat()
+    return [status.st_dev, status.st_ino]
+
+
+def _lock(handle: int, kind: int) -> bool:
+    """Return whether a file is locked now; raise an OSError if the file system has no locks."""
+    try:
+        fcntl.flock(handle, kind)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _close(handle: int) -> int:
+    """Close a file, which is unlocked by that; return what stands for none."""
+    if handle >= 0:
+        os.close(handle)
+    return -1

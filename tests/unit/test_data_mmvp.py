@@ -156,7 +156,7 @@ def edited(place, column, value):
         (edited(0, "Index", "0"), r"line 2: Index is '0', expected a number above 0"),
         (edited(1, "Correct Answer", "(c)"), r"line 3: Correct Answer is '\(c\)', expected one of"),
         (edited(1, "Correct Answer", "Closed"), r"line 3: Correct Answer is 'Closed', expected"),
-        (edited(1, "Correct Answer", "(a)"), r"line 2: Correct Answer \(a\) is also the answer of its"),
+        (edited(1, "Correct Answer", "(a)"), r"line 2: Correct Answer \(a\) is also the answer of"),
         (edited(1, "Question", "Is it open?"), r"line 2: question .* differs from 'Is it open\?'"),
         (edited(1, "Question", ""), r"line 3: Question is empty"),
         (edited(1, "Options", "Open/Closed"), r"line 3: Options is 'Open/Closed', expected"),

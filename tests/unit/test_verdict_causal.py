@@ -151,7 +151,9 @@ def test_interventions_add_to_a_verdict_and_leave_its_class_alone(asked):
 
 def test_effects_of_another_model_or_dataset_are_refused(asked):
     path = write(asked, [one | {"model": "other"} for one in COLOR], erasers(HELD))
-    with pytest.raises(UserError, match=r"effects.parquet: a row is about other on drawn, expected m"):
+    with pytest.raises(
+        UserError, match=r"effects.parquet: a row is about other on drawn, expected m"
+    ):
         read_causal(path, "m", "drawn")
     words = write_model(asked, "works", n=60)
     at = words.index("--effects") + 1

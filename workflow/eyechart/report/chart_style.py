@@ -230,9 +230,7 @@ def shares_matrix(cells: alt.Chart, shown: list[str], size: int | None) -> alt.L
     layers = [cells.mark_rect(stroke=PALE).encode(color=color, tooltip=tooltip)]
     if size:
         ink = alt.when("datum.share > 0.55").then(alt.value("white")).otherwise(alt.value(INK))
-        some = cells.transform_filter(
-            "datum.share >= 0.005"
-        )  # smaller shares are not printed, not even as 0
+        some = cells.transform_filter("datum.share >= 0.005")  # the rest is not printed, even as 0
         text = some.transform_calculate(text=PERCENT).mark_text(fontSize=size)
         layers.append(text.encode(text="text:N", color=ink))
     return alt.layer(*layers)

@@ -7,12 +7,7 @@ from typing import Any
 from eyechart.tables.scores import ALL
 
 SIGHTED = "sighted"
-BLIND = (
-    "blank",
-    "no_image",
-    "noise",
-    "swapped",
-)  # the first one that was run serves as the blind condition
+BLIND = ("blank", "no_image", "noise", "swapped")  # the first one that was run counts as blind
 CONDITION_NAMES = {
     "sighted": "sighted",
     "blank": "blank image",

@@ -176,9 +176,7 @@ def as_figure(table: pl.DataFrame) -> str:
 @command
 def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
     """Run the step."""
-    logging.getLogger(assemble.__name__).setLevel(
-        logging.WARNING
-    )  # not every planted model has them
+    logging.getLogger(assemble.__name__).setLevel(logging.WARNING)  # not for each planted model
     looks, rows = settings["looks"], []
     for name, case in SCENARIOS.items():
         rows += [measure(name, n, settings, seed) for n in settings["items"]]

@@ -4,9 +4,9 @@ Reads: items and responses of every dataset that the model answers, predictions 
 (``<dataset>.predictions.parquet``) and tables of probes (with their predictions beside them); for a
 VLM that contains an encoder, also the encoder's responses to pairs of images; the effects of
 interventions, with the erasers beside them; the model's card, which states what its connector
-reads. Model and dataset are read from the paths, so these must be the workflow's. Writes: the
-values of every stage of every skill (--output), the class of every skill (--classes) and the
-differences between stages (--differences).
+reads. Model and dataset are read from the paths, so these must be the workflow's.
+Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
+and the differences between stages (--differences).
 
     python -m eyechart.verdict.decide --model tiny_llava --kind vlm --contains tiny_clip \
         --card results/models/tiny_llava/card.json \

@@ -239,9 +239,8 @@ def _split(value: str, bars: bool, where: str) -> Any:
             return parse_json(stripped.encode(), where)
         try:  # ['a', 'b'], common in tables on the hub; only literals, so no code is run
             found = list(ast.literal_eval(stripped))
-            json.dumps(
-                found, ensure_ascii=False, default=str
-            ).encode()  # rejects half a surrogate pair
+            # rejects half a surrogate pair
+            json.dumps(found, ensure_ascii=False, default=str).encode()
             return found
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             raise UserError(f"{where} is {stripped[:60]!r}, which is not a list of texts") from None

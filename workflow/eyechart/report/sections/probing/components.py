@@ -30,9 +30,7 @@ def component_rows(results: Sequence[TaskResult]) -> style.Rows:
 def components(results: Sequence[TaskResult]) -> style.Spec:
     """Draw accuracy with interval per task and component; ticks mark the majority answer."""
     rows = component_rows(results)
-    scopes = sorted(
-        {r["scope"] for r in rows}
-    )  # image scope first, because only it has all components
+    scopes = sorted({r["scope"] for r in rows})  # image first: only it has all components
     chart = alt.vconcat(*(_scope(rows, scope) for scope in scopes), spacing=22)
     words = f"Accuracy at the best address of each component of {results[0].model}"
     return style.finish(chart, {"points": rows}, words)

@@ -241,7 +241,5 @@ def _test(both: pl.DataFrame) -> dict[str, Any]:
         "n": len(both),
         "only_first": int((first & ~second).sum()),
         "only_second": int((second & ~first).sum()),
-        "p": mcnemar_exact(
-            first, second, both["id"].to_numpy()
-        ),  # each is one image, hence one group
+        "p": mcnemar_exact(first, second, both["id"].to_numpy()),  # one image is one group
     }

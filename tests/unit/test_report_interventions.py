@@ -94,7 +94,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
     assert "eye: no inter" not in found and "m: no inter" not in found
     assert context(Inputs(cards), SETTINGS) is None  # of none: there is no section
     empty = write(tmp_path / "empty", [], [], {"note": "knockout: no attention mask"})
-    assert "Left out: knockout: no attention mask." in page(empty)
+    assert "Omitted: knockout: no attention mask." in page(empty)
     output = tmp_path / "o/figures.json"
     words = ["--section", "interventions", "--tables", str(empty), "--output", str(output)]
     draw.main([*words, "--settings", json.dumps(SETTINGS)])

@@ -40,8 +40,8 @@ def test_every_family_has_maps_of_gradients_or_says_why_not(name, loaded, cards,
     expected = (
         set(METHODS) - {lost} - ({"relevancy"} if FAMILIES[name].kind == "encoder" else set())
     )
-    assert made == expected, work.said
-    assert not lost or any(why in sentence for sentence in work.said), work.said
+    assert made == expected, work.say.said
+    assert not lost or any(why in sentence for sentence in work.say.said), work.say.said
     check_maps(maps, name in CLOSED)
     if name not in NOWHERE | CLOSED:
         assert all(row["area"] > 0 for row in curves if np.max(row["total"]) > 0)

@@ -198,7 +198,7 @@ def test_an_archive_with_fewer_files_than_the_dataset_is_refused_whole(site, cle
     assert "data/downloads/CLEVR_v1.0.zip: has 11 files, but clevr has at least 12" in str(
         raised.value
     )
-    assert "nothing was taken; it is not complete: delete it and run again" in str(raised.value)
+    assert "nothing was extracted; it is incomplete: delete it and run again" in str(raised.value)
     assert not ROOT.exists()
     table(site, files="11")
     download.main(flags(splits=splits))

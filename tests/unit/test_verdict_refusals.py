@@ -111,5 +111,5 @@ def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
     change(path.with_suffix(".predictions.parquet"),
            keep=(pl.col("address") == "") | (pl.col("id") != "color-0003"))  # fmt: skip
     words = [w for w in words if "readout/m" not in w]
-    with pytest.raises(UserError, match="are of other items than those of the majority"):
+    with pytest.raises(UserError, match="have other items than the majority"):
         decide.main(with_probes(words, path))

@@ -159,7 +159,7 @@ def _around(rows: style.Rows) -> list[float]:
 
 def _matrix(rows: style.Rows, address: str) -> alt.LayerChart:
     own = [r for r in rows if r["address"] == address]
-    where = f"at the {address}" if address == CONNECTOR else f"behind {address}"
+    where = f"at the {address}" if address == CONNECTOR else f"after {address}"
     chart = style.base("points", address=address).encode(
         x=alt.X("task:O", sort=_tasks(rows), title="skill", axis={"labelAngle": -40}),
         y=alt.Y("concept:O", sort=sorted({r["concept"] for r in own}), title="erased"),

@@ -44,7 +44,7 @@ def test_the_page_has_three_charts_each_with_control_interval_and_n(path):
     assert f"<th>color</th>{line}" in found
     assert '<td class="tight">lm.1 to lm.3</td>' in found
     assert "−0.06 to +0.04 ≈ 0" in found  # shown to be nothing
-    assert "Left out: ablate: no image tokens." in found
+    assert "Omitted: ablate: no image tokens." in found
     assert "figures/interventions/drawn/m/" in found
 
 

@@ -199,12 +199,8 @@ def write_tables(
 ) -> PlantedTables:
     """Write the tables of one planted model below a folder, as the workflow does.
 
-    Parameters
-    ----------
-    tasks : dict of int
-        Number of items by skill.
-    size : int
-        Items per group, which are either all right or all wrong.
+    ``tasks`` is the number of items by skill, and ``size`` the number of items per group, which are
+    either all right or all wrong.
     """
     letters = np.array(list("ABCDEFGH"[: case.choices]))
     chosen: dict[str, list[np.ndarray]] = {}

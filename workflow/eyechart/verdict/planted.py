@@ -203,7 +203,7 @@ def write_tables(
 ) -> PlantedTables:
     """Write the tables of one planted model below a folder, as the workflow writes them.
 
-    ``tasks`` is the number of items of each skill, and ``size`` the number of items per group, which
+    ``tasks`` is the number of items of each skill, and ``size`` the items per group, which
     are all right or all wrong together.
     """
     letters = np.array(list("ABCDEFGH"[: case.choices]))

@@ -23,7 +23,7 @@ from eyechart.tuning.region_mass import HiddenError, attention_on_images
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
-SETTINGS = AttentionSettings(1, "{question}", "text", 1, 1)
+SETTINGS = AttentionSettings("{question}", "text", 1, 1, 1)
 ITEM = {
     "item_id": "i",
     "task": "t",

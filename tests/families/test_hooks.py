@@ -25,7 +25,10 @@ CASES = sorted(FAMILIES)
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 PROMPT = "what is it ?"
 UNCUT = {  # blocks whose attention cannot be cut, and why
-    "mllama": (("lm.1",), r"attends to the image by cross-attention, and no token .* stands for"),
+    "mllama": (
+        ("lm.1",),
+        r"attends to the image by cross-attention, and no token .* represents it",
+    ),
     "minicpmv4_6": (("lm.0",), "is recurrent, so there is no attention to cut"),
 }
 

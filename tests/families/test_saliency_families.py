@@ -14,8 +14,8 @@ READING = sorted(
     name for name, case in FAMILIES.items() if case.kind == "vlm" or name in TWO_TOWERS
 )
 WITHOUT = {  # methods that a family does not support, with the reason
-    "mllama": ("relevancy", "no token of the prompt stands for the image"),
-    "instructblip": ("relevancy", "no token of the prompt stands for the image"),
+    "mllama": ("relevancy", "no token of the prompt represents the image"),
+    "instructblip": ("relevancy", "no token of the prompt represents the image"),
     "blip2_t5": ("relevancy", "a decoder answers"),
     "minicpmv4_6": ("relevancy", "returns no attention weights"),
 }
@@ -40,8 +40,8 @@ def test_every_family_has_maps_of_gradients_or_says_why_not(name, loaded, cards,
     expected = (
         set(METHODS) - {lost} - ({"relevancy"} if FAMILIES[name].kind == "encoder" else set())
     )
-    assert made == expected, work.said
-    assert not lost or any(why in sentence for sentence in work.said), work.said
+    assert made == expected, work.say.said
+    assert not lost or any(why in sentence for sentence in work.say.said), work.say.said
     check_maps(maps, name in CLOSED)
     if name not in NOWHERE | CLOSED:
         assert all(row["area"] > 0 for row in curves if np.max(row["total"]) > 0)

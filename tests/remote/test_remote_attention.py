@@ -16,7 +16,7 @@ from eyechart.tables.regions import whole_image
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 
-SETTINGS = AttentionSettings(1, "{question}", "text", 1, 1)
+SETTINGS = AttentionSettings("{question}", "text", 1, 1, 1)
 ITEM = {
     "item_id": "i",
     "task": "t",

@@ -27,8 +27,8 @@ def adapter(family, folder_of):
 def test_every_method_makes_maps_or_says_why_not(adapter, family, images):
     items, work = attributor(adapter, describe(adapter, family), images)
     maps, curves, made = made_by(items, work)
-    assert made == set(METHODS) - ({"relevancy"} if family in NO_WEIGHTS else set()), work.said
-    assert any("attention weights" in said for said in work.said) == (family in NO_WEIGHTS)
+    assert made == set(METHODS) - ({"relevancy"} if family in NO_WEIGHTS else set()), work.say.said
+    assert any("attention weights" in said for said in work.say.said) == (family in NO_WEIGHTS)
     check_maps(maps)
     if family not in NOWHERE:
         assert all(row["area"] > 0 for row in curves if row["total"] > 0)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from cases import QUESTIONS, drawn, spec_of
+from cases import QUESTIONS, SIZES, drawn, spec_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +20,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
     for image, path in zip(drawn(), pictures.values(), strict=True):
         image.save(path)
     images = {"image_id": list(pictures), "path": [str(p) for p in pictures.values()]}
+    images |= {"width": [w for w, _ in SIZES], "height": [h for _, h in SIZES]}
     pq.write_table(pa.table(images), tmp_path / "images.parquet")
     items = {
         "item_id": ["q0", "q1", "q2"],
@@ -28,6 +29,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
         "group_split": ["test"] * 3,
         "group": ["a", "b", "c"],
         "choices": [["yes", "no"], ["red", "a red square"], []],
+        "answer": ["yes", "red", "3"],
         "task": ["t"] * 3,
         "meta": ["{}"] * 3,
     }
@@ -63,7 +65,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
     run("behavior.answer_items", importable, model=family, dataset="d", spec=spec,
         checkpoint=checkpoint, card=tmp_path / "card.json", items=tmp_path / "items.parquet",
         images=tmp_path / "images.parquet", settings=json.dumps(asked), seed=1,
-        looks="{}", so_far=[], decided=[], outputs=outputs)  # fmt: skip
+        part=0, parts=1, looks="{}", so_far=[], decided=[], outputs=outputs)  # fmt: skip
     for output in outputs:
         rows = pq.read_table(output).to_pylist()
         assert [(r["item_id"], r["order"]) for r in rows] == [

@@ -220,7 +220,7 @@ def test_a_manifest_refuses_parts_that_do_not_belong_together(project, extracted
 def test_a_manifest_refuses_parts_that_lack_rows_of_the_table(project, extracted, tmp_path):
     (tmp_path / "more").mkdir()
     more = build_dataset(tmp_path / "more", 6, ROWS)
-    with pytest.raises(UserError, match="ids together are not those of"):
+    with pytest.raises(UserError, match="the ids of all parts are not those of"):
         write_manifest.main(
             flags(
                 model="llava",

@@ -142,7 +142,7 @@ def test_a_folder_in_the_models_own_place_is_taken_as_it_is(hub, mine, checkpoin
 @pytest.mark.parametrize(
     ("lost", "expected"),
     [
-        (["config.json"], "mine: has no config.json, so it is no checkpoint"),
+        (["config.json"], "mine: has no config.json, so it is not a checkpoint"),
         ([WEIGHTS, "consolidated.safetensors"], "mine: has pickled weights only"),
     ],
 )

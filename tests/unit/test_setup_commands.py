@@ -1,6 +1,8 @@
 """Commands that texts and docstrings tell a reader to type: targets of make, flags of steps."""
 
 import argparse
+import ast
+import importlib
 import runpy
 import subprocess
 import sys
@@ -61,6 +63,30 @@ def test_a_step_has_the_flags_that_are_shown(
     monkeypatch.setattr(sys, "argv", [module, *(_value(flag) for flag in flags)])
     with pytest.raises(ParsedError):
         runpy.run_module(module, run_name="__main__")
+
+
+def of_remote_tests() -> list[ast.Call]:
+    """Return the calls by which tests of remote code run steps; no other test here makes them."""
+    tree = ast.parse((ROOT / "tests/remote/test_remote_steps.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "run"]
+
+
+@pytest.mark.parametrize("call", of_remote_tests(), ids=lambda call: ast.unparse(call.args[0]))
+def test_a_step_has_the_flags_that_tests_of_remote_code_give(
+    call: ast.Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: argparse.ArgumentParser, *args: object) -> None:
+        raise ParsedError(self)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    step = importlib.import_module(f"eyechart.{ast.literal_eval(call.args[0])}")
+    with pytest.raises(ParsedError) as error:
+        step.main([])
+    flags = {action.dest: action.required for action in error.value.args[0]._actions}
+    given = {keyword.arg for keyword in call.keywords}
+    assert given <= flags.keys()
+    assert {flag for flag, required in flags.items() if required} <= given
 
 
 @pytest.mark.parametrize("command", TEXTS, ids=named)

@@ -131,7 +131,7 @@ def test_attention_to_regions_is_that_of_the_attention_stage(tuned, registry):
     paths = {name: image["path"] for name, image in images.items()}
     for name, mass in measured.filter(data="none").select("item_id", "region_mass").iter_rows():
         tables = Tables("llava", "mine")
-        settings = AttentionSettings(10, "{question}", "text", 0, 1)
+        settings = AttentionSettings("{question}", "text", 10, 0, 1)
         own = [mark for _, mark in marks[name] if mark.region.name == "REF"]
         ItemTracer(adapter, settings, paths, tables).trace_item(items[name], own)
         rows = pl.DataFrame(tables.whole("attention", ATTENTION)).filter(region="REF")

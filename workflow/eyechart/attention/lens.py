@@ -59,7 +59,8 @@ def fault(head: OutputHead, trace: Trace) -> str:
         try:
             found = head.log_probabilities(last)[0]
         except (RuntimeError, TypeError, AttributeError) as error:
-            return f"the last norm and head cannot be applied to the last block ({_short(error)})"
+            why = " ".join(str(error).split())[:120]
+            return f"the last norm and head cannot be applied to the last block ({why})"
     if found.shape != trace.own.shape:
         return f"the head returns {len(found)} scores, expected {len(trace.own)}"
     off = float(torch.abs(found.cpu() - trace.own).max())
@@ -106,7 +107,3 @@ def at_tokens(head: OutputHead, trace: Trace, words: Sequence[int], top: int) ->
 def _by_block(parts: Sequence[Tensor], blocks: int) -> np.ndarray:
     joined = torch.cat(list(parts))
     return joined.reshape(blocks, -1, joined.shape[-1]).numpy()
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]

@@ -7,25 +7,21 @@ from dataclasses import dataclass
 
 from eyechart.core.errors import UserError
 from eyechart.inference.chosen_items import Item
-from eyechart.inference.prompts import PromptStyle
+from eyechart.inference.prompts import AskedInOrder
 
 
 @dataclass(frozen=True)
-class AttentionSettings:
+class AttentionSettings(AskedInOrder):
     """The config section ``attention``.
 
     Attributes
     ----------
     items : maximum number of items per task, drawn by seed from the test groups
-    prompt, choices
-        How items are presented to the model, as in the behavior stage; see ``PromptStyle``.
     images : number of items per task whose attention to every image token is stored for figures
     top : number of words stored per image token; 0 for none
     """
 
     items: int
-    prompt: str
-    choices: str
     images: int
     top: int
 
@@ -35,10 +31,6 @@ class AttentionSettings:
             if not isinstance(value, int) or value < least:
                 raise UserError(f"{name}: {value!r}, expected a whole number of at least {least}")
         self.style()
-
-    def style(self) -> PromptStyle:
-        """Return the prompt style, with options in the given order only."""
-        return PromptStyle(self.prompt, self.choices, 1)
 
 
 def first_of_each_task(items: Sequence[Item], most: int) -> set[str]:

@@ -57,7 +57,7 @@ def build_manifest(
         ids, rows_of = [*ids, *own], [*rows_of, len(own)]
         dropped |= json.loads(read_notes(path).get(DROPPED.encode(), b"{}"))
     if sorted([*ids, *dropped]) != sorted(read_table(rows, [name]).column(name).to_pylist()):
-        raise errors.UserError(f"{parts[0]}: the parts' ids together are not those of {rows}")
+        raise errors.UserError(f"{parts[0]}: the ids of all parts are not those of {rows}")
     if any(facts != found[0] for facts in found):
         raise errors.UserError(
             f"{parts[0]}: the parts were made on different devices or with different software; "
@@ -105,7 +105,7 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
     kept = [name for name in columns if name.endswith("/image_tokens")]
     if sorted(name for of in located.values() for name in of) != sorted(kept):
         raise errors.UserError(
-            f"{path}: places are of {located}, expected them of {kept}; delete it and run again"
+            f"{path}: places are of {located}, expected {kept}; delete it and run again"
         )
     columns = [*columns, *(f"{stage}/{PLACES}" for stage in sorted(located))]
     for field, value in [*expected.items(), ("columns", columns)]:

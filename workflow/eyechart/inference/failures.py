@@ -1,8 +1,14 @@
-"""Leave out items whose image or prompt a model's own code rejects, instead of the whole part."""
+"""Leave out what a model's own code rejects, and keep sentences about what is left out.
+
+An image or a prompt that it rejects costs its items, not the whole part.
+"""
+
+import logging
 
 from eyechart.core.errors import UserError
 from eyechart.models.usable import UnusableError
 
+logger = logging.getLogger(__name__)
 MOST = 0.1  # largest share of a part's images or items to leave out; one may always be left out
 
 
@@ -27,3 +33,20 @@ class Failures:
                 f"{error}; {len(self.found)} of {self.total} {self.kind} cannot be used, but at "
                 f"most one, or {MOST:.0%}, may be left out"
             )
+
+
+class Notes:
+    """Notes on what was left out, each once, for the log and the tables."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, None] = {}
+
+    def __call__(self, sentence: str) -> None:
+        """Add a sentence."""
+        if sentence not in self.said:
+            logger.warning("%s", sentence)
+            self.said[sentence] = None
+
+    def text(self) -> dict[str, str]:
+        """Return the notes as a table's metadata."""
+        return {"note": "; ".join(self.said)}

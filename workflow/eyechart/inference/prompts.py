@@ -70,6 +70,18 @@ class PromptStyle:
 
 
 @dataclass(frozen=True)
+class AskedInOrder:
+    """Settings of a stage that asks as the behavior stage does, with options in the given order."""
+
+    prompt: str
+    choices: str
+
+    def style(self) -> PromptStyle:
+        """Return the prompt style, with options in the given order only."""
+        return PromptStyle(self.prompt, self.choices, 1)
+
+
+@dataclass(frozen=True)
 class PromptVariant:
     """An item's prompt with one order of its options."""
 

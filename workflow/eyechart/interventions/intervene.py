@@ -21,7 +21,6 @@ donor, are left out, and the tables' metadata say why.
 from __future__ import annotations
 
 import importlib
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,8 @@ from eyechart.core.files import read_json
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.chosen_items import answerable_items, draw_items, read_image_files
-from eyechart.inference.prompts import PromptStyle
+from eyechart.inference.failures import Notes
+from eyechart.inference.prompts import AskedInOrder
 from eyechart.interventions.answers import Answers
 from eyechart.interventions.asked import AskedItem, ask
 from eyechart.interventions.batch import Batch
@@ -51,25 +51,6 @@ from eyechart.models.load_options import LoadFlags
 from eyechart.tables.interventions import EDITS, ERASERS
 from eyechart.tables.notes import write_noted
 from eyechart.tables.regions import CANVAS, read_regions
-
-logger = logging.getLogger(__name__)
-
-
-class Notes:
-    """Notes on what was left out, each once, for the log and the tables."""
-
-    def __init__(self) -> None:
-        self.said: dict[str, None] = {}
-
-    def __call__(self, sentence: str) -> None:
-        """Add a sentence."""
-        if sentence not in self.said:
-            logger.warning("%s", sentence)
-            self.said[sentence] = None
-
-    def text(self) -> dict[str, str]:
-        """Return the notes as a table's metadata."""
-        return {"note": "; ".join(self.said)}
 
 
 def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:
@@ -132,7 +113,7 @@ def chosen_addresses(card: dict[str, Any], patterns: Sequence[str]) -> list[str]
 
 
 @dataclass(frozen=True)
-class InterventionSettings:
+class InterventionSettings(AskedInOrder):
     """The config section ``interventions``.
 
     Attributes
@@ -141,7 +122,7 @@ class InterventionSettings:
     tasks : tasks whose items are edited, or all of the dataset's
     items, training : maximum number of items per task, drawn from test and from training groups
     addresses : patterns
-    prompt, choices, scoring : how items are asked and answered, as in the behavior stage
+    scoring : how choices are scored, as in the behavior stage
     batch_size : items in one forward pass
     options : settings of each intervention
     """
@@ -152,8 +133,6 @@ class InterventionSettings:
     training: int
     addresses: list[str]
     batch_size: int | str
-    prompt: str
-    choices: str
     scoring: str
     options: dict[str, Any]
 
@@ -161,10 +140,6 @@ class InterventionSettings:
         """Return the tasks that erasers are fitted on, or None for all."""
         named = self.options.get("erase", {}).get("concepts") or []
         return None if self.tasks is None else [*self.tasks, *named]
-
-    def style(self) -> PromptStyle:
-        """Return the prompt style, with options in the given order only."""
-        return PromptStyle(self.prompt, self.choices, 1)
 
 
 @command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,10 +27,6 @@ class LoadOptions:
     bits: int | None = None  # 8, 4 or None; quantisation of linear layers' weights
     # whether code that comes with the checkpoint may run; the spec must also allow it
     remote_code: bool = False
-
-    def on(self, device: str) -> LoadOptions:
-        """Return the same options for another device."""
-        return replace(self, device=device)
 
     def precision(self, spec: Spec) -> torch.dtype:
         """Return the precision of the weights and the forward pass."""

@@ -123,7 +123,9 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
     check_field("derived", value["derived"], path)
     for name in OF_CHECKPOINT:
         if name in value:
-            raise UserError(f"{path}: {name}: a derived model's is its base's; remove the line")
+            raise UserError(
+                f"{path}: {name}: a derived model inherits it from its base; remove the line"
+            )
     derived = {"settings": {}, "seed": 0, **value["derived"]}
     base, by = derived["from"], derived["by"]
     there = sorted(p.stem for p in path.parent.glob("*.yaml"))

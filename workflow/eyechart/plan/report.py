@@ -1,6 +1,6 @@
 """The report: the files that each section reads, and its figures."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ class ReportPlan:
         curves = Inputs(map(Path, training.curves(plan.config)))
         return {
             **{
-                name: _each(name, dict.fromkeys(datasets))
+                name: [TABLES[name][0].rule(dataset=d) for d in dict.fromkeys(datasets)]
                 for name in ("items", "images", "receipts")
             },
             "regions": list(dict.fromkeys(regions)),
@@ -212,7 +212,3 @@ class ReportPlan:
             for file in Inputs(map(Path, files)).files:
                 found.setdefault((table, *file.pair), []).append(str(file.path))
         return found
-
-
-def _each(table: str, datasets: Iterable[str]) -> list[str]:
-    return [TABLES[table][0].rule(dataset=dataset) for dataset in datasets]

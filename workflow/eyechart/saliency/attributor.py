@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.chosen_items import Item
-from eyechart.inference.failures import Failures
+from eyechart.inference.failures import Failures, Notes
 from eyechart.inference.marks import Mark
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
@@ -28,11 +27,9 @@ from eyechart.saliency.settings import SaliencySettings
 from eyechart.saliency.states import States, states_at
 from eyechart.saliency.subjects import PromptBatch, Question, prepare, subject
 
-logger = logging.getLogger(__name__)
-
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Mark]]
-MORE = (1, 4, 16)  # multiples of `steps` to try, for items that need more
+MORE = (1, 4, 16)  # multiples of `steps`, tried in turn until items are complete
 
 
 def plain(image: Image.Image) -> Image.Image:
@@ -49,7 +46,7 @@ class Attributor:
     addresses : by method, the addresses at which it is computed
     paths : file of every image, by id
     marks : by item, its regions and another item's regions
-    said : notes on what was left out, each once
+    say : adds a sentence about what was left out
     """
 
     adapter: Adapter
@@ -58,15 +55,9 @@ class Attributor:
     paths: dict[str, str]
     marks: Marks
     seed: int
-    said: dict[str, None] = field(default_factory=dict)
+    say: Notes = field(default_factory=Notes)
     means: dict[str, Tensor] = field(default_factory=dict)
     incomplete: Counter[str] = field(default_factory=Counter)
-
-    def say(self, sentence: str) -> None:
-        """Log a sentence and keep it for the tables' notes."""
-        if sentence not in self.said:
-            logger.warning("%s", sentence)
-            self.said[sentence] = None
 
     def notes(self, items: int) -> dict[str, str]:
         """Return the tables' notes, given their number of items."""
@@ -75,7 +66,7 @@ class Attributor:
                 f"integrated at {address}: the attributions of {count} of {items} items miss the "
                 f"difference of the scores by more than {COMPLETE:.0%}; raise saliency.steps"
             )
-        return {"note": "; ".join(self.said)}
+        return self.say.text()
 
     def usable(self, items: Sequence[Item]) -> list[Item]:
         """Return the items that the model can be asked."""

@@ -24,11 +24,13 @@ def token_rows(batch: PromptBatch, seed: int) -> Iterator[Row]:
     """Yield each item's mean norms of image and text tokens, and its image tokens' nearest words.
 
     The control for an image token's cosine with the nearest word of the vocabulary is a random
-    direction's cosine. Raise a UserError if the prompt has no image tokens.
+    direction's cosine. Raise a UserError if no token represents the image.
     """
     states = states_at(batch, CONNECTOR)
     if not isinstance(states, ConnectorStates):
-        raise UserError("no token of the prompt stands for the image, so no text is beside it")
+        raise UserError(
+            "no token of the prompt represents the image, so there is none to compare with text"
+        )
     embed = batch.adapter.model.get_input_embeddings()
     tokens = batch.adapter.tokens(batch.rows, states.encoded)
     words = torch.nn.functional.normalize(embed.weight.detach().float(), dim=1)

@@ -76,7 +76,7 @@ def relevancy(states: States) -> Maps:
     """
     subject = states.subject
     if not isinstance(states, ConnectorStates) or not isinstance(subject, PromptBatch):
-        raise UserError("no token of the prompt stands for the image, so none can attend to it")
+        raise UserError("no token of the prompt represents the image, so none can attend to it")
     prompts = [len(one.row.ids) for one in subject.questions if one.row is not None]
     tokens = subject.adapter.tokens(subject.rows, states.encoded)
     with pass_mode(gradients=True):

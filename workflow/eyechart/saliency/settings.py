@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from PIL import Image, ImageStat
 
 from eyechart.inference.chosen_items import Item
-from eyechart.inference.prompts import PromptStyle, check_template
+from eyechart.inference.prompts import AskedInOrder, check_template
 
 RIGHT = "right"
 WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class SaliencySettings:
+class SaliencySettings(AskedInOrder):
     """The config section ``saliency``.
 
     Attributes
@@ -26,7 +26,7 @@ class SaliencySettings:
     baseline, steps : of integrated gradients: a ``blank`` or ``mean`` image, and points on the path
     points, random : of deletion: number of shares of replaced tokens, and of random orders
     batch_size : items in one forward pass
-    prompt, choices, statement : how items are asked, as in the behavior stage
+    statement : how an encoder is asked, as in the behavior stage
     """
 
     methods: list[str]
@@ -39,17 +39,11 @@ class SaliencySettings:
     points: int
     random: int
     batch_size: int | str
-    prompt: str
-    choices: str
     statement: str
 
     def __post_init__(self) -> None:
         self.style()
         check_template("statement", self.statement, ("question", "choice"))
-
-    def style(self) -> PromptStyle:
-        """Return the prompt style, with options in the given order only."""
-        return PromptStyle(self.prompt, self.choices, 1)
 
     def choice_of(self, item: Item) -> str:
         """Return the choice whose score is explained."""

@@ -1,7 +1,7 @@
 """The states at an address as one replaceable matrix.
 
 At the connector, these are the language model's inputs for the images, one row per image token.
-Elsewhere, and if the prompt has no image tokens, a hook replaces a module's output.
+Elsewhere, and if no token of the prompt represents the image, a hook replaces a module's output.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def states_at(subject: Subject, address: str) -> States:
         found = ConnectorStates(subject)
         if len(found.x) and _reads(found):
             return found
-    except UserError:  # the prompt has no image tokens
+    except UserError:  # no token of the prompt represents the image
         pass
     return ModuleStates(subject, address)
 

@@ -122,15 +122,20 @@ def linear_layers(adapter: LanguageAdapter) -> dict[str, list[str]]:
     """Return the module paths of the linear layers that each arm adapts.
 
     In the encoder and the language model, these are the layers of the blocks, except encoder blocks
-    whose output is unused; in the connector, they are all layers.
+    whose output is unused; in the connector, they are all layers. A linear layer inside another,
+    such as InternLM-XComposer's image adapters, is part of that layer.
     """
     read = [a for a in adapter.addresses() if component(a) == "vision"]
     read = read[: 1 + max(map(read.index, adapter.reads()))]
     blocks = {p for a, p in adapter.addresses().items() if component(a) != "vision" or a in read}
     found: dict[str, list[str]] = {arm: [] for arm in LORA}
-    for path, module in adapter.model.named_modules():
+    outer = None
+    for path, module in adapter.model.named_modules():  # a module's own follow it
         if not isinstance(module, nn.Linear) or isinstance(module, NonDynamicallyQuantizableLinear):
             continue
+        if outer is not None and path.startswith(f"{outer}."):
+            continue
+        outer = path
         part = adapter.component_of(path)
         arm = next((arm for arm, parts in LORA.items() if part in parts), None)
         inside = any(path.startswith(f"{block}.") for block in blocks)

@@ -30,7 +30,7 @@ import torch
 
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.chosen_items import Item, answerable_items, draw_items
-from eyechart.inference.prompts import PromptStyle
+from eyechart.inference.prompts import AskedInOrder, PromptStyle
 from eyechart.models.attention_weights import load_eager
 from eyechart.models.derivations.adapter import WEIGHTS, attach
 from eyechart.models.families.language import LanguageAdapter
@@ -58,12 +58,10 @@ class MappedItems:
 
 
 @dataclass(frozen=True)
-class MapSettings:
-    """The number of ``maps``; ``prompt`` and ``choices`` are as in the behavior stage."""
+class MapSettings(AskedInOrder):
+    """How many items are mapped, and how they are asked."""
 
     maps: int
-    prompt: str
-    choices: str
 
 
 def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: int) -> list[Item]:
@@ -138,7 +136,7 @@ def main(
     """Write the table; the model is loaded once per adapter."""
     chosen = mapped_items(items, next(iter(regions), None), task, settings.maps, seed)
     shown = {row["image_id"]: row for row in read_table(images).to_pylist()}
-    questions = MappedItems(PromptStyle(settings.prompt, settings.choices, 1), shown, chosen)
+    questions = MappedItems(settings.style(), shown, chosen)
 
     def look(folder: Path | None) -> list[Attended]:
         return attended(load_eager(*flags.what()), folder, questions)

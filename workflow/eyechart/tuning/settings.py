@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.inference.prompts import PromptStyle
+from eyechart.inference.prompts import AskedInOrder
 
 
 @dataclass(frozen=True)
-class ArmSettings:
+class ArmSettings(AskedInOrder):
     """The config section ``tuning``.
 
     Attributes
@@ -21,7 +21,7 @@ class ArmSettings:
     steps, batch_size, folds, learning_rates : training settings; folds choose steps and rate
     eval_every : steps between held-out losses, and between checkpoints
     gradient_checkpointing : whether activations are recomputed to save memory
-    prompt, choices, scoring : how items are asked and answered, as in the behavior stage
+    scoring : how choices are scored, as in the behavior stage
     """
 
     data: list[str]
@@ -36,13 +36,7 @@ class ArmSettings:
     learning_rates: dict[str, list[float]]
     eval_every: int
     gradient_checkpointing: bool
-    prompt: str
-    choices: str
     scoring: str
-
-    def style(self) -> PromptStyle:
-        """Return the prompt style, with options in the given order only."""
-        return PromptStyle(self.prompt, self.choices, 1)
 
     def rates(self, arm: str) -> list[float]:
         """Return the learning rates to try for an arm."""

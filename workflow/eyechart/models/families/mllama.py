@@ -57,7 +57,7 @@ class Mllama(Llava):
         if int(address.partition(".")[2]) in self.text_config.cross_attention_layers:
             raise UserError(
                 f"{address}: this block of family {self.spec.family} attends to the image by "
-                "cross-attention, and no token of the prompt stands for it, so it cannot be cut"
+                "cross-attention, and no token of the prompt represents it, so it cannot be cut"
             )
         return found
 

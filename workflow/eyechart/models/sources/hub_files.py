@@ -46,7 +46,9 @@ def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[s
         raise UserError(f"{where}: {_instead(there, weights)}")
     config = _OWN_CONFIG if own and CONFIG not in there else CONFIG
     if config not in there:
-        raise UserError(f"{where}: has no {CONFIG}, so it is no checkpoint in Hugging Face layout")
+        raise UserError(
+            f"{where}: has no {CONFIG}, so it is not a checkpoint in Hugging Face layout"
+        )
     chosen |= set(choose_tokenizer(there))
     chosen |= {config} | {path for path in there if code and _CODE.fullmatch(path)}
     return sorted(chosen)
@@ -100,6 +102,6 @@ def _instead(there: set[str], weights: str) -> str:
     if other == "safetensors":
         return "has safetensors, so the spec need not name another format under weights; correct it"
     return (
-        "has pickled weights only, and to read a pickle can run code; convert them to safetensors, "
+        "has pickled weights only, and reading a pickle can run code; convert them to safetensors, "
         "or if you trust them write weights: bin in the model's spec"
     )

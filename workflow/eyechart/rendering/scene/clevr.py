@@ -76,11 +76,6 @@ def thing_of(obj: dict[str, Any]) -> Thing:
     return Thing(obj["shape"], named, surfaces, at, obj["rotation"], half_width(obj))
 
 
-def draw_attributes(rng: np.random.Generator) -> dict[str, str]:
-    """Draw size, color, material and shape, each uniformly."""
-    return {name: str(rng.choice(values)) for name, values in ATTRIBUTES.items()}
-
-
 def view_directions(camera: dict[str, Any]) -> dict[str, list[float]]:
     """Return unit vectors in the floor plane, seen by the camera: left, right, front, behind."""
     forward = np.subtract(camera["target"], camera["position"])
@@ -138,7 +133,7 @@ def _place(rng: np.random.Generator, count: int, settings: dict[str, Any]) -> li
 
 
 def _draw_object(rng: np.random.Generator, extent: float) -> dict[str, Any]:
-    obj: dict[str, Any] = draw_attributes(rng)
+    obj: dict[str, Any] = {n: str(rng.choice(values)) for n, values in ATTRIBUTES.items()}
     x, y = rng.uniform(-extent, extent, 2)
     obj["3d_coords"] = [round(float(x), 6), round(float(y), 6), round(half_width(obj), 6)]
     obj["rotation"] = round(float(rng.uniform(0, 360)), 6)

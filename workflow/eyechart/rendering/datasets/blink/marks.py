@@ -28,7 +28,8 @@ def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     line = max(LINE * side, 1.0)
     for spot in spots.values():
         for line_width, color in ((2.2 * line, WHITE), (line, RED)):
-            shown = _blend(shown, _ring(spot, RADIUS * side, line_width, (height, width)), color)
+            share = _ring(spot, RADIUS * side, line_width, (height, width))
+            shown = shown * (1 - share) + share * np.array(color, dtype=np.float64)
     return (_labelled(shown, spots, line) + 0.5).astype(np.uint8)
 
 
@@ -37,10 +38,6 @@ def _ring(spot: Spot, radius: float, line_width: float, size: tuple[int, int]) -
     rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
     away = np.abs(np.hypot(columns - spot[0], rows - spot[1]) - radius)
     return np.clip(line_width / 2 + 0.5 - away, 0, 1)[..., None]
-
-
-def _blend(image: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-    return image * (1 - share) + share * np.array(color, dtype=np.float64)
 
 
 def _labelled(image: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:

@@ -150,7 +150,8 @@ def _axes(concepts: Concepts, column: AddressSpan, fields: tuple[str, str]) -> t
 def _paint(concepts: Concepts) -> alt.Scale:
     own = concepts.projection.filter(pl.col("concept").is_not_null())
     known = dict(own.select("concept", "rgb").unique("concept").iter_rows())
-    return alt.Scale(domain=concepts.names, range=[_hex(known[name]) for name in concepts.names])
+    colors = ["#" + bytes(known[n]).hex() if known[n] else UNKNOWN for n in concepts.names]
+    return alt.Scale(domain=concepts.names, range=colors)
 
 
 def _matrix(concepts: Concepts, column: AddressSpan, cue: str) -> alt.LayerChart:
@@ -165,7 +166,3 @@ def _matrix(concepts: Concepts, column: AddressSpan, cue: str) -> alt.LayerChart
     chart = shares_matrix(cells, ["color:N", "nearest:N", "count:Q"], 9 if few else None)
     title = {"text": str(column), "subtitle": f"by the {cue}"}
     return chart.properties(title=title, width=size, height=size)
-
-
-def _hex(rgb: list[int] | None) -> str:
-    return "#" + bytes(rgb).hex() if rgb else UNKNOWN

@@ -203,12 +203,8 @@ def write_tables(
 ) -> PlantedTables:
     """Write the tables of one planted model below a folder, as the workflow writes them.
 
-    Parameters
-    ----------
-    tasks : dict of int
-        By skill, its number of items.
-    size : int
-        Items per group, which are all right or all wrong together.
+    ``tasks`` is the number of items of each skill, and ``size`` the number of items per group, which
+    are all right or all wrong together.
     """
     letters = np.array(list("ABCDEFGH"[: case.choices]))
     chosen: dict[str, list[np.ndarray]] = {}

@@ -102,12 +102,12 @@ def abbreviate(addresses: Iterable[str]) -> str:
 
 
 def located(addresses: Iterable[str]) -> str:
-    """Return in words where the connector and blocks are changed; a block is changed behind it.
+    """Return the text on where states are changed: at the connector or after blocks.
 
     >>> located(["lm.0", "lm.1", "connector"])
-    'at the connector and behind lm.0–1'
+    'at the connector and after lm.0–1'
     """
     every = list(addresses)
     blocks = abbreviate(address for address in every if address != CONNECTOR)
     first = [f"at the {CONNECTOR}"] if CONNECTOR in every else []
-    return " and ".join([*first, *([f"behind {blocks}"] if blocks else [])])
+    return " and ".join([*first, *([f"after {blocks}"] if blocks else [])])

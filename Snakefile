@@ -1,7 +1,7 @@
 """eyechart: an eye exam for vision-language models.
 
-The contents page: `snakemake --cores all` makes results/report/index.html from config/config.yaml.
-A config of your own, `--configfile mine.yaml`, replaces that one; `--config key=value` changes it.
+`snakemake --cores all` builds results/report/index.html from config/config.yaml. Your own config,
+`--configfile mine.yaml`, replaces that file; `--config key=value` changes a key.
 """
 
 from snakemake.utils import min_version
@@ -46,7 +46,7 @@ rule all:
         labels=MINING.files("labels.csv"),
 
 
-# Snakemake shows a job's message instead of its rule: here both.
+# Snakemake shows a job's message instead of its rule's name; show both.
 for own in workflow.rules:
     if own.message and str(own.snakefile).startswith(CODE):
         own.message = f"{own.name}: {own.message}"

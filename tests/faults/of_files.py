@@ -177,15 +177,20 @@ def listing(text: str) -> Callable[[], str]:
     return inject
 
 
+def known() -> dict[str, Any]:
+    """Return what the ledger knows of each file, whether or not its bytes are looked at again."""
+    return {p: e._replace(changed=abs(e.changed)) for p, e in Ledger().entries.items()}
+
+
 def ledger(text: str) -> Callable[[], Any]:
     """Return the entries of a ledger that had this text, and those it should have."""
 
     def inject() -> Any:
         finish()
-        expected = Ledger().entries
+        expected = known()
         Path(".snakemake/eyechart-ledger.json").write_text(text)
         assert integrity.update("results") == []
-        return Ledger().entries, expected
+        return known(), expected
 
     return inject
 

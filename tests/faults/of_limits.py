@@ -118,9 +118,9 @@ def read(kind: str, most: int) -> str:
 
 def look_at_images(kind: str, most: int) -> str:
     """Look at images that are whole, of which none may be left out as damaged."""
-    names, faults = [f"{n}.png" for n in range(3)], {}
-    for name in names:
-        save_array(Path(), name, NOISE.repeat(9, axis=0).repeat(9, axis=1))
+    names, faults = ["a.png", "b.png"], {}
+    for name in names:  # a decoded one is larger than what the process may have kept
+        save_array(Path(), name, np.zeros((8_000, 8_000, 3), np.uint8))
     said = told(kind, most, lambda: check_images(Path(), names, {}, faults=faults))
     assert not faults, faults
     return said
@@ -158,10 +158,8 @@ def _noticed(what: str, where: str, work: Callable[..., str], kind: str, most: i
 FAULTS = [
     _healed("files of 2,000 bytes at most", "a step that extracts", extract, SIZES, 2_000),
     _healed("files of 5,000 bytes at most", "a step that extracts", extract, SIZES, 5_000),
-    _healed("no more memory", "a step that extracts", extract, MEMORY, 0),
     _healed("no more open files", "a step that extracts", extract, FILES, 0),
     _healed("files of 2,000 bytes at most", "a step that asks", answer, SIZES, 2_000),
-    _healed("no more memory", "a step that asks", answer, MEMORY, 0),
     _healed("files of 20,000 bytes at most", "a step that writes a table", table, SIZES, 20_000),
     _healed("no more open files", "a step that writes a table", table, FILES, 0),
     _healed("files of 100,000 bytes at most", "a step that draws", draw, SIZES, 100_000),

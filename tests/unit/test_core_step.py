@@ -97,7 +97,7 @@ def test_the_help_is_the_docstring_of_the_module(capsys: pytest.CaptureFixture) 
     with pytest.raises(SystemExit):
         main(["--help"])
     shown = capsys.readouterr().out
-    assert "The command line that a function's signature becomes." in shown
+    assert "A function's signature becomes a command line." in shown
     assert "two\n" in shown and "{vlm,encoder}" in shown
 
 

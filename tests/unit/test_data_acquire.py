@@ -180,7 +180,7 @@ def test_a_zip_with_an_unsafe_member_is_refused_whole(source, kind):
     archive = pack(source, Path("evil.zip"))
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr(unsafe_member(kind), "/etc/passwd")
-    reason = "is a link" if kind == "link" else "would land outside of the folder"
+    reason = "is a link" if kind == "link" else "would be written outside the folder"
     with pytest.raises(UserError, match=f"evil.zip: member '.*evil.png' {reason}"):
         acquire(archive)
     assert contents(ROOT) == {}

@@ -21,7 +21,7 @@ def test_without_captions_nothing_is_described_and_all_else_is_the_same(source, 
     (source / f"annotations/{CAPTIONS}.json").unlink()
     with caplog.at_level("WARNING"):
         acquire(source)
-    assert f"{CAPTIONS}.json, so no caption is asked for" in caplog.text
+    assert f"{CAPTIONS}.json, so there are no caption questions" in caplog.text
     fewer, same = prepare(out="again")
     assert fewer.equals(items.filter(pl.col("task") != "caption"))
     assert same.drop("path").equals(images.drop("path"))
@@ -62,5 +62,5 @@ def test_annotations_are_of_the_image_as_its_camera_turns_it(source):
     upright.save(source / "val2017" / name, exif=exif)  # annotated as it is stored
     acquire(source)
     told = sentence(prepare)
-    assert "is 32 x 48 px, but its annotations are of 48 x 32 px" in told
-    assert "or annotate it as it is shown, turned as its EXIF data say" in told
+    assert "is 32 x 48 px, but its annotations are for 48 x 32 px" in told
+    assert "or annotate it as displayed, rotated according to its EXIF data" in told

@@ -52,7 +52,7 @@ def test_absent_images_are_counted_and_named_and_left_out_where_that_is_allowed(
     acquire(source)
     told = sentence(prepare)
     for part in (
-        "instances_val2017.json: of the images that it or the captions name, 6 are missing",
+        "instances_val2017.json: 6 of the images named here or in the captions are missing",
         f"with {annotations} annotations, first val2017/{lost[0]}, ",
         "or set allow_missing: true",
     ):
@@ -69,7 +69,7 @@ def test_annotations_of_an_image_that_nothing_lists_are_absent_too(source):
     edit(source, CAPTIONS, lambda v: v["annotations"][0].update(image_id=999))
     acquire(source)
     told = sentence(prepare)
-    assert "that it or the captions name, 1 are missing" in told
+    assert "1 of the images named here or in the captions are missing" in told
     assert "with 2 annotations, first image_id 999" in told
     assert prepare(allow_missing=True)[1].height == 12
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
     path = source / "val2017/000000000010.jpg"
     Image.new("RGB", (32, 48)).save(path)
     acquire(source)
-    assert "is 32 x 48 px, but its annotations are of 48 x 32 px" in sentence(prepare)
+    assert "is 32 x 48 px, but its annotations are for 48 x 32 px" in sentence(prepare)
     path.write_text("not a picture")
     acquire(source)
     assert "000000000010.jpg: not a complete image" in sentence(prepare)
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
         (
             OBJECTS,
             lambda v: v["annotations"][4].update(category_id=5),
-            ["annotations[4]: category_id is 5, of no category"],
+            ["annotations[4]: category_id is 5, which is not a category"],
         ),
         (
             OBJECTS,
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
         (
             OBJECTS,
             lambda v: v["categories"][1].update(name="Person"),
-            ["category 'Person' makes the task 'has_person'", "that of 'person' too"],
+            ["category 'Person' makes the task 'has_person'", "also the task of 'person'"],
         ),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_box_that_reaches_off_the_image_is_cut_and_counted(caplog):
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"bbox": [BOXES[0]]}, r"choice B \(bottle\) is marked on no image; there are: A"),
+        ({"bbox": [BOXES[0]]}, r"choice B \(bottle\) is not marked on any image; marked are: A"),
         ({"bbox": [*BOXES, BOXES[0]]}, r"C is marked, but the choices are only A, B"),
         (
             {"bbox": [BOXES[0], [60.0, 1.0, 70.0, 5.0]]},

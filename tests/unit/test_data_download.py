@@ -195,8 +195,10 @@ def test_an_archive_with_fewer_files_than_the_dataset_is_refused_whole(site, cle
     table(site, files="12")
     with pytest.raises(UserError) as raised:
         download.main(flags(splits=splits))
-    assert "data/downloads/CLEVR_v1.0.zip: has 11 of the 12 files that clevr" in str(raised.value)
-    assert "nothing was taken; it is not complete: delete it and run again" in str(raised.value)
+    assert "data/downloads/CLEVR_v1.0.zip: has 11 files, but clevr has at least 12" in str(
+        raised.value
+    )
+    assert "nothing was extracted; it is incomplete: delete it and run again" in str(raised.value)
     assert not ROOT.exists()
     table(site, files="11")
     download.main(flags(splits=splits))
@@ -239,7 +241,7 @@ def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
         ({"file": "../evil.zip"}, r"file is '\.\./evil.zip', expected a plain name"),
         ({"url": "ftp://site/a.zip"}, "url is 'ftp://site/a.zip', expected an http"),
         ({"url": "hub:datasets/owner/x"}, "expected .* or hub:datasets/<owner>/<name>@<revision>"),
-        ({"url": "hub:datasets/o/x@main"}, "bytes is '3', expected - as the hub says it"),
+        ({"url": "hub:datasets/o/x@main"}, "bytes is '3', expected - as the hub states it"),
         ({"url": "hub:datasets/o/x@main", "file": "x.exe"}, "'x.exe', expected - for all files"),
         ({"file": "x.exe"}, "file is 'x.exe', expected a plain name ending in .zip, .tar.gz"),
     ],

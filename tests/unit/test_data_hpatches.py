@@ -116,7 +116,7 @@ def test_pairs_without_room_for_four_points_are_named_in_the_log(caplog):
         items, *_ = prepare()
     assert "v_wall_1_3" not in set(items["item_id"])
     assert (
-        "left out because no four points lie on both images far enough apart: v_wall/3"
+        "omitted because no four points lie on both images far enough apart: v_wall/3"
         in caplog.text
     )
 
@@ -147,7 +147,7 @@ def test_a_missing_or_broken_image_is_named():
         acquire(Path("mine"), "hpatches", ROOT)
     with pytest.raises(UserError, match=r"elsewhere: no sequence folders"):
         hpatches_layout.inventory(Path("elsewhere"), ["test"])
-    with pytest.raises(UserError, match=r"layout 'hpatches' has no splits; give one name"):
+    with pytest.raises(UserError, match=r"layout 'hpatches' has no splits; give a single name"):
         layouts_base.check_released(hpatches_layout, ["train", "test"])
 
 

@@ -156,7 +156,7 @@ def edited(place, column, value):
         (edited(0, "Index", "0"), r"line 2: Index is '0', expected a number above 0"),
         (edited(1, "Correct Answer", "(c)"), r"line 3: Correct Answer is '\(c\)', expected one of"),
         (edited(1, "Correct Answer", "Closed"), r"line 3: Correct Answer is 'Closed', expected"),
-        (edited(1, "Correct Answer", "(a)"), r"line 2: Correct Answer \(a\) is also that of its"),
+        (edited(1, "Correct Answer", "(a)"), r"line 2: Correct Answer \(a\) is also the answer of"),
         (edited(1, "Question", "Is it open?"), r"line 2: question .* differs from 'Is it open\?'"),
         (edited(1, "Question", ""), r"line 3: Question is empty"),
         (edited(1, "Options", "Open/Closed"), r"line 3: Options is 'Open/Closed', expected"),
@@ -187,7 +187,7 @@ def test_a_missing_column_image_or_list_is_named():
 
 def test_several_splits_are_refused_and_any_one_name_will_do():
     make_mmvp(Path("mine"))
-    with pytest.raises(UserError, match=r"layout 'mmvp' has no splits; give one name"):
+    with pytest.raises(UserError, match=r"layout 'mmvp' has no splits; give a single name"):
         acquire(Path("mine"), "mmvp", ROOT, ("train", "val"))
     acquire(Path("mine"), "mmvp", ROOT, ("train",))
     items, _ = prepare(mmvp_prepare, ROOT, {"corrections": False, "splits": ["train"]})
@@ -260,5 +260,5 @@ def test_options_of_its_own_in_one_row_are_told_and_the_dataset_is_read(caplog):
     assert "line 2: options '(a) Open (b) Closed' differ from" in caplog.text
     assert items["choices"].to_list()[:2] == [["Open", "Closed"], ["Closed", "Wide open"]]
     assert items["answer"].to_list()[:2] == ["Open", "Wide open"]
-    with pytest.raises(UserError, match=r"Correct Answer \(a\) is also that of its partner"):
+    with pytest.raises(UserError, match=r"Correct Answer \(a\) is also the answer of its partner"):
         examine(edited(1, "Options", "(a) Closed (b) Open"))

@@ -250,4 +250,4 @@ def test_a_folder_tells_which_images_it_does_not_read(caplog):
     with caplog.at_level("WARNING"):
         receipt = take(Path("photos"), "folder")
     assert receipt["splits"]["all"]["images"] == 2
-    assert "photos: files in unsupported formats are left out: 2 .avif, 1 .heic" in caplog.text
+    assert "photos: files in unsupported formats are skipped: 2 .avif, 1 .heic" in caplog.text

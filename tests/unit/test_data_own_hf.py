@@ -114,7 +114,7 @@ def test_a_saved_dataset_without_a_split_goes_by_any_one_name():
     items, _ = examine(save(Path("saved"), [(0, 4)], None), "out", ["all"])
     assert set(items["split"]) == {"all"}
     with pytest.raises(
-        UserError, match=r"saved: has neither splits .*, but splits are a, b; give one"
+        UserError, match=r"saved: has neither splits .*, but splits are a, b; give a single name"
     ):
         examine(Path("saved"), "out", ["a", "b"])
 

@@ -117,7 +117,8 @@ def test_a_missing_column_or_split_is_named_with_the_nearest():
     refused(r"column 'kind' \(columns.labels.animal\) is missing", columns=columns)
     refused(r"columns: unknown key 'anwser'; did you mean 'answer'\?", columns={"anwser": "x"})
     refused(
-        r"columns.labels: 'Big Cat' is no valid task name", columns={"labels": {"Big Cat": "kind"}}
+        r"columns.labels: 'Big Cat' is not a valid task name",
+        columns={"labels": {"Big Cat": "kind"}},
     )
     make_table()
     refused(r"has neither splits nor a split column, but splits are a, b", splits=["a", "b"])
@@ -184,7 +185,7 @@ def test_unreadable_images_are_named_as_the_user_does_or_left_out_and_counted(ki
     receipt = take(TABLE, allow_missing=True)
     with caplog.at_level("WARNING"):
         items, images = prepare(allow_missing=True)
-    assert "1 images are missing or cannot be read, so 2 of 5 rows are left out" in caplog.text
+    assert "1 images are missing or cannot be read, so 2 of 5 rows are omitted" in caplog.text
     assert "mine/questions.csv: line 3: image 'sub/b.png'" in caplog.text
     assert items["item_id"].to_list() == ["all_000001", "all_000003", "all_000005"]
     assert images["image_id"].to_list() == ["a.png"]
@@ -200,7 +201,7 @@ def test_the_other_row_of_a_pair_is_left_out_too_and_no_row_at_all_is_an_error()
     make_table([[*ROWS[1], ""]], header)
     spoil("truncated")
     take(TABLE, allow_missing=True)
-    with pytest.raises(UserError, match=r"1 images .* so 1 of 1 rows are left out"):
+    with pytest.raises(UserError, match=r"1 images .* so 1 of 1 rows are omitted"):
         prepare(allow_missing=True)
 
 

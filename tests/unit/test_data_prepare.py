@@ -210,7 +210,7 @@ def test_equal_nodes_of_programs_are_one_object(root):
         (
             VAL_SCENES,
             lambda v: v["scenes"][1].update(image_index=0),
-            ["scene 1: image_index is that of an earlier scene"],
+            ["scene 1: image_index is already used by an earlier scene"],
         ),
         (
             VAL_SCENES,

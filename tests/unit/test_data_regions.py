@@ -178,7 +178,7 @@ def test_one_column_may_hold_boxes_and_no_column_holds_none(here):
         (("", "", "left"), {"region": "where"}, r"line 2: where is left, expected x, y or"),
         (("", "", "1,2,3"), {"region": "where"}, r"where is 1, 2, 3, expected x, y or"),
         (("3", "", ""), {"x": "x", "y": "y"}, r"line 2: x, y is 3, , expected x, y or left, top"),
-        (("", "", ""), {"x": "x"}, r"columns: x say where the region is, expected region alone"),
+        (("", "", ""), {"x": "x"}, r"columns: the region is given by x, expected region alone"),
     ],
 )  # fmt: skip
 def test_a_region_of_ones_own_that_cannot_be_is_one_sentence(here, cells, columns, said):

@@ -184,7 +184,7 @@ def test_a_repository_is_fetched_at_one_commit_with_only_what_is_needed(hub):
 def test_a_repository_with_fewer_files_than_the_dataset_is_refused_before_the_first(hub):
     write_table("-", f"hub:datasets/{REPOSITORY}@main", files="12")
     head = hub.repositories[REPOSITORY].revisions["main"]
-    assert f"{REPOSITORY} at {head}: has 11 of the 12 files that clevr has" in sentence()
+    assert f"{REPOSITORY} at {head}: has 11 files, but clevr has at least 12" in sentence()
     assert hub.fetched() == []
 
 

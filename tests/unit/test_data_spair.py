@@ -89,7 +89,7 @@ def test_marks_lie_apart_and_pairs_without_four_such_points_are_counted(caplog):
         points = [found[letter][1][:2] for letter in "ABCD"]
         gaps = [abs(complex(*a) - complex(*b)) for a in points for b in points if a != b]
         assert min(gaps) >= 0.3 * 60
-    assert f"test: {len(items)} of 4 pairs make an item; {4 - len(items)} others do" in caplog.text
+    assert f"test: {len(items)} of 4 pairs yield an item; {4 - len(items)} do not" in caplog.text
     assert len(items) < 4
 
 

@@ -129,7 +129,7 @@ def changed(place, column, value, rows=WORDS):
         (changed(1, "file", WORDS[0][0]), r"line 3: file '.*' is already in .*line 2"),
         (
             changed(0, "file", "words/none.png"),
-            r"line 2: file is 'words/none.png', but there is no",
+            r"line 2: file is 'words/none.png', but this image does",
         ),
         (
             changed(0, "file", "../a.png"),
@@ -161,7 +161,7 @@ def test_missing_columns_tables_folders_and_images_are_named():
         acquire(Path("fewer"), "stroop", ROOT)
     Path("empty").mkdir()
     with pytest.raises(
-        UserError, match=r"empty/concepts: no such folder, expected a folder of imag"
+        UserError, match=r"empty/concepts: no such folder, expected one folder of imag"
     ):
         acquire(Path("empty"), "stroop", ROOT)
 

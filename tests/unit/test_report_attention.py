@@ -257,5 +257,5 @@ def test_a_value_without_its_interval_is_refused(tmp_path):
     write_noted(
         tmp_path / "results/attention/x/d/summary.parquet", pa.Table.from_pylist(rows, SUMMARY), {}
     )
-    with pytest.raises(UserError, match="a row is of m on d, not of its path"):
+    with pytest.raises(UserError, match="a row is about m on d, unlike its path"):
         read_traced([tmp_path / "results/attention/x/d/summary.parquet"])

@@ -90,11 +90,11 @@ def test_a_comparison_without_its_paired_test_is_refused(field):
 
 def test_numbers_that_contradict_each_other_are_refused():
     wrong = with_value(scores(), ACCURACY, "difference", 0.123)
-    with pytest.raises(UserError, match="difference is not the one of its accuracies"):
+    with pytest.raises(UserError, match="difference is not that of its accuracies"):
         check_scores(SCORES, wrong)
     with pytest.raises(UserError, match="q is below p"):
         check_scores(SCORES, with_value(scores(), ACCURACY, "q", 1e-9))
-    with pytest.raises(UserError, match="the same score is there twice"):
+    with pytest.raises(UserError, match="the score is duplicated"):
         check_scores(SCORES, pl.concat([scores(), scores().head(1)]))
     with pytest.raises(UserError, match="condition 'blanc' is unknown; did you mean 'blank'"):
         check_scores(SCORES, with_value(scores(), BLANK, "condition", "blanc"))
@@ -113,9 +113,9 @@ def test_accuracies_that_the_answers_do_not_give_are_refused():
     items = {dataset: tables(dataset)[0] for dataset in ("coco", "mmvp")}
     audit(found, items)
     changed = items["coco"].with_columns(answer=pl.col("choices").list.first())
-    with pytest.raises(UserError, match=r"tiny_clip on coco: row \d+ .*not the one its answers"):
+    with pytest.raises(UserError, match=r"tiny_clip on coco: row \d+ .*not that of its answers"):
         audit(found, items | {"coco": changed})
-    with pytest.raises(UserError, match="was answered, but is no item of it"):
+    with pytest.raises(UserError, match="was answered, but is not in the dataset"):
         audit(found, items | {"coco": items["coco"].head(3)})
     with pytest.raises(UserError, match="items of 'coco', which have responses, are missing"):
         audit(found, {"mmvp": items["mmvp"]})
@@ -126,7 +126,7 @@ def test_a_table_under_another_models_name_is_refused(tmp_path):
     beside = other.with_suffix(".distributions.parquet")
     write_table(other, read_table(SCORES))
     write_table(beside, read_table(SCORES.with_suffix(".distributions.parquet")))
-    with pytest.raises(UserError, match="a row is of tiny_llava on coco, not of its path"):
+    with pytest.raises(UserError, match="a row is about tiny_llava on coco, unlike its path"):
         read_behavior([other], [beside], [], [])
     with pytest.raises(UserError, match=r"its distributions .* were not given"):
         read_behavior([other], [], [], [])

@@ -52,4 +52,4 @@ def test_an_encoder_alone_is_said_to_have_neither_connector_nor_text_tower(tmp_p
     assert page.describe(card)["reads"] == "" and not page.describe(card)["asked"]
     sheet = render(card, b"png")
     assert "The connector reads" not in sheet
-    assert "A vision encoder without a text tower: it cannot be asked questions." in sheet
+    assert "A vision encoder without a text tower, so it cannot answer questions." in sheet

@@ -94,9 +94,9 @@ def test_a_table_without_majority_or_task_is_refused(rows):
 
 def test_metrics_that_the_predictions_do_not_give_are_refused(rows, predictions):
     better = emptied(rows, "accuracy", TASK & AT, 0.999)
-    with pytest.raises(UserError, match=r"row \d+ .*not the one its predictions give"):
+    with pytest.raises(UserError, match=r"row \d+ .*not that of its predictions"):
         check_predictions(PATH, better, predictions)
-    with pytest.raises(UserError, match="no predictions are stored"):
+    with pytest.raises(UserError, match="no stored predictions"):
         check_predictions(PATH, rows, predictions.filter(~(TASK & AT)))
     with pytest.raises(UserError, match="n_test is not its number of predictions"):
         check_predictions(

@@ -151,7 +151,7 @@ def test_the_section_holds_every_number_and_escapes_names(shown):
         ("cues", "ci_low", r"ci_low is null"),
         ("separation", "control", r"separation.parquet: row 0 .*control is null"),
         ("projection", "first", r"first is null"),
-        ("cues", "model", r"a row is of other on d, not of its path"),
+        ("cues", "model", r"a row is about other on d, unlike its path"),
     ],
 )
 def test_tables_without_their_controls_are_refused(paths, tmp_path, name, column, words):

@@ -94,7 +94,7 @@ def test_probes_of_another_model_are_refused(root, tmp_path):
     shutil.copytree(root / "results/probing/tiny_clip/clevr", other)
     words = [w.replace(f"{root}/results/probing/tiny_clip/clevr", str(other))
              for w in arguments(root, tmp_path)]  # fmt: skip
-    with pytest.raises(UserError, match="a row is of tiny_clip on clevr, not of its path"):
+    with pytest.raises(UserError, match="a row is about tiny_clip on clevr, unlike its path"):
         draw.main(words)
     assert not (tmp_path / "figures.json").exists()
 

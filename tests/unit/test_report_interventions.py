@@ -44,7 +44,7 @@ def test_the_page_has_three_charts_each_with_control_interval_and_n(path):
     assert f"<th>color</th>{line}" in found
     assert '<td class="tight">lm.1 to lm.3</td>' in found
     assert "−0.06 to +0.04 ≈ 0" in found  # shown to be nothing
-    assert "Left out: ablate: no image tokens." in found
+    assert "Omitted: ablate: no image tokens." in found
     assert "figures/interventions/drawn/m/" in found
 
 
@@ -90,11 +90,11 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
         cards[-1].parent.mkdir(parents=True)
         cards[-1].write_text(json.dumps({"model": model, "kind": kind}))
     found = page(path, *cards)
-    assert "No interventions were made in aligned: these verdicts" in found
+    assert "There are no interventions in aligned: these verdicts" in found
     assert "eye: no inter" not in found and "m: no inter" not in found
     assert context(Inputs(cards), SETTINGS) is None  # of none: there is no section
     empty = write(tmp_path / "empty", [], [], {"note": "knockout: no attention mask"})
-    assert "Left out: knockout: no attention mask." in page(empty)
+    assert "Omitted: knockout: no attention mask." in page(empty)
     output = tmp_path / "o/figures.json"
     words = ["--section", "interventions", "--tables", str(empty), "--output", str(output)]
     draw.main([*words, "--settings", json.dumps(SETTINGS)])
@@ -109,7 +109,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
         ({"control_value": float("nan")}, "it has no 'control_value'"),
         ({"p": 0.5, "q": 0.1}, "its q is below its p"),
         ({"control": "ramdom"}, "control is 'ramdom'; did you mean 'random'"),
-        ({"model": "other"}, "a row is of other on drawn"),
+        ({"model": "other"}, "a row is about other on drawn"),
     ],
 )
 def test_an_effect_that_stands_alone_is_refused(tmp_path, changes, said):

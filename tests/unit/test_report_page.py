@@ -136,7 +136,7 @@ def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
     monkeypatch.setattr(build_report, "build", lambda *_: "x" * 10_100_000)
     monkeypatch.chdir(built[0])
     large = [*built[1][:-1], str(tmp_path / "large.html")]
-    with pytest.raises(UserError, match=r"the page would have 10\.1 MB, expected at most 10"):
+    with pytest.raises(UserError, match=r"the page would take 10\.1 MB, expected at most 10"):
         build_report.main(large)
     assert not (tmp_path / "large.html").exists()
 

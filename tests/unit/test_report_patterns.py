@@ -113,7 +113,7 @@ def test_it_says_what_its_numbers_rest_on(page):
     assert "chance is 0.25" in said
     assert "Single responses" in said
     assert "With the published label corrections: 1 label was changed." in said
-    assert "so n = 9 in each correlation. That is small" in said
+    assert "so n = 9 in each correlation. This is small" in said
     assert "tiny_clip is the encoder inside the VLM." in said
     assert all(f"<th>{kind}</th>" in page for kind in NINE)
     assert "Pearson" in said
@@ -132,7 +132,7 @@ def test_an_encoders_page_and_what_it_was_not_asked(tmp_path):
     sheet.main(words(tmp_path / "clip.html", "tiny_clip", encoder="", **alone))
     said = text_of((tmp_path / "clip.html").read_text(encoding="utf-8"))
     assert "A vision encoder with a text tower" in said
-    assert "Not possible for this model: no image." in said
+    assert "Not supported by this model: no image." in said
     assert "This page is about the encoder alone" in said
     assert "Correlation over patterns" not in said
 
@@ -162,8 +162,8 @@ def test_where_no_pattern_is_known_the_page_says_so(root, tmp_path, monkeypatch)
     write_table(flags["patterns"][0], both.to_arrow().cast(PATTERNS))
     sheet.main(words(tmp_path / "page.html", **flags))
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "The pattern of these items is not known" in page
-    assert "share no pattern that is known by name" in page
+    assert "The pattern of these items is unknown" in page
+    assert "share no named pattern" in page
     assert "Radar chart" not in page
     assert "Worst pairs" in page
 

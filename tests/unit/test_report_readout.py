@@ -85,14 +85,14 @@ def test_numbers_that_contradict_each_other_are_refused(root):
     path, rows = table(root)
     with pytest.raises(UserError, match="q is below p"):
         check_readouts(path, with_value(rows, "q", 1e-9))
-    with pytest.raises(UserError, match="the same readout is there twice"):
+    with pytest.raises(UserError, match="the readout is duplicated"):
         check_readouts(path, pl.concat([rows, rows.head(1)]))
 
 
 def test_a_table_under_another_models_name_is_refused(root, tmp_path):
     other = tmp_path / "results/readout/other/six.parquet"
     write_table(other, read_table(table(root)[0]))
-    with pytest.raises(UserError, match="a row is of small on six, not of its path"):
+    with pytest.raises(UserError, match="a row is about small on six, unlike its path"):
         read_readouts(Inputs([other]))
 
 

@@ -71,13 +71,13 @@ def test_the_use_of_the_image_is_a_table_that_says_what_is_missing(inputs, tmp_p
     files = [file.path for file in inputs.files]
     shown = context(Inputs([*files, table]), SETTINGS)
     page = render_section("saliency", **shown, settings={"figures": []})
-    assert "Does it look at the image?" in page and "Note: no responses of llava;" in page
+    assert "Does the model use the image?" in page and "Note: no responses of llava;" in page
     (line,) = (x for x in shown["blocks"][0]["use"]["lines"] if x[0] == "length of image tokens")
     assert line[5] == "0 (of text tokens)" and line[6] == "12" and " to " in line[4]
     assert "16 (singular values)" in page
     bad = tmp_path / "results/saliency/other.parquet"
     bad.write_bytes(table.read_bytes())
-    with pytest.raises(UserError, match="it is not of other"):
+    with pytest.raises(UserError, match="it does not belong to other"):
         read_image_use(bad, "other")
 
 

@@ -39,7 +39,7 @@ def test_the_page_shows_gains_beside_controls_and_the_warning(path):
     page = render_section("tuning", **found, settings=SETTINGS, criteria=None)
     assert "Adaptable: size of clevr at the part lm." in page
     assert "not comparable" in page and "2506.08008" in page
-    assert page.index("What the paper reports") < page.index('<td class="n">0.82</td>')
+    assert page.index("Numbers from the paper") < page.index('<td class="n">0.82</td>')
     row = next(part for part in page.split("<tr>") if "<code>lora_lm</code>" in part)
     for number in ("30,720", "0.50", "<b>0.95</b>", "0.55", "+0.40", "+0.35 to +0.45", ".002",
                    "40, 0.003", "0.21, 0.34", "+0.11 to +0.15"):  # fmt: skip
@@ -62,7 +62,7 @@ def test_the_chart_holds_the_gains_of_all_seeds_together(path):
         ("gain", None, "no gain"),
         ("n", None, "no n"),
         ("q", 0.0001, "its q is below its p"),
-        ("model", "other", "a row is of other on , not of its path"),
+        ("model", "other", "a row is about other on , unlike its path"),
     ],
 )
 def test_a_number_without_its_statistics_is_refused(column, value, sentence, path):

@@ -114,7 +114,7 @@ def test_a_model_with_nothing_to_decide_on_has_a_figure_that_says_so(tmp_path):
     words = ["--section", "verdict", "--tables", str(table), "--settings", '{"png_scale": 1}']
     draw.main([*words, "--output", str(tmp_path / "figures.json")])
     for name in ("card_tiny_dino", "comparison"):
-        assert "No responses, readouts or probes" in (tmp_path / f"{name}.svg").read_text()
+        assert "no responses, readouts or probes" in (tmp_path / f"{name}.svg").read_text()
 
 
 def test_the_page_explains_the_rules_that_are_applied_and_so_does_the_document(paths):

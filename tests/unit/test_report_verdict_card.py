@@ -211,9 +211,9 @@ def test_findings_and_cells_say_what_interventions_show(found):
     color = found["tiny_llava", "color"]
     causal = {"evidence": "shown_causally", "used_at": "connector", "unused_at": "lm.0, lm.1"}
     words = shown(color["row"] | causal)
-    assert words == "read only at the connector, not behind lm.0–1"
+    assert words == "read only at the connector, not after lm.0–1"
     both = {"used_at": "connector, lm.0, lm.1", "unused_at": ""}
-    assert shown(color["row"] | causal | both) == "read at the connector and behind lm.0–1"
+    assert shown(color["row"] | causal | both) == "read at the connector and after lm.0–1"
     assert shown(color["row"]) == shown(color["row"] | causal | {"used_at": ""}) == ""
     against = shown(color["row"] | causal | {"evidence": "contradicted"})
     assert against == "contradicted by interventions"

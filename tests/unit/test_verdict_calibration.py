@@ -39,8 +39,7 @@ def test_items_that_a_table_lacks_are_logged_once_for_a_dataset(tmp_path, caplog
     decide.main(calibrate.words_of(tables, case, "planted", output, SETTINGS, 7))
     (message,) = caplog.messages
     assert message == (
-        "planted on drawn: stages are compared on items that all of them have: a 10 of 20, "
-        "b 10 of 20"
+        "planted on drawn: stages are compared on their common items: a 10 of 20, b 10 of 20"
     )
 
 

@@ -92,8 +92,8 @@ def test_the_sentence_says_where_it_is_held_where_it_is_read_and_what_changes_no
         "Misread: the answer follows the image, but is wrong too often. Held at every address "
         "(decodable from 0.96 of its tokens, the commonest answer 0.14); read only at the "
         "connector: erasing it there leaves 0.12 right, the control 0.69, difference −0.57 "
-        "[−0.62 to −0.52], n = 100 in 60 groups; erasing it behind lm.0–2 changes nothing (within "
-        "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 where "
+        "[−0.62 to −0.52], n = 100 in 60 groups; erasing it after lm.0–2 changes nothing (within "
+        "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 if "
         "its answer is the same, difference +0.48 [+0.43 to +0.53], n = 100 in 60 groups. The last "
         "address at which they do is connector; a later exchange moves less than 0.10 of the "
         "answers."
@@ -151,12 +151,14 @@ def test_interventions_add_to_a_verdict_and_leave_its_class_alone(asked):
 
 def test_effects_of_another_model_or_dataset_are_refused(asked):
     path = write(asked, [one | {"model": "other"} for one in COLOR], erasers(HELD))
-    with pytest.raises(UserError, match=r"effects.parquet: a row is of other on drawn, expected m"):
+    with pytest.raises(
+        UserError, match=r"effects.parquet: a row is about other on drawn, expected m"
+    ):
         read_causal(path, "m", "drawn")
     words = write_model(asked, "works", n=60)
     at = words.index("--effects") + 1
     other = asked / "results/interventions/mm/drawn/effects.parquet"
-    with pytest.raises(UserError, match="it is of model 'mm', expected 'm'"):
+    with pytest.raises(UserError, match="belongs to model 'mm', expected 'm'"):
         decide.main([*words[:at], str(other), *words[at:]])
 
 
@@ -178,4 +180,4 @@ def test_a_model_set_by_hand_is_said_to_read_its_first_copy_and_not_the_second(
     assert explain(found, rule("used"), False, BAR) == ("shown_causally", None)
     said = causal_text(found, None, "shown_causally", BAR)
     assert said.startswith("Held at every address") and "read only at the connector: " in said
-    assert f"erasing it behind lm.0–{len(found.erased) - 2} changes nothing (within ±0.10)" in said
+    assert f"erasing it after lm.0–{len(found.erased) - 2} changes nothing (within ±0.10)" in said

@@ -63,10 +63,10 @@ def no_common_readout(root):
     [
         (unknown_item, "item 'z' is not among the dataset's items"),
         (other_answer, "has another answer in items.parquet"),
-        (other_task, "is of another task in items.parquet"),
+        (other_task, "has another task in items.parquet"),
         (twice, "is predicted twice"),
         (unknown_seen, "seen is 'canvass'; did you mean 'canvas'"),
-        (nothing_shared, "no item is in all of its answers, readouts and probes"),
+        (nothing_shared, "answers, readouts and probes have no item in common"),
         (no_common_readout, "no readout exists at all stages (encoder: points; connector: gram"),
     ],
 )
@@ -82,7 +82,7 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path, spoil, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"encoder": "vision.9"}, "judged at vision.9, but m on drawn"),
+        ({"encoder": "vision.9"}, "evaluated at vision.9, but m on drawn"),
         ({"blind": "sighted"}, "blind is 'sighted', expected one of blank, noise"),
         ({"alpha": 5}, "alpha is 5, expected a number between 0 and 1"),
         ({"margin": 0}, "margin is 0, expected a number between 0 and 1"),
@@ -98,7 +98,7 @@ def test_settings_that_mean_nothing_are_refused(tmp_path, settings, said):
 
 def test_paths_of_another_model_or_without_items_are_refused(tmp_path):
     words = write_model(tmp_path, "works", n=10)
-    with pytest.raises(UserError, match="it is of model 'm', expected 'n'"):
+    with pytest.raises(UserError, match="belongs to model 'm', expected 'n'"):
         decide.main(["--model", "n", *words[2:]])
     lost = flags(tmp_path, answers=[tmp_path / SIGHTED])
     with pytest.raises(UserError, match="the items of dataset 'drawn' were not given"):
@@ -111,5 +111,5 @@ def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
     change(path.with_suffix(".predictions.parquet"),
            keep=(pl.col("address") == "") | (pl.col("id") != "color-0003"))  # fmt: skip
     words = [w for w in words if "readout/m" not in w]
-    with pytest.raises(UserError, match="are of other items than those of the majority"):
+    with pytest.raises(UserError, match="have other items than the majority"):
         decide.main(with_probes(words, path))

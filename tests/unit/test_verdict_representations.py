@@ -119,7 +119,7 @@ def test_predictions_of_other_items_are_refused_in_one_sentence(tmp_path):
     lost = ~((pl.col("address") == "lm.0") & (pl.col("id") == "03"))
     for spoilt in (rows.filter(lost), rows.filter(pl.col("address") != "lm.0")):
         write_table(beside, spoilt.to_arrow().cast(PREDICTIONS))
-        with pytest.raises(UserError, match="referent_center are of other items") as error:
+        with pytest.raises(UserError, match="referent_center have other items") as error:
             read_probes(path, "m", "d", ("vision.3",))
         assert "\n" not in str(error.value)
 

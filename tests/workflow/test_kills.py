@@ -127,7 +127,7 @@ def test_random_bytes_of_many_files_are_noticed_and_one_run_restores_them(
     said = {line.removesuffix(" was damaged").removeprefix("eyechart: error: ")
             for line in told.stdout.splitlines() if line.endswith(" was damaged")}  # fmt: skip
     assert said == set(corrupted)
-    assert f"not as they were written: {CORRUPTED}; run again" in told.stdout
+    assert f"changed since they were written: {CORRUPTED}; run again" in told.stdout
     project.finish()
     assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
     assert "every file is as it was written" in project.finish("verify")

@@ -1,4 +1,4 @@
-"""Attention: where a language model attends, and the first block with the answer."""
+"""Attention: where a language model attends, and the block from which its answer is fixed."""
 
 
 rule trace_items:

@@ -45,7 +45,7 @@ rule answer_encoder:
         code=PLAN.code_with_family("eyechart.behavior.answer_items"),
         environment=ENVIRONMENTS.state,
     message:
-        "Asking {wildcards.model} about {wildcards.dataset}, in {params.env}"
+        "Answering {wildcards.dataset} with {wildcards.model}, in {params.env}"
     shell:
         "{params.python:q} -m eyechart.behavior.answer_items --model {wildcards.model:q}"
         " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
@@ -86,7 +86,7 @@ use rule answer_encoder as answer_encoder_part with:
         model=BEHAVIOR.model_pattern("encoder"),
         dataset=PLAN.parted_pattern(True),
     message:
-        "Asking {wildcards.model} about {wildcards.dataset}, part {wildcards.part}, in {params.env}"
+        "Answering {wildcards.dataset} with {wildcards.model}, part {wildcards.part}, in {params.env}"
 
 
 use rule answer_encoder_part as answer_vlm_part with:
@@ -127,7 +127,7 @@ rule join_answers_encoder:
     params:
         code=fingerprint("eyechart.behavior.join_answers"),
     message:
-        "Joining the answers of {wildcards.model} about {wildcards.dataset}"
+        "Joining the answers of {wildcards.model} on {wildcards.dataset}"
     shell:
         "python -m eyechart.behavior.join_answers --parts {input.parts:q} --so-far {input.so_far:q}"
         " --outputs {output:q} 2>&1 | tee {log:q}"
@@ -252,7 +252,7 @@ rule retrieve:
         code=PLAN.code_with_family("eyechart.behavior.retrieve"),
         environment=ENVIRONMENTS.state,
     message:
-        "Matching captions and images of {wildcards.dataset} by {wildcards.model}"
+        "Matching captions and images of {wildcards.dataset} with {wildcards.model}"
     shell:
         "{params.python:q} -m eyechart.behavior.retrieve --model {wildcards.model:q}"
         " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"

@@ -1,4 +1,4 @@
-"""The verdict's calibration: how often it is right on models whose failure is planted."""
+"""Calibration: how often the verdict is right on models with planted failures."""
 
 
 rule calibrate:

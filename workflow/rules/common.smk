@@ -1,4 +1,4 @@
-"""Shared by all rules: the checked configuration, the sweep before a run, the shell."""
+"""Setup shared by all rules: the checked configuration, the check of files, the shell."""
 
 import os
 import shlex
@@ -13,8 +13,8 @@ from snakemake.settings.types import DeploymentMethod
 HERE = Path(os.path.abspath(workflow.current_basedir.get_path_or_uri(secret_free=True)))
 if not HERE.is_dir():
     sys.exit(
-        "eyechart: error: the workflow's Python package is only found in a folder of this machine: "
-        f"clone the repository, and name its workflow/Snakefile instead of {HERE}"
+        "eyechart: error: the workflow's Python package must be in a local folder: "
+        f"clone the repository and use its workflow/Snakefile instead of {HERE}"
     )
 CODE = str(HERE.parent)
 PROJECT = HERE.parents[1]
@@ -79,7 +79,7 @@ try:
         if VERIFY and FAULTS:
             found = "".join(f"{fault.path} {fault.what}\n" for fault in FAULTS)
             raise UserError(
-                f"{found}not as they were written: {len(FAULTS)}; run again"
+                f"{found}changed since they were written: {len(FAULTS)}; run again"
             )
         SHARE = integrity.make_again(FAULTS, DAG, logger.warning, RESULTS)
 except Exception as error:
@@ -99,7 +99,7 @@ if workflow.is_main_process:
 configuration.put_own_python_first()
 
 # Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to threads scaled to --cores, on
-# which results must not depend. Braces in the project's path are doubled: the prefix is formatted.
+# which results must not depend. Braces in the project's path are doubled, as the prefix is formatted.
 QUOTED = shlex.quote(CODE).replace("{", "{{").replace("}", "}}")
 shell.prefix(
     "set -euo pipefail; "
@@ -112,7 +112,7 @@ ENVIRONMENT = environments.base_state(config["threads"])
 
 STARTED = time.time()
 BASE = conda_file("base")
-# A Dockerfile lists the environments of all rules, and takes none that a job chooses
+# A Dockerfile lists the environments of all rules, but none that are chosen per job
 CONTAINERIZE = "--containerize" in sys.argv
 OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 

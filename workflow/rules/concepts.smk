@@ -1,4 +1,4 @@
-"""Concepts: coloured words, compared with images of colours."""
+"""Concepts: coloured words compared with images of colours."""
 
 
 rule compare_concepts:

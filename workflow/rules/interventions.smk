@@ -1,4 +1,4 @@
-"""Interventions: what in a language model its answers depend on."""
+"""Interventions: what a language model's answers depend on."""
 
 
 rule intervene:

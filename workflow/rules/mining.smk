@@ -1,4 +1,4 @@
-"""Mining: pairs of images that are similar to one encoder and different to another."""
+"""Mining: pairs of images that are similar for one encoder and different for another."""
 
 
 rule find_pairs:
@@ -25,7 +25,7 @@ rule find_pairs:
         code=fingerprint("eyechart.mining.find_pairs"),
         environment=ENVIRONMENT,
     message:
-        "Finding images of {wildcards.dataset} that {wildcards.second} tells apart and"
+        "Finding images of {wildcards.dataset} that {wildcards.second} separates and"
         " {wildcards.first} does not"
     shell:
         "python -m eyechart.mining.find_pairs --first {input.first:q} --second {input.second:q}"
@@ -90,7 +90,7 @@ rule find_pairs_of_parts:
         code=fingerprint("eyechart.mining.find_pairs_of_parts"),
         environment=ENVIRONMENT,
     message:
-        "Finding images of {wildcards.dataset} that {wildcards.second} tells apart and"
+        "Finding images of {wildcards.dataset} that {wildcards.second} separates and"
         " {wildcards.first} does not, parts {wildcards.part} and {wildcards.other}"
     shell:
         "python -m eyechart.mining.find_pairs_of_parts --features {input.images:q}"
@@ -118,7 +118,7 @@ rule join_pairs:
     params:
         code=fingerprint("eyechart.mining.join_pairs"),
     message:
-        "Joining the pairs of {wildcards.dataset} that {wildcards.first} does not tell apart"
+        "Joining the pairs of {wildcards.dataset} that {wildcards.first} does not separate"
     shell:
         "python -m eyechart.mining.join_pairs --parts {input:q} --output {output:q}"
         " 2>&1 | tee {log:q}"

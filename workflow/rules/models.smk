@@ -24,7 +24,7 @@ rule pull_model:
         revision=PLAN.checkpoints.revision,
         allowance=PLAN.checkpoints.remote_code_flag,
         lock=paths.MODEL_LOCK.rule(),
-        # fetching code cannot change files, since every file is verified
+        # without the fetching code: it cannot change files, since every file is verified
         code=fingerprint("eyechart.models.sources.hub_files"),
     message:
         "Pulling {wildcards.model}"

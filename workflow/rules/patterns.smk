@@ -1,4 +1,4 @@
-"""Patterns: all models, or one and its encoder, compared by pattern of MMVP."""
+"""Patterns: comparison of all models, or of one with its encoder, by MMVP pattern."""
 
 
 rule compare_patterns:

@@ -1,6 +1,6 @@
-"""The plan of a run: what its jobs ask for, and whether its files are whole. Nothing is run."""
+"""The plan of a run: the resources of its jobs, and a check of its files. Nothing is run."""
 
-# What plans a run: the main Snakefile and the configuration, which may hold braces.
+# Params that define a plan: the main Snakefile and the configuration, which may contain braces.
 PLANNED = {
     "snakefile": configuration.as_is(str(workflow.main_snakefile)),
     "settings": configuration.as_is(
@@ -46,13 +46,13 @@ rule check_data:
     params:
         **PLANNED,
     message:
-        "Reading the data, planning all jobs"
+        "Reading the data and planning all jobs"
     shell:
         "python -m eyechart.plan.check_data --snakefile {params.snakefile:q}"
         " --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
-# The check itself is made before jobs are planned, as before every run, but of every byte.
+# The check itself runs before jobs are planned, as in every run, but reads every byte.
 rule verify:
     log:
         "<logs>/verify.log",
@@ -64,7 +64,7 @@ rule verify:
         mem_mb=resources.fixed(500),
         runtime=resources.fixed(60),
     message:
-        "Every file between stages has been read and is as it was written"
+        "Every file between stages has been read and is unchanged"
     shell:
         "echo 'eyechart: every file is as it was written' | tee {log:q}"
 

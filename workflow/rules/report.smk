@@ -76,7 +76,7 @@ rule draw_patterns:
         encoder=BEHAVIOR.encoder_of,
         code=fingerprint("eyechart.report.sections.patterns.sheet"),
     message:
-        "Drawing the page of {wildcards.model} about pairs of images"
+        "Drawing the page on image pairs of {wildcards.model}"
     shell:
         "python -m eyechart.report.sections.patterns.sheet --model {wildcards.model:q}"
         " --encoder={params.encoder:q} --tables {input.patterns:q} {input.correlations:q}"
@@ -143,7 +143,7 @@ rule build_report:
         sections=REPORT.sections,
         settings=PLAN.report_settings(),
         benchmarks=workflow.pathvars.get("benchmarks"),
-        # no input: what matters of it changes what the page is made from
+        # not an input: the relevant keys change the inputs of the page
         configuration=paths.CONFIGURATION.at(RESULTS),
         code=REPORT.page_code(),
     message:
@@ -154,7 +154,7 @@ rule build_report:
         " 2>&1 | tee {log:q}"
 
 
-# A page with the section of one model's tuning alone
+# A page with only the section on one model's tuning
 use rule build_report as build_tuning_page with:
     input:
         tables=TUNING.page_tables,
@@ -168,4 +168,4 @@ use rule build_report as build_tuning_page with:
     params:
         sections=["tuning", "provenance"],
     message:
-        "Building the page of tuning {wildcards.model}"
+        "Building the tuning page of {wildcards.model}"

@@ -96,7 +96,7 @@ rule measure_image_use:
         code=fingerprint("eyechart.saliency.measure_image_use"),
         environment=ENVIRONMENT,
     message:
-        "Measuring whether {wildcards.model} looks at the image"
+        "Measuring whether {wildcards.model} uses the image"
     shell:
         "python -m eyechart.saliency.measure_image_use --model {wildcards.model:q}"
         " --inputs {input.inputs:q} --responses {input.responses:q} --items {input.item_tables:q}"

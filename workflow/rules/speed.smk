@@ -1,4 +1,4 @@
-"""Speed: what running each model costs. Run alone: others on the machine disturb its times."""
+"""Speed: the cost of running each model. Run it alone, because other jobs disturb the times."""
 
 from eyechart.plan.speed import SpeedPlan
 

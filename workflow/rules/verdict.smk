@@ -1,4 +1,4 @@
-"""The verdict: per skill, where the information is and whether the answer uses it."""
+"""The verdict: where the information for each skill is, and whether the answer uses it."""
 
 
 rule decide:

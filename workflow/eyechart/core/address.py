@@ -1,17 +1,17 @@
-"""Addresses: how a layer is named, which component it belongs to, and their order, defined once.
+"""Addresses: the names of layers, their components and their order.
 
 An address is ``<component>.<block>`` (``vision.3``, ``lm.12``, ``decoder.2``),
-``<component>.<name>`` (``lm.norm``), or a component alone (``connector``). The path of a module is
-an address too; it belongs to no component.
+``<component>.<name>`` (``lm.norm``), or only a component (``connector``). A module path is also an
+address, which belongs to no component.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 VISION, CONNECTOR, LM, DECODER = "vision", "connector", "lm", "decoder"
-COMPONENTS = (VISION, CONNECTOR, LM, DECODER)  # in the order in which they run
-READ = "vision.read"  # in settings: the vision outputs that the connector takes
-REFERENT, CENTER, OTHER_OBJECT = REGION_SPANS = (  # spans that are regions of items
+COMPONENTS = (VISION, CONNECTOR, LM, DECODER)  # in order of execution
+READ = "vision.read"  # in settings, the vision outputs that the connector reads
+REFERENT, CENTER, OTHER_OBJECT = REGION_SPANS = (  # spans that are items' regions
     *("referent", "referent_center", "other_object"),
 )
 LANGUAGE = (LM, DECODER)  # an encoder-decoder language model is `lm` and `decoder`
@@ -27,8 +27,8 @@ COMPONENT_NAMES = {
 class AddressParts(NamedTuple):
     """The parts of an address.
 
-    ``component`` is ``other`` for a module path; ``block`` is None for anything but a
-    numbered block (a norm, a connector without blocks).
+    ``component`` is ``other`` for a module path. ``block`` is None unless the address is a numbered
+    block (as for a norm, or a connector without blocks).
     """
 
     component: str
@@ -60,7 +60,7 @@ def component(address: str) -> str:
 
 
 def in_language_model(address: str) -> bool:
-    """Return whether an address is in the language model, its decoder included.
+    """Return whether an address is in the language model, including its decoder.
 
     >>> in_language_model("decoder.2"), in_language_model("connector")
     (True, False)
@@ -69,10 +69,10 @@ def in_language_model(address: str) -> bool:
 
 
 def sort_key(address: str) -> tuple[int, int, int, str]:
-    """Return the sort key that puts addresses in the order of the forward pass.
+    """Return the sort key that orders addresses as in the forward pass.
 
-    Components come in their order, module paths last; within a component blocks come by number and
-    other names after them.
+    Components come in order of execution, with module paths last. Within a component, blocks are
+    sorted by number and followed by other names.
 
     >>> sorted(["decoder.0", "lm.norm", "lm.10", "lm.2", "connector", "vision.0"], key=sort_key)
     ['vision.0', 'connector', 'lm.2', 'lm.10', 'lm.norm', 'decoder.0']
@@ -83,7 +83,7 @@ def sort_key(address: str) -> tuple[int, int, int, str]:
 
 
 def abbreviate(addresses: Iterable[str]) -> str:
-    """Return addresses in their order, separated by commas, runs of blocks as a range.
+    """Return sorted addresses separated by commas, with consecutive blocks as a range.
 
     >>> abbreviate(["lm.norm", "vision.0", "vision.1", "vision.2", "connector"])
     'vision.0–2, connector, lm.norm'
@@ -102,12 +102,12 @@ def abbreviate(addresses: Iterable[str]) -> str:
 
 
 def located(addresses: Iterable[str]) -> str:
-    """Return where the connector and blocks are changed, in words: each block behind it.
+    """Return the text on where states are changed: at the connector or after blocks.
 
     >>> located(["lm.0", "lm.1", "connector"])
-    'at the connector and behind lm.0–1'
+    'at the connector and after lm.0–1'
     """
     every = list(addresses)
     blocks = abbreviate(address for address in every if address != CONNECTOR)
     first = [f"at the {CONNECTOR}"] if CONNECTOR in every else []
-    return " and ".join([*first, *([f"behind {blocks}"] if blocks else [])])
+    return " and ".join([*first, *([f"after {blocks}"] if blocks else [])])

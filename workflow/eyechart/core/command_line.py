@@ -1,9 +1,9 @@
-"""A sentence about words that Snakemake's greedy options take for their own, and about files.
+"""Report words that Snakemake's greedy options consume, and unreadable config files.
 
-``--configfile`` and ``--config`` take all words up to the next option, a target included, and
-Snakemake ends with a traceback; so it does for a config file that it cannot read. `make` writes
-``eyechart.pth`` into .venv, which calls this module when Python starts with Snakemake there; it
-imports only what is light.
+``--configfile`` and ``--config`` consume all words up to the next option, including targets, and
+Snakemake then ends with a traceback, as it does for an unreadable config file. `make` writes
+``eyechart.pth`` into .venv, which calls this module when Python starts Snakemake there, so its
+imports must be light.
 """
 
 import gc
@@ -17,13 +17,13 @@ PAIRS = ("--config", "-C")
 
 
 def taken(words: Sequence[str], options: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each option with each word that it takes."""
+    """Yield each option with each word that it consumes."""
     option = ""
     for word in words:
         name, _, value = word.partition("=")
         if word.startswith("-"):
             option = name if name in options else ""
-            if option and value:  # of which argparse takes one word
+            if option and value:  # for which argparse consumes one word
                 yield option, value
                 option = ""
         elif option:
@@ -31,7 +31,7 @@ def taken(words: Sequence[str], options: Sequence[str]) -> Iterator[tuple[str, s
 
 
 def mistake(words: Sequence[str]) -> str | None:
-    """Return the sentence about the first word that is none of what its option takes, if any."""
+    """Return the sentence about the first word that its option does not accept, or None."""
     for option, word in taken(words, FILES):
         made = Path(word).parts[:1] in (("results",), ("data",))
         named = Path(word).suffix in (".yaml", ".yml", ".json")
@@ -47,9 +47,9 @@ def mistake(words: Sequence[str]) -> str | None:
 
 
 def _fault_of(file: str) -> str | None:
-    """Return the sentence about a config file that cannot be read, if it cannot.
+    """Return the sentence about a config file that cannot be read, or None.
 
-    What is imported for that is forgotten: the workflow that runs may be another checkout's.
+    Modules imported for this are unloaded, since the workflow may be another checkout's.
     """
     before = set(sys.modules)
     sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -76,9 +76,10 @@ def _greedy(option: str, word: str, expected: str, better: str) -> str:
 
 
 def check(argv: Sequence[str]) -> None:
-    """Exit with one sentence if the command line of a Snakemake has such a word.
+    """Exit with one sentence if a Snakemake command line has such a word or file.
 
-    The collector then looks for garbage less often: importing Snakemake makes much, drops little.
+    Otherwise make garbage collection rarer, since importing Snakemake allocates much and frees
+    little.
     """
     place = next((n for n, word in enumerate(argv[:3]) if Path(word).name == "snakemake"), None)
     if place is not None:
@@ -86,4 +87,4 @@ def check(argv: Sequence[str]) -> None:
     if place is not None and (found := mistake(argv[place + 1 :])):
         sys.stderr.write(f"eyechart: error: {found}\n")
         sys.stderr.flush()
-        os._exit(1)  # a SystemExit would be called a failure of Python's start
+        os._exit(1)  # a SystemExit would be reported as a failure of Python's startup

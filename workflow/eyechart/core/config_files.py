@@ -1,4 +1,4 @@
-"""Read a config file strictly; whatever is wrong with it is one sentence.
+"""Read a config file strictly, with one sentence per fault.
 
 `core.command_line` imports this before Snakemake starts, so it needs only yaml.
 """
@@ -12,19 +12,19 @@ import yaml
 
 from eyechart.core.errors import UserError, shown
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if available
-SNAKEMAKES: Any = yaml.SafeLoader  # which refuses some of what the other takes, as {a: b?, c: d}
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, if available
+SNAKEMAKES: Any = yaml.SafeLoader  # rejects some input that LOADER accepts, such as {a: b?, c: d}
 MOST_BYTES = 1_000_000
 DEEPEST = 50
-MOST_VALUES = 100_000  # aliases counted as what they stand for
+MOST_VALUES = 100_000  # with aliases expanded
 KINDS = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
 def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
-    """Load a YAML or JSON file with keys and values, and nothing but plain data in them.
+    """Load a YAML or JSON file that maps keys to plain data.
 
-    Raise a UserError if it is missing, too large, no UTF-8, no YAML or JSON, nested too deeply, or
-    if a mapping has a key twice, of which YAML would silently take the last.
+    Raise a UserError if the file is missing, too large, not UTF-8, not YAML or JSON, or nested too
+    deeply, or if a mapping repeats a key, for which YAML would silently use the last value.
     """
     text = _text(Path(path))
     try:
@@ -39,7 +39,7 @@ def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
 
 
 def _load(text: str, path: str | Path, kind: Any) -> Any:
-    """Return what a text holds, checked before it is made."""
+    """Return the value of a text, which is checked before it is built."""
     loader = kind(text)
     try:
         node = loader.get_single_node()
@@ -83,7 +83,7 @@ def _text(path: Path) -> str:
 
 
 def _check_depth(text: str, path: str | Path, loader: Any) -> None:
-    """Raise a UserError for deep nesting before it is built, which would exhaust the stack."""
+    """Raise a UserError for deep nesting, before building it would exhaust the stack."""
     depth = 0
     for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -94,7 +94,7 @@ def _check_depth(text: str, path: str | Path, loader: Any) -> None:
 
 
 def _from_json(text: str, path: str | Path, error: yaml.YAMLError) -> Any:
-    """Return JSON that is no YAML, since it is indented with tabs; else say what YAML expects."""
+    """Return JSON that is not YAML because of tabs; otherwise raise YAML's error."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -108,7 +108,7 @@ def _from_json(text: str, path: str | Path, error: yaml.YAMLError) -> Any:
 
 
 def _said(error: yaml.YAMLError, text: str) -> str:
-    """Return the line and the problem of an error of YAML."""
+    """Return the line and the problem of a YAML error."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
         written = "".join(text.splitlines()[mark.line : mark.line + 1])
@@ -121,14 +121,14 @@ def _said(error: yaml.YAMLError, text: str) -> str:
 
 
 class _Nodes:
-    """The nodes of a document, each looked at once, whatever aliases stand for it."""
+    """The nodes of a document, each checked once, however many aliases refer to it."""
 
     def __init__(self, path: str | Path, loader: Any) -> None:
         self._path, self._loader = path, loader
         self._sizes: dict[int, int] = {}
 
     def check(self, node: yaml.Node, at: str, above: tuple[int, ...]) -> int:
-        """Return how many values a node stands for; raise a UserError for what is refused."""
+        """Return how many values a node represents; raise a UserError for invalid ones."""
         if id(node) in above:
             raise self._error(node, "a value that stands within itself")
         if id(node) not in self._sizes:
@@ -153,7 +153,7 @@ class _Nodes:
             self._loader.construct_object(node)
         except yaml.YAMLError:
             raise
-        except Exception:  # of int, float, datetime and others that YAML's own code calls
+        except Exception:  # from int, float, datetime and others that YAML's own code calls
             kind = node.tag.rpartition(":")[2]
             raise self._error(node, f"{shown(node.value)} is no YAML {kind}") from None
 

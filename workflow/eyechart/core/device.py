@@ -1,4 +1,4 @@
-"""The device of a job: what ``device`` means in every section of the configuration."""
+"""The device of a job, as named by ``device`` in every section of the configuration."""
 
 import ctypes
 
@@ -7,12 +7,12 @@ import torch
 from eyechart.core.errors import UserError
 
 DEVICES = ("cuda", "mps", "cpu")  # in the order in which ``auto`` tries them
-# Parameters of glibc's mallopt (malloc.h), and values: bytes to keep, and the most that it allows
+# Parameters of glibc's mallopt (malloc.h) and their values: bytes to keep, and the largest allowed
 _MALLOPT = {-1: 1 << 30, -3: 1 << 25}  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device of a name; ``auto`` is the first of :data:`DEVICES` that is available.
+    """Return the device with a name; ``auto`` is the first available one of :data:`DEVICES`.
 
     Raise a UserError if the device is not available.
     """
@@ -25,10 +25,11 @@ def device_of(name: str) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep up to 1 GiB of what it frees, where its malloc is glibc's.
+    """Let this process keep up to 1 GiB of freed memory, if its malloc is glibc's.
 
-    A pass frees all that it took. By default this goes back to the system, and the next pass gets
-    it page by page, each filled with zeros: up to a quarter of a small model's processor time.
+    A forward pass frees all memory that it allocated. By default, this returns to the system, and
+    the next pass gets it back as zeroed pages, which takes up to a quarter of a small model's
+    processor time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -7,18 +7,18 @@ import sys
 from collections.abc import Callable, Iterable
 
 BEGIN = "eyechart: error:"
-MOST_NAMES = 30  # listed in a sentence
-MOST_CHARACTERS = 200  # of what the system says
+MOST_NAMES = 30  # number listed in a sentence
+MOST_CHARACTERS = 200  # of the system's message
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Of the system, whatever was read or tried: a part of what a library says, without an errno
+# Messages of libraries, without an errno, that mean a lack of memory
 _MEMORY = re.compile(
     r"can('t|not) allocate memory|bad_alloc|failed to map segment|unable to mmap|malloc of size|"
     r"memory allocation of \d+ bytes failed|^MemoryError",
     re.IGNORECASE | re.MULTILINE,
 )
 _NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
-_NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in what libraries in Rust say
-# What the system refuses, and what the user can do about it
+_NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in messages of Rust libraries
+# Errors of the system, with advice for the user
 ADVICE = {
     errno.EACCES: "get the permission",
     errno.EPERM: "get the permission",
@@ -37,7 +37,7 @@ LACKS = (*DISK_IS_FULL, errno.ENOMEM, errno.EFBIG, errno.EMFILE, errno.ENFILE, e
 
 
 class UserError(Exception):
-    """A mistake that the user can correct; its text is one sentence that says how."""
+    """A mistake that the user can correct; its text is one sentence that explains how."""
 
 
 def shown(value: object, most: int = 80) -> str:
@@ -58,7 +58,7 @@ def shorter(error: object, most: int = 200) -> str:
 
 
 def without_secrets(error: object) -> str:
-    """Return an error's text on one line, without what follows ? in addresses, and who signs in.
+    """Return an error's text on one line, without query strings and credentials in URLs.
 
     >>> without_secrets("https://me:word@host/file?X-Signature=abc is gone")
     'https://host/file?… is gone'
@@ -69,7 +69,7 @@ def without_secrets(error: object) -> str:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return the end of an error sentence: the nearest valid name, and all names or some of many.
+    """Return the end of an error sentence: the nearest valid name, and all or some valid names.
 
     >>> nearest("colour", ["color", "shape"])
     "did you mean 'color'? There are: color, shape"
@@ -84,7 +84,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """Run ``main(argv)``; exit with one sentence and status 1 where :func:`sentence` has one."""
+    """Run ``main(argv)``; exit with one sentence and status 1 if :func:`sentence` returns one."""
     try:
         main(sys.argv[1:])
     except Exception as error:
@@ -95,9 +95,9 @@ def run(main: Callable[[list[str]], None]) -> None:
 
 
 def sentence(error: BaseException) -> str | None:
-    """Return what to tell the user instead of a traceback; None for a fault of the program.
+    """Return the sentence to show instead of a traceback, or None for a bug in the program.
 
-    That is a UserError's own text, or what the system refused: disk, permission, memory.
+    It is a UserError's text, or a description of a system error: disk, permission, memory.
     """
     if isinstance(error, UserError):
         return str(error)
@@ -112,21 +112,21 @@ def sentence(error: BaseException) -> str | None:
 
 
 def logged(text: str) -> list[str]:
-    """Return the sentences in the log of a step: its own, or one if it ended for want of memory.
+    """Return the sentences in a step's log: its own, or one if it ran out of memory.
 
-    Where libraries are loaded, or end the process themselves, no error reaches :func:`run`.
+    If libraries fail to load or end the process themselves, no error reaches :func:`run`.
     """
     own = [line for line in text.splitlines() if line.startswith(BEGIN)]
     return own or ([f"{BEGIN} {_NO_MEMORY}"] if _MEMORY.search(text) else [])
 
 
 def lacks(error: BaseException) -> bool:
-    """Return whether the machine lacks something: what was read or tried may well be right."""
+    """Return whether the machine lacks a resource, so that the input may well be right."""
     return not isinstance(error, UserError) and _code(error) in LACKS
 
 
 def _code(error: BaseException) -> int | None:
-    """Return the number of an error of the system, of which many libraries only keep the text."""
+    """Return the number of a system error, of which many libraries only keep the text."""
     text = str(error)
     if isinstance(error, MemoryError) or _MEMORY.search(text):
         return errno.ENOMEM

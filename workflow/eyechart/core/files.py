@@ -18,11 +18,11 @@ PARTIAL = re.compile(
 )
 Hook = Callable[[dict[str, Any]], Any]
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
-LEFT_ALONE = 7 * 24 * 3600  # seconds: partial files of other machines, unless older
+LEFT_ALONE = 7 * 24 * 3600  # seconds; age at which other machines' partial files are removed
 
 
 def _machine() -> str:
-    """Return a name for where a process number counts: a host, or a container on it."""
+    """Return the name of the scope of process ids: a host, or a container on it."""
     space = Path("/proc/self/ns/pid")
     names = f"{os.uname().nodename} {space.stat().st_ino if space.exists() else 0}"
     return f"{zlib.crc32(names.encode()):08x}"
@@ -56,7 +56,7 @@ def flush(path: Path) -> None:
 
 
 def is_partial(path: Path | str) -> bool:
-    """Return whether a path is that of a temporary file of this module, which is still written.
+    """Return whether a path is a temporary file of this module that is still being written.
 
     >>> is_partial("a/.b.json.partial-0123abcd-7"), is_partial("a/.gitattributes")
     (True, False)
@@ -65,7 +65,7 @@ def is_partial(path: Path | str) -> bool:
 
 
 def remove_partials(folder: Path | str) -> None:
-    """Remove the temporary files below a folder that dead processes have left."""
+    """Remove the temporary files below a folder that dead processes left behind."""
     for at, _, names in os.walk(folder):
         for name in names:
             partial = PARTIAL.fullmatch(name)
@@ -74,9 +74,9 @@ def remove_partials(folder: Path | str) -> None:
 
 
 def _is_left(path: Path, machine: str | None, pid: str, began: str | None) -> bool:
-    """Return whether the process is dead or, on another machine, has long not written.
+    """Return whether the process is dead or, on another machine, has not written for long.
 
-    A process that began at another time was given the number of the one that wrote.
+    A process with another start time has reused the writer's process id.
     """
     try:
         if machine != MACHINE:
@@ -90,7 +90,7 @@ def _is_left(path: Path, machine: str | None, pid: str, began: str | None) -> bo
 
 
 def _began(pid: int) -> int:
-    """Return when a process began, in ticks; -1 for a dead one, 0 where that is not told."""
+    """Return a process's start time in ticks, -1 if it is dead, or 0 if unknown."""
     try:
         state, *others = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -115,9 +115,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def cell(value: Any) -> Any:
-    """Return a value for a CSV file that spreadsheets open: a text is not computed there.
+    """Return a value for a CSV file so that spreadsheets do not evaluate it as a formula.
 
-    A text that begins like a formula gets an apostrophe, as OWASP says.
+    Text that begins like a formula gets an apostrophe, as OWASP recommends.
 
     >>> cell("=1+1"), cell("a=b"), cell(-3)
     ("'=1+1", 'a=b', -3)
@@ -139,12 +139,13 @@ def parse_json(data: bytes, where: str, hook: Hook | None = None, encoding: str 
     """Return the value of a JSON text, in UTF-8, UTF-16 or UTF-32 if no ``encoding`` is given.
 
     ``hook`` replaces objects while parsing. Raise a UserError that begins with ``where`` if the
-    text is not valid, is nested too deeply, or has a number or a character that Python cannot keep.
+    text is invalid, is nested too deeply, or has a number or a character that Python cannot
+    represent.
     """
     try:
         text = data.decode(encoding or json.detect_encoding(data))
         found = json.loads(text, object_hook=hook)
-        if _HALF.search(text):  # such as \ud800, which no file can be written with
+        if _HALF.search(text):  # such as \ud800, which cannot be written to a file
             json.dumps(found, ensure_ascii=False, default=str).encode()
         return found
     except RecursionError:

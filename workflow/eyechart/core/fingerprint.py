@@ -1,8 +1,8 @@
-"""Hash of the code that a step runs: its own module and all package modules that it imports.
+"""Hash the code that a step runs: its own module and all package modules that it imports.
 
 Comments, docstrings and whitespace are dropped before hashing, so editing them reruns nothing.
-Parsing the whole package takes seconds, so what was found in a source text is kept in a file,
-under the hash of the text.
+Parsing the whole package takes seconds, so the facts about each source text are cached in a file,
+keyed by the hash of the text.
 """
 
 import ast
@@ -56,7 +56,7 @@ def _known_facts(module: str) -> Facts:
 
 @cache
 def _facts(module: str) -> Facts:
-    """Return what is known of a module, parsing it if its text is new; nothing if there is none."""
+    """Return a module's facts, parsing it if its text is new; empty if there is no such module."""
     base = PACKAGE.joinpath(*module.split(".")[1:])
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     if not path.exists():
@@ -77,7 +77,7 @@ _used: set[str] = set()
 
 @cache
 def _parser() -> bytes:
-    """Return what the facts of a text depend on besides: this module and Python's version."""
+    """Return what facts depend on besides the text: this module and Python's version."""
     return Path(__file__).read_bytes() + repr(sys.version_info[:2]).encode()
 
 
@@ -85,13 +85,13 @@ def _parser() -> bytes:
 def _known() -> dict[str, Facts]:
     try:
         known: dict[str, Facts] = json.loads(KNOWN.read_text())
-    except (OSError, ValueError):  # it only saves time
+    except (OSError, ValueError):  # the cache only saves time
         known = {}
     return known
 
 
 def _save() -> None:
-    """Keep what this process used; texts that changed since are dropped."""
+    """Save the facts that this process used; facts about former texts are dropped."""
     if KNOWN.parent.is_dir():
         write_json(KNOWN, {key: facts for key, facts in _known().items() if key in _used})
 
@@ -102,7 +102,7 @@ def _parse(tree: ast.Module) -> Facts:
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            # `from eyechart.a import b`: b is a module of the package, or a name inside a
+            # `from eyechart.a import b`: b is a module of the package or a name in a
             imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         if isinstance(node, _DOCUMENTED):
             node.body = [statement for statement in node.body if not _is_text(statement)]
@@ -111,7 +111,7 @@ def _parse(tree: ast.Module) -> Facts:
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is only a string: a docstring, or the text below a constant."""
+    """Return whether a statement is only a string: a docstring, or the text below a constant."""
     match statement:
         case ast.Expr(value=ast.Constant(value=str())):
             return True

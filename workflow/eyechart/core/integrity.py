@@ -1,9 +1,10 @@
-"""What is looked after before a run: leftovers of killed runs, and files that are not as written.
+"""Checks before a run: leftovers of killed runs, and files that changed since they were written.
 
-Snakemake only looks at the age of a file, and does not miss an intermediate one: it would take a
-damaged shard for complete, and never notice a lost one, nor an output that a killed job was about
-to replace. The ledger knows them all (:mod:`eyechart.core.ledger`). What a run needs of them is
-moved to ``.snakemake/eyechart-damaged``, if it is there, and made again, with all that is below.
+Snakemake only checks the age of files and ignores missing intermediate ones. It would treat a
+damaged shard as complete, and never notice a lost one or an output that a killed job was about to
+replace. The ledger records them all (:mod:`eyechart.core.ledger`). Faulty files that a run needs
+are moved to ``.snakemake/eyechart-damaged``, if they exist, and made again with everything
+downstream.
 """
 
 import fcntl
@@ -25,14 +26,14 @@ from eyechart.plan import paths
 
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-BESIDE = ("logs", "benchmarks")  # results
+BESIDE = ("logs", "benchmarks")  # folders beside results
 TEMPORARY_BYTES = 1 << 18  # as Snakemake needs to choose among many jobs
 ASIDE = Path(".snakemake/eyechart-damaged")
 
 
 @dataclass
 class _Lock:
-    """The hold that this process has of the folder's lock, as long as it lives."""
+    """The lock on the folder that this process holds for its lifetime."""
 
     handle: int = -1
     is_alone: bool = True
@@ -42,13 +43,13 @@ _own = _Lock()
 
 
 def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
-    """Prepare the working folder for a run and return what is not as it was written.
+    """Prepare the working folder for a run; return the files that changed since they were written.
 
-    While another Snakemake works in the folder, only missing files are, since what it writes does
-    not match the ledger yet. The kernel releases a lock when its holder dies, so a process that
-    gets the exclusive lock also knows that Snakemake's own locks are left over from a killed run.
-    With ``full`` every file is read, and others may begin afterwards; raise a UserError if another
-    Snakemake works in the folder.
+    While another Snakemake works in the folder, only missing files are returned, since its new
+    files do not match the ledger yet. The kernel releases a lock when its holder dies, so a process
+    that gets the exclusive lock also knows that Snakemake's own locks are left over from a killed
+    run. With ``full``, every file is read, and other runs may start afterwards; raise a UserError
+    if another Snakemake works in the folder.
     """
     check_writable([LOCK.parent, Path(results), *(Path(results).with_name(n) for n in BESIDE)])
     check_temporary()
@@ -63,7 +64,7 @@ def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
 
 
 def _check_alone(results: str, full: bool = False) -> list[Fault]:
-    """Tidy up and check all files; only for missing ones if another Snakemake works here."""
+    """Tidy up and check all files; only look for missing ones if another Snakemake works here."""
     _own.is_alone = _is_alone(_own.handle)
     if not _own.is_alone:
         return [fault for fault in Ledger(results).check() if not os.path.lexists(fault.path)]
@@ -77,10 +78,10 @@ def _check_alone(results: str, full: bool = False) -> list[Fault]:
 
 
 def _check_again(faults: list[Fault], results: str, dry: bool, waited: bool) -> list[Fault]:
-    """Return what is found once the jobs are known, when it is known whether this run is dry.
+    """Return the faults found once the jobs, and whether this is a dry run, are known.
 
-    A dry run lets others begin. If one was active at the start, or was waited for, files are
-    checked now.
+    A dry run lets others start. If another run was active at the start, or was waited for, files
+    are checked now.
     """
     if dry and _own.handle >= 0:
         _lock(_own.handle, fcntl.LOCK_UN)
@@ -88,7 +89,7 @@ def _check_again(faults: list[Fault], results: str, dry: bool, waited: bool) -> 
 
 
 def check_writable(folders: Iterable[Path]) -> None:
-    """Raise a UserError for a folder that files cannot be written to."""
+    """Raise a UserError for a folder that is not writable."""
     for folder in folders:
         there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
         if not os.access(there, os.W_OK | os.X_OK):
@@ -100,7 +101,7 @@ def check_writable(folders: Iterable[Path]) -> None:
 
 
 def check_temporary() -> None:
-    """Raise a UserError if no temporary file of some size can be written."""
+    """Raise a UserError if a temporary file of the needed size cannot be written."""
     folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -113,8 +114,8 @@ def check_temporary() -> None:
 
 
 def update(results: str, full: bool = False) -> list[Fault]:
-    """Enter into the ledger what is new, and return what is not as it was written."""
-    with alone(LEDGER):  # a run with another name may be active in the folder
+    """Enter new files into the ledger; return the files that changed since they were written."""
+    with alone(LEDGER):  # another named run may be active in the folder
         ledger = Ledger(results)
         ledger.adopt()
         faults = ledger.check(full)
@@ -123,7 +124,7 @@ def update(results: str, full: bool = False) -> list[Fault]:
 
 
 def remember(results: str) -> None:
-    """Enter what a run has made; where the disk is full, the start of the next run does it."""
+    """Enter the files that a run has made; if the disk is full, the next run's start does so."""
     with suppress(OSError):
         update(results)
 
@@ -131,11 +132,11 @@ def remember(results: str) -> None:
 def make_again(
     found: list[Fault], graph: Any, warn: Callable[[str], None], results: str = paths.RESULTS
 ) -> Share:
-    """Have Snakemake make the owners of these files again, where a job of the run makes them.
+    """Make Snakemake rebuild the owners of these files, if a job of the run makes them.
 
-    It is done when ``graph``, Snakemake's class of a run's jobs, looks for incomplete outputs.
-    ``warn`` is called with a sentence for each file. A dry run moves nothing; another waits until
-    runs that share ``data/`` have made what it needs there. Return what it has to do with those.
+    This happens when ``graph``, Snakemake's class for a run's jobs, looks for incomplete outputs.
+    ``warn`` is called with one sentence per file. A dry run moves nothing; other runs wait until
+    runs that share ``data/`` have made what they need there. Return the run's share in ``data/``.
     """
     check, share = graph.check_incomplete, Share()
     share.watch(graph)
@@ -158,9 +159,10 @@ def make_again(
 
 
 def _set_aside(fault: Fault) -> str:
-    """Move what stands in the place of an output, and return where it went, for a warning.
+    """Move a file that is in the place of an output; return its new place for a warning.
 
-    A listed file stays, to be replaced, unless it is a folder: it may be a link to the user's own.
+    A listed file stays and is replaced, unless it is a folder, since it may be a link to the user's
+    own.
     """
     path, aside = Path(fault.path), ASIDE / fault.path
     if not os.path.lexists(path) or (fault.path != fault.owner and not path.is_dir()):
@@ -177,7 +179,7 @@ def _set_aside(fault: Fault) -> str:
 
 
 def _is_alone(handle: int) -> bool:
-    """Return whether no other Snakemake works here; wait while one looks about or verifies."""
+    """Return whether no other Snakemake works here; wait while one is checking or verifying."""
     for _ in range(2):
         try:
             return _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -187,7 +189,7 @@ def _is_alone(handle: int) -> bool:
 
 
 def _lock(handle: int, kind: int) -> bool:
-    """Lock; where the file system has no locks, return whether Snakemake's own are absent."""
+    """Lock; if the file system has no locks, return whether Snakemake's own locks are absent."""
     try:
         fcntl.flock(handle, kind)
     except BlockingIOError:

@@ -1,12 +1,12 @@
-"""The ledger: bytes, time of change and SHA-256 of every file between stages, as it was written.
+"""The ledger: size, change time and SHA-256 of every file between stages, as it was written.
 
-It holds the outputs of rules, and the files that an output *owns*: those that a receipt, a shard or
-a manifest of figures lists, and the images that were prepared beside ``images.parquet``. One of
-these is made again by running the rule of its owner. Files that are new enter at the start and at
-the end of a run. A file is hashed where its size or its time of change differs from the ledger's
-(the time of change, unlike that of modification, cannot be set back), or always with ``full``. A
-file that was written so shortly before that a later change may have the same time is hashed again.
-A check looks up each file once, in many threads where look-ups are slow, as on a network disk.
+It records the outputs of rules and the files that an output *owns*: those listed in a receipt, a
+shard or a manifest of figures, and the images prepared beside ``images.parquet``. An owned file is
+remade by running its owner's rule. New files are entered at the start and at the end of a run. A
+file is hashed if its size or change time differs from the ledger's (unlike the modification time,
+the change time cannot be set back), or always with ``full``. A file written so recently that a
+later change may have the same time is hashed again. A check looks up each file once, in many
+threads if look-ups are slow, as on a network disk.
 """
 
 import json
@@ -24,12 +24,12 @@ from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
 MODELS = paths.READY.text.partition("{")[0]
-THREADS = 8  # hashing releases the interpreter lock
-FEW, MANY = 200, 64  # look-ups that are timed, and threads for the others where those are slow
+THREADS = 8  # hashing releases the GIL
+FEW, MANY = 200, 64  # number of timed look-ups, and of threads for the others if these are slow
 SLOW = 0.001  # seconds per look-up
-FINE, COARSE = 20_000_000, 4_000_000_000  # nanoseconds in which a change may keep a file's time
-# Outputs that list files, with the folder that these paths are relative to: 0 is the output's own,
-# 1 its parent. A shard goes before the receipt that lists the same images.
+FINE, COARSE = 20_000_000, 4_000_000_000  # nanoseconds within which a change may keep a file's time
+# Outputs that list files, with the folder that the listed paths are relative to: 0 is the output's
+# own, 1 its parent. A shard comes before the receipt that lists the same images.
 LISTING = {
     paths.SHARD: 1,
     paths.RECEIPT: 0,
@@ -46,16 +46,16 @@ Stamp = tuple[int, int]
 
 
 class Known(NamedTuple):
-    """What is known of a file; ``owner`` is the output whose rule makes it."""
+    """A file's entry in the ledger; ``owner`` is the output whose rule makes it."""
 
     bytes: int
-    changed: int  # in nanoseconds; not above 0 if its bytes have to be looked at
-    sha256: str  # empty for an output that cannot be right
+    changed: int  # in nanoseconds; 0 or below if its bytes must be checked
+    sha256: str  # empty for an output that is certainly wrong
     owner: str
 
 
 class Fault(NamedTuple):
-    """A file that is not as it was written, the output to make again, and what is wrong."""
+    """A file that changed since it was written, the output to make again, and the fault."""
 
     path: str
     owner: str
@@ -63,13 +63,13 @@ class Fault(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What is wrong, and what a run makes again."""
+        """The fault, and what a run makes again."""
         made = "it is" if self.path == self.owner else f"what {self.owner} lists is"
         return f"{self.path} {self.what}; {made} made again"
 
 
 class Ledger:
-    """The ledger of a working folder, of which the files of one folder of results are checked."""
+    """The ledger of a working folder; only files in one results folder are checked."""
 
     def __init__(self, results: str = paths.RESULTS) -> None:
         self.results = results
@@ -78,7 +78,7 @@ class Ledger:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
             self.entries = {path: Known(*entry) for path, entry in known.items()}
         except (OSError, ValueError, TypeError, AttributeError):
-            self.entries = {}  # what is there is taken as it is
+            self.entries = {}  # existing files are accepted as they are
         self._before = dict(self.entries)
 
     def save(self) -> None:
@@ -87,7 +87,7 @@ class Ledger:
             write_text(LEDGER, json.dumps(self.entries, separators=(",", ":")) + "\n")
 
     def adopt(self) -> None:
-        """Enter the outputs that are new, with the files that they own."""
+        """Enter new outputs, with the files that they own."""
         for pattern in KEPT:
             for path in map(str, Path().glob(pattern.glob(self.results))):
                 if path not in self.entries:
@@ -95,7 +95,7 @@ class Ledger:
                     self._enter(path, stamp or (0, 0), _digest(path) if stamp else "")
 
     def _enter(self, path: str, stamp: Stamp, digest: str) -> None:
-        """Enter an output and what it owns; an output whose list is invalid is entered as wrong."""
+        """Enter an output and the files it owns; an invalid list makes the output wrong."""
         try:
             owned = dict(_owned(path, self.results))
         except (OSError, ValueError, KeyError, TypeError):
@@ -105,14 +105,14 @@ class Ledger:
             self.entries.setdefault(name, entry)
 
     def _renew(self, path: str, stamp: Stamp, digest: str) -> None:
-        """Enter an output that a job, or the user, has written anew, with what it owns now."""
+        """Enter an output rewritten by a job or the user, with the files it now owns."""
         kept = {p: e for p, e in self.entries.items() if e.owner != path}
         if len(kept) < len(self.entries) - 1:
             self.entries = kept
         self._enter(path, stamp, digest)
 
     def check(self, full: bool = False) -> list[Fault]:
-        """Return the files that are missing or differ, and enter what has been written anew."""
+        """Return the files that are missing or differ; enter rewritten files."""
         faults, suspects = [], {}
         for path, stamp in _stamps([p for p in self.entries if p.startswith(self.roots)]):
             entry = self.entries[path]
@@ -134,17 +134,17 @@ class Ledger:
         return entry._replace(changed=-abs(entry.changed))
 
     def _accepts(self, path: str, stamp: Stamp, digest: str) -> bool:
-        """Return whether a file may have these bytes, and enter them if so."""
+        """Return whether a file may have these bytes; if so, enter them."""
         entry = self.entries.get(path)
         if entry is None:
-            return True  # its owner was written anew, without it
+            return True  # its owner was rewritten without it
         if digest and digest == entry.sha256:
             self.entries[path] = _known(stamp, digest, entry.owner)
         elif path == entry.owner and (
             _is_just_made(path, abs(entry.changed)) or paths.LABELS.match(path)
         ):
             self._renew(path, stamp, digest)
-        else:  # Snakemake makes the incomplete output of a killed job again by itself
+        else:  # Snakemake itself remakes incomplete outputs of killed jobs
             return path == entry.owner and _record("incomplete", path).exists()
         return True
 
@@ -152,7 +152,7 @@ class Ledger:
 def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
     """Yield the files that an output owns.
 
-    A listed file of the right size that is older than its list is not hashed.
+    A listed file with the right size that is older than its list is not hashed.
     """
     found = paths.find(path, results)
     pattern = found[0] if found else None
@@ -173,10 +173,10 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
 
 
 def _known(stamp: Stamp, digest: str, owner: str) -> Known:
-    """Return the entry of a file that was just looked at.
+    """Return the entry of a file that was just looked up.
 
-    Its time is that of doubt, below 0, if a change from now on could keep it. Network disks and
-    some others know times in whole seconds, or every second one.
+    Its time is negative, which marks doubt, if a later change could keep it. Network disks and some
+    others store times in steps of one or two seconds.
     """
     size, changed = stamp
     unsure = COARSE if changed % 10**9 == 0 else FINE
@@ -189,15 +189,15 @@ def _stamps(paths: list[str]) -> Iterator[tuple[str, Stamp | None]]:
     yield from ((path, _stamp(path)) for path in paths[:FEW])
     if time.perf_counter() - began < SLOW * FEW:
         yield from ((path, _stamp(path)) for path in paths[FEW:])
-    else:  # a thread for each file at once would take longer on a fast disk
+    else:  # threads would take longer on a fast disk
         with ThreadPoolExecutor(MANY) as pool:
             yield from zip(paths[FEW:], pool.map(_stamp, paths[FEW:]), strict=True)
 
 
 def _stamp(path: str, before: int | None = None) -> Stamp | None:
-    """Return bytes and time of change of a file; None if there is none that can be opened.
+    """Return a file's size and change time, or None if it cannot be opened.
 
-    The time is 0 for a file that was not modified ``before`` a time.
+    The time is 0 if the file was not modified ``before`` a time.
     """
     try:
         found = os.stat(path)  # noqa: PTH116  (a Path for each image is slow)
@@ -210,7 +210,7 @@ def _stamp(path: str, before: int | None = None) -> Stamp | None:
 
 
 def _digest(path: str) -> str:
-    """Return the SHA-256 of a file, or nothing if it cannot be read."""
+    """Return the SHA-256 of a file, or '' if it cannot be read."""
     try:
         return sha256(Path(path))
     except OSError:
@@ -218,9 +218,9 @@ def _digest(path: str) -> str:
 
 
 def _is_just_made(path: str, after: int) -> bool:
-    """Return whether a finished job wrote an output after a time, as Snakemake's record of it says.
+    """Return whether a finished job wrote an output after a time, according to Snakemake's record.
 
-    Snakemake records when each output was modified. A damaged file may still have that time.
+    Snakemake records each output's modification time. A damaged file may still have that time.
     """
     try:
         record, found = json.loads(_record("metadata", path).read_text()), Path(path).stat()
@@ -230,7 +230,7 @@ def _is_just_made(path: str, after: int) -> bool:
 
 
 def _record(kind: str, output: str) -> Path:
-    """Return the path of Snakemake's record of an output, named as in its file persistence."""
+    """Return the path of Snakemake's record of an output, named as in its persistence module."""
     key = urlsafe_b64encode(output.encode()).decode()
     *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
     return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)

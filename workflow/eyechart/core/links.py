@@ -8,10 +8,10 @@ from eyechart.core.errors import UserError
 
 
 def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
-    """Link every file of a folder under ``root``; nothing is copied.
+    """Link every file of a folder under ``root`` without copying.
 
     Files are linked, not folders, so that a later atomic write under ``root`` replaces a link and
-    never the user's own file; a link has a :func:`readable` name. If the folder is ``root`` itself,
+    never the user's own file. A link has a :func:`readable` name. If the folder is ``root`` itself,
     nothing is done. Raise a UserError if a real file is in the place of a link.
     """
     if top.resolve() == root.resolve():
@@ -30,5 +30,5 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
 
 
 def readable(name: str) -> str:
-    """Return a file name as text for tables and links: bytes that are not UTF-8 as escapes."""
+    """Return a file name as text for tables and links, with bytes that are not UTF-8 escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

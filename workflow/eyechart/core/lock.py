@@ -1,4 +1,4 @@
-"""Lock files: tab-separated tables that several jobs may add to at once, kept by the user."""
+"""Lock files: tab-separated tables, kept by the user, that several jobs may extend at once."""
 
 import csv
 import errno
@@ -12,15 +12,15 @@ from pathlib import Path
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_text
 
-# Errors of file systems without locks
+# Errors raised by file systems without locks
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[str, str]]:
-    """Return the rows in order; none if the file does not exist.
+    """Return the rows in order, or none if the file does not exist.
 
-    ``expected`` ends the error sentence about a row whose length differs from that of ``columns``.
-    Raise a UserError if the columns differ, or the length of a row does.
+    ``expected`` ends the error sentence about a row of the wrong length. Raise a UserError if the
+    columns or the length of a row differ.
     """
     if not lock.exists():
         return []
@@ -35,12 +35,12 @@ def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[
 
 
 def malformed(lock: Path, line: int, text: str, expected: str) -> UserError:
-    """Return the error for a line that does not have the expected form."""
+    """Return the error for a malformed line."""
     return UserError(f"{lock}: line {line} is {text!r}, expected {expected}")
 
 
 def write_rows(lock: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Write the rows atomically, unless the file holds them already."""
+    """Write the rows atomically, unless the file already has them."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerows([columns, *rows])
@@ -52,8 +52,8 @@ def write_rows(lock: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, .
 def alone(lock: Path) -> Iterator[None]:
     """Hold the lock exclusively; the kernel releases it when its holder dies.
 
-    Where the file system has no locks, nothing is held: writes are atomic, and of two at once, one
-    may be lost.
+    If the file system has no locks, nothing is held. Writes are still atomic, but one of two
+    simultaneous writes may be lost.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(lock.with_name(f".{lock.name}.held"), os.O_RDWR | os.O_CREAT, 0o644)

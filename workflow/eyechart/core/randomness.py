@@ -1,4 +1,4 @@
-"""Seeds derived from names by a stable hash: no draw depends on order, process or machine."""
+"""Seeds derived from names by a stable hash, so no draw depends on order, process or machine."""
 
 import hashlib
 import random
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def seed_for(*parts: str | int) -> int:
-    """Return a 63-bit seed that depends on the parts only.
+    """Return a 63-bit seed that depends only on the parts.
 
     Parts are joined with their types and lengths, so ``("a", "bc")`` and ``("ab", "c")`` differ.
     """
@@ -24,5 +24,5 @@ def generator(*parts: str | int) -> np.random.Generator:
 
 
 def dice(*parts: str | int) -> random.Random:
-    """Return Python's own generator seeded by :func:`seed_for`, which is fast for single draws."""
+    """Return Python's generator seeded by :func:`seed_for`; it is fast for single draws."""
     return random.Random(seed_for(*parts))

@@ -1,9 +1,9 @@
-"""Runs in several folders that share one ``data/``: no file there is made by two of them at once.
+"""Runs in several folders that share one ``data/`` never make the same file there at once.
 
-Each run says in ``data/.eyechart-runs`` which files there its jobs make, and which they read. A run
-that begins waits until others have made what it needs, and takes that over. One run plans at a
-time, so that no two decide to make the same file. The kernel releases the locks of a run that dies;
-where a file system has no locks, runs do not see one another.
+Each run records in ``data/.eyechart-runs`` which files there its jobs make and which they read. A
+new run waits until others have made the files that it needs, and reuses them. Only one run plans at
+a time, so that no two decide to make the same file. The kernel releases the locks of a run that
+dies. If a file system has no locks, runs do not see one another.
 """
 
 import fcntl
@@ -21,14 +21,14 @@ RUNS = Path("data/.eyechart-runs")
 
 
 class Share:
-    """What one run has to do with files of ``data/`` that others make, too."""
+    """One run's claims on files of ``data/`` that other runs may also make."""
 
     def __init__(self) -> None:
         self.planning = self.making = -1  # handles of locked files
         self.makes: set[str] = set()
 
     def watch(self, graph: Any) -> None:
-        """Have ``graph``, Snakemake's class of a run's jobs, say which of them are done."""
+        """Make ``graph``, Snakemake's class for a run's jobs, report which of them are done."""
         finish = graph.finish
 
         async def finish_job(dag: Any, job: Any, *more: Any, **named: Any) -> None:
@@ -38,10 +38,10 @@ class Share:
         graph.finish = finish_job
 
     def wait(self, made: set[str], say: Callable[[str], None]) -> bool:
-        """Return once no other run makes a file of ``data/`` that this one may; whether one did.
+        """Wait while another run makes a file of ``data/`` that this one may; return if one did.
 
-        From then on no other run plans, until :meth:`begin`, or the end of the process. ``say`` is
-        called with a sentence for each run that is waited for.
+        No other run then plans until :meth:`begin` or the end of the process. ``say`` is called
+        with one sentence per run that is waited for.
         """
         waited = False
         files = {file for file in made if _is_shared(file)}
@@ -56,7 +56,7 @@ class Share:
         return waited
 
     def _plan(self, say: Callable[[str], None]) -> bool:
-        """Return True once this is the run that plans; raise an OSError if there are no locks."""
+        """Return True once this run may plan; raise an OSError if there are no locks."""
         if self.planning < 0:
             RUNS.mkdir(parents=True, exist_ok=True)
             handle = os.open(RUNS / "planning.lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -69,7 +69,7 @@ class Share:
     def begin(self, jobs: Iterable[Any]) -> None:
         """Tell others what the jobs of this run make and read, and let them plan.
 
-        Raise a UserError if another run reads what this one would make again.
+        Raise a UserError if another run reads a file that this one would remake.
         """
         if self.planning < 0:
             return
@@ -85,7 +85,7 @@ class Share:
         self.planning = _close(self.planning)
 
     def made(self, files: set[str]) -> None:
-        """Let others take these files once all that this run makes are there."""
+        """Let others use these files once all files that this run makes exist."""
         self.makes -= files
         if not self.makes:
             self.making = _close(self.making)
@@ -114,10 +114,10 @@ def _claim(kind: str, files: set[str]) -> int:
 
 
 def _others(kind: str, files: set[str]) -> tuple[int, str, str] | None:
-    """Return the claim of another run on one of these files: its handle, the file, and where."""
+    """Return another run's claim on one of these files: its handle, the file and the folder."""
     for path in sorted(RUNS.glob(f"{kind}-*.json")):
         handle = os.open(path, os.O_RDONLY)
-        if _lock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB):  # left by a run that is over
+        if _lock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB):  # left by a finished run
             path.unlink()
         else:
             told = json.loads(path.read_text())
@@ -129,7 +129,7 @@ def _others(kind: str, files: set[str]) -> tuple[int, str, str] | None:
 
 
 def _folder() -> list[int]:
-    """Return what identifies the working folder: two containers may give two the same path."""
+    """Return an identity of the working folder, since containers may reuse a path."""
     status = Path.cwd().stat()
     return [status.st_dev, status.st_ino]
 
@@ -144,7 +144,7 @@ def _lock(handle: int, kind: int) -> bool:
 
 
 def _close(handle: int) -> int:
-    """Close a file, which is unlocked by that; return what stands for none."""
+    """Close a file, which also unlocks it; return the value for no handle."""
     if handle >= 0:
         os.close(handle)
     return -1

@@ -1,10 +1,10 @@
-"""One typed command-line helper: the signature of a step's function is its command line.
+"""A typed command-line helper: the signature of a step's function is its command line.
 
     @command
     def main(*, model: str, items: Path, answers: list[Path], settings: Json, seed: int) -> None:
 
-``main`` is then called with the words of the command line: ``main(["--model", "tiny_llava", …])``.
-A parameter ``image_output`` is the flag ``--image-output``, required unless it has a default:
+``main`` is then called with the command line's words: ``main(["--model", "tiny_llava", …])``. A
+parameter ``image_output`` is the flag ``--image-output``, required unless it has a default:
 
 ==========================  ====================================================
 ``str``, ``int``, ``Path``  one value
@@ -42,14 +42,14 @@ Paths = Annotated[list[Path], {"nargs": "*"}]
 
 
 class Command(Protocol):
-    """What the decorator returns: called without words, it reads the program's own."""
+    """The decorated function; called without words, it reads the program's command line."""
 
     def __call__(self, argv: list[str] | None = None) -> None:
-        """Do the step; a mistake in the program's own words ends it with one sentence."""
+        """Run the step; exit with one sentence for a mistake in the program's command line."""
 
 
 def command(function: Callable[..., None]) -> Command:
-    """Return the function that parses a command line and calls ``function`` with its values."""
+    """Return a function that parses a command line and calls ``function`` with its values."""
 
     @wraps(function)
     def main(argv: list[str] | None = None) -> None:
@@ -79,7 +79,7 @@ def _add_flags(parser: argparse.ArgumentParser, shape: Callable[..., Any]) -> No
 
 
 def _call(shape: Callable[..., Any], found: dict[str, Any]) -> Any:
-    """Return what a function, or a dataclass, returns for the values of its flags."""
+    """Call a function or a dataclass with the values of its flags."""
     return shape(
         **{
             name: _call(hint, found) if _is_group(hint) else found[name]
@@ -93,7 +93,7 @@ def _is_group(hint: Any) -> bool:
 
 
 def _parameters(shape: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
-    """Return name, type and default of each parameter; ``Parameter.empty`` for no default."""
+    """Return each parameter's name, type and default (``Parameter.empty`` for none)."""
     hints = get_type_hints(shape, include_extras=True)
     return [(name, hints[name], p.default) for name, p in signature(shape).parameters.items()]
 
@@ -123,7 +123,7 @@ def _options(name: str, hint: Any, default: Any) -> dict[str, Any]:
 
 
 def _from_json(flag: str, shape: Callable[..., T], text: str) -> T:
-    """Return the dataclass of a JSON object; raise a UserError for an unknown or missing field."""
+    """Return a dataclass from a JSON object; raise a UserError for an unknown or missing field."""
     value, known = json.loads(text), signature(shape).parameters
     needed = {name for name, p in known.items() if p.default is Parameter.empty}
     for name in sorted((value.keys() - known) | (needed - value.keys())):

@@ -1,11 +1,11 @@
-"""The formats of image files that are read. Snakemake imports it, so it needs no library."""
+"""The supported formats of image files. Snakemake imports this module, so it needs no library."""
 
-# The formats that are read, judged by content, and the endings of such files. Others are refused:
-# their decoders are little used, and that of EPS runs a program that the file contains
+# The supported formats, detected by content, with their file endings. Others are rejected: their
+# decoders are rarely used, and the EPS decoder runs a program contained in the file
 ENDINGS = {
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".mpo"),  # a JPEG of a phone or a stereo camera, with further images behind it
+    "MPO": (".jpg", ".mpo"),  # a JPEG from a phone or stereo camera, followed by further images
     "WEBP": (".webp",),
     "BMP": (".bmp",),
     "GIF": (".gif",),

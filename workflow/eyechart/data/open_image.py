@@ -1,6 +1,6 @@
-"""Open images: the one place that says what a file looks like in 8-bit RGB, and how large it is.
+"""Open images. Only this module defines the 8-bit RGB content and the size of an image file.
 
-What models, canvases and the page show, and the sizes and regions in the tables, are of this image.
+Models, canvases, the page, and the sizes and regions in the tables all use this image.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from tqdm import tqdm
 from eyechart.core.errors import UserError, lacks
 from eyechart.data.image_formats import ENDINGS
 
-_DECODERS = [name for name in ENDINGS if name != "MPO"]  # the decoder of JPEG opens it
-MOST_PIXELS = 100_000_000  # 300 MB when decoded; no model uses this many
+_DECODERS = [name for name in ENDINGS if name != "MPO"]  # opened by the JPEG decoder
+MOST_PIXELS = 100_000_000  # 300 MB when decoded; no model uses this many pixels
 MOST_BYTES = 1 << 30
-# Pixels times scans of a progressive JPEG, of which a small file can have any number: half a minute
+# Pixels times scans of a progressive JPEG; a small file can have any number of scans. Half a minute
 _MOST_WORK = 20 * MOST_PIXELS
 _SCAN = b"\xff\xda"  # cannot occur in compressed data
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 _GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
 _WHITE = (255, 255, 255, 255)
-# What Pillow raises for damaged files
+# Exceptions that Pillow raises for damaged files
 _FAULTS = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError),
     *(MemoryError, struct.error, zlib.error),
@@ -40,12 +40,12 @@ _THREADS = 8  # reading, hashing and decoding release the GIL
 
 
 class UnreadableError(UserError):
-    """An image that is missing, incomplete, too large or of another format."""
+    """An image that is missing, incomplete, too large or in another format."""
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """SHA-256 of an image's bytes, and the width and height in pixels of what is shown."""
+    """SHA-256 of an image's bytes, and the width and height of the displayed image in pixels."""
 
     sha256: str
     width: int
@@ -54,9 +54,9 @@ class ImageRecord:
 
 @contextmanager
 def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterator[Image.Image]:
-    """Open an image; turn errors on opening or in the block into an UnreadableError.
+    """Open an image; turn errors while opening it or in the block into an UnreadableError.
 
-    ``where`` begins the error if the source is not a file, and ``hint`` ends it.
+    The message starts with ``where`` if the source is not a file, and ends with ``hint``.
     """
     where, decoded = where or source, False
     try:
@@ -85,7 +85,7 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
 
 
 def _check_work(image: Image.Image, data: bytes, where: object) -> None:
-    """Raise an UnreadableError for an image that takes too much memory or time to decode."""
+    """Raise an UnreadableError for an image that would take too much memory or time to decode."""
     size = f"{where}: {image.width} x {image.height} pixels"
     pixels = image.width * image.height
     if pixels > MOST_PIXELS:
@@ -98,8 +98,8 @@ def _check_work(image: Image.Image, data: bytes, where: object) -> None:
 def read_bytes(path: Path, where: object) -> bytes:
     """Return the bytes of an image file.
 
-    Raise a FileNotFoundError if there is none, and an UnreadableError if it is too large, a pipe, a
-    device, a link to itself, or must not be read.
+    Raise a FileNotFoundError if it does not exist, and an UnreadableError if it is too large, a
+    pipe, a device or a link to itself, or if permission is denied.
     """
     try:
         if path.is_dir():
@@ -124,7 +124,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def is_readable(path: Path) -> bool:
-    """Return whether an image is there and complete."""
+    """Return whether an image exists and is complete."""
     try:
         decode(path)
     except UnreadableError:
@@ -135,8 +135,8 @@ def is_readable(path: Path) -> bool:
 def decode(source: Path | bytes, where: object = None, hint: str = "") -> tuple[Image.Image, str]:
     """Decode an image completely; return it as 8-bit RGB, and its file format.
 
-    It is turned as its EXIF data say. Of an animation or several pages, the first is read. See
-    ``to_rgb`` for other modes, and ``opened`` for ``where`` and ``hint``.
+    It is rotated according to its EXIF data. For an animation or several pages, the first frame is
+    read. See ``to_rgb`` for other modes, and ``opened`` for ``where`` and ``hint``.
     """
     with opened(source, where, hint) as image:
         image.load()
@@ -146,14 +146,14 @@ def decode(source: Path | bytes, where: object = None, hint: str = "") -> tuple[
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return an image in 8-bit RGB.
 
-    What is transparent shows white, as in the processors of transformers. 16 bits of grey are
-    scaled to 8, and so are fractions from 0 to 1, where Pillow would clip them. Raise a ValueError
-    for other numbers.
+    Transparent pixels become white, as in the processors of transformers. 16-bit grey values are
+    scaled to 8 bits, and so are fractions from 0 to 1, which Pillow would clip. Raise a ValueError
+    for other values.
     """
     if image.mode in (*_GREY, "F"):
         values = np.asarray(image)
         most = 1 if image.mode == "F" else 65535
-        if not (values.min() >= 0 and values.max() <= most):  # false for NaN too
+        if not (values.min() >= 0 and values.max() <= most):  # also false for NaN
             raise ValueError(
                 f"its values are {values.min():g} to {values.max():g}, expected 0 to {most}"
             )
@@ -196,16 +196,16 @@ def check_images(
     ----------
     root, paths : the dataset's folder, and paths from there
     expected : the SHA-256 by path; other images are hashed but not compared
-    called : what errors call the images of the user's own data, by path
-    faults : if given, takes the sentence about each image that is missing or incomplete, which is
-        then left out
+    called : names of the user's own images in errors, by path
+    faults : if given, collects a sentence about each missing or incomplete image, which is then
+        omitted
     """
     names = list(paths)
 
     def check(name: str) -> ImageRecord | str:
         hint = f"; restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
         if called:
-            hint = "; mend it, or set allow_missing: true to leave out the rows that show it"
+            hint = "; repair it, or set allow_missing: true to omit the rows that show it"
         try:
             where = (called or {}).get(name, root / name)
             return _check(root / name, where, expected.get(name), "" if faults == {} else hint)

@@ -17,9 +17,9 @@ from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
 
-ANSWERING = 5000  # images of a split, drawn by the seed, whose answers to all questions are known
+ANSWERING = 5000  # images per split, drawn with the seed, with known answers to all questions
 Row = dict[str, Any]
-Divide = Callable[[str], str]  # from a group to train or test
+Divide = Callable[[str], str]  # maps a group to train or test
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def open_receipt(args: Preparation, layout: str) -> tuple[Receipt, Path]:
 def group_split(group: str, dataset: str, seed: int, test_share: float) -> str:
     """Return ``train`` or ``test`` for a group, based on its name alone.
 
-    Other groups, splits and row order do not matter, so adding data never moves a group. The share
-    of test groups is ``test_share`` up to binomial noise.
+    Other groups, splits and the row order have no effect, so adding data never moves a group. The
+    share of test groups is ``test_share`` up to binomial noise.
     """
     draw = seed_for("group_split", dataset, seed, group) / 2**63  # uniform in [0, 1)
     return "test" if draw < test_share else "train"
@@ -69,10 +69,11 @@ def group_split(group: str, dataset: str, seed: int, test_share: float) -> str:
 def stratified_split(
     strata: dict[str, tuple[str, ...]], dataset: str, seed: int, test_share: float
 ) -> Divide:
-    """Return the function that maps a group to ``train`` or ``test``, alike in every stratum.
+    """Return the function that maps a group to ``train`` or ``test``, balanced in every stratum.
 
-    Groups are sorted by stratum, within one in an order drawn by the seed, and every so many of
-    them is tested. So each stratum gives its share of test groups, up to one, and so do all.
+    Groups are sorted by stratum, in seeded order within a stratum, and test groups are taken at
+    regular intervals. So each stratum, and the whole, has its share of test groups, up to one
+    group.
 
     ``strata``: the stratum of every group, such as its rarest label.
     """
@@ -97,7 +98,7 @@ def image_row(image_id: str, split: str, group: str, divide: Divide, path: Path,
 
 
 def about(image: Row) -> Row:
-    """Return what an item about one image has from the row of that image."""
+    """Return the fields that an item about one image takes from the image's row."""
     shared = {key: image[key] for key in ("split", "group_split", "group")}
     return shared | {"images": [image["image_id"]], "pair": None}
 
@@ -112,7 +113,7 @@ def add_image_facts(root: Path, rows: list[Row], receipt: Receipt) -> None:
 
 
 def as_items(rows: list[Row]) -> pa.Table:
-    """Return rows as a part of the items table, which takes far less memory."""
+    """Return rows as a part of the items table, which needs much less memory."""
     return pa.Table.from_pylist(rows, schemas.ITEMS)
 
 

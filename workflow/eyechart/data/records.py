@@ -1,6 +1,6 @@
-"""Read tables that come with images: CSV, JSON Lines, Parquet, Arrow; a row knows its location.
+"""Read tables with images from CSV, JSON Lines, Parquet or Arrow; each row knows its location.
 
-Snakemake imports this when it reads the rules, so pyarrow is imported where it is used.
+Snakemake imports this module at parse time, so pyarrow is imported only where it is used.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _ROWS = 64  # rows per batch; cells may hold whole images
 _MOST_COLUMNS = 1_000
-_MOST_TIMES = 100  # of its size that a Parquet file may unpack to, as an archive
-_ROW_BYTES = 16  # that a row takes besides its cells, at least
-_SMALL = 1 << 17  # bytes; what a smaller file unpacks to does no harm
+_MOST_TIMES = (
+    100  # maximum unpacked size of a Parquet file, relative to its own size, as for an archive
+)
+_ROW_BYTES = 16  # minimum overhead of a row besides its cells
+_SMALL = 1 << 17  # bytes; smaller files are harmless when unpacked
 
 
 class Record(NamedTuple):
@@ -33,7 +35,7 @@ class Record(NamedTuple):
     values: dict[str, Any]
 
 
-Rows = Callable[[list[str]], Iterator[Record]]  # takes the wanted columns
+Rows = Callable[[list[str]], Iterator[Record]]  # called with the requested columns
 Reader = tuple[list[str], Rows]
 Batches = Callable[[Path, list[str]], "Iterator[pa.RecordBatch]"]
 
@@ -79,9 +81,9 @@ def read_jsonl(path: Path) -> list[Record]:
 
 
 def read_parquet(paths: list[Path]) -> Reader:
-    """Return the columns of Parquet files with one schema, and a function that iterates the rows.
+    """Return the columns of Parquet files with one schema, and a function that iterates over rows.
 
-    Either raises a UserError if a file is missing, truncated or damaged.
+    Both raise a UserError if a file is missing, truncated or damaged.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -89,7 +91,7 @@ def read_parquet(paths: list[Path]) -> Reader:
 
 
 def read_arrow(paths: list[Path]) -> Reader:
-    """Return the columns of Arrow streams, and a function that iterates the rows; see Parquet."""
+    """Return the columns of Arrow streams, and a function that iterates over rows; see Parquet."""
     return _open(paths, _arrow_schema, _arrow_batches)
 
 
@@ -125,7 +127,7 @@ def image_bytes(value: Any, where: str) -> bytes:
 
 
 def plain_name(value: Any, column: str, where: str) -> str:
-    """Return a cell that can begin a file name, or raise a UserError."""
+    """Return a cell that can start a file name, or raise a UserError."""
     name = str(value)
     if value is None or not name or not all(c.isalnum() or c in "_-." for c in name):
         raise UserError(

@@ -60,9 +60,7 @@ class OwnPlan:
     def _files(self, wildcards: Any) -> list[Path]:
         layout = layout_of(self.config, wildcards.dataset)
         path = Path(self.config["datasets"][wildcards.dataset]["path"])
-        if (
-            not layout.own_tasks or not path.exists()
-        ):  # the step has a better error for a missing path
+        if not layout.own_tasks or not path.exists():  # the step has a better error
             return []
         return [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
 

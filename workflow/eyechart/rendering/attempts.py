@@ -1,4 +1,4 @@
-"""Balance cases over items, and draw an item again until it meets its conditions."""
+"""Balance cases over items, and redraw an item until it meets its conditions."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ LETTERS = "ABCD"
 
 
 class NoRoomError(Exception):
-    """What was drawn does not fit, or too little of it is visible; another draw may succeed."""
+    """The drawn content does not fit, or too little of it is visible; another draw may succeed."""
 
 
 def case_of(cases: Sequence[Case], number: int, *name: str | int) -> Case:
@@ -21,8 +21,8 @@ def case_of(cases: Sequence[Case], number: int, *name: str | int) -> Case:
 
     Parameters
     ----------
-    cases : each occurs once among the items k * len(cases) to (k + 1) * len(cases) - 1
-    name : parts; seeds of the order, together with the block number
+    cases : each occurs once in the items k * len(cases) to (k + 1) * len(cases) - 1
+    name : parts that seed the order, together with the block number
     """
     block, place = divmod(number, len(cases))
     return randomness.dice("balance", *name, block).sample(list(cases), len(cases))[place]
@@ -31,7 +31,7 @@ def case_of(cases: Sequence[Case], number: int, *name: str | int) -> Case:
 def first_success(attempts: int, draw: Callable[[int], Drawn], failure: str) -> Drawn:
     """Return the result of the first attempt that does not raise :class:`NoRoomError`.
 
-    Raise a UserError if every attempt does; ``failure`` says what was not found and what to change.
+    Raise a UserError if every attempt raises it; ``failure`` states the problem and what to change.
     """
     for attempt in range(attempts):
         with contextlib.suppress(NoRoomError):

@@ -15,7 +15,7 @@ from eyechart.rendering.shipped import restore
 from eyechart.rendering.step_helpers import SHARDS, Drawing, indices
 
 DEPTH_UNIT = 1000  # depth images are in thousandths of a world unit
-JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small things keep their colour
+JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, which keeps the colour of small things
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ def draw_items(
     times: int = 1,
     depths: bool = False,
 ) -> None:
-    """Draw the items of one shard, unless they ship, and save them; write its manifest last.
+    """Draw and save the items of one shard, unless they are shipped; write its manifest last.
 
     Parameters
     ----------
-    draw : returns the item of an index
+    draw : returns the item with an index
     suffix : ``png`` or ``jpg``
     times : items per number of the split
-    depths : whether to save ``shards/depths/<stem>.npy`` too: float32 (h, w), world units along the
-        camera's axis, 0 where nothing is hit
+    depths : whether to also save ``shards/depths/<stem>.npy``: float32 (h, w), world units along
+        the camera's axis, 0 where nothing is hit
     """
     if restore(args):
         return
@@ -72,10 +72,11 @@ def save_view(
 
     Parameters
     ----------
-    image : path from the root, ending in ``.png`` or ``.jpg``
-    truth : path from the root without suffix: ``<truth>_mask.png`` holds 0 for the floor and i + 1
-        for part i of the view, ``<truth>_depth.png`` thousandths of a world unit along the camera's
-        axis, 16 bit, ``<truth>_plain.png`` the view's own image if another is shown
+    image : path relative to the root, ending in ``.png`` or ``.jpg``
+    truth : path relative to the root without suffix: ``<truth>_mask.png`` has 0 for the floor and i
+        + 1 for part i of the view, ``<truth>_depth.png`` thousandths of a world unit along the
+        camera's axis, 16 bit, ``<truth>_plain.png`` the view's own image if a different one is
+        shown
     shown : uint8 (h, w, 3), optional; the image as shown, e.g. with marks; by default the view's
         own
     """
@@ -94,7 +95,7 @@ def save_array(root: Path, path: str, values: np.ndarray) -> dict[str, Any]:
 
     Parameters
     ----------
-    path : from the root: ``.png``, ``.jpg`` or ``.npy``
+    path : relative to the root: ``.png``, ``.jpg`` or ``.npy``
     values : uint8 (h, w, 3) or (h, w), or uint16 (h, w); any array for ``.npy``
     """
     buffer = io.BytesIO()

@@ -13,9 +13,9 @@ from eyechart.rendering.renderer import View
 from eyechart.rendering.scene.viewing import focal_px, project
 
 Spot = tuple[float, float]  # x and y in pixels
-APART, BORDER = 0.15, 0.085  # shares of the shorter side: distance of marks, and to edges
+APART, BORDER = 0.15, 0.085  # shares of the shorter side: distance between marks, and to edges
 APART_PX = 6  # minimum distance of marks in any image
-NEAR = 1.0  # maximum distance of hit and point, in pixel widths at its distance
+NEAR = 1.0  # maximum distance between hit and point, in pixel widths at its distance
 DEEP = 0.016  # share of the shorter side: minimum distance of a part's centre to its outline
 
 
@@ -52,7 +52,7 @@ def apart(spots: Sequence[Spot], image_px: Sequence[int]) -> bool:
 def some_apart(
     rng: random.Random, spots: dict[str, Spot], first: str, count: int, image_px: Sequence[int]
 ) -> list[str]:
-    """Draw ``count`` names, beginning with ``first``, whose points are far enough apart.
+    """Draw ``count`` names, starting with ``first``, whose points are far enough apart.
 
     Raise a NoRoomError if there are no such points.
     """
@@ -71,8 +71,8 @@ def visible_in(view: View, points: ArrayLike) -> np.ndarray:
     """Return which world points are visible in a view: bool (...).
 
     A point is visible if it projects into the image and the ray of its pixel, or of a neighbour,
-    hit a surface within :data:`NEAR` pixel widths of the point, and not farther from the camera by
-    more than that.
+    hits a surface within :data:`NEAR` pixel widths of the point that is not farther from the camera
+    by more than that.
 
     ``points``: float (..., 3).
     """

@@ -1,4 +1,4 @@
-"""Ray-trace a scene with Mitsuba 3 (``scalar_rgb``): its image and the ground truth of each pixel.
+"""Ray-trace a scene with Mitsuba 3 (``scalar_rgb``): its image and ground truth for each pixel.
 
 The film uses the box filter, so the bytes do not depend on the number of threads.
 """
@@ -23,9 +23,9 @@ AXES = {"x": [1, 0, 0], "y": [0, 1, 0], "z": [0, 0, 1]}
 
 @dataclass(frozen=True)
 class View:
-    """The image of a scene, and the ground truth of a ray through a point of every pixel."""
+    """The image of a scene, and the ground truth from a ray through a point of every pixel."""
 
-    rgb: np.ndarray  # uint8 (h, w, 3), sRGB; without pixels if no image was asked for
+    rgb: np.ndarray  # uint8 (h, w, 3), sRGB; without pixels if no image was requested
     position: np.ndarray  # float64 (h, w, 3), the point hit by the ray, in world units
     depth: np.ndarray  # float32 (h, w), distance along the camera's axis; 0 where nothing is hit
     thing: np.ndarray  # uint8 (h, w), i + 1 for thing i, 0 for floor and background
@@ -66,7 +66,7 @@ def render(scene: Scene, settings: dict[str, Any], seed: int | None = None) -> V
     Parameters
     ----------
     settings : ``image_px`` [width, height], ``samples_per_pixel``
-    seed : int, optional; seeds the image's sampler; 32 bits of it are used
+    seed : int, optional; seeds the image's sampler; 32 bits are used
     """
     mi = mitsuba()
     loaded = _load(scene, *settings["image_px"])
@@ -126,7 +126,7 @@ def _load(scene: Scene, width: int, height: int) -> Any:
             # Mitsuba reads a dot as a path within the scene
             shape = f"part-{n}-{names.index((n, part_of(name)))}-{len(loaded)}"
             loaded[shape] = _shape(shape, thing, solid)
-    # optimizing orders shapes by memory address
+    # optimisation would order shapes by memory address
     return mi.load_dict(loaded, optimize=False)
 
 
@@ -151,21 +151,21 @@ def _sensor(camera: Camera, width: int, height: int) -> dict[str, Any]:
 
 
 def _shape(name: str, thing: Thing, solid: Solid) -> Any:
-    """Return what Mitsuba loads for a body: a description, or a mesh called ``name``."""
+    """Return Mitsuba's input for a body: a description, or a mesh called ``name``."""
     paint = _bsdf(thing.surfaces[solid.paint])
     if solid.kind not in EXACT and solid.kind != "wedge":
         return _mesh(name, thing.mesh(solid), paint)
     transform = mitsuba().ScalarTransform4f
     place = transform().translate(list(thing.at)).rotate(AXES["z"], thing.turn)
     place = place.scale([thing.size] * 3)
-    # each step rounds the inverse, so steps that change nothing are left out
+    # each step rounds the inverse, so steps that change nothing are omitted
     if any(solid.at):
         place = place.translate(list(solid.at))
     for axis, degrees in reversed(solid.turns):
         place = place.rotate(AXES[axis], degrees)
     if set(solid.scale) != {1.0}:
         place = place.scale(list(solid.scale))
-    if solid.kind == "wedge":  # placed in the same precision as the exact shapes that it touches
+    if solid.kind == "wedge":  # placed with the same precision as the exact shapes that it touches
         return _mesh(name, moved(body("wedge", 0), np.array(place.matrix)), paint)
     return {**EXACT[solid.kind], "to_world": place, "bsdf": paint}
 
@@ -190,7 +190,7 @@ def _mesh(name: str, mesh: Mesh, paint: dict[str, Any]) -> Any:
 
 
 def _bsdf(surface: Surface, repeat: float = 1.0) -> dict[str, Any]:
-    """Return Mitsuba's description of a material, its pattern repeated in each direction."""
+    """Return Mitsuba's description of a material, with its pattern repeated in each direction."""
     color = _rgb(decode_srgb(np.array(surface.color)))
     if surface.pattern != "plain" or surface.text:
         mi = mitsuba()
@@ -200,7 +200,7 @@ def _bsdf(surface: Surface, repeat: float = 1.0) -> dict[str, Any]:
     if surface.finish == "rubber":
         return {"type": "diffuse", "reflectance": color}
     if surface.finish == "gloss":
-        # a plastic would look similar, but takes 0.1 s to load
+        # plastic would look similar, but takes 0.1 s to load
         return {"type": "principled", "base_color": color, "roughness": 0.25, "specular": 0.6}
     return {
         "type": "roughconductor",

@@ -1,7 +1,7 @@
-"""Pack the drawn images of a shard, so that they ship with the project and need not be drawn.
+"""Pack the rendered images of a shard, so that they can ship with the project.
 
-Steps that draw take a shard from ``data/drawn/<dataset>/<split>-<shard>.zip`` if that was drawn by
-the same recipe: the same settings and seed. A test draws some of its images again.
+Rendering steps take a shard from ``data/drawn/<dataset>/<split>-<shard>.zip`` if it was rendered
+with the same recipe, i.e. the same settings and seed. A test renders some of its images again.
 
     python -m eyechart.rendering.shipped --dataset blink --split val --shard 0 --settings JSON \
         --seed 7 --root data/raw/blink --output data/drawn/blink/val-000.zip
@@ -22,16 +22,16 @@ from eyechart.plan import paths
 from eyechart.rendering.step_helpers import Drawing
 
 SHARD = "shard.json"  # the recipe and the shard's manifest
-PNG, WEBP = b"\x89PNG", b"RIFF"  # how such files begin
+PNG, WEBP = b"\x89PNG", b"RIFF"  # first bytes of such files
 
 
 def recipe(args: Drawing) -> dict[str, Any]:
-    """Return all that a shard's images depend on, besides code."""
+    """Return everything that a shard's images depend on, except code."""
     return {"settings": args.settings, "seed": args.seed}
 
 
 def restore(args: Drawing) -> bool:
-    """Write a shard's images and its manifest as they ship; return whether they do."""
+    """Write a shard's shipped images and manifest; return whether the shard is shipped."""
     names = {"dataset": args.dataset, "split": args.split, "shard": f"{args.shard:03d}"}
     path = Path(paths.DRAWN.at(**names))
     if not path.is_file():
@@ -47,7 +47,7 @@ def restore(args: Drawing) -> bool:
 
 
 def _small(data: bytes) -> bytes:
-    """Return a PNG in RGB as WebP without loss, half as large; any other file as it is."""
+    """Return an RGB PNG as lossless WebP, half as large; return any other file unchanged."""
     if not data.startswith(PNG):
         return data
     with opened(data, "a drawn image") as image:
@@ -57,7 +57,7 @@ def _small(data: bytes) -> bytes:
 
 
 def _original(data: bytes) -> bytes:
-    """Return the file that :func:`_small` was given."""
+    """Return the original of a file packed by :func:`_small`."""
     if not data.startswith(WEBP):
         return data
     with opened(data, "a shipped image") as image:

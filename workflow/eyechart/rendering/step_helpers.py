@@ -15,7 +15,7 @@ from eyechart.core.files import read_json, write_text
 from eyechart.core.step import Json
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])  # in Hugging Face's files
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])  # type in Hugging Face's files
 SHARDS = "shards"  # files under it are copied into the official files and not kept
 
 
@@ -44,15 +44,15 @@ class Writing(_Rendering):
 
 
 def shard_indices(count: int, shard: int, shards: int) -> range:
-    """Return the scene indices of one shard: contiguous, all shards within one of equal size."""
+    """Return the contiguous scene indices of one shard; shard sizes differ by at most one."""
     return range(count * shard // shards, count * (shard + 1) // shards)
 
 
 def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
     """Yield the indices that one shard renders, with a progress bar.
 
-    ``per``, ``times``: each index covers ``per`` of the split's number, and each of those is
-    rendered ``times``.
+    ``per``, ``times``: each index covers ``per`` of the split's number, and each of these is
+    rendered ``times`` times.
     """
     count = args.settings["splits"][args.split] // per * times
     mine = shard_indices(count, args.shard, args.settings["shards"])
@@ -62,7 +62,7 @@ def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
 def read_shards(
     paths: Iterable[Path], root: Path, key: str, order: str
 ) -> tuple[list[Path], list[dict[str, Any]]]:
-    """Read the shards; return the files that stay part of the dataset, and the records in order."""
+    """Read the shards; return the files that stay in the dataset, and the records in order."""
     shards = [read_json(path) for path in paths]
     listed = [entry["path"] for shard in shards for entry in shard["files"]]
     records = [record for shard in shards for record in shard[key]]
@@ -82,12 +82,12 @@ def file_bytes(root: Path, path: str) -> bytes:
 
 
 def embedded(root: Path, path: str) -> dict[str, Any]:
-    """Return a drawn image as an :data:`IMAGE`: bytes and name."""
+    """Return a rendered image as an :data:`IMAGE`: bytes and name."""
     return {"bytes": file_bytes(root, path), "path": Path(path).name}
 
 
 def only_split(args: Writing) -> str:
-    """Return the only split of a layout whose files do not name it."""
+    """Return the only split of a layout whose files do not name splits."""
     splits = list(args.settings["splits"])
     if len(splits) != 1:
         raise UserError(
@@ -108,7 +108,7 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) 
 def finish(
     args: Writing, layout: str, splits: dict[str, tuple[int, int]], files: list[Path]
 ) -> None:
-    """Write the receipt of a rendered dataset: per split the numbers of images and questions."""
+    """Write the receipt of a rendered dataset, with numbers of images and questions per split."""
     counts = {s: SplitCounts(images=i, questions=q) for s, (i, q) in splits.items()}
     write_receipt(
         args.root, dataset=args.dataset, layout=layout, source="render", splits=counts, files=files

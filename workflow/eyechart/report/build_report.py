@@ -1,4 +1,4 @@
-"""Build the report: one page that holds everything and needs neither network nor server.
+"""Build the report: one page that contains everything and needs neither network nor server.
 
 Reads:  the tables of all sections (see eyechart.report.registry), benchmarks <dir>/<rule>/….jsonl
 Writes: --output
@@ -27,14 +27,14 @@ from eyechart.report.labels import Criteria, join_findings
 from eyechart.report.registry import SECTIONS
 from eyechart.report.templates import FOLDER, open_templates, render_section, write_page
 
-EMBED = "window.vegaEmbed = vegaEmbed;"  # all of the bundle that page.js calls
+EMBED = "window.vegaEmbed = vegaEmbed;"  # the parts of the bundle that page.js calls
 HINT = "show fewer or smaller images (report: gallery, differing, gallery_px)"
 
 
 def build_sections(
     inputs: Inputs, settings: dict[str, Any], names: Collection[str]
 ) -> list[dict[str, Any]]:
-    """Return those of some sections that have anything to show.
+    """Return the given sections that have content.
 
     Result: rows with ``name``, ``title``, ``about``, ``html``, ``findings`` (per dataset and model:
     sentences) and ``script``.
@@ -90,7 +90,7 @@ def main(
     configuration: Path,
     output: Path,
 ) -> None:
-    """Write the page, unless it is larger than a page may be."""
+    """Write the page; raise a UserError if it is too large."""
     own = {"benchmarks": str(benchmarks), "folder": str(output.parent)}
     text = build(tables, settings | own | {"configuration": read_json(configuration)}, sections)
     write_page(output, text, settings["megabytes"], HINT)

@@ -1,4 +1,4 @@
-"""Colours, fonts and small parts that all charts share; a figure is a Vega-Lite specification."""
+"""Colours, fonts and parts shared by all charts. A figure is a Vega-Lite specification."""
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,23 +19,23 @@ Chart: TypeAlias = (
     alt.Chart | alt.LayerChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
 )
 
-disable_debug_mode()  # what is drawn is checked by Vega-Lite itself; checking twice takes seconds
+disable_debug_mode()  # Vega-Lite itself checks specifications; a second check takes seconds
 
-VEGALITE = "6.4"  # of those that vl_convert brings along
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # its name only: nothing is fetched
+VEGALITE = "6.4"  # one of those bundled with vl_convert
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # a name only: nothing is fetched
 
-# Okabe & Ito 2008: hues that people with any common colour blindness tell apart
+# Okabe & Ito 2008: hues that are distinguishable with all common forms of colour blindness
 BLUE, ORANGE, GREEN, VERMILION, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
 INK, GREY, BORDER, PALE = "#1b1f24", "#6b7280", "#9ca3af", "#e5e7eb"
 SKY = "#56b4e9"
 COMPONENT_COLORS = dict(zip((*COMPONENTS, OTHER), (BLUE, ORANGE, GREEN, SKY, PURPLE), strict=True))
 LINE_COLORS = [BLUE, ORANGE, GREEN, PURPLE, VERMILION, INK]
-# white is none at all, so that a pale cell is not mistaken for a weak finding
+# white means no finding, so a pale cell is not mistaken for a weak one
 BLUES = ["#ffffff", "#c9dff0", "#7fb6dc", "#2f7fbd", "#0b4a8a", "#062f5c"]
-CROWDED = 18  # more addresses than this: some labels give way, cells go without numbers
+CROWDED = 18  # with more addresses, some labels and the numbers in cells are omitted
 UNIT = alt.Scale(domain=[0, 1])
 PERCENT = "format(100 * datum.share, '.0f')"
-# Vision outputs after the last that the connector takes
+# Vision outputs after the last one that the connector reads
 UNREAD = "unread"
 BORDER_NAMES = {
     "vision": "vision encoder",
@@ -77,9 +77,9 @@ TITLES = {
 
 
 def finish(chart: Chart, rows: Mapping[str, Rows], description: str) -> Spec:
-    """Return the specification of a chart: with its data by name, the shared looks, and a text.
+    """Return the specification of a chart with its named data, the shared style and a description.
 
-    The text describes the chart to those who cannot see it.
+    The description is for screen readers.
     """
     spec = chart.to_dict(validate=False)
     spec |= {"$schema": SCHEMA, "config": CONFIG, "datasets": dict(rows)}
@@ -87,7 +87,7 @@ def finish(chart: Chart, rows: Mapping[str, Rows], description: str) -> Spec:
 
 
 def empty(title: str, reason: str) -> Spec:
-    """Return a figure that says why it shows nothing."""
+    """Return an empty figure that states the reason."""
     chart = base("points").mark_point().properties(width=320, height=10)
     chart = chart.properties(title={"text": title, "subtitle": reason})
     return finish(chart, {"points": []}, f"{title}: {reason}")
@@ -96,8 +96,8 @@ def empty(title: str, reason: str) -> Spec:
 def draw(stem: Path, chart: Spec, scale: float) -> list[Path]:
     """Write a figure as ``<stem>.svg``, ``.png`` (``scale`` times its size) and ``.csv``.
 
-    The CSV holds the chart's own data set ``points``, so it cannot differ from what is drawn, but
-    for the apostrophe before what a spreadsheet would compute.
+    The CSV contains the chart's own dataset ``points``, so it cannot differ from the figure, except
+    for an apostrophe before cells that a spreadsheet would evaluate.
     """
     paths = [stem.with_suffix(end) for end in (".svg", ".png", ".csv")]
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
@@ -111,24 +111,24 @@ def draw(stem: Path, chart: Spec, scale: float) -> list[Path]:
 
 
 def svg_address(chart: Spec) -> str:
-    """Return a chart as a data address: an SVG that cannot run anything."""
+    """Return a chart as a data URL with an SVG, which cannot run scripts."""
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def rounded(rows: Iterable[dict[str, Any]]) -> Rows:
-    """Return rows with shares to 4 decimals; p and q keep 3 significant digits."""
+    """Return rows with shares rounded to 4 decimals, and p and q to 3 significant digits."""
     return [{k: _round(k, v) for k, v in row.items()} for row in rows]
 
 
 def base(data: str, **equal: str) -> alt.Chart:
-    """Return a chart of a named data set, of the rows whose fields equal what is given."""
+    """Return a chart of a named dataset, filtered to rows with the given field values."""
     chart = alt.Chart(alt.NamedData(data))
     return chart.transform_filter(equals(**equal)) if equal else chart
 
 
 def equals(**fields: str) -> str:
-    """Return the filter of rows whose fields have certain values.
+    """Return the filter expression for rows with the given field values.
 
     >>> equals(task="color")
     "datum.task === 'color'"
@@ -137,24 +137,24 @@ def equals(**fields: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as a string of Vega's expression language."""
+    """Return a text as a string literal of Vega's expression language."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def renamed(names: Mapping[str, str]) -> str:
-    """Return the expression that labels legend entries by other names where there are any."""
+    """Return the expression that replaces legend labels by other names, if given."""
     pairs = ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in names.items())
     return f"{{{pairs}}}[datum.label] || datum.label"
 
 
 def scale_of(values: Mapping[str, Any]) -> alt.Scale:
-    """Return the scale that gives each name its colour, dash or shape."""
+    """Return the scale that maps each name to its colour, dash or shape."""
     return alt.Scale(domain=list(values), range=list(values.values()))
 
 
 def tips(names: Sequence[str], numbers: Sequence[str]) -> list[alt.Tooltip]:
-    """Return a tooltip's lines: names, numbers with three decimals, then q and n."""
+    """Return the lines of a tooltip: names, numbers with three decimals, then q and n."""
     shares = decimals({n: TITLES.get(n, n) for n in numbers})
     test = alt.Tooltip("q:Q", format=".2g")
     return [*(alt.Tooltip(n, type="nominal") for n in names), *shares, test,
@@ -162,13 +162,13 @@ def tips(names: Sequence[str], numbers: Sequence[str]) -> list[alt.Tooltip]:
 
 
 def decimals(names: Iterable[str], form: str = ".3f") -> list[alt.Tooltip]:
-    """Return a tooltip's lines of numbers; the values of a mapping are their titles."""
+    """Return the lines of a tooltip for numbers; the values of a mapping are their titles."""
     titles = {n: {"title": t} for n, t in names.items()} if isinstance(names, Mapping) else {}
     return [alt.Tooltip(n, type="quantitative", format=form, **titles.get(n, {})) for n in names]
 
 
 def address_axis(addresses: Sequence[str], angle: int, field: str = "address", **more: Any) -> Any:
-    """Return the x channel of addresses in the order of the model."""
+    """Return the x channel of addresses in model order."""
     crowded = len(addresses) > CROWDED
     axis = {"labelAngle": angle, "labelOverlap": crowded, "labelLimit": 120, "grid": False}
     scale = {"domain": list(addresses), "paddingInner": 0, "paddingOuter": 0, "type": "band"}
@@ -176,7 +176,7 @@ def address_axis(addresses: Sequence[str], angle: int, field: str = "address", *
 
 
 def spread(addresses: Sequence[str], most: int) -> list[str]:
-    """Return some addresses, evenly from the first to the last.
+    """Return evenly spread addresses from the first to the last.
 
     >>> spread(["lm.0", "lm.1", "lm.2", "lm.3", "lm.4"], 3)
     ['lm.0', 'lm.2', 'lm.4']
@@ -190,9 +190,9 @@ def spread(addresses: Sequence[str], most: int) -> list[str]:
 
 
 def component_borders(addresses: Iterable[str], reads: Collection[str] = ()) -> Rows:
-    """Return the first and last address of each component along the axis, and its name.
+    """Return the first address, last address and name of each component along the axis.
 
-    Vision outputs after the last that the connector takes (``reads``) are a part of their own.
+    Vision outputs after the last one that the connector reads (``reads``) form a separate part.
     """
     found: dict[str, dict[str, Any]] = {}
     last = max(map(sort_key, reads), default=None)
@@ -205,14 +205,14 @@ def component_borders(addresses: Iterable[str], reads: Collection[str] = ()) -> 
             "name": BORDER_NAMES.get(name, ""),
             "first": address,
         }
-        edge["question"] = name not in (VISION, UNREAD, CONNECTOR)  # the question reaches it
+        edge["question"] = name not in (VISION, UNREAD, CONNECTOR)  # the question is visible there
         found.setdefault(name, edge | {"inner": bool(found)})
         found[name]["last"] = address
     return list(found.values())
 
 
 def border_rules(borders: alt.Chart, addresses: Sequence[str], angle: int) -> alt.LayerChart:
-    """Return the lines between components, and shade over what the connector does not read."""
+    """Return the lines between components, and shading over outputs not read by the connector."""
     start = address_axis(addresses, angle, "first", bandPosition=0)
     unread = borders.transform_filter(f"datum.component === {quoted(UNREAD)}")
     shade = unread.mark_rect(color=BORDER, opacity=0.3)
@@ -223,14 +223,14 @@ def border_rules(borders: alt.Chart, addresses: Sequence[str], angle: int) -> al
 
 
 def shares_matrix(cells: alt.Chart, shown: list[str], size: int | None) -> alt.LayerChart:
-    """Return a matrix of shares of a row, printed in percent where there is a font size."""
+    """Return a matrix of row shares, printed in percent if a font size is given."""
     scale = {"range": BLUES[:-1], "domain": [0, 1], "interpolate": "lab"}
     color = alt.Color("share:Q", scale=scale, legend=None)
     tooltip = [*shown, alt.Tooltip("share:Q", format=".1%")]
     layers = [cells.mark_rect(stroke=PALE).encode(color=color, tooltip=tooltip)]
     if size:
         ink = alt.when("datum.share > 0.55").then(alt.value("white")).otherwise(alt.value(INK))
-        some = cells.transform_filter("datum.share >= 0.005")  # less is not printed, not even as 0
+        some = cells.transform_filter("datum.share >= 0.005")  # the rest is not printed, even as 0
         text = some.transform_calculate(text=PERCENT).mark_text(fontSize=size)
         layers.append(text.encode(text="text:N", color=ink))
     return alt.layer(*layers)

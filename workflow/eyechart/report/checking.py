@@ -1,4 +1,4 @@
-"""What all sections refuse alike: rows in which a number is missing, or contradicts another."""
+"""Checks shared by all sections: they reject rows with missing or contradictory numbers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,11 @@ import polars as pl
 
 from eyechart.core.errors import UserError
 
-TOLERANCE = 1e-6  # shares, p and q are stored as float64; anything larger is another number
+TOLERANCE = 1e-6  # shares, p and q are stored as float64; a larger difference is an error
 
 
 class Checker:
-    """The rows of one table and how an error names a row."""
+    """The rows of one table, and the naming of rows in errors."""
 
     def __init__(
         self, path: Path | str, rows: pl.DataFrame, name: Callable[[dict[str, Any]], str]
@@ -35,5 +35,5 @@ def absent(field: str) -> pl.Expr:
 
 
 def below(q: str, p: str) -> pl.Expr:
-    """Return whether a q is below its p, which no correction gives."""
+    """Return whether a q is below its p, which no correction can produce."""
     return pl.col(q) < pl.col(p) - TOLERANCE

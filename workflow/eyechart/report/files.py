@@ -1,6 +1,6 @@
-"""The files that the report reads: the pattern of each table's path, and what a path names.
+"""The files that the report reads: the path pattern of each table, and the names in a path.
 
-Snakemake imports this at parse time, so it needs neither numpy nor polars.
+Snakemake imports this module at parse time, so it needs neither numpy nor polars.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json, sha256
 from eyechart.plan import paths
 
-# The pattern of each table, and the name in it that tells it from others of the same pattern
+# The pattern of each table, and the name in it that distinguishes it from others with this pattern
 TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "items": (paths.ITEMS, ""),
     "images": (paths.IMAGES, ""),
@@ -60,7 +60,7 @@ _NAMED = {value: name for name, value in TABLES.items()}
 
 @dataclass(frozen=True)
 class File:
-    """A file, the table that it is, and what its path names (``model``, ``dataset``, …)."""
+    """A file, its kind of table, and the names in its path (``model``, ``dataset``, …)."""
 
     table: str
     path: Path
@@ -68,12 +68,12 @@ class File:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """The model and dataset that the path names; a part that it does not name is empty."""
+        """The model and dataset named in the path, or '' for a part that is absent."""
         return self.names.get("model", ""), self.names.get("dataset", "")
 
 
 class Inputs:
-    """Files by table, in the order in which they were given."""
+    """Files by table, in the given order."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self.files = [identify(path) for path in dict.fromkeys(paths)]
@@ -87,16 +87,16 @@ class Inputs:
         return [file.path for file in self.of(*tables)]
 
     def by_dataset(self, table: str) -> dict[str, Path]:
-        """Return the path of a table of each dataset."""
+        """Return the path of a table for each dataset."""
         return {file.names["dataset"]: file.path for file in self.of(table)}
 
     def reads(self) -> dict[str, tuple[str, ...]]:
-        """Return the vision outputs that the connector takes, of each model with a card."""
+        """Return the vision outputs that the connector reads, for each model with a card."""
         cards = (read_json(path) for path in self.paths("cards"))
         return {card["model"]: tuple(card["reads"]) for card in cards}
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return path, bytes and the first 16 digits of the SHA-256 of every file."""
+        """Return the path, size and first 16 SHA-256 digits of every file."""
         paths = [file.path for file in self.files]
         return [
             {"path": str(p), "bytes": p.stat().st_size, "sha256": sha256(p)[:16]} for p in paths
@@ -104,7 +104,7 @@ class Inputs:
 
 
 def identify(path: Path | str) -> File:
-    """Return what a path names.
+    """Return the file that a path denotes.
 
     >>> identify("results/behavior/scores/tiny_clip/coco.parquet").table
     'scores'
@@ -123,8 +123,8 @@ def identify(path: Path | str) -> File:
 
 
 def check_pair(path: Path, pairs: Iterable[tuple[str, ...]]) -> None:
-    """Raise a UserError if a row's model and dataset are not those that the table's path names."""
+    """Raise a UserError if a row's model and dataset are not those in the table's path."""
     expected = identify(path).pair
     for pair in pairs:
         if pair != expected:
-            raise UserError(f"{path}: a row is of {' on '.join(pair)}, not of its path")
+            raise UserError(f"{path}: a row is about {' on '.join(pair)}, unlike its path")

@@ -1,18 +1,18 @@
-"""How numbers are written for people."""
+"""Formatting of numbers."""
 
 
 def share(value: float, sign: bool = False) -> str:
-    """Write an accuracy or a difference of two.
+    """Return an accuracy, or a difference of two accuracies, as text.
 
     >>> share(0.5), share(-0.25, sign=True), share(-0.001, sign=True)
     ('0.50', '−0.25', '0.00')
     """
-    rounded = round(value, 2) + 0.0  # adding zero makes a plain zero of a negative one
+    rounded = round(value, 2) + 0.0  # adding zero turns a negative zero into a plain one
     return f"{rounded:{'+' if sign and rounded else ''}.2f}".replace("-", "−")
 
 
 def p_value(value: float) -> str:
-    """Write a p or q.
+    """Return a p or q as text.
 
     >>> p_value(0.0321), p_value(0.00002)
     ('= 0.032', '< 0.0001')
@@ -21,7 +21,7 @@ def p_value(value: float) -> str:
 
 
 def size(count: int) -> str:
-    """Write a number of bytes in decimal units."""
+    """Return a number of bytes as text in decimal units."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
@@ -29,7 +29,7 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time.
+    """Return a time in seconds as text.
 
     >>> duration(3.25), duration(3725)
     ('3.2 s', '1 h 02 min')

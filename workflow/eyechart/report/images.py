@@ -1,4 +1,4 @@
-"""Images for the page, embedded as data addresses."""
+"""Images for the page, embedded as data URLs."""
 
 import base64
 import io
@@ -9,14 +9,14 @@ from PIL import Image
 
 from eyechart.data.open_image import open_image
 
-QUALITY = 85  # of a JPEG
+QUALITY = 85  # JPEG quality
 
 
 def embed(path: Path, pixels: int) -> tuple[str, int, int]:
-    """Return an image as a data address, at most ``pixels`` a side, and its width and height.
+    """Return an image as a data URL, at most ``pixels`` per side, with its width and height.
 
-    It is PNG, or JPEG where that takes less than half, as of photographs. Raise a UserError if the
-    image is missing or damaged.
+    It is a PNG, or a JPEG if this is less than half as large, as for photographs. Raise a UserError
+    if the image is missing or damaged.
     """
     image = open_image(path)
     image.thumbnail((pixels, pixels))
@@ -26,7 +26,7 @@ def embed(path: Path, pixels: int) -> tuple[str, int, int]:
 
 
 def png_address(image: Image.Image) -> str:
-    """Return an image as a PNG data address."""
+    """Return an image as a PNG data URL."""
     return _address(_encoded(image, "PNG"), "png")
 
 

@@ -1,4 +1,4 @@
-"""Names of conditions, tasks and columns for people, and what every section counts as shown."""
+"""Display names of conditions, tasks and columns, and the shared criteria for findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from eyechart.tables.scores import ALL
 
 SIGHTED = "sighted"
-BLIND = ("blank", "no_image", "noise", "swapped")  # the first that was run stands for blindness
+BLIND = ("blank", "no_image", "noise", "swapped")  # the first one that was run counts as blind
 CONDITION_NAMES = {
     "sighted": "sighted",
     "blank": "blank image",
@@ -15,7 +15,7 @@ CONDITION_NAMES = {
     "swapped": "another item's image",
     "no_image": "no image",
 }
-WITHOUT_IMAGE = {  # the same, as a sentence needs it
+WITHOUT_IMAGE = {  # the same, for use in sentences
     "blank": "a blank image",
     "noise": "a noise image",
     "swapped": "another item's image",
@@ -25,13 +25,13 @@ WITHOUT_IMAGE = {  # the same, as a sentence needs it
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a finding must pass: ``q`` below ``alpha`` and selectivity above ``selectivity``."""
+    """The criteria of a finding: ``q`` below ``alpha`` and selectivity above ``selectivity``."""
 
     alpha: float
     selectivity: float
 
     def passed(self, point: dict[str, Any]) -> bool:
-        """Return whether a point passes, its interval above the majority answer, in all seeds."""
+        """Return whether a point passes in all seeds, with its interval above the majority."""
         above = point["low"] > point["majority"]
         return bool(point["q"] < self.alpha and point["selectivity"] > self.selectivity and above)
 
@@ -42,19 +42,19 @@ class Criteria:
         return "falls" if comparison["difference"] < 0 else "rises"
 
     def uses_image(self, blind: dict[str, Any]) -> str:
-        """Return what the paired test of sighted against blind shows: yes, worse, or not shown."""
+        """Return the result of the paired test, sighted against blind: yes, worse, not shown."""
         if blind["q"] is None or blind["q"] >= self.alpha:
             return "not shown"
         return "yes" if blind["gain"] > 0 else "worse"
 
 
 def task_name(task: str) -> str:
-    """Return a task's name."""
+    """Return a task's display name."""
     return "all tasks" if task == ALL else task
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words as in a sentence.
+    """Return words joined as in a sentence.
 
     >>> listed(["a", "b", "c"])
     'a, b and c'
@@ -63,7 +63,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def natural(label: str) -> tuple[int, float, str]:
-    """Return a sort key that puts numbers by value before words by letter.
+    """Return a sort key that places numbers, by value, before words, alphabetically.
 
     >>> sorted(["10", "9", "yes", "no"], key=natural)
     ['9', '10', 'no', 'yes']
@@ -72,7 +72,7 @@ def natural(label: str) -> tuple[int, float, str]:
 
 
 def join_findings(*groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put together findings of one dataset and model under one heading, sorted by both."""
+    """Merge findings by dataset and model, sorted by both."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for one in (one for group in groups for one in group):
         key = one["dataset"], one["model"]

@@ -1,4 +1,4 @@
-"""Images of items under maps of their tokens, as sections show a few of them."""
+"""Images of items with maps of their tokens, of which sections show a few."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ SHOWN = ("item_id", "task", "prompt", "choices", "answer")
 
 @dataclass(frozen=True)
 class MappedImage(Picture):
-    """One image of an item, with its maps: title, value and box of each token."""
+    """One image of an item with its maps: title, and value and box of each token."""
 
     panels: list[tuple[str, np.ndarray, np.ndarray]]
 
@@ -30,16 +30,16 @@ class MappedImage(Picture):
 def mapped_images(
     inputs: Inputs, dataset: str, maps: Path, rows: Sequence[Row], column: str
 ) -> list[MappedImage]:
-    """Return the images of a dataset that have a map, sorted by task, item and position in it.
+    """Return the images of a dataset that have a map, sorted by task, item and number.
 
-    Images whose tokens have no position are left out. Raise a UserError for an item that is
-    missing in the dataset.
+    Images whose tokens have no position are omitted. Raise a UserError for an item that is missing
+    from the dataset.
 
     Parameters
     ----------
-    maps : the table of the rows, which have ``item_id``, ``image_id``, ``number``, ``places`` and
-        ``title``
-    column : of the values of tokens
+    maps : the table that contains the rows, named in errors
+    column : the column with the token values; rows also have ``item_id``, ``image_id``, ``number``,
+        ``places`` and ``title``
     """
     items, images = (inputs.by_dataset(name)[dataset] for name in ("items", "images"))
     regions = inputs.by_dataset("regions").get(dataset)
@@ -64,6 +64,6 @@ def mapped_images(
 
 
 def card(picture: Picture, image: Image.Image) -> Row:
-    """Return what a template shows of one item: its image under each map, and its question."""
+    """Return the template data of one item: its image under each map, and its question."""
     size = {"width": image.width, "height": image.height}
     return {**{n: picture.item[n] for n in SHOWN}, **size, "source": png_address(image)}

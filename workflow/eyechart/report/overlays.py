@@ -1,4 +1,4 @@
-"""An item's image with maps of its tokens laid over it, marked regions outlined."""
+"""An item's image overlaid with maps of its tokens, and with outlined regions."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,35 +12,35 @@ from PIL import Image, ImageDraw, ImageFont
 from eyechart.data.open_image import open_image
 from eyechart.tables.regions import POINT, Region
 
-# viridis (Smith and van der Walt 2015): even steps of lightness, whatever one's colour vision
+# viridis (Smith and van der Walt 2015): even steps of lightness for any colour vision
 VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e",
            "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]  # fmt: skip
-REACH = 3  # the colours end at 2 ** -REACH and 2 ** REACH times uniform attention
-# RdBu (Brewer, colorbrewer2.org), from less to more: safe for whatever colour vision, too
+REACH = 3  # the colours range from 2 ** -REACH to 2 ** REACH times uniform attention
+# RdBu (Brewer, colorbrewer2.org), from less to more: also safe for any colour vision
 DIVERGING = ["#2166ac", "#67a9cf", "#d1e5f0", "#f7f7f7", "#fddbc7", "#ef8a62", "#b2182b"]
-SHOWS = 0.35  # of the image, through the map
-GREY_SHARE = 0.6  # how far the image beneath a map is turned grey, so that hues are the map's
-GAP, HEAD, BAR, NOTE = 10, 22, 12, 18  # px: between panels, titles, colour bar, its numbers
-SMALLEST = 260  # px of a panel's width
+SHOWS = 0.35  # weight of the image that shows through the map
+GREY_SHARE = 0.6  # how much the image under a map is turned grey, so that hues come from the map
+GAP, HEAD, BAR, NOTE = 10, 22, 12, 18  # px: between panels, titles, colour bar, its labels
+SMALLEST = 260  # minimum width of a panel in px
 INK, PAPER = (27, 31, 36), (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One image of an item, and the regions that are marked on it."""
+    """One image of an item, and the regions marked on it."""
 
     item: dict[str, Any]  # its row of items.parquet
-    number: int  # of the image among the item's, from 0
+    number: int  # index of the image within the item, from 0
     image: Path  # path of the image
-    regions: list[Region]  # of that image
-    roles: dict[str, str]  # by name of a region
+    regions: list[Region]  # size of that image
+    roles: dict[str, str]  # by region name
 
 
 P = TypeVar("P", bound=Picture)
 
 
 def in_turn(examples: Sequence[P], most: int) -> list[P]:
-    """Return some examples, of each task the first before the second of any."""
+    """Return some examples: the first of each task, then the second of each, and so on."""
     seen: Counter[str] = Counter()
     ranked = []
     for position, one in enumerate(examples):
@@ -52,10 +52,10 @@ def in_turn(examples: Sequence[P], most: int) -> list[P]:
 def relative(
     attention: np.ndarray, places: np.ndarray, of: tuple[int, int], size: tuple[int, int]
 ) -> np.ndarray:
-    """Return how many times more attention each pixel gets than with uniform attention.
+    """Return the attention to each pixel relative to uniform attention.
 
-    The arguments are those of :func:`per_token`. Result: float64, shape (height, width); NaN where
-    no token lies.
+    Arguments: see :func:`per_token`. Result: float64, shape (height, width); NaN where there is no
+    token.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         return per_token(attention, places, of, size) / float(np.mean(attention))
@@ -66,15 +66,15 @@ def per_token(
 ) -> np.ndarray:
     """Return the value of the token over each pixel.
 
-    Of several tokens over one pixel (tiles, and the whole image beside them) all count, each spread
-    over its own area. Result: float64, shape (height, width); NaN where no token lies.
+    If several tokens cover a pixel (tiles, and the whole image in addition), all count, each spread
+    over its own area. Result: float64, shape (height, width); NaN where there is no token.
 
     Parameters
     ----------
     values : ndarray, shape (t,)
     places : ndarray, float32, shape (t, 7)
-    of : (width, height) of the image that places are measured in
-    size : (width, height) of what is drawn
+    of : (width, height) of the image to which places refer
+    size : (width, height) of the drawing
     """
     found, tokens = np.zeros(size[::-1]), np.zeros(size[::-1])
     zoom = np.array([size[0] / of[0], size[1] / of[1]] * 2)
@@ -92,14 +92,14 @@ def per_token(
 
 @dataclass(frozen=True)
 class Scale:
-    """How maps are drawn: what each pixel shows, and in which colour.
+    """The drawing of maps: the value and the colour of each pixel.
 
     Attributes
     ----------
-    pixels : values of pixels from those of tokens, as :func:`per_token` returns them
-    place : of values, among the colours, from 0 to 1
-    colors : in even steps
-    notes : what the first, the middle and the last colour stand for
+    pixels : function from token values to pixel values, such as :func:`per_token`
+    place : function from values to positions on the colour scale, from 0 to 1
+    colors : the colours in even steps
+    notes : labels of the first, the middle and the last colour
     """
 
     pixels: Callable[[np.ndarray, np.ndarray, tuple[int, int], tuple[int, int]], np.ndarray]
@@ -122,7 +122,7 @@ UNIFORM = Scale(
 
 
 def change(most: float) -> Scale:
-    """Return the scale of differences per token, whose colours end at ``most`` to both sides."""
+    """Return the scale of differences per token, with colours from minus ``most`` to ``most``."""
 
     def place(values: np.ndarray) -> np.ndarray:
         return np.clip(values / most, -1, 1) / 2 + 0.5
@@ -136,12 +136,12 @@ def over_image(
     width: int,
     scale: Scale = UNIFORM,
 ) -> Image.Image:
-    """Draw an image, then the same under each map of its tokens, then the colours.
+    """Draw an image, the same image under each map of its tokens, and the colour bar.
 
     Parameters
     ----------
     panels : title, value of each token, and boxes of the tokens
-    width : of each panel, in pixels; an image that is wider is shrunk
+    width : width of each panel in pixels; wider images are shrunk
     """
     image = open_image(example.image)
     zoom = width / image.width
@@ -158,7 +158,7 @@ def over_image(
 
 
 def laid_over(image: Image.Image, values: np.ndarray, scale: Scale = UNIFORM) -> Image.Image:
-    """Lay a map over an image; what no token covers stays as it is, under white."""
+    """Overlay a map on an image; areas without tokens are only whitened."""
     pixels = np.asarray(image, dtype=np.float64)
     light = pixels @ np.array([0.299, 0.587, 0.114])
     dull = (1 - GREY_SHARE) * pixels + GREY_SHARE * light[:, :, None]
@@ -169,7 +169,7 @@ def laid_over(image: Image.Image, values: np.ndarray, scale: Scale = UNIFORM) ->
 
 
 def colors(values: np.ndarray, scale: Scale = UNIFORM) -> np.ndarray:
-    """Return the colour of each value, (..., 3) from 0 to 255; of ratios by their logarithm."""
+    """Return the colour of each value, (..., 3) from 0 to 255; ratios are coloured by logarithm."""
     return _mixed(scale.place(values), scale)
 
 
@@ -182,7 +182,7 @@ def _mixed(place: np.ndarray, scale: Scale) -> np.ndarray:
 def mark(
     image: Image.Image, regions: Sequence[Region], roles: dict[str, str], scale: float
 ) -> None:
-    """Outline regions in white within black; the right choice's line is thick."""
+    """Outline regions in white with a black border; the right choice has a thick line."""
     draw = ImageDraw.Draw(image)
     for region in regions:
         right = roles.get(region.name) == "right"
@@ -208,7 +208,7 @@ def mark(
 def joined(
     panels: Sequence[tuple[str, Image.Image]], size: tuple[int, int], scale: Scale = UNIFORM
 ) -> Image.Image:
-    """Put titled panels side by side, over a bar of the colours."""
+    """Arrange titled panels side by side above a colour bar."""
     width = len(panels) * (size[0] + GAP) - GAP
     height = HEAD + size[1] + GAP + BAR + NOTE
     whole = Image.new("RGB", (width, height), PAPER)
@@ -239,7 +239,7 @@ def _bar(whole: Image.Image, place: tuple[int, int], width: int, scale: Scale) -
 def _label_place(
     draw: ImageDraw.ImageDraw, text: str, corners: Sequence[float], size: tuple[int, int]
 ) -> tuple[float, float]:
-    """Return where a region's name stands: above it, or below where there is no space."""
+    """Return the position of a region's name: above it, or below it if there is no space."""
     wide = draw.textlength(text, font=_font(13)) + 4
     x = min(max(2, corners[0]), max(2, size[0] - wide))
     above = corners[1] - 18

@@ -1,13 +1,13 @@
-"""The sections of the report, in the order of the page: one entry here and one folder each.
+"""The sections of the report, in page order; each has one entry here and one folder.
 
-The folder ``sections/<name>`` holds ``page.py`` (what its template is given), ``template.html.j2``
-and, where the section has figures, ``charts.py`` and a caption ``<figure>.rst`` for each figure.
-Snakemake imports this at parse time, so it needs neither numpy nor polars.
+The folder ``sections/<name>`` contains ``page.py`` (the template's data), ``template.html.j2`` and,
+if the section has figures, ``charts.py`` and a caption ``<figure>.rst`` for each figure. Snakemake
+imports this module at parse time, so it needs neither numpy nor polars.
 """
 
 from dataclasses import dataclass
 
-PAIR, WHOLE = "pair", "whole"  # a set of figures per dataset and model, or one of the whole exam
+PAIR, WHOLE = "pair", "whole"  # one set of figures per dataset and model, or one for the whole exam
 STROOP = ("cues", "separation", "projection")
 TRACED = ("attention", "lens", "words", "maps", "items", "images", "regions")
 ATTRIBUTED = ("saliency", "saliency_maps", "deletions", "items", "images", "regions")
@@ -19,18 +19,18 @@ class Figures:
     """The figures of a section."""
 
     per: str  # ``pair`` or ``whole``
-    # what they are drawn from (names of ``eyechart.report.files.TABLES``); of the first there is a
-    # file for each pair, or for each model
+    # the tables they are drawn from (names in ``eyechart.report.files.TABLES``); the first has one
+    # file per pair, or per model
     tables: tuple[str, ...]
-    # those that Snakemake's own report shows; ``{model}`` stands for every model of the table
+    # the figures in Snakemake's own report; ``{model}`` stands for every model of the table
     names: tuple[str, ...]
-    # the keys of ``report`` in the configuration that they depend on
+    # the keys of ``report`` in the configuration on which they depend
     settings: tuple[str, ...] = ("png_scale",)
 
 
 @dataclass(frozen=True)
 class PageSection:
-    """A section: its heading, the tables that it reads, its figures."""
+    """A section: its heading, the tables it reads, and its figures."""
 
     heading: str
     tables: tuple[str, ...]
@@ -38,7 +38,7 @@ class PageSection:
 
     @property
     def title(self) -> str:
-        """The heading up to its colon, as in the navigation."""
+        """The heading up to its colon, as used in the navigation."""
         return self.heading.partition(":")[0]
 
 

@@ -1,4 +1,4 @@
-"""Templates of pages, in which text from data is escaped, and the limit of a page's size."""
+"""Page templates, with escaping of text from data, and the limit on page size."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ FILTERS = {"share": share, "p": p_value, "size": size, "duration": duration}
 
 
 def open_templates() -> jinja2.Environment:
-    """Return the templates of the report; a name that is not given to a template is an error."""
+    """Return the templates of the report; an undefined name in a template is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -32,23 +32,23 @@ def open_templates() -> jinja2.Environment:
 
 
 def render_section(name: str, **context: object) -> str:
-    """Return the markup of one section."""
+    """Return the HTML of one section."""
     return open_templates().get_template(f"sections/{name}/template.html.j2").render(**context)
 
 
 def render_sheet(section: str, **context: object) -> str:
-    """Return a section's page of its own."""
+    """Return the separate page of a section."""
     return open_templates().get_template(f"sections/{section}/sheet.html.j2").render(**context)
 
 
 def write_page(path: Path, text: str, most: float, hint: str) -> None:
     """Write a page of at most ``most`` megabytes.
 
-    Raise a UserError if it is larger; ``hint`` says what to change.
+    Raise a UserError if it is larger; ``hint`` states what to change.
     """
     megabytes = len(text.encode()) / 1e6
     if megabytes > most:
         raise UserError(
-            f"{path}: the page would have {megabytes:.1f} MB, expected at most {most}; {hint}"
+            f"{path}: the page would take {megabytes:.1f} MB, expected at most {most}; {hint}"
         )
     write_text(path, text)

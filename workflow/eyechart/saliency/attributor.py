@@ -29,7 +29,7 @@ from eyechart.saliency.subjects import PromptBatch, Question, prepare, subject
 
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Mark]]
-MORE = (1, 4, 16)  # multiples of `steps` to try, for items that need more
+MORE = (1, 4, 16)  # multiples of `steps`, tried in turn until items are complete
 
 
 def plain(image: Image.Image) -> Image.Image:

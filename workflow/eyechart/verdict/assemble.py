@@ -1,4 +1,4 @@
-"""Skills from tables: all stages of a skill, on the items that all of them have."""
+"""Assembly of skills from tables: all stages of a skill, on their common items."""
 
 import logging
 from collections.abc import Collection, Iterable
@@ -27,8 +27,8 @@ class VerdictInputs:
     """All inputs of one model and dataset.
 
     ``responses`` come from :func:`eyechart.verdict.responses.read_responses`, ``readouts`` from
-    :func:`eyechart.verdict.representations.read_readouts` (or None), ``probes`` are by task,
-    and so are ``looks``, how many items are planned to be answered up to each look, and ``causal``.
+    :func:`eyechart.verdict.representations.read_readouts` (or None). ``probes``, ``looks`` (the
+    numbers of items planned up to each look) and ``causal`` are by task.
     """
 
     model: str
@@ -54,15 +54,15 @@ def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[S
     ----------
     source : VerdictInputs
     encoder : collection of str
-        The encoder's addresses: those that the connector takes, or the one set.
+        The encoder's addresses: those that the connector reads, or the configured one.
     seed : int
-        Of the halves on which addresses are chosen and scored.
+        Seed of the halves on which addresses are chosen and scored.
 
     Raises
     ------
     UserError
-        If the stages of a task have no item in common, no readout exists at all stages, or there
-        is no such encoder address.
+        If the stages of a task have no items in common, if no readout exists at all stages, or if
+        the encoder address does not exist.
     """
     found, fewer = [], []
     for task in source.tasks():
@@ -74,7 +74,7 @@ def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[S
             rows = source.readouts.filter(pl.col("task") == task)
             read, seen = candidates(rows, encoder, where)
         tables = [*read.values(), *_own_tables(source, task, own)]
-        if not tables:  # only evidence that cannot be compared, such as a DPT head
+        if not tables:  # only incomparable evidence, such as a DPT head
             continue
         shared = _shared(own, tables, where)
         if len(shared) < (most := max(map(len, tables))):
@@ -83,7 +83,7 @@ def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[S
         found.append(_skill(source, task, shared, read, seen, rng))
     if fewer:
         where = f"{source.model} on {source.dataset}"
-        said = "stages are compared on items that all of them have"
+        said = "stages are compared on their common items"
         log.info("%s: %s: %s", where, said, ", ".join(fewer))
     return found
 
@@ -91,10 +91,10 @@ def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[S
 def add_encoder(
     found: Iterable[Skill], encoder: str, dataset: str, items: pl.DataFrame, responses: pl.DataFrame
 ) -> list[Skill]:
-    """Return the skills with the responses of the contained encoder on the same patterns.
+    """Return the skills with the contained encoder's responses to the same patterns.
 
-    The encoder matches a statement with one of two images, so its items differ from the model's:
-    they cannot be paired and are compared as two samples.
+    The encoder matches a statement with one of two images, so its items differ from the model's.
+    They cannot be paired and are compared as two samples.
     """
     rows = items.join(responses, on="item_id", how="inner")
     result = []
@@ -122,14 +122,14 @@ def _own_tables(source: VerdictInputs, task: str, own: pl.DataFrame) -> list[pl.
 
 
 def _shared(own: pl.DataFrame, tables: list[pl.DataFrame], where: str) -> pl.DataFrame:
-    """Return the items of a task that all tables have."""
+    """Return the items of a task that are in all tables."""
     shared = own
     for table in tables:
         shared = shared.join(table.select("item_id"), on="item_id", how="semi")
     if not len(shared):
         raise UserError(
-            f"{where}: no item is in all of its answers, readouts and probes, expected the "
-            "same items in all"
+            f"{where}: answers, readouts and probes have no item in common, expected the same "
+            "items in all"
         )
     return shared.sort("item_id")
 
@@ -158,11 +158,11 @@ def _skill(
             stages[name] = StageEvidence(responses[name], "", "answer", chance)
     if task in source.probes:
         probed = _probed(shared, source.probes[task], chance, stages.get("blind"))
-        # where readouts say what image tokens hold, only the answer position is left to probes
+        # if readouts measure the image tokens, probes measure only the answer position
         stages |= {k: v for k, v in probed.items() if not read or k in POSITION}
     band = _band(task, shared)
     if _matches_statements(shared) and "sighted" in stages and "encoder" not in stages:
-        stages["encoder"] = stages["sighted"]  # this encoder has nothing but responses
+        stages["encoder"] = stages["sighted"]  # this encoder only has responses
     ordered = {name: stages[name] for name in STAGES if name in stages}
     changed = responses.get("changed")
     looks = source.looks.get(task, ()) if responses else ()
@@ -189,7 +189,8 @@ def _probed(
     columns = {stage: right for stage, (_, right) in probed.stages.items()}
     right = _pick(shared, _table(probed.ids, majority=probed.majority, **columns))
     floor = max(chance, float(right["majority"].mean()))
-    # the language model also has the question, so the accuracy from that alone is its floor
+    # the language model also reads the question, so the accuracy from the question alone is its
+    # floor
     asked = max(floor, float(blind.right.mean())) if blind else floor
     return {
         stage: StageEvidence(
@@ -215,7 +216,7 @@ def _matches_statements(items: pl.DataFrame) -> bool:
 
 
 def _pick(shared: pl.DataFrame, table: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Return the columns of a table in the order of the items; NaN for a missing item."""
+    """Return the columns of a table in item order; NaN for missing items."""
     rows = shared.select("item_id").join(table, on="item_id", how="left", maintain_order="left")
     return {name: rows[name].to_numpy() for name in table.columns if name != "item_id"}
 

@@ -1,9 +1,9 @@
-"""Measure how often the verdict is right, wrong or undecided on models whose failure is planted.
+"""Measure how often the verdict is right, wrong or undecided on models with planted failures.
 
-Reads: nothing. Writes items, readouts, probes and responses of planted models below a temporary
-folder, runs the step ``decide`` on them, and compares the classes with what was planted.
-Writes: a row per scenario and number of items, and one where they are answered in steps
-(--output), the same as a table to read (--page) and as a figure (--figure)
+Reads: nothing. It writes items, readouts, probes and responses of planted models to a temporary
+folder, runs the step ``decide`` on them, and compares the classes with the planted failures.
+Writes: one row per scenario and number of items, and one for items answered in steps (--output),
+the same as a readable table (--page) and as a figure (--figure)
 
     python -m eyechart.verdict.calibrate \
         --settings '{"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200,
@@ -40,9 +40,9 @@ OUTCOMES = ["right", "undecided", "wrong"]
 
 
 def measure(name: str, n: int, settings: Row, seed: int, looks: Sequence[int] = ()) -> Row:
-    """Return a row of ``CALIBRATION``: the classes of many skills of one planted scenario.
+    """Return a row of ``CALIBRATION`` from the classes of many skills of one planted scenario.
 
-    With ``looks``, items are answered in steps, further only where a skill is undecided.
+    With ``looks``, items are answered in steps, continuing only for undecided skills.
     """
     case = SCENARIOS[name]
     tasks = {f"{i:03d}": n for i in range(settings["skills"])}
@@ -78,9 +78,9 @@ def measure(name: str, n: int, settings: Row, seed: int, looks: Sequence[int] = 
 def answer_in_steps(
     tables: PlantedTables, looks: Sequence[int], classes: Path, seed: int
 ) -> Iterator[int]:
-    """Write to the tables what is answered up to each look, and yield the look.
+    """Write the answers up to each look to the tables, and yield the look.
 
-    The classes of a look have to be written before the next.
+    The classes of a look must be written before the next look.
     """
     items = read_table(tables.items[0]).to_pylist()
     look_of, planned = plan_looks(items, looks, seed)
@@ -97,14 +97,14 @@ def answer_in_steps(
 
 
 def coverage(values: pl.DataFrame) -> float:
-    """Return the share of intervals that hold the mean over all skills, which is nearly exact."""
+    """Return the share of intervals that contain the mean over all skills (nearly exact)."""
     truth = pl.col("value").mean().over("stage")
     held = values.select((pl.col("ci_low") <= truth) & (truth <= pl.col("ci_high")))
     return float(held.to_series().mean())  # type: ignore[arg-type]
 
 
 def rejected(differences: pl.DataFrame, case: Scenario) -> float | None:
-    """Return the share of tests with p < 0.05, where nothing is planted and all nulls are true."""
+    """Return the share of tests with p < 0.05 if nothing is planted, so that all nulls are true."""
     if case.holds or case.response == "question" or not len(differences):
         return None
     return float((differences["p"] < 0.05).mean())  # type: ignore[arg-type]
@@ -127,11 +127,11 @@ def words_of(
 
 
 def as_page(table: pl.DataFrame) -> str:
-    """Return a Markdown table: a line per scenario, its right / undecided / wrong in percent."""
+    """Return a Markdown table: one line per scenario, with right / undecided / wrong in percent."""
     once = table.filter(pl.col("looks") == 1)
     counts = once["n"].unique(maintain_order=True).to_list()
     most = max(table["n"].to_list())
-    heads = ["planted", "right is", *(f"n = {n}" for n in counts), f"in steps to {most}"]
+    heads = ["planted", "right class", *(f"n = {n}" for n in counts), f"in steps to {most}"]
     heads += ["items answered in steps", "intervals that cover", "p < .05"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for (name,), rows in table.group_by("scenario", maintain_order=True):
@@ -148,7 +148,7 @@ def as_page(table: pl.DataFrame) -> str:
 
 
 def as_figure(table: pl.DataFrame) -> str:
-    """Return an SVG: bars of right, undecided and wrong, a row per scenario and number of items."""
+    """Return an SVG: bars of right, undecided and wrong by scenario and number of items."""
     number = pl.col("n").cast(pl.String)
     asked = pl.when(pl.col("looks") > 1).then(pl.lit("in steps")).otherwise(number)
     long = table.with_columns(asked=asked)
@@ -176,11 +176,11 @@ def as_figure(table: pl.DataFrame) -> str:
 @command
 def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
     """Run the step."""
-    logging.getLogger(assemble.__name__).setLevel(logging.WARNING)  # not of every planted model
+    logging.getLogger(assemble.__name__).setLevel(logging.WARNING)  # not for each planted model
     looks, rows = settings["looks"], []
     for name, case in SCENARIOS.items():
         rows += [measure(name, n, settings, seed) for n in settings["items"]]
-        if case.kind != "encoder":  # which answers nothing here
+        if case.kind != "encoder":  # the planted encoder does not answer
             rows.append(measure(name, looks[-1], settings, seed, looks))
     table = pl.DataFrame(rows, infer_schema_length=None)
     write_table(output, table.to_arrow().cast(CALIBRATION))

@@ -14,30 +14,30 @@ def candidates(
 ) -> tuple[dict[str, pl.DataFrame], str]:
     """Return a table of candidates per stage, and how their images were shown.
 
-    The candidates of a stage are its addresses, each with every readout that all stages have: a
-    readout of one stage alone says nothing about losses between stages.
+    The candidates of a stage are its addresses, each combined with every readout that exists at all
+    stages. A readout of a single stage gives no information about losses between stages.
 
     Parameters
     ----------
     readouts : DataFrame
-        Of one task, from :func:`eyechart.verdict.representations.read_readouts`.
+        The readouts of one task, from :func:`eyechart.verdict.representations.read_readouts`.
     encoder : collection of str
-        The encoder's addresses: those that the connector takes, or the one set.
+        The encoder's addresses: those that the connector reads, or the configured one.
     where : str
-        Begins error sentences: model, dataset, task.
+        The start of error messages: model, dataset, task.
 
     Returns
     -------
     dict of DataFrame
-        Per stage ``item_id`` and a column of 0 and 1 per candidate, named by address and readout,
-        in the order of the model. The rows are the items that all candidates of the stage have.
+        For each stage, ``item_id`` and one column of 0 and 1 per candidate, named by address and
+        readout, in model order. The rows are the common items of the stage's candidates.
     str
-        ``canvas`` if the canvas was read, else ``alone``; empty if there are no readouts.
+        ``canvas`` if the canvas was read, otherwise ``alone``; empty if there are no readouts.
 
     Raises
     ------
     UserError
-        If no readout exists at all stages, or there is no such encoder address.
+        If no readout exists at all stages, or if the encoder address does not exist.
     """
     if not len(readouts):
         return {}, ""
@@ -58,10 +58,10 @@ def candidates(
 
 
 def _addresses(addresses: list[str], encoder: Collection[str], where: str) -> dict[str, list[str]]:
-    """Return the addresses of each stage; for a connector with blocks, its last.
+    """Return the addresses of each stage; for a connector with blocks, its last address.
 
-    Of several vision outputs that the connector takes, those that were read out are candidates. A
-    head over several blocks of a stage is one, too.
+    If the connector reads several vision outputs, those with readouts are candidates. A head over
+    several blocks of a stage is also a candidate.
     """
     vision, connector = (
         [a for a in addresses if component(a) == name] for name in (VISION, CONNECTOR)
@@ -70,7 +70,7 @@ def _addresses(addresses: list[str], encoder: Collection[str], where: str) -> di
     own = [a for a in vision if a in encoder or a in MANY]
     if vision and not set(own) - set(MANY):
         raise UserError(
-            f"the encoder is judged at {', '.join(encoder)}, but {where} was read at "
+            f"the encoder is evaluated at {', '.join(encoder)}, but {where} was read at "
             f"{', '.join(vision)}; expected verdict.encoder to be one of these"
         )
     return {

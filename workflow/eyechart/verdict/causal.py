@@ -1,6 +1,6 @@
-"""What interventions show of a skill: on which states its answer depends, and on which it does not.
+"""Causal evidence about a skill: the states on which its answer depends or does not depend.
 
-Patching exchanges image tokens for those of a donor's image; erasing takes the skill's own concept
+Patching replaces image tokens by those of a donor's image. Erasure removes the skill's own concept
 from them. Both are compared with a control on the same items (docs/interventions.md).
 """
 
@@ -35,16 +35,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Effect:
-    """An edit minus its control; of several controls the one that is nearest.
+    """An edit minus its control; with several controls, the one with the smallest difference.
 
     Attributes
     ----------
     test : Test
-        q is p, corrected over all edits of the skill by Holm's procedure.
+        q is p, corrected over all edits of the skill with Holm's procedure.
     value, most, control : float
-        Share under the edit, the upper end of its 95 % interval, share under the control.
+        Share under the edit, upper end of its 95 % interval, and share under the control.
     equal : bool
-        Whether the difference from every control is shown to lie within the margin.
+        Whether the difference to every control is shown to lie within the margin.
     """
 
     test: Test
@@ -58,7 +58,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Erasure:
-    """The effect of erasing a concept at an address, and how well it is decoded there."""
+    """The effect of erasing a concept at an address, and the concept's decodability there."""
 
     effect: Effect
     before: float
@@ -73,7 +73,7 @@ class Erasure:
         return above and self.before >= self.majority + thresholds.margin
 
     def used(self, thresholds: VerdictThresholds) -> bool:
-        """Return whether the answer is shown to need it: it is gone, and answers are worse."""
+        """Return whether the answer is shown to need the concept: its erasure worsens answers."""
         test = self.effect.test
         worse = replace(test, difference=-test.difference, low=-test.high, high=-test.low)
         return self.after_low <= self.majority and thresholds.above(worse)
@@ -81,13 +81,13 @@ class Erasure:
 
 @dataclass(frozen=True)
 class CausalEvidence:
-    """All effects of a skill that causal facts use, by address in the order of the model.
+    """All effects of a skill that causal facts use, by address in model order.
 
     Attributes
     ----------
-    image : answers that become the donor's when the image tokens are the donor's
-    moved : answers that change at all at the first of these addresses
-    restored : right answers that come back in the donor's run with states of the item's own
+    image : answers that become the donor's with the donor's image tokens
+    moved : answers that change in any way at the first of these addresses
+    restored : right answers restored in the donor's run with the item's own states
     erased : right answers when the skill's own concept is erased
     """
 
@@ -98,16 +98,16 @@ class CausalEvidence:
 
     @property
     def entry(self) -> Effect | None:
-        """The effect of patching the image where the language model takes it in."""
+        """The effect of patching the image at the input of the language model."""
         return next(iter(self.image.values()), None)
 
     def horizon(self, thresholds: VerdictThresholds) -> str | None:
-        """Return the last address behind which other image tokens still move the answer."""
+        """Return the last address after which exchanged image tokens still move the answer."""
         moving = [a for a, effect in self.image.items() if thresholds.above(effect.test)]
         return moving[-1] if moving else None
 
     def still(self, address: str, thresholds: VerdictThresholds) -> bool:
-        """Return whether patches behind an address are all shown to move less than the margin."""
+        """Return whether all patches after an address are shown to move less than the margin."""
         at = list(self.image)
         later = (self.image[one].test.high for one in at[at.index(address) + 1 :])
         return all(high < thresholds.margin for high in later)
@@ -117,20 +117,20 @@ class CausalEvidence:
         return [a for a, one in self.erased.items() if one.held(thresholds)]
 
     def used(self, thresholds: VerdictThresholds) -> list[str]:
-        """Return the addresses at which erasing the concept costs answers."""
+        """Return the addresses at which erasing the concept loses right answers."""
         return [a for a, one in self.erased.items() if one.used(thresholds)]
 
     def unused(self, thresholds: VerdictThresholds) -> list[str]:
-        """Return the addresses at which it is decodable, and erasing it changes nothing."""
+        """Return the addresses at which the concept is decodable but erasing it changes nothing."""
         return [a for a in self.held(thresholds) if self.erased[a].effect.equal]
 
 
 def read_causal(effects: Path, model: str, dataset: str) -> dict[str, CausalEvidence]:
     """Return the causal evidence of every task that was answered under edits.
 
-    The erasers stand beside the effects.
+    The erasers are stored beside the effects.
 
-    Raise a UserError if a table is of another model or dataset than its path says.
+    Raise a UserError if a table belongs to another model or dataset than in its path.
     """
     erasers = effects.with_name("erasers.parquet")
     rows, fitted = (
@@ -141,7 +141,7 @@ def read_causal(effects: Path, model: str, dataset: str) -> dict[str, CausalEvid
         for pair in table.select("model", "dataset").unique().rows():
             if pair != (model, dataset):
                 raise UserError(
-                    f"{path}: a row is of {' on '.join(pair)}, expected {model} on {dataset}"
+                    f"{path}: a row is about {' on '.join(pair)}, expected {model} on {dataset}"
                 )
     rows = rows.filter(pl.col("address") != BEST)
     return {
@@ -183,7 +183,7 @@ def evidence(rows: Sequence[Row], fitted: Sequence[Row]) -> CausalEvidence:
 
 
 def by_address(rows: Iterable[Row]) -> dict[str, Effect]:
-    """Return the effect at each address, in the order of the model."""
+    """Return the effect at each address, in model order."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["address"], []).append(row)
@@ -191,7 +191,7 @@ def by_address(rows: Iterable[Row]) -> dict[str, Effect]:
 
 
 def effect(rows: Sequence[Row]) -> Effect:
-    """Return the effect of one edit from its rows, one for each kind of control."""
+    """Return the effect of one edit from its rows, which are one per kind of control."""
     near = min(rows, key=lambda row: abs(row["difference"]))
     p = max(row["p"] for row in rows)
     test = Test(near["difference"], near["difference_low"], near["difference_high"], p, p)
@@ -201,7 +201,7 @@ def effect(rows: Sequence[Row]) -> Effect:
 
 
 def corrected(found: dict[str, Effect], q: Sequence[float]) -> dict[str, Effect]:
-    """Return effects with their q."""
+    """Return the effects with their q."""
     return {
         address: replace(one, test=replace(one.test, q=own))
         for (address, one), own in zip(found.items(), q, strict=True)

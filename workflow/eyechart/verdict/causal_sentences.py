@@ -1,4 +1,4 @@
-"""What interventions show of a skill, in sentences with their numbers."""
+"""Sentences on the results of interventions in a skill, with their numbers."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ CAUSES = {
 def causal_text(
     found: CausalEvidence, cause: str | None, evidence: str, thresholds: VerdictThresholds
 ) -> str:
-    """Return what interventions show of a skill: the cause, what is read where, the horizon."""
+    """Return the text on a skill's interventions: cause, where the concept is read, horizon."""
     first = [CAUSES[cause]] if cause else []
     parts = [*first, *_concept(found, thresholds), *_image(found, thresholds)]
     end = "This contradicts the class." if evidence == REFUTED else ""
@@ -27,7 +27,7 @@ def causal_text(
 
 
 def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
-    """Return where the concept is held, where the answer reads it, and where it does not."""
+    """Return the text on where the concept is held, and where the answer reads it or does not."""
     held, used, unused = (of(thresholds) for of in (found.held, found.used, found.unused))
     if not found.erased:
         return []
@@ -47,7 +47,7 @@ def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
 
 
 def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
-    """Return whether other image tokens move the answer, and up to which address."""
+    """Return the text on whether exchanged image tokens move the answer, and up to where."""
     entry, moved, horizon = found.entry, found.moved, found.horizon(thresholds)
     if entry is None:
         return []
@@ -56,7 +56,7 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
                 f" (n = {moved.n} in {moved.groups} groups)"]  # fmt: skip
     text = (
         f"With another image's tokens {share(entry.value)} of the answers become that image's, "
-        f"{share(entry.control)} where its answer is the same, {_difference(entry)}"
+        f"{share(entry.control)} if its answer is the same, {_difference(entry)}"
     )
     if horizon is None:
         return [text]
@@ -71,7 +71,7 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
 
 
 def _at(addresses: Sequence[str], found: CausalEvidence) -> str:
-    """Return where something is changed, in words."""
+    """Return the text on the addresses of a change."""
     if len(addresses) > 1 and set(addresses) == set(found.erased):
         return "at every address"
     return located(addresses)

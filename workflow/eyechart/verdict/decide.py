@@ -1,10 +1,10 @@
-"""Decide, skill by skill, where a model has the information and whether its answer uses it.
+"""Decide for each skill where a model has the information and whether its answer uses it.
 
 Reads: items and responses of every dataset that the model answers, predictions of readouts
 (``<dataset>.predictions.parquet``) and tables of probes (with their predictions beside them); for a
-VLM that contains an encoder, also that encoder's responses about pairs of images; the effects of
-interventions, with the erasers beside them; the model's card, which says what its connector reads.
-The paths name model and dataset, so they must be those of the workflow.
+VLM that contains an encoder, also the encoder's responses to pairs of images; the effects of
+interventions, with the erasers beside them; the model's card, which states what its connector
+reads. Model and dataset are read from the paths, so these must be the workflow's.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).
 
@@ -59,7 +59,7 @@ class Sources:
 
     model: str
     card: Path
-    contains: Annotated[str, {"help": "the encoder in a VLM; '' if unknown"}]
+    contains: Annotated[str, {"help": "encoder in a VLM; '' if unknown"}]
     items: Paths
     answers: Paths
     readouts: Paths
@@ -76,7 +76,7 @@ def read_sources(args: Sources, encoder: Collection[str]) -> list[VerdictInputs]
     Raises
     ------
     UserError
-        If a path is of another model, or of a dataset without items.
+        If a path belongs to another model, or to a dataset without items.
     """
     items = {_names_in(path, paths.ITEMS)["dataset"]: read_items(path) for path in args.items}
     blind = args.settings["blind"]
@@ -111,7 +111,7 @@ def read_sources(args: Sources, encoder: Collection[str]) -> list[VerdictInputs]
 
 
 def with_encoder(found: list[Skill], dataset: str, args: Sources) -> list[Skill]:
-    """Return a dataset's skills with the contained encoder's own responses, if there are any."""
+    """Return a dataset's skills, with the contained encoder's own responses if there are any."""
     other = args.settings["patterns"].get(dataset)
     items = {_names_in(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
     if not args.contains or other not in items:
@@ -140,11 +140,11 @@ def _names_in(path: Path, pattern: paths.Pattern) -> paths.Names:
 
 
 def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) -> str:
-    """Return the dataset in the path of a table; check its model, and that its items are known."""
+    """Return the dataset in a table's path; check its model, and that its items are known."""
     names = _names_in(path, pattern)
     model, dataset = names["model"], names["dataset"]
     if model != expected:
-        raise UserError(f"{path}: it is of model {model!r}, expected {expected!r}")
+        raise UserError(f"{path}: belongs to model {model!r}, expected {expected!r}")
     if dataset not in items:
         raise UserError(
             f"{path}: the items of dataset {dataset!r} were not given; {nearest(dataset, items)}"
@@ -153,7 +153,7 @@ def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) ->
 
 
 def read_thresholds(settings: Settings) -> VerdictThresholds:
-    """Return the thresholds of facts.
+    """Return the thresholds for facts.
 
     Raises
     ------

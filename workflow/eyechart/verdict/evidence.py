@@ -1,4 +1,4 @@
-"""The evidence about one skill: correct items at every stage, estimates and tests."""
+"""The evidence about one skill: right items at every stage, estimates and tests."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ RESPONSES = ("sighted", "blind")
 
 @dataclass(frozen=True)
 class StageEvidence:
-    """The answers of one stage.
+    """The answers at one stage.
 
     Attributes
     ----------
@@ -31,14 +31,15 @@ class StageEvidence:
     evidence : str
         ``readout``, ``probe`` or ``answer``.
     floor : float
-        Accuracy without information: chance, and for a probe at least the accuracy from the
+        Accuracy without information: chance and, for a probe, at least the accuracy from the
         question alone.
     groups : str, shape (n,), or None
-        Of items that cannot be paired with the skill's own; None: the same items.
+        Groups of items that cannot be paired with the skill's own; None if the items are the same.
     bound : bool
-        Whether more training would find more, so that a low value shows nothing.
+        Whether more training would increase the value, so a low value is not evidence.
     candidates : float, shape (a, n), or None
-        As ``right``, of each candidate that ``right`` is the cross-fitted best of; None: of one.
+        ``right`` of each candidate, if ``right`` is cross-fitted over several; None for a single
+        one.
     """
 
     right: np.ndarray
@@ -63,21 +64,22 @@ class Skill:
     ----------
     dataset, name, band : str
     seen : str
-        ``canvas`` or ``alone``: how the images of the deciding readouts were shown; else empty.
+        ``canvas`` or ``alone``: how the images of the deciding readouts were shown; empty without
+        readouts.
     groups : str, shape (n,)
     chance : float
     stages : dict of StageEvidence
-        Those of ``eyechart.tables.verdict.STAGES`` that have evidence.
+        The stages of ``eyechart.tables.verdict.STAGES`` with evidence.
     changed : float, shape (n,), or None
         Whether the sighted answer differs from the blind one.
     looks : tuple of int
-        If its items are answered in steps, how many are planned up to each; else empty.
+        If its items are answered in steps, the number planned up to each look; otherwise empty.
     answered : int
-        How many of these items were answered.
+        The number of these items that were answered.
     unknown : str
-        Why the stages before the answer position are unknown, or nothing.
+        The reason why the stages before the answer position are unknown, or nothing.
     causal : CausalEvidence, or None
-        What interventions show; None where none were made.
+        The results of interventions; None if there are none.
     """
 
     dataset: str
@@ -95,22 +97,22 @@ class Skill:
 
     @property
     def look(self) -> int:
-        """The look at which it stopped; the first is 0."""
+        """The look at which answering stopped; the first is 0."""
         return next(k for k, planned in enumerate(self.looks) if planned >= self.answered)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All estimates and tests of a skill that rules may use; unmeasured ones are absent."""
+    """All estimates and tests of a skill that rules may use, as far as they were measured."""
 
     estimates: dict[str, Estimate]
     tests: dict[str, Test]
     changed: Estimate | None = None
     kind: str = "vlm"
     decisive: str = "encoder"  # the stage that represents the encoder
-    read: bool = True  # whether that stage was read from features and is not a response
+    read: bool = True  # whether that stage was read from features instead of being a response
     probed: bool = False  # whether it was read by a trained probe
-    bounds: frozenset[str] = frozenset()  # stages of which a low value shows nothing
+    bounds: frozenset[str] = frozenset()  # stages at which a low value is not evidence
 
 
 def thresholds_of(skill: Skill, thresholds: VerdictThresholds) -> VerdictThresholds:
@@ -126,7 +128,7 @@ def thresholds_of(skill: Skill, thresholds: VerdictThresholds) -> VerdictThresho
 def estimate(
     right: np.ndarray, groups: np.ndarray, floor: float, thresholds: VerdictThresholds
 ) -> Estimate:
-    """Return value and intervals of one stage."""
+    """Return the value and intervals of one stage."""
     ends = share_interval(right, groups)
     levels = (thresholds.alpha, thresholds.absence)
     surely, at_most = (share_interval(right, groups, 1 - level) for level in levels)
@@ -138,13 +140,13 @@ def compare(
 ) -> Test:
     """Test two stages: paired items by the sign-flip test by group, others as two samples.
 
-    Where one is the best of several candidates, the choice is made anew after every flip. Without
-    a generator, the normal distribution takes the place of the flips, and choices are as given.
+    If a stage is the best of several candidates, the choice is repeated after every flip. Without a
+    generator, the normal distribution replaces the flips, and choices are fixed.
 
     Returns
     -------
     Test
-        Its q is still p; it is corrected once all tests of the skill exist.
+        Its q still equals p; it is corrected once all tests of the skill exist.
     """
     difference = float(first.right.mean() - second.right.mean())
     if first.groups is None and second.groups is None:
@@ -163,11 +165,11 @@ def compare(
 
 
 def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> bool:
-    """Return whether a difference of two stages says something about the model.
+    """Return whether a difference between two stages is informative about the model.
 
-    One stage with one evidence is not two. A trained probe finds more than a readout that is not
-    trained, so a difference of the two would be one of methods; except at the answer position:
-    what even a readout finds, and a probe there does not, is lost. A response may be below either.
+    The two must be different evidence. A trained probe finds more than an untrained readout, so
+    their difference would be due to the methods. The exception is the answer position: information
+    that even a readout finds, but a probe there does not, is lost. A response may be below either.
     """
     one, other = stages[first], stages[second]
     alike = (one.evidence == "probe") == (other.evidence == "probe")
@@ -177,8 +179,8 @@ def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> boo
 def compare_all(skill: Skill, exact: bool = True) -> dict[str, Test]:
     """Return the tests of a skill, with q over them.
 
-    So a verdict does not depend on which other skills were examined. ``exact`` says whether p comes
-    from flips of signs or from the normal distribution.
+    A verdict therefore does not depend on which other skills were examined. With ``exact``, p comes
+    from sign flips; otherwise from the normal distribution.
     """
     stages, key = skill.stages, ("flips", skill.dataset, skill.name)
     tests = {
@@ -195,12 +197,12 @@ def compare_all(skill: Skill, exact: bool = True) -> dict[str, Test]:
 def measure(
     skill: Skill, kind: str, tests: dict[str, Test], thresholds: VerdictThresholds
 ) -> Findings:
-    """Return all that rules use of a skill of a model of a kind, at the levels of the thresholds.
+    """Return everything that the rules use about a skill, at the thresholds' levels.
 
-    ``tests`` are those of :func:`compare_all`, which do not depend on a level.
+    ``tests`` come from :func:`compare_all` and do not depend on a level.
     """
     stages = skill.stages
-    if "sighted_blind" in tests:  # the one comparison that may show two stages to be alike
+    if "sighted_blind" in tests:  # the only comparison that may show two stages to be alike
         sighted, blind = (stages[name].right for name in RESPONSES)
         ends = paired_interval(sighted, blind, skill.groups, 1 - thresholds.equality)
         tests = tests | {"sighted_blind": replace(tests["sighted_blind"], ends=ends)}

@@ -1,4 +1,4 @@
-"""The steps at which a skill loses information on its way from the image to the answer."""
+"""The steps at which a skill loses information between the image and the answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ WAY = ("encoder", "connector", "lm_best", "position_best", "sighted")
 
 
 def steps(found: Findings) -> list[Loss]:
-    """Return the steps that were measured.
+    """Return the measured steps.
 
-    Nothing is lost to a stage of which a low value shows nothing. What the image tokens lose from
-    block to block matters only where the answer position does not have it, so that step needs that
-    stage. Where that stage was read, the step to the answer starts from it.
+    There is no loss to a stage at which a low value is not evidence. A loss of image tokens from
+    block to block matters only if the answer position does not have the information, so that step
+    requires the answer position. If the answer position was read, the step to the answer starts
+    from it.
     """
     placed = "position_best" in found.estimates
     return [
@@ -28,23 +29,23 @@ def steps(found: Findings) -> list[Loss]:
 
 
 def net(found: Findings, loss: Loss) -> float:
-    """Return how much is lost at a step and not found again at any later stage, in accuracy."""
+    """Return the accuracy that is lost at a step and not recovered at any later stage."""
     at, first = found.estimates, COMPARISONS[loss.test][0]
     later = [at[first].value - at[stage].value for stage in loss.later if stage in at]
     return min([found.tests[loss.test].difference, *later])
 
 
 def found_again(found: Findings) -> bool:
-    """Return whether later stages have two thirds of what the connector is without."""
+    """Return whether later stages recover two thirds of the connector's loss."""
     loss = next((one for one in steps(found) if one.test == "encoder_connector"), None)
     return loss is not None and net(found, loss) < found.tests[loss.test].difference / 3
 
 
 def lost(found: Findings, loss: Loss, thresholds: VerdictThresholds) -> float:
-    """Return how much is shown to be lost at a step, in accuracy; 0 if nothing is.
+    """Return the accuracy that is shown to be lost at a step; 0 if no loss is shown.
 
-    The first stage has to hold the answer, and every later one that was compared with it has to be
-    shown to be below. What the image tokens lose from block to block is not lost in retrieval.
+    The first stage must hold the answer, and every later stage compared with it must be shown to be
+    below it. A loss of image tokens from block to block is not a loss in retrieval.
     """
     first, _ = pair = COMPARISONS[loss.test]
     pairs = {pair, *((first, stage) for stage in loss.later)}
@@ -60,15 +61,15 @@ def lost(found: Findings, loss: Loss, thresholds: VerdictThresholds) -> float:
 
 
 def shown_losses(found: Findings, thresholds: VerdictThresholds) -> dict[str, float]:
-    """Return what is lost at every step where that is shown, by the step's name."""
+    """Return the loss at every step where it is shown, by the step's name."""
     every = {loss.name: lost(found, loss, thresholds) for loss in steps(found)}
     return {name: value for name, value in every.items() if value > 0}
 
 
 def all_lost_in_connector(found: Findings, thresholds: VerdictThresholds) -> bool:
-    """Return whether the connector is shown to lose all, and later stages do not find it again.
+    """Return whether the connector is shown to lose everything, without later recovery.
 
-    What a probe still reads behind it comes from elsewhere: from where an object lies, for one.
+    Information that a probe still reads after it has other sources, such as an object's position.
     """
     return (
         "lost in the connector" in shown_losses(found, thresholds)
@@ -78,22 +79,22 @@ def all_lost_in_connector(found: Findings, thresholds: VerdictThresholds) -> boo
 
 
 def most_lost(found: Findings, thresholds: VerdictThresholds) -> str | None:
-    """Return the name of the step at which most is shown to be lost, or None."""
+    """Return the name of the step with the largest shown loss, or None."""
     shown = shown_losses(found, thresholds)
     return max(shown, key=lambda name: shown[name]) if shown else None
 
 
 def loss_of(found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Loss:
-    """Return the loss that a rule names; where its class has several, the largest that is shown."""
+    """Return the loss named by a rule; if its class has several, the largest shown loss."""
     shown = shown_losses(found, thresholds)
     own = [loss for loss in LOSSES if loss.verdict == rule.verdict]
     return max(own, key=lambda loss: shown.get(loss.name, 0.0))
 
 
 def missing_from_the_start(found: Findings) -> float:
-    """Return how far the best stage is from 1, always right.
+    """Return the distance of the best stage from 1 (always right).
 
-    It is 0 where the encoder was not probed or is at least half-way from its floor to that.
+    It is 0 if the encoder was not probed or is at least half-way between its floor and 1.
     """
     encoder = found.estimates.get("encoder")
     if not found.probed or encoder is None or encoder.value >= (1 + encoder.floor) / 2:
@@ -102,9 +103,9 @@ def missing_from_the_start(found: Findings) -> float:
 
 
 def largest_drop(found: Findings) -> tuple[str, str, float] | None:
-    """Return the neighbouring stages with the largest drop, and the drop; None if nothing drops.
+    """Return the neighbouring stages with the largest drop, and the drop; None if there is none.
 
-    It need not be shown: it says where a skill that is used loses most.
+    The drop need not be significant: it indicates where a used skill loses most.
     """
     drops = [(*COMPARISONS[loss.test], net(found, loss)) for loss in steps(found)]
     return max((drop for drop in drops if drop[2] > 0), key=lambda drop: drop[2], default=None)

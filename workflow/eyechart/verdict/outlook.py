@@ -1,4 +1,4 @@
-"""How many items would decide a skill that is undecided, if accuracies stay as they are."""
+"""Number of items that would decide an undecided skill at the observed accuracies."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ TIMES = (1.25, 1.5, 2, 2.5, 3, 4, 6, 8, 12, 16)  # as many groups as there are
 
 
 def items_needed(skill: Skill, kind: str, thresholds: VerdictThresholds) -> int | None:
-    """Return at about how many items a rule holds; None if not even at 16 times as many.
+    """Return about how many items a rule needs to hold; None if 16 times as many are too few.
 
-    The skill's own groups are repeated in a random order, so the accuracies stay and the intervals
-    shrink. With so many items that nothing more changes, what stays undecided differs by less than
-    the margin, as far as can be seen from these.
+    The skill's own groups are repeated in random order, so the accuracies stay and the intervals
+    shrink. If a skill is still undecided with that many items, its differences are smaller than the
+    margin, as far as these items show.
     """
     rng = generator("outlook", skill.dataset, skill.name)
     orders: dict[str, np.ndarray] = {"": rng.permutation(np.unique(skill.groups))}
@@ -32,12 +32,12 @@ def items_needed(skill: Skill, kind: str, thresholds: VerdictThresholds) -> int 
         found = measure(more, kind, compare_all(more, exact=False), thresholds)
         return None if decide(found, thresholds) is NO_RULE else len(more.groups)
 
-    most = decided(TIMES[-1])  # most skills that this leaves undecided are so at every number
+    most = decided(TIMES[-1])  # most skills left undecided here are undecided at every number
     return most and next(filter(None, map(decided, TIMES)))
 
 
 def repeated(skill: Skill, times: float, orders: dict[str, np.ndarray]) -> Skill:
-    """Return a skill with ``times`` as many groups, in the orders of its groups and of stages'."""
+    """Return a skill with ``times`` as many groups, in the given orders of its groups."""
     rows, groups = _repeat(skill.groups, orders[""], times)
     stages = {}
     for name, stage in skill.stages.items():
@@ -61,6 +61,6 @@ def _repeat(groups: np.ndarray, order: np.ndarray, times: float) -> tuple[np.nda
 
 
 def _split(ordered: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the distinct groups and the rows of each, of rows in the order of their groups."""
+    """Return the distinct groups and the rows of each, for rows sorted by group."""
     names, starts = np.unique(ordered, return_index=True)
     return names, np.split(rows, starts[1:])

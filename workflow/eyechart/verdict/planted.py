@@ -1,8 +1,8 @@
-"""Models of which it is known where they fail, as tables of the workflow.
+"""Planted models with known failures, as tables of the workflow.
 
-A model is a score for each choice at every address; the truth's is lifted where the model has it.
-Each address adds a little noise to the one before; a response is the highest score of the last
-address, or of a taste for some choice, of the question alone, or of a mixture.
+A model is a score for each choice at every address. The true choice's score is raised where the
+model has the information. Each address adds a little noise to the previous one. A response is the
+highest score of the last address, of a preference for a choice, of the question, or of a mixture.
 """
 
 from dataclasses import dataclass, field, replace
@@ -37,28 +37,27 @@ from eyechart.tables.verdict import (
 
 READ_BLOCK, UNREAD_BLOCK, CONNECTOR = "vision.2", "vision.3", "connector"
 LM = ("lm.0", "lm.1", "lm.2", "lm.3", "lm.norm")
-PATH = (READ_BLOCK, CONNECTOR, *LM)  # what each address gets its information from is the one before
-FULL, NOISE = 1.5, 0.25  # 0.67 right of four, and a little less from address to address
-SEEN, PART = 3.0, 1.0  # 0.95 and 0.52 right of four
+PATH = (READ_BLOCK, CONNECTOR, *LM)  # each address gets its information from the previous one
+FULL, NOISE = 1.5, 0.25  # 0.67 right of four choices, decreasing slightly from address to address
+SEEN, PART = 3.0, 1.0  # 0.95 and 0.52 right of four choices
 QUESTION = 0.75  # what the question gives away in "question"
 SPAN = "last"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A planted model and what is right to say of it.
+    """A planted model and its correct classes.
 
     Attributes
     ----------
-    right : the classes that are right, besides ``undecided``, which is never wrong
+    right : the correct classes; ``undecided`` is never wrong
     holds : by component (``vision``, ``unread``, ``connector``, ``lm`` and ``lm_end``, its first
-        and later blocks, ``position``), how far the truth's score is lifted there
+        and later blocks, ``position``), how far the true choice's score is raised there
     response : ``features`` of the answer position, ``letter``, ``question``, or ``part``
-    choices : number of choices
     kind : ``vlm`` or ``encoder``
     evidence : ``readout`` of image tokens, ``probe`` of the answer position, ``chain`` of probes
         from the encoder to there, or ``none``
-    blur : noise by which a blind response differs from the taste or the question
+    blur : noise by which a blind response differs from the preference or the question
     """
 
     right: tuple[str, ...]
@@ -71,13 +70,14 @@ class Scenario:
 
 
 def _up_to(last: str, lift: float) -> dict[str, float]:
-    """Return the lifts of a model that has it in all components up to one."""
+    """Return the lifts of a model that has the information in all components up to one."""
     order = (*COMPONENTS[:3], "lm_end", "position")
     return dict.fromkeys(order[: order.index(last) + 1], lift)
 
 
 ALL = _up_to("position", FULL) | {"unread": FULL}
-NEAR = dict.fromkeys(ALL, 0.36)  # right on about the margin more than chance
+HINT = {"vision": SEEN, "lm": 0.5, "lm_end": 0.5}
+NEAR = dict.fromkeys(ALL, 0.36)  # accuracy about the margin above chance
 CHAIN = {
     "chain: works": Scenario((USED,), _up_to("position", SEEN)),
     "chain: works, of two choices": Scenario((USED,), _up_to("position", SEEN), choices=2),
@@ -95,11 +95,11 @@ CHAIN = {
     ),
     "chain: not verbalised": Scenario((NOT_VERBALISED,), _up_to("position", SEEN), "letter"),
     "chain: verbalised in part": Scenario((NOT_VERBALISED,), _up_to("position", SEEN), "part"),
-    # `used` names the largest loss, so both are right of a small one
+    # `used` also names the largest loss, so both are correct for a small loss
     "chain: loses 15 points in retrieval": Scenario(
         (NOT_RETRIEVED, USED), _up_to("lm_end", SEEN) | {"position": 2.1}
     ),
-    # nothing is planted in the encoder, so that is true of the next two as well
+    # nothing is planted in the encoder, so `not_encoded` is also correct for the next two
     "chain: answers alike, sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "letter", blur=0.03),
     "chain: reads the question, sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
     "chain: reads the question alone": Scenario(
@@ -109,11 +109,7 @@ CHAIN = {
         (PRIOR, LOST_IN_CONNECTOR), _up_to("vision", SEEN), "letter", blur=0.03
     ),
     "chain: answers alike, place reveals a little": Scenario(
-        (PRIOR, LOST_IN_CONNECTOR),
-        {"vision": SEEN, "lm": 0.5, "lm_end": 0.5},
-        "letter",
-        2,
-        blur=0.03,
+        (PRIOR, LOST_IN_CONNECTOR), HINT, "letter", choices=2, blur=0.03
     ),
     "chain: answers alike and does not look": Scenario(
         (NOT_RETRIEVED,), _up_to("lm_end", SEEN), "letter", blur=0.03
@@ -133,9 +129,9 @@ SCENARIOS = {
     "a probe finds it, the answer does not": Scenario(
         (NOT_VERBALISED,), ALL, "letter", evidence="probe"
     ),
-    # its language model holds what the answer does not use, so that is true of it as well
+    # its language model holds what the answer does not use, so `not_used` is also correct
     "reads the question alone": Scenario((PRIOR, NOT_USED), ALL, "question"),
-    # nothing is planted in the encoder, so that is true of it as well
+    # nothing is planted in the encoder, so `not_encoded` is also correct
     "reads the question and sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
     "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none", blur=0.03),
     "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
@@ -150,9 +146,9 @@ SCENARIOS = {
 
 
 def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return the choice at every address and in both conditions, (n,) each; the truth is 0.
+    """Return the choice at every address and in both conditions, (n,) each; the true choice is 0.
 
-    The answer position has the language model's addresses with ``/last`` behind them.
+    The answer position has the language model's addresses with the suffix ``/last``.
     """
     c = case.choices
     noise = rng.normal(size=(n, c))
@@ -168,7 +164,7 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
         if address == READ_BLOCK:
             scores[UNREAD_BLOCK] = lifted(noise + NOISE * rng.normal(size=(n, c)), "unread")
         elif address in LM:
-            further = NOISE if case.evidence == "chain" else 0.0  # else it is the last address
+            further = NOISE if case.evidence == "chain" else 0.0  # otherwise it is the last address
             own = noise + further * rng.normal(size=(n, c))
             scores[f"{address}/{SPAN}"] = lifted(own, "position")
     letter, question = rng.normal(size=(n, c)), rng.normal(size=(n, c))
@@ -183,7 +179,7 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
 
 @dataclass(frozen=True)
 class PlantedTables:
-    """The paths of a planted model's tables; lists that it lacks are empty."""
+    """The paths of a planted model's tables; missing lists are empty."""
 
     card: Path
     items: list[Path]
@@ -201,14 +197,10 @@ def write_tables(
     rng: np.random.Generator,
     size: int = 1,
 ) -> PlantedTables:
-    """Write the tables of one planted model below a folder, as the workflow writes them.
+    """Write the tables of one planted model below a folder, as the workflow does.
 
-    Parameters
-    ----------
-    tasks : dict of int
-        By skill, its number of items.
-    size : int
-        Items per group, which are all right or all wrong together.
+    ``tasks`` is the number of items by skill, and ``size`` the number of items per group, which are
+    either all right or all wrong.
     """
     letters = np.array(list("ABCDEFGH"[: case.choices]))
     chosen: dict[str, list[np.ndarray]] = {}
@@ -273,7 +265,7 @@ def _write_probes(
     model: str,
     dataset: str,
 ) -> None:
-    """Write the probes of a task at the stages that are probed, and the majority answer."""
+    """Write the probes of a task at the probed stages, and the majority answer."""
     truth = items.select(id="item_id", truth="answer")
     majority = np.full(len(items), items["answer"].mode().sort()[0])
     places = [(a, CENTER, a) for a in (PATH if chain else ())]

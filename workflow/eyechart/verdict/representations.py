@@ -1,4 +1,4 @@
-"""Predictions of readouts and probes, as right or wrong per item."""
+"""Predictions of readouts and probes, scored as right or wrong per item."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from eyechart.tables.probes import PREDICTIONS, PROBES
 SUFFIX = ".predictions.parquet"
 SEEN = ("alone", "canvas")
 KEY = ["address", "span", "probe", "seed"]
-WHOLE_IMAGE = ("image_mean", "cls")  # spans of image tokens for questions about no region
+WHOLE_IMAGE = ("image_mean", "cls")  # spans of image tokens for questions without a region
 Row = dict[str, Any]
 
 
@@ -37,13 +37,13 @@ class ProbeResults:
     Attributes
     ----------
     ids : str, shape (n,)
-    stages : by stage, the address and span that stand for it and whether each item is right (n,)
+    stages : by stage, the address and span that represent it, and whether each item is right (n,)
     majority : float, shape (n,)
-        Whether the commonest answer of the training part is right, or that of the item's type.
+        Whether the most common answer of the training part, or of the item's type, is right.
     typed : bool
         Whether image tokens have a probe per question type.
     unknown : str
-        Why image tokens could not be probed without a region, or nothing.
+        The reason why image tokens could not be probed without a region, or nothing.
     """
 
     ids: np.ndarray
@@ -54,7 +54,7 @@ class ProbeResults:
 
 
 def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
-    """Load the predictions of readouts, without those of the shuffled controls.
+    """Load the predictions of readouts, without the shuffled controls.
 
     Returns
     -------
@@ -64,8 +64,8 @@ def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
     Raises
     ------
     UserError
-        If an item is unknown, differs in task or answer from the dataset, or is predicted twice;
-        or ``seen`` is unknown.
+        If an item is unknown, differs in task or answer from the dataset, or is predicted twice, or
+        if ``seen`` is unknown.
     """
     rows = pl.DataFrame(read_table(path, readouts.PREDICTIONS.names)).drop("scores")
     rows = rows.filter(~pl.col("readout").str.ends_with(readouts.SHUFFLED))
@@ -77,7 +77,7 @@ def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
     other = pl.col("answer").ne_missing(pl.col("truth"))
     mistakes = {
         "is not among the dataset's items": pl.col("known").is_null(),
-        "is of another task in items.parquet": pl.col("task") != pl.col("known"),
+        "has another task in items.parquet": pl.col("task") != pl.col("known"),
         "has another answer in items.parquet": other,
         "is predicted twice": pl.struct([*rows.columns[:4], "item_id"]).is_duplicated(),
     }
@@ -94,27 +94,28 @@ def read_probes(
 ) -> tuple[str, ProbeResults] | None:
     """Load the probes of a task and their predictions, stage by stage.
 
-    Linear probes are taken if there are any: what only a deeper probe finds may be of no use to
-    what follows, and a linear eraser leaves it. Image tokens are read at the item's region where it
-    has one, otherwise over the image; if they have a probe per question type, only items of such
-    types are read, at every stage. Of several candidates the one with the highest accuracy in
-    cross-validation on the training part is taken; the test part chooses nothing.
+    Linear probes are used if there are any: later components may be unable to use information that
+    only a deeper probe finds, and a linear eraser leaves it in place. Image tokens are read at the
+    item's region if it has one, otherwise over the image. If there is a probe per question type,
+    only items of these types are read, at every stage. Among several candidates, the one with the
+    highest cross-validated accuracy on the training part is used; the test part is not used for
+    this choice.
 
     Parameters
     ----------
     encoder : collection of str
-        The encoder's addresses: those that the connector takes, or the one set.
+        The encoder's addresses: those that the connector reads, or the configured one.
 
     Returns
     -------
     tuple of str and ProbeResults, or None
-        The task and its results; None for a task about images, and if no stage was probed.
+        The task and its results; None for an image task, or if no stage was probed.
 
     Raises
     ------
     UserError
-        If the table is of another model or dataset, or predictions are missing or differ
-        in their items between addresses.
+        If the table belongs to another model or dataset, or if predictions are missing or their
+        items differ between addresses.
     """
     rows = pl.DataFrame(read_table(path, PROBES.names))
     for column, value in (("model", model), ("dataset", dataset)):
@@ -139,8 +140,8 @@ def read_probes(
         name, own = f"{best['address']}/{best['span']}", by_probe.get(tuple(best[k] for k in KEY))
         if own is None or own["id"].to_list() != majority["id"].to_list():
             raise UserError(
-                f"{path.with_suffix(SUFFIX)}: predictions at {name} are of other items than those "
-                "of the majority answer; delete it and run again"
+                f"{path.with_suffix(SUFFIX)}: predictions at {name} have other items than the "
+                "majority answer; delete it and run again"
             )
         stages[stage] = (name, own["right"].to_numpy())
     return rows["task"][0], ProbeResults(
@@ -150,7 +151,7 @@ def read_probes(
 
 
 def _candidates(rows: list[Row], encoder: Collection[str]) -> dict[str, list[Row]]:
-    """Return the rows of probes that may stand for each stage; stages without any are left out."""
+    """Return the rows of probes that may represent each stage, omitting stages without probes."""
     rows = [row for row in rows if row["probe"] == "linear"] or rows
     spans = {row["span"] for row in rows}
     region = next(([span] for span in (CENTER, REFERENT) if span in spans), WHOLE_IMAGE)

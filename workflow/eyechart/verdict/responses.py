@@ -1,4 +1,4 @@
-"""A model's sighted and blind responses, as right or wrong per item."""
+"""A model's sighted and blind responses, scored as right or wrong per item."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PAIRED = pl.Schema({"item_id": pl.String, "sighted": pl.Float64})
 def read_responses(
     paths: list[Path], model: str, dataset: str, items: pl.DataFrame, blind: str
 ) -> pl.DataFrame:
-    """Load how often a model is right on each item, over the orders of its choices.
+    """Load the share of choice orders in which a model is right, per item.
 
     Parameters
     ----------
@@ -23,16 +23,17 @@ def read_responses(
         Response tables of the dataset, one per condition.
     model, dataset : str
     items : DataFrame
-        From ``eyechart.tables.read_responses.read_items``.
+        The items, from ``eyechart.tables.read_responses.read_items``.
     blind : str
         The condition that counts as blind.
 
     Returns
     -------
     DataFrame
-        A row per answered item with choices and a known answer: ``item_id``, ``sighted`` and, with
-        blind responses, ``blind`` (shares of orders) and ``changed`` (the share of orders in which
-        the two responses differ). Without responses, no rows and only the first two columns.
+        One row per answered item with choices and a known answer: ``item_id``, ``sighted`` and,
+        with blind responses, ``blind`` (shares of orders) and ``changed`` (the share of orders in
+        which the two responses differ). Without responses, there are no rows and only the first two
+        columns.
 
     Raises
     ------

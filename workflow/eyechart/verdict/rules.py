@@ -1,7 +1,7 @@
 """The class of a skill, by the rules of ``eyechart.tables.verdict_rules``.
 
-The first rule with evidence for all its facts and for none of its exceptions decides. A skill that
-no rule decides is undecided. docs/verdict.md describes the rules.
+The first rule with evidence for all its facts and for none of its exceptions decides. If no rule
+decides, the skill is undecided. docs/verdict.md describes the rules.
 """
 
 from collections.abc import Callable
@@ -30,10 +30,10 @@ from eyechart.verdict.losses import (
     shown_losses,
 )
 
-AFTER = ("connector", "lm_best")  # what follows the encoder; both must have been read
+AFTER = ("connector", "lm_best")  # the stages after the encoder; both must have been read
 WITH_POSITION = (*AFTER, "position_best")
 
-# Whether there is evidence for each fact. No evidence does not mean that the opposite is true.
+# Whether there is evidence for each fact. A lack of evidence does not mean the opposite is true.
 FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
     "encoder has it": lambda f, thresholds: thresholds.has(f.estimates.get(f.decisive)),
     "encoder lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get(f.decisive)),
@@ -69,7 +69,7 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
 
 
 def facts(found: Findings, thresholds: VerdictThresholds) -> dict[str, bool]:
-    """Return which facts there is evidence for."""
+    """Return whether there is evidence for each fact."""
     shown = {name: fact(found, thresholds) for name, fact in FACTS.items()}
     losses, most = shown_losses(found, thresholds), most_lost(found, thresholds)
     for loss in LOSSES:
@@ -84,7 +84,7 @@ def facts(found: Findings, thresholds: VerdictThresholds) -> dict[str, bool]:
 
 
 def decide(found: Findings, thresholds: VerdictThresholds) -> Rule:
-    """Return the first rule that holds, or :data:`NO_RULE`, which leaves a skill undecided."""
+    """Return the first rule that holds, or :data:`NO_RULE`, which leaves the skill undecided."""
     shown = facts(found, thresholds)
     for rule in RULES:
         if all(shown[f] for f in rule.shown) and not any(shown[f] for f in rule.unless):
@@ -93,7 +93,7 @@ def decide(found: Findings, thresholds: VerdictThresholds) -> Rule:
 
 
 def _comes_back(found: CausalEvidence, thresholds: VerdictThresholds) -> bool:
-    """Return whether it is possible that states of the item's own bring its right answer back."""
+    """Return whether the item's own states may restore its right answer."""
     return any(one.test.high >= thresholds.margin for one in found.restored.values())
 
 
@@ -109,7 +109,7 @@ CAUSAL: dict[str, Callable[[CausalEvidence, VerdictThresholds], bool]] = {
 def explain(
     found: CausalEvidence | None, rule: Rule, partly: bool, thresholds: VerdictThresholds
 ) -> tuple[str, str | None]:
-    """Return how interventions support the class of a skill, and the cause that they show."""
+    """Return how interventions support the class of a skill, and the cause they show."""
     shown = {name for name, fact in CAUSAL.items() if found and fact(found, thresholds)}
     cause = next(
         (c.name for c in CAUSES if rule.verdict in c.classes and shown.issuperset(c.shown)), None

@@ -1,4 +1,4 @@
-"""One sentence per verdict, with the numbers that its rule used."""
+"""One sentence per verdict, with the numbers used by its rule."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ TITLES = {
 
 
 def share(value: float, sign: bool = False) -> str:
-    """Return a share, or a difference of two, as text.
+    """Return a share, or the difference of two shares, as text.
 
     >>> share(0.5), share(-0.25, sign=True)
     ('0.50', '−0.25')
@@ -68,7 +68,7 @@ def gap(found: Test) -> str:
 def why(
     skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds, needed: int | None
 ) -> str:
-    """Return the sentence of a skill: the class, the numbers, n, groups and chance."""
+    """Return the sentence on a skill: the class, the numbers, n, groups and chance."""
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
     if skill.looks:
@@ -85,8 +85,8 @@ def why(
 def _outlook(needed: int | None) -> str:
     if needed is None:
         return (
-            "; at these accuracies no number of items decides it: differences are about as large "
-            "as the margin, or smaller"
+            "; at these accuracies no number of items decides it, because differences are about as "
+            "large as the margin or smaller"
         )
     return f"; about {needed} items would decide it at these accuracies"
 
@@ -197,7 +197,7 @@ def _at(skill: Skill, stage: str) -> str:
 
 
 def _held(skill: Skill, found: Findings) -> list[str]:
-    """Return the values of the stages before the answer that were read."""
+    """Return the text on the values of the stages that were read before the answer."""
     stages = (found.decisive, "connector", "lm_best", "position_best")
     return [f"{_at(skill, s)} {number(found.estimates[s])}" for s in stages if s in found.estimates]
 
@@ -209,18 +209,18 @@ def _state(found: Estimate, thresholds: VerdictThresholds) -> str:
 
 
 def _apart(skill: Skill) -> str:
-    """Return the text on stages whose difference would be one of methods."""
+    """Return the text on stages whose difference would be due to the methods."""
     there = {"encoder", "lm_best"} <= set(skill.stages)
     if not there or comparable(skill.stages, "encoder", "lm_best"):
         return ""
     return (
-        "; the encoder was read without training and the language model by a trained probe, so the "
-        "two are not compared"
+        "; the encoder was read without training and the language model with a trained probe, so "
+        "the two are not compared"
     )
 
 
 def _missing(skill: Skill, found: Findings) -> str:
-    """Return the text on missing stages, and on stages with other items."""
+    """Return the text on missing stages and on stages with other items."""
     stage = skill.stages.get("encoder")
     if stage is not None and stage.groups is not None:
         return f"; the encoder answered {len(stage.right)} other items of this pattern"

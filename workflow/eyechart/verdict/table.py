@@ -14,7 +14,7 @@ from eyechart.verdict.outlook import items_needed
 from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds, decide, explain
 from eyechart.verdict.sentences import TITLES, why
 
-FEW = 60  # items of a pattern, below which its accuracy is pooled as well
+FEW = 60  # items of a pattern below which its accuracy is also pooled
 
 
 def apply_rules(
@@ -22,8 +22,8 @@ def apply_rules(
 ) -> list[tuple[Skill, Findings, Rule]]:
     """Return the findings and the rule of every skill.
 
-    At a look a class is given if it is shown at the levels that are spent there and if it is also
-    what the whole levels give, which may show an exception or a class that comes before it.
+    At a look, a class is assigned if it holds both at the levels spent so far and at the full
+    levels, because the full levels may show an exception or an earlier class.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def rows(
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Return the rows of ``eyechart.tables.verdict``: VALUES, SKILLS and DIFFERENCES.
 
-    Skills are sorted by band, dataset and name; stages in the order of the model.
+    Skills are sorted by band, dataset and name; stages are in model order.
     """
     decided = apply_rules(found, kind, thresholds)
     decided.sort(key=lambda one: (BANDS.index(one[0].band), one[0].dataset, one[0].name))
@@ -72,7 +72,7 @@ def rows(
 
 
 def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Row:
-    """Return the columns of a skill's class, its largest loss, and what would decide it."""
+    """Return the columns on a skill's class, its largest loss, and the items to decide it."""
     own, undecided = thresholds_of(skill, thresholds), rule is NO_RULE
     needed = items_needed(skill, found.kind, thresholds) if undecided else None
     first, second, loss = largest_drop(found) or (None, None, None)
@@ -96,7 +96,7 @@ def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThres
 def _causal(
     found: CausalEvidence | None, rule: Rule, partly: bool, thresholds: VerdictThresholds
 ) -> Row:
-    """Return the columns of what interventions show; without any, that there are none."""
+    """Return the columns on interventions; without any, they state that there are none."""
     evidence, cause = explain(found, rule, partly, thresholds)
     if found is None:
         return {"evidence": evidence}
@@ -113,7 +113,7 @@ def _causal(
 
 
 def add_pooled(skills: list[Row], values: list[Row]) -> None:
-    """Add to each pattern with few items its accuracy as pooled over the dataset's patterns."""
+    """Add the accuracy pooled over the dataset's patterns to each pattern with few items."""
     answers = {(row["dataset"], row["skill"]): row for row in values if row["stage"] == "sighted"}
     for dataset in {row["dataset"] for row in skills}:
         rows = [r for r in skills if r["dataset"] == dataset and r["band"] == PATTERN]
@@ -129,7 +129,7 @@ def add_pooled(skills: list[Row], values: list[Row]) -> None:
 
 
 def _class(skill: Skill, found: Findings) -> Row:
-    """Return the columns of a skill's class other than the values of its stages."""
+    """Return the columns of a skill's class, without the values of its stages."""
     changed = found.changed
     return {
         "seen": ("alone" if found.decisive == "alone" else skill.seen) or None,

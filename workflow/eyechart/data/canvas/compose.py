@@ -1,7 +1,7 @@
 """Compose several images on one canvas, and move their regions to canvas coordinates.
 
-The layout is planned before any pixel is moved: all images of a canvas have the same height,
-are arranged in rows from left to right, and each is resized once.
+The layout is planned before any pixel is moved. All images of a canvas have the same height and are
+arranged in rows from left to right. Each is resized once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class CanvasStyle:
     marks: bool  # whether regions are marked
     square: bool  # whether the canvas is padded to a square, so that a square crop loses nothing
     canvas_px: int | None  # the longer side (the side if square); None: set by the tallest image
-    columns: int | None  # images in a row; None: all
-    # gap, margin: between images, and around all of them, as shares of an image's height
+    columns: int | None  # images per row; None: all
+    # gap, margin: space between images and around all of them, as shares of an image's height
     gap: float
     margin: float
     background: str  # any colour that PIL knows, by name or as #rrggbb
@@ -44,7 +44,7 @@ class CanvasStyle:
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> CanvasStyle:
-        """Return the style given by a dataset's settings."""
+        """Return the style set by a dataset's settings."""
         return cls(**{name: settings[name] for name in cls.__dataclass_fields__})
 
 

@@ -10,11 +10,13 @@ from eyechart.tables.regions import LETTERS, REF, Region, point
 CHOICES = 4
 Point = tuple[float, float]
 Size = tuple[int, int]
-_SLACK = 1.0  # px that a point may lie outside its image: some annotations count pixels from 1
+_SLACK = (
+    1.0  # px that a point may lie outside its image, because some annotations count pixels from 1
+)
 
 
 class PointMatch(NamedTuple):
-    """REF on the first image, A to D on the second, and which of these matches REF.
+    """REF on the first image, A to D on the second, and which of A to D matches REF.
 
     ``chosen`` are the indices of the points, REF first, then A to D.
     """

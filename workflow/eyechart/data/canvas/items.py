@@ -25,15 +25,15 @@ class PuzzleView:
     image_id: str  # its id in images.parquet
     source: bytes | Path  # the bytes of an image, or a file in the dataset's folder
     where: str  # location named in error messages
-    regions: Sequence[Region] = ()  # in pixels of the image; unknown points and boxes are left out
-    whole: str = ""  # name of the region if the whole image is one, else empty
+    regions: Sequence[Region] = ()  # in pixels of the image; unknown points and boxes are omitted
+    whole: str = ""  # name of the region if the whole image is one; otherwise empty
 
 
 @dataclass(frozen=True)
 class Puzzle:
     """An item of a vision-centric task."""
 
-    where: str  # location that begins error messages
+    where: str  # location at the start of error messages
     # item_id, split, task, type, prompt: as in items.parquet
     item_id: str
     split: str
@@ -43,7 +43,7 @@ class Puzzle:
     choices: list[str]  # the n-th is marked on the images with the n-th letter
     answer: str  # one of the choices
     views: list[PuzzleView]  # the images, in order
-    ties: list[str]  # keys shared with related items; items that share a key belong to one group
+    ties: list[str]  # keys shared with related items; items that share a key are in one group
     marked: bool = False  # whether points and boxes are already drawn into the images
     placed: bool = True  # whether the regions of the choices are known
     meta: dict[str, Any] = field(default_factory=dict)  # additional metadata
@@ -74,8 +74,8 @@ class Puzzle:
         for letter in self.letters if self.placed else ():
             if letter not in names:
                 raise UserError(
-                    f"{self.where}: choice {letter} ({self.letters[letter]}) is marked on no "
-                    f"image; there are: {', '.join(names) or 'none'}"
+                    f"{self.where}: choice {letter} ({self.letters[letter]}) is not marked on any "
+                    f"image; marked are: {', '.join(names) or 'none'}"
                 )
 
     def marks(self, view: int, size: tuple[int, int]) -> list[Region]:
@@ -118,9 +118,9 @@ def question_of(prompt: str) -> str:
 
 
 def letter_of(answer: Any, choices: list[str], where: str) -> str:
-    """Return the choice that an answer such as ``(A)`` stands for.
+    """Return the choice denoted by an answer such as ``(A)``.
 
-    Raise a UserError if it has another form, e.g. ``hidden``, or there is no such choice.
+    Raise a UserError if it has another form, e.g. ``hidden``, or if there is no such choice.
     """
     for letter, choice in zip(LETTERS, choices, strict=False):
         if answer == f"({letter})":

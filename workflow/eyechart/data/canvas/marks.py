@@ -1,8 +1,8 @@
 """Draw marks on images: points as labelled rings, boxes as frames, labels of whole images.
 
-Lines are light between two dark ones and names are light on a dark plate, so they are visible on
-any background. Only the two frames that CV-Bench's questions call red and blue depend on colour.
-Rings are open, so the marked point stays visible.
+Light lines between two dark lines, and light names on a dark plate, are visible on any background.
+Colour only matters for the two frames that CV-Bench's questions call red and blue. Rings are open,
+so the marked point stays visible.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def draw_marks(
 
     Points become rings with their name beside them, placed on the image and as far from other marks
     as possible. Boxes become frames without a name: A red, B blue, others light. Whole images get
-    no mark, see :func:`draw_label`. ``label_px`` is the label height in px; None: derived from the
+    no mark; see :func:`draw_label`. ``label_px`` is the label height in px; None: derived from the
     image's size.
     """
     drawn = image.convert("RGB")
@@ -68,7 +68,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _letters(size: int) -> int:
-    """Return the font size whose capitals are as high as a label without its border."""
+    """Return the font size at which capitals are as high as a label without its border."""
     return max(8, round((size - 2 * _border(size)) / 0.72))
 
 
@@ -118,7 +118,7 @@ def _around(mark: Region, size: int) -> Span:
 
 
 def _place(mark: Region, on: tuple[int, int], size: int, taken: list[Span]) -> Span:
-    """Return the label position with the least area off the image or over other marks."""
+    """Return the label position with the least area outside the image or over other marks."""
     return min(_places(mark, on, size), key=lambda place: sum(_shared(place, t) for t in taken))
 
 

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class PuzzleWriter:
-    """Write puzzles: their images one by one, their tables at the end.
+    """Writer of puzzles: their images one by one, and their tables at the end.
 
     Images are stored in ``images/`` beside images.parquet; files left there by an earlier run
     are removed at the end.
@@ -43,7 +43,7 @@ class PuzzleWriter:
         self._expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
         self._items: list[Row] = []
         self._images: dict[str, Row] = {}
-        self._views: dict[str, tuple[str, str]] = {}  # hash of each view's source, and where it is
+        self._views: dict[str, tuple[str, str]] = {}  # hash and location of each view's source
         self._regions: list[Row] = []
         self._ties: list[list[str]] = []
         self._of_item: list[list[str]] = []  # image ids of each item
@@ -72,12 +72,12 @@ class PuzzleWriter:
         self._items.append(row | {"images": shown, "pair": None, "meta": meta})
 
     def chosen(self, names: Iterable[str], *of: str) -> list[str]:
-        """Return the names to add, in order: at most ``most`` of them, drawn by the seed."""
+        """Return the names to add, in order: at most ``most`` of them, drawn with the seed."""
         args = self.args
         return choose(names, args.settings["most"], args.dataset, args.seed, *of)
 
     def close(self) -> None:
-        """Group the items, write the three tables, and remove images that no table names."""
+        """Group the items, write the three tables, and remove images that are not in a table."""
         divide = preparation.divider(self.args)
         groups = group_by_ties(self._ties)
         for item, name, ids in zip(self._items, groups, self._of_item, strict=True):
@@ -86,7 +86,7 @@ class PuzzleWriter:
         for task, count in sorted(self._unplaced.items()):
             _log.warning(
                 "%s: the positions of the marks of %d items are unknown, so they have no regions: "
-                "models can answer them, but no readout is possible",
+                "models can answer them, but there can be no readout",
                 *(task, count),
             )
         counts = Counter(item["task"] for item in self._items)
@@ -123,7 +123,7 @@ class PuzzleWriter:
         known, where = self._views.setdefault(view.image_id, (own, view.where))
         if known != own:
             raise UserError(
-                f"{view.where}: image_id {view.image_id!r} is also that of another image, in "
+                f"{view.where}: image_id {view.image_id!r} is also the id of another image, in "
                 f"{where}; expected unique ids"
             )
         if view.image_id in self._images:
@@ -169,10 +169,10 @@ class PuzzleWriter:
 def puzzle_writer(
     args: WithRegions, layout: str, tasks: list[str], official: bool = False
 ) -> Iterator[PuzzleWriter]:
-    """Yield the writer of a dataset's puzzles; write the tables when the block has ended.
+    """Yield the writer of a dataset's puzzles; write the tables at the end of the block.
 
-    ``official``: whether the dataset has questions of its own. Raise a UserError if the receipt has
-    another layout, or the wording of one of the tasks cannot be used.
+    ``official``: whether the dataset has its own questions. Raise a UserError if the receipt has
+    another layout, or if the wording of a task cannot be used.
     """
     receipt, root = preparation.open_receipt(args, layout)
     check_wording(args.settings["wording"], tasks, official, f"datasets.{args.dataset}.wording")

@@ -1,6 +1,6 @@
 """Names of the six vision-centric tasks, and checks of their question wordings.
 
-Used to check the configuration, so it imports only the standard library.
+This module is used to check the configuration, so it imports only the standard library.
 """
 
 import string
@@ -27,7 +27,7 @@ _FIELDS = {DEPTH: {"a", "b"}}  # further fields a wording may use: the two objec
 def check_wording(wording: dict[str, str], tasks: list[str], official: bool, where: str) -> None:
     """Raise a UserError for a missing wording or an unknown field in one.
 
-    ``official``: whether the dataset has questions of its own; ``where`` begins the message.
+    ``official``: whether the dataset has its own questions; ``where`` starts the message.
     """
     for task in tasks:
         fields_of(wording, task, _FIELDS.get(task, set()), where)
@@ -38,7 +38,7 @@ def check_wording(wording: dict[str, str], tasks: list[str], official: bool, whe
 
 
 def fields_of(wording: dict[str, str], task: str, allowed: set[str], where: str) -> set[str]:
-    """Return the fields in the wording of a task, which must be there and have no unknown field."""
+    """Return the fields in a task's wording; raise a UserError for no wording or other fields."""
     if task not in wording:
         raise UserError(f"{where}: the key {task!r} is missing; {nearest(task, wording)}")
     text = wording[task]

@@ -1,7 +1,7 @@
-"""Official layouts, found by name: one module ``<name>.layout`` each, with the same interface.
+"""Official layouts, found by name: each is a module ``<name>.layout`` with the same interface.
 
-A layout describes where the files of a published dataset are; :class:`LayoutModule` is its
-interface. The module ``prepare`` beside it makes the tables.
+A layout describes where the files of a published dataset are. :class:`LayoutModule` is its
+interface. The module ``prepare`` beside it creates the tables.
 """
 
 import importlib
@@ -21,14 +21,14 @@ class LayoutModule(Protocol):
 
     Attributes
     ----------
-    NAME, TITLE : name of the layout, and of the dataset in messages
-    TOPS : possible top folders of an official archive or of a user's folder
-    FILES : patterns of the files that are needed, named from the dataset's folder; ``{split}``
-        stands for any of the wanted splits
-    RELEASED : official splits that can be evaluated; None if there are no splits, so that the only
-        one may have any name
-    WITH : what these splits were released with, if there are splits
-    OPEN : whether a dataset of the user's own may have splits of other names; no, if it is absent
+    NAME, TITLE : name of the layout, and name of the dataset in messages
+    TOPS : possible top-level folders of an official archive or a user's folder
+    FILES : patterns of the required files, relative to the dataset's folder; ``{split}`` stands for
+        any requested split
+    RELEASED : official splits that can be evaluated; None if there are no splits, and the only
+        split may have any name
+    WITH : text on what these splits were released with, if there are splits
+    OPEN : whether the user's own dataset may have other split names; defaults to no
     """
 
     NAME: str
@@ -52,14 +52,14 @@ def names() -> list[str]:
 
 
 def find(name: str) -> LayoutModule:
-    """Return the layout with this name, or raise a UserError if there is none."""
+    """Return the layout with this name; raise a UserError if there is none."""
     if name not in names():
         raise UserError(f"layout is {name!r}; {nearest(name, names())}")
     return cast(LayoutModule, importlib.import_module(f"eyechart.data.layouts.{name}.layout"))
 
 
 def top_of(folder: Path, layout: LayoutModule) -> Path:
-    """Return the folder of the dataset in a user's folder: one of the layout's tops, or itself."""
+    """Return the dataset's folder in a user's folder: one of the layout's tops, or itself."""
     inside = (folder / top for top in layout.TOPS if top)
     return next((path for path in inside if path.is_dir()), folder)
 
@@ -84,8 +84,8 @@ def check_released(layout: LayoutModule, splits: list[str]) -> None:
     released = layout.RELEASED
     if released is None and len(splits) != 1:
         raise UserError(
-            f"splits are {', '.join(splits)}, but the layout {layout.NAME!r} has no splits; give "
-            "one name for all of it, e.g. [test]"
+            f"splits are {', '.join(splits)}, but the layout {layout.NAME!r} has no splits; give a "
+            "single name, e.g. [test]"
         )
     for split in splits:
         if released and split not in released:
@@ -97,14 +97,14 @@ def check_released(layout: LayoutModule, splits: list[str]) -> None:
 
 
 def inventory(layout: LayoutModule, root: Path, splits: list[str]) -> Inventory:
-    """Return what is in the user's own folder, after checking the names of the splits."""
+    """Return the inventory of the user's own folder, after checking the split names."""
     if not getattr(layout, "OPEN", False):
         check_released(layout, splits)
     return layout.inventory(root, splits)
 
 
 def check_file(path: Path, needed_by: str, kind: str = "image") -> None:
-    """Raise a UserError if a file is missing; ``needed_by`` ends it."""
+    """Raise a UserError if a file is missing; ``needed_by`` ends its message."""
     if not path.is_file():
         raise UserError(f"{path}: no such {kind}, {needed_by}")
 
@@ -112,8 +112,8 @@ def check_file(path: Path, needed_by: str, kind: str = "image") -> None:
 def read_lists(path: Path, keys: tuple[str, ...], hook: Hook, hint: str) -> dict[str, Any]:
     """Read a JSON object with a list under each key; ``hook`` reduces objects while parsing.
 
-    Reducing early keeps memory low. Raise a UserError if the file is missing, for the reason
-    ``hint``, is not valid JSON, or lacks a list.
+    Reducing early keeps memory low. Raise a UserError if the file is missing (``hint`` states the
+    consequence), is not valid JSON, or lacks a list.
     """
     try:
         data = path.read_bytes()
@@ -137,13 +137,13 @@ def require(record: Any, fields: tuple[str, ...], where: str) -> None:
 
 
 def require_plain(name: Any, field: str, where: str) -> None:
-    """Raise a UserError unless a file name is plain: others could lead out of the folder."""
+    """Raise a UserError unless a file name is plain; other names could lead out of the folder."""
     if not isinstance(name, str) or name != Path(name).name or "\\" in name or not name:
         raise UserError(f"{where}: {field} is {name!r}, expected a plain file name")
 
 
 def require_inside(name: Any, field: str, where: str) -> None:
-    """Raise a UserError unless a path leads to a file below the folder that it starts from."""
+    """Raise a UserError unless a path stays inside its base folder."""
     parts = Path(name).parts if isinstance(name, str) else ()
     if not parts or ".." in parts or Path(name).is_absolute() or "\\" in name:
         raise UserError(f"{where}: {field} is {name!r}, expected a path below the image folder")

@@ -1,6 +1,6 @@
-"""Layouts of numbered images in pairs, MMVP and MMVP-VLM: 2k − 1 and 2k are a pair.
+"""Layouts of numbered images in pairs, MMVP and MMVP-VLM: 2k − 1 and 2k form a pair.
 
-Neither has splits: the only split of a dataset in these layouts may have any name.
+Neither has splits; the only split of a dataset in these layouts may have any name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ QUESTIONS = "Questions.csv"
 
 @dataclass(frozen=True)
 class PairedRow:
-    """One row of ``Questions.csv``, about the image with its number."""
+    """One row of ``Questions.csv``, about the image with the same number."""
 
     where: str
     number: int
@@ -31,7 +31,7 @@ Paired = TypeVar("Paired", bound=PairedRow)
 
 
 def folder(root: Path, names: tuple[str, ...]) -> str:
-    """Return which of several names the image folder has, or raise a UserError if none exists."""
+    """Return the existing one of several image folders; raise a UserError if there is none."""
     found = [name for name in names if (root / name).is_dir()]
     if not found:
         raise UserError(f"{root}: no image folder, expected {' or '.join(names)}")
@@ -44,7 +44,7 @@ def image_name(number: int) -> str:
 
 
 def pair_name(number: int) -> str:
-    """Return the id of the pair that consists of 2k − 1 and 2k.
+    """Return the id of the pair of 2k − 1 and 2k.
 
     >>> pair_name(1), pair_name(2), pair_name(300)
     ('pair_001', 'pair_001', 'pair_150')
@@ -100,7 +100,7 @@ def read_paired(
 def inventory_of(
     root: Path, split: str, rows: Sequence[PairedRow], images: list[str], tables: list[str]
 ) -> Inventory:
-    """Return the counts of the only split, and all files: the tables, and an image per row."""
+    """Return the counts of the only split, and all files: the tables and one image per row."""
     for row, name in zip(rows, images, strict=True):
         check_file(root / name, f"but {row.where} asks about it")
     counts = receipt.SplitCounts(images=len(rows), questions=len(rows))
@@ -108,7 +108,7 @@ def inventory_of(
 
 
 def item_row(row: PairedRow, split: str, divide: Divide) -> Row:
-    """Return what items of both layouts share; the pair is the group, the pattern is the task."""
+    """Return the item fields of both layouts; the pair is the group, the pattern is the task."""
     pair = pair_name(row.number)
     return {
         "split": split,

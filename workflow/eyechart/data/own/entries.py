@@ -1,4 +1,4 @@
-"""The user's own data under ``data/raw/<dataset>``: images, one table of items, and its cells.
+"""The user's own data under ``data/raw/<dataset>``: images and one table of items with its cells.
 
 Whatever the source (a folder, a table or a Hugging Face dataset),
 :mod:`eyechart.data.own.import_local` writes
@@ -6,7 +6,7 @@ Whatever the source (a folder, a table or a Hugging Face dataset),
 * ``images/…``: the images, as links to the user's files, or written from a table's bytes;
 * ``table.jsonl``: one row per item, see :class:`OwnEntry`.
 
-so that the step ``prepare`` reads a single format.
+so the step ``prepare`` reads a single format.
 """
 
 import ast
@@ -26,10 +26,10 @@ from eyechart.data.records import Record, read_jsonl
 NAMES = ("folder", "table", "hf")
 TABLE = "table.jsonl"
 IMAGES = "images"
-# Fields with one column each; `image` may be several columns, `labels` are by task
+# Fields with one column each; `image` may have several columns, `labels` has one per task
 COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "split", "type")
-# Columns of the region that an item is about: in one cell, a point, or a box. Only a column that is
-# mapped is read, since a user's column `left` may be anything
+# Columns of an item's region: a single cell, a point, or a box. Only mapped columns are read,
+# because a user's column `left` may mean anything
 FORMS = (("region",), ("x", "y"), ("left", "top", "right", "bottom"))
 KEYS = ("image", *COLUMNS, "labels", *(key for form in FORMS for key in form))
 Mapping = dict[str, Any]
@@ -58,33 +58,33 @@ class OwnEntry(TypedDict):
 
 
 def check_layout(layout: str) -> None:
-    """Raise a UserError for a layout that is not one for the user's own data."""
+    """Raise a UserError for a layout that is not meant for the user's own data."""
     if layout not in NAMES:
         raise UserError(f"layout is {layout!r}; {nearest(layout, NAMES)}")
 
 
 def check_columns(columns: dict[str, object]) -> None:
-    """Raise a UserError for an unknown key under ``columns``, an invalid label or half a region."""
+    """Raise a UserError for an unknown key of ``columns``, an invalid label or a partial region."""
     for name in columns:
         if name not in KEYS:
             raise UserError(f"columns: unknown key {name!r}; {nearest(name, KEYS)}")
     given = {key for form in FORMS for key in form} & set(columns)
     if given and given not in map(set, FORMS):
         raise UserError(
-            f"columns: {', '.join(sorted(given))} say where the region is, expected region alone, "
+            f"columns: the region is given by {', '.join(sorted(given))}, expected region alone, "
             "x and y, or left, top, right and bottom"
         )
     labels = columns.get("labels", {})
     for name in labels if isinstance(labels, dict) else ():
         if name != task_name(name, "columns.labels"):
             raise UserError(
-                f"columns.labels: {name!r} is no valid task name, expected small letters, digits "
-                f"and underscores, such as {task_name(name, 'columns.labels')!r}"
+                f"columns.labels: {name!r} is not a valid task name, expected lower-case letters, "
+                f"digits and underscores, such as {task_name(name, 'columns.labels')!r}"
             )
 
 
 def task_name(text: str, where: str) -> str:
-    """Return a task name, a part of file names: small letters of any script, digits, underscores.
+    """Return a task name for file names: lower-case letters of any script, digits, underscores.
 
     >>> task_name("Object counting (hard)", "mine.csv: line 2")
     'object_counting_hard'
@@ -105,10 +105,10 @@ def read_entries(root: Path) -> list[OwnEntry]:
 
 
 def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
-    """Return the source's column per field: the mapped one, or the one of that name.
+    """Return the source's column for each field: the mapped column, or the one with that name.
 
     ``image`` may be several columns; ``labels`` maps task names to columns. Raise a UserError if a
-    mapped column is missing, or there is no image column.
+    mapped column is missing, or if there is no image column.
     """
     found: Mapping = {}
     for name in COLUMNS:
@@ -138,14 +138,14 @@ def used(mapping: Mapping) -> list[str]:
 def text(record: Record, column: str | None) -> str | None:
     """Return a cell as text, verbatim; None for an empty cell or no column.
 
-    A whole float loses its decimals; a bool becomes yes or no. Raise a UserError if the cell is a
-    list, an object or bytes.
+    A whole-number float loses its decimals; a bool becomes yes or no. Raise a UserError if the cell
+    is a list, an object or bytes.
     """
     return None if column is None else _text(record.values.get(column), record.where, column)
 
 
 def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
-    """Return a cell as texts: a list, a JSON or Python list, or, with ``bars``, ``a|b``.
+    """Return a cell as texts: from a list, a JSON or Python list, or, with ``bars``, ``a|b``.
 
     Raise a UserError if the cell looks like a list but is not one, or contains an empty text.
     """
@@ -166,7 +166,7 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
 def region(record: Record, mapping: Mapping) -> list[float] | None:
     """Return the region of a row: x and y, or left, top, right and bottom; None if it is empty.
 
-    Raise a UserError if a cell is no number, or there are too few or too many.
+    Raise a UserError if a cell is not a number, or if there are too few or too many cells.
     """
     form = next((form for form in FORMS if form[0] in mapping), ())
     cells: list[Any] = [record.values.get(mapping[key]) for key in form]
@@ -189,10 +189,10 @@ def region(record: Record, mapping: Mapping) -> list[float] | None:
 
 
 def image_values(record: Record, columns: list[str], is_file: Callable[[str], bool]) -> list[Any]:
-    """Return all images of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
+    """Return all images of a row, in order; each is a path, bytes, or ``{"bytes": …, "path": …}``.
 
-    A cell that names a file as it stands, such as ``left|right.png``, is one path. Raise a
-    UserError if there are none.
+    A cell that is the name of an existing file, such as ``left|right.png``, is a single path. Raise
+    a UserError if there are no images.
     """
     found: list[Any] = []
     for column in columns:
@@ -209,7 +209,7 @@ def image_values(record: Record, columns: list[str], is_file: Callable[[str], bo
 def content(value: Any, where: str) -> bytes | str:
     """Return the bytes of an image cell, or its path if it has no bytes.
 
-    The cell is a path, bytes, or an object with one of them; else raise a UserError.
+    The cell is a path, bytes, or an object with one of them; otherwise raise a UserError.
     """
     if isinstance(value, dict):
         value = value.get("bytes") or value.get("path")
@@ -237,9 +237,10 @@ def _split(value: str, bars: bool, where: str) -> Any:
     if stripped.startswith("[") and stripped.endswith("]"):
         with suppress(UserError):
             return parse_json(stripped.encode(), where)
-        try:  # ['a', 'b'], common in tables on the hub; literals only, no code is run
+        try:  # ['a', 'b'], common in tables on the hub; only literals, so no code is run
             found = list(ast.literal_eval(stripped))
-            json.dumps(found, ensure_ascii=False, default=str).encode()  # no half a character
+            # rejects half a surrogate pair
+            json.dumps(found, ensure_ascii=False, default=str).encode()
             return found
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             raise UserError(f"{where} is {stripped[:60]!r}, which is not a list of texts") from None

@@ -1,4 +1,4 @@
-"""Take the user's own data: a folder of images, a table, or a Hugging Face dataset on disk.
+"""Import the user's own data: a folder of images, a table, or a Hugging Face dataset on disk.
 
 Reads: the folder (``layout`` folder), the CSV, TSV, JSON Lines or Parquet file (table), or the
 folder of Parquet or Arrow shards (hf).
@@ -31,10 +31,10 @@ from eyechart.tables import receipt
 
 
 def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> str:
-    """Return an image's path relative to the image folder, which it must not leave.
+    """Return an image's path relative to the image folder, which must contain it.
 
     An absolute path is accepted if it lies in that folder. Raise a UserError if the path leads out
-    of it, or no such file exists, unless it is allowed to be missing.
+    of the folder, or if there is no such file, unless it may be missing.
     """
     path = PurePath(value)
     if path.is_absolute():
@@ -44,8 +44,8 @@ def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> s
                 break
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise UserError(
-            f"{where}: image {value!r} is not in {base}; give paths from that folder, or name "
-            "another folder in the key images"
+            f"{where}: image {value!r} is not in {base}; give paths relative to that folder, or "
+            "set another folder with the key images"
         )
     if not allow_missing and not (base / path).is_file():
         raise UserError(f"{where}: image {value!r} is missing in {base}")
@@ -53,9 +53,9 @@ def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> s
 
 
 def name_of(data: bytes, split: str, where: str, allow_missing: bool = False) -> str:
-    """Return the name of an image's bytes, by their hash: equal images of a split share a file.
+    """Return the name for an image's bytes, from their hash: equal images of a split share a file.
 
-    Raise a UserError if the bytes are not an image, unless it is allowed to be missing.
+    Raise a UserError if the bytes are not an image, unless it may be missing.
     """
     ending = ""
     try:
@@ -68,20 +68,20 @@ def name_of(data: bytes, split: str, where: str, allow_missing: bool = False) ->
 
 
 class Located:
-    """Images of a dataset that are found and left where they are; paths are relative to ``base``.
+    """Images of a dataset that stay where they are; paths are relative to ``base``.
 
-    ``files`` gets the file of each, by its id.
+    ``files`` collects the file of each image, by its id.
     """
 
     def __init__(self, base: Path, files: dict[str, Path], allow_missing: bool = False) -> None:
         self.base, self.files, self.allow_missing = base, files, allow_missing
 
     def has(self, name: str) -> bool:
-        """Return whether there is a file of this name, relative to ``base``."""
+        """Return whether there is a file with this name, relative to ``base``."""
         return (self.base / name).is_file()
 
     def take(self, value: Any, split: str, where: str) -> str:
-        """Return the path of an image relative to ``base``, or of bytes their hash as a name."""
+        """Return the path of an image relative to ``base``, or the hash of its bytes as a name."""
         data = content(value, where)
         if isinstance(data, bytes):
             return name_of(data, split, where, self.allow_missing)
@@ -91,7 +91,7 @@ class Located:
 
 
 class ImageFolder(Located):
-    """Images of a dataset, each taken once into ``folder``."""
+    """Images of a dataset, each imported once into ``folder``."""
 
     def __init__(self, folder: Path, base: Path, allow_missing: bool = False) -> None:
         super().__init__(base, {}, allow_missing)
@@ -116,14 +116,14 @@ def check(settings: dict[str, Any], source: Path, root: Path, output: Path) -> N
     check_output(root, output)
     if root.resolve().is_relative_to(source.resolve()):
         raise UserError(
-            f"{source}: contains {root}, where its images would be linked; keep the "
-            "images in a folder of their own"
+            f"{source}: contains {root}, where its images would be linked; keep the images in a "
+            "separate folder"
         )
 
 
 @command
 def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path) -> None:
-    """Take images and rows; write the receipt last."""
+    """Import images and rows; write the receipt last."""
     check(settings, source, root, output)
     sources = open_source(settings["layout"], source)
     allowed = bool(settings.get("allow_missing"))

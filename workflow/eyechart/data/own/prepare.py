@@ -1,11 +1,11 @@
-"""Make the tables of questions and images from the user's own data.
+"""Create the tables of questions and images from the user's own data.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``table.jsonl`` and ``images/``, as
-:mod:`eyechart.data.own.import_local` left them.
+Reads: the receipt ``acquired.json`` and, beside it, ``table.jsonl`` and ``images/``, as written by
+:mod:`eyechart.data.own.import_local`.
 Writes: ``items.parquet`` (one row per item), ``images.parquet`` (one row per image, with a column
-``label/<name>`` per label) and ``regions.parquet`` (the region that an item is about).
+``label/<name>`` per label) and ``regions.parquet`` (the region of each item).
 
-Items with unknown answers can be asked, but are neither scored nor probed.
+Models answer items with unknown answers, but these are neither scored nor probed.
 
     python -m eyechart.data.own.prepare --dataset mine \
         --receipt data/raw/mine/acquired.json \
@@ -41,12 +41,12 @@ Split = Callable[[dict[str, tuple[str, ...]]], Divide]
 
 
 def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
-    """Return the group of every row: the table's own, or its connected component.
+    """Return the group of every row: the group in the table, or its connected component.
 
-    Rows are connected if they share an image with the same bytes, whatever its name, or a pair. A
-    component is named by the first of its image ids. ``hashes`` has the SHA-256 of every image by
-    its id. Raise a UserError if only some rows have a group, an image or pair is in two groups, or
-    a pair has a single row.
+    Rows are connected if they share a pair, or an image with the same bytes under any name. A
+    component is named after the first of its image ids. ``hashes`` has the SHA-256 of every image
+    by its id. Raise a UserError if only some rows have a group, an image or pair is in two groups,
+    or a pair has a single row.
     """
     _check_pairs(entries)
     grouped = [entry for entry in entries if entry["group"] is not None]
@@ -65,8 +65,8 @@ def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
                 what = "pair" if key[0] == "pair" else "an image"
                 raise UserError(
                     f"{entry['where']}: group is {entry['group']!r}, but it shares {what} with "
-                    f"{other['where']} of group {other['group']!r}; rows that share one "
-                    "must be in one group"
+                    f"{other['where']} of group {other['group']!r}; such rows must be in the same "
+                    "group"
                 )
     return [str(entry["group"]) for entry in entries]
 
@@ -101,16 +101,16 @@ def item_rows(
 ) -> list[Row]:
     """Return one row per entry, in the same order.
 
-    Raise a UserError if an item_id is duplicated, or a row lacks a required field or contradicts
-    itself.
+    Raise a UserError if an item_id is duplicated, or if a row lacks a required field or is
+    inconsistent.
 
     Parameters
     ----------
     entries : the rows of ``table.jsonl``
-    settings : ``prompt``, ``choices`` and ``task``, if given, override those of the rows;
-        ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0)
+    settings : ``prompt``, ``choices`` and ``task``, if given, override the rows' own; ``answer_as``
+        is ``text``, ``letter`` or ``index`` (from 0)
     hashes : SHA-256 of every image by its id; rows that share an image share a group
-    split : divides groups, given the stratum of each, see :func:`strata_of`
+    split : divides groups, given the stratum of each; see :func:`strata_of`
     """
     groups = group_entries(entries, hashes)
     several = len({settings.get("prompt") or entry["prompt"] for entry in entries}) > 1
@@ -122,7 +122,8 @@ def item_rows(
             raise UserError(f"{where}: item_id {name!r} is already in {places[name]}")
         places[name] = where
         row = question(entry, settings)
-        # the control task needs recurring types; one prompt for all rows would be a single type
+        # the control task needs recurring types, and one prompt for all rows would give a single
+        # type
         kind = entry["type"] or (row["prompt"] if several else group)
         rows.append({**row, "group": group, "type": kind})
     divide = split(strata_of(entries, rows))
@@ -135,7 +136,7 @@ def split_of(dataset: str, seed: int, test_share: float) -> Split:
 
 
 def strata_of(entries: list[OwnEntry], rows: list[Row]) -> dict[str, tuple[str, ...]]:
-    """Return the stratum of every group: the rarest of its answers and labels, with their tasks."""
+    """Return the stratum of every group: the rarest of its answers and labels, with the task."""
     owned: dict[str, set[tuple[str, ...]]] = {row["group"]: set() for row in rows}
     for entry, row in zip(entries, rows, strict=True):
         if row["choices"] and row["answer"] is not None:
@@ -152,9 +153,9 @@ def strata_of(entries: list[OwnEntry], rows: list[Row]) -> dict[str, tuple[str, 
 def image_rows(root: Path, entries: list[OwnEntry], items: list[Row]) -> list[Row]:
     """Return one row per image, without its hash and size, with a label per image task.
 
-    Its type is that of the rows that show it if they agree, else its group. Raise a UserError if an
-    image is in two splits or has two different labels of a task, or a row with several images has a
-    label.
+    Its type is the type of the rows that show it if they agree, otherwise its group. Raise a
+    UserError if an image is in two splits or has two different labels for a task, or if a row with
+    several images has a label.
     """
     rows: dict[str, Row] = {}
     first: dict[str, str] = {}
@@ -205,9 +206,9 @@ def _label(entry: OwnEntry, rows: dict[str, Row], first: dict[str, str]) -> None
 
 
 def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -> list[Row]:
-    """Return the rows of the regions that items are about, on the first of their images.
+    """Return the rows of the items' regions, on the first image of each item.
 
-    The other object of an item is what another row about the same image is about, drawn by the
+    The other object of an item is the region of another row with the same image, drawn with the
     seeds, or a far corner. Raise a UserError for a region that does not lie on its image.
     """
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
@@ -248,7 +249,7 @@ def main(args: preparation.WithRegions) -> None:
     preparation.write_tables(args, [preparation.as_items(items)], images, labels)
     write_regions(args.regions, region_rows(entries, images, args.dataset, args.seed))
     unknown = sum(item["answer"] is None for item in items)
-    log.info("%d items, %d of them without an answer and not scored", len(items), unknown)
+    log.info("%d items, of which %d have no answer and are not scored", len(items), unknown)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A row of the user's table as a question: its prompt, choices, answer and task.
+"""Conversion of a row of the user's table to a question: its prompt, choices, answer and task.
 
-Snakemake imports this when it reads the rules, so it needs neither numpy nor pyarrow.
+Snakemake imports this module at parse time, so it needs neither numpy nor pyarrow.
 """
 
 import json
@@ -17,7 +17,7 @@ _LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
 def question(entry: OwnEntry, settings: Settings) -> dict[str, Any]:
     """Return the item of a row, without its group and type.
 
-    Raise a UserError if the row lacks a prompt or task, or its answer contradicts its choices.
+    Raise a UserError if the row lacks a prompt or task, or if its answer contradicts its choices.
     """
     where = entry["where"]
     prompt = settings.get("prompt") or entry["prompt"]

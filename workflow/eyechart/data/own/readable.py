@@ -1,4 +1,4 @@
-"""Which rows of the user's own data show images that can be read."""
+"""The rows of the user's own data with readable images."""
 
 import logging
 from collections.abc import Container
@@ -10,19 +10,19 @@ from eyechart.data.own.entries import IMAGES, OwnEntry
 from eyechart.tables.receipt import Receipt
 
 log = logging.getLogger(__name__)
-_SHOWN = 5  # images named in the log
+_SHOWN = 5  # maximum number of images named in the log
 
 
 def readable(
     root: Path, entries: list[OwnEntry], receipt: Receipt, allow_missing: bool
 ) -> tuple[list[OwnEntry], dict[str, ImageRecord]]:
-    """Return the rows whose images can all be read, and hash and size of every such image.
+    """Return the rows whose images are all readable, and the hash and size of each such image.
 
-    With ``allow_missing``, rows with an image that is missing or cannot be read are left out,
-    counted and named in the log, and so is the other row of a pair; else they are a UserError, and
-    so is an image that was altered, or if no row remains.
+    With ``allow_missing``, rows with a missing or unreadable image, and the other row of their
+    pair, are omitted, counted and named in the log. Otherwise such rows raise a UserError. An
+    altered image always does, and so does a table without remaining rows.
     """
-    called: dict[str, str] = {}  # by the first row that shows the image
+    called: dict[str, str] = {}  # named after the first row that shows the image
     for entry in entries:
         for name in entry["images"]:
             called.setdefault(f"{IMAGES}/{name}", _called(entry, name))
@@ -35,7 +35,7 @@ def readable(
         told = list(faults.values())
         sentence = (
             f"{len(told)} images are missing or cannot be read, so {len(entries) - len(kept)} of "
-            f"{len(entries)} rows are left out: {'; '.join(told[:_SHOWN])}"
+            f"{len(entries)} rows are omitted: {'; '.join(told[:_SHOWN])}"
             f"{'; …' if len(told) > _SHOWN else ''}"
         )
         if not kept:
@@ -45,7 +45,7 @@ def readable(
 
 
 def complete(entries: list[OwnEntry], there: Container[str]) -> list[OwnEntry]:
-    """Return the rows whose images are all there, as are those of the other row of a pair."""
+    """Return the rows whose images, and the images of the other row of their pair, all exist."""
     lost = [not all(name in there for name in e["images"]) for e in entries]
     pairs = {e["pair"] for e, without in zip(entries, lost, strict=True) if without} - {None}
     both = zip(entries, lost, strict=True)
@@ -53,6 +53,6 @@ def complete(entries: list[OwnEntry], there: Container[str]) -> list[OwnEntry]:
 
 
 def _called(entry: OwnEntry, name: str) -> str:
-    """Return what the user calls an image: its row and its path, or its path alone in a folder."""
+    """Return the user's name for an image: its row and path or, in a folder, its path alone."""
     where = entry["where"]
     return where if where.endswith(name) else f"{where}: image {name!r}"

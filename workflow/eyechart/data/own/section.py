@@ -1,4 +1,4 @@
-"""The section of a dataset of one's own: a folder, a table, or a Hugging Face dataset on disk."""
+"""The section of the user's own dataset: a folder, a table, or a Hugging Face dataset on disk."""
 
 from typing import Annotated, Literal
 
@@ -27,26 +27,26 @@ def _as_names(tasks: list[str]) -> list[str]:
 
 
 class Columns(Section):
-    """Which column of a table holds what; one with the key's own name needs no entry."""
+    """The columns of a table. A column with the same name as its key needs no entry."""
 
     image: str | list[str] = optional("paths or bytes of images")
     prompt: str = optional("the question")
     choices: str = optional("its options")
     answer: str = optional("the right one")
     task: str = optional("the task")
-    group: str = optional("what is not split between training and test")
-    pair: str = optional("rows that count only together")
-    item_id: str = optional("a unique name of the row")
+    group: str = optional("rows that are not split between training and test")
+    pair: str = optional("rows that are scored together")
+    item_id: str = optional("unique name of the row")
     split: str = optional("the split")
-    type: str = optional("what the control task assigns its labels to")
-    region: str = optional("the region it is about: x, y or left, top, right, bottom in pixels")
-    x: str = optional("the point it is about, instead of `region`", unit="px")
+    type: str = optional("input type, to which the control task assigns labels")
+    region: str = optional("region of the item: x, y or left, top, right, bottom in pixels")
+    x: str = optional("point of the item, instead of `region`", unit="px")
     y: str = optional("the same", unit="px")
-    left: str = optional("the box it is about, instead of `region`", unit="px")
+    left: str = optional("box of the item, instead of `region`", unit="px")
     top: str = optional("the same", unit="px")
     right: str = optional("the same", unit="px")
     bottom: str = optional("the same", unit="px")
-    labels: dict[str, str] = optional("image tasks by name, each with its column")
+    labels: dict[str, str] = optional("columns of image tasks, by task name")
 
 
 class Own(Dataset):
@@ -70,24 +70,26 @@ class Own(Dataset):
     source: Literal["local"] = setting("local", "`local`: from `path`")
     path: File = setting(..., "the folder or file")
     splits: Texts | None = setting(
-        None, "names of splits, of the column `split` or of the files; null: all of them"
+        None, "names of splits, from the column `split` or the files; null: all of them"
     )
-    test_share: PositiveShare = setting(0.25, "share of the groups that the derived split tests on")
-    columns: Columns = optional("which column of the table holds what")
+    test_share: PositiveShare = setting(
+        0.25, "share of the groups in the test part of the derived split"
+    )
+    columns: Columns = optional("columns of the table")
     prompt: Text = optional("one question for all rows")
     choices: Annotated[list[str], Field(min_length=2), Unique, UNIQUE] = optional(
-        "the options of all questions"
+        "choices of all questions"
     )
-    task: Text = optional("the task of all questions")
+    task: Text = optional("task of all questions")
     answer_as: Literal["text", "letter", "index"] = optional(
-        "how answers are written: `text` (default), `letter`: a, B, (c), `index`: 0, 1, …"
+        "form of answers: `text` (default), `letter`: a, B, (c), `index`: 0, 1, …"
     )
-    images: File = optional("the folder that paths of images start from, if not the table's own")
+    images: File = optional("base folder of image paths, if not the table's folder")
     allow_missing: bool = optional(
-        "`true`: rows whose images are missing or cannot be read are left out, counted and listed"
+        "`true`: rows with missing or unreadable images are omitted, counted and listed"
     )
     tasks: Annotated[Names, AfterValidator(_as_names)] | None = setting(
-        None, "tasks to probe; null: those of the table with choices, or labels, and enough rows"
+        None, "tasks to probe; null: all tasks of the table with choices or labels, and enough rows"
     )
 
     def all_splits(self) -> list[str]:
@@ -101,7 +103,7 @@ class Own(Dataset):
         return named_tasks(section) if found is None else list(found.answers)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
-        """Return in a sentence why the rows of a task are too few to probe it, or nothing."""
+        """Return a sentence on why a task has too few rows to be probed, or nothing."""
         found = survey(self.model_dump(exclude_none=True))
         return "" if found is None else found.too_few(task, folds, test_share)
 

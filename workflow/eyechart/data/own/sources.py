@@ -1,8 +1,8 @@
 """Read rows of the user's data from a folder of images, a table, or a Hugging Face dataset.
 
-Of Hugging Face datasets, these are supported: ``data/<split>-00000-of-00002.parquet``, with or
+Supported forms of Hugging Face datasets are ``data/<split>-00000-of-00002.parquet``, with or
 without the folder, the number or a hash after it; ``<split>/0000.parquet``; and folders written by
-``save_to_disk``, with ``dataset_dict.json`` or ``state.json``, whose shards are ``data-*.arrow``.
+``save_to_disk``, with ``dataset_dict.json`` or ``state.json`` and shards ``data-*.arrow``.
 """
 
 import logging
@@ -38,8 +38,8 @@ _SHARD = re.compile(r"(?P<split>.+?)(-(?P<number>\d{5})-of-(?P<count>\d{5})(-\w+
 class RowSource(NamedTuple):
     """Rows of one or more files.
 
-    ``path`` is named in errors, ``base`` is the folder that image paths are relative to, ``split``
-    the source's own split of these rows ("" for none).
+    ``path`` is named in errors, ``base`` is the base folder of image paths, and ``split`` is the
+    source's own split of these rows ("" for none).
     """
 
     path: Path
@@ -50,19 +50,19 @@ class RowSource(NamedTuple):
 
 
 class Images(Protocol):
-    """Where the images of a dataset are taken to."""
+    """The destination of a dataset's images."""
 
     def take(self, value: Any, split: str, where: str) -> str:
         """Return the id of an image, given its cell and its row."""
 
     def has(self, name: str) -> bool:
-        """Return whether there is a file of this name."""
+        """Return whether there is a file with this name."""
 
 
 def open_source(layout: str, path: Path) -> list[RowSource]:
-    """Open a source of layout ``folder``, ``table`` or ``hf``; rows are read lazily.
+    """Open a source in the layout ``folder``, ``table`` or ``hf``; rows are read lazily.
 
-    Raise a UserError if the path is missing, empty, of an unknown type, or cannot be read.
+    Raise a UserError if the path is missing, empty, unreadable, or of an unknown type.
     """
     return {"folder": _folder, "table": _table, "hf": _hugging_face}[layout](Path(path))
 
@@ -78,7 +78,7 @@ def _folder(path: Path) -> list[RowSource]:
     unread = {s: n for s, n in others.items() if (guess_type(f"a{s}")[0] or "").startswith("image")}
     if unread:
         told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
-        log.warning("%s: files in unsupported formats are left out: %s", path, told)
+        log.warning("%s: files in unsupported formats are skipped: %s", path, told)
     if not names:
         raise UserError(
             f"{path}: no images in this folder, expected files that end in "
@@ -173,7 +173,7 @@ def _saved(folder: Path) -> tuple[str, list[Path]]:
     state = read_json(folder / "state.json")
     if state.get("_indices_data_files"):
         raise UserError(
-            f"{folder}: saved with a selection of rows beside it; call flatten_indices() and save "
+            f"{folder}: saved with a separate selection of rows; call flatten_indices() and save "
             "it again"
         )
     return state.get("_split") or "", [folder / file["filename"] for file in state["_data_files"]]
@@ -185,12 +185,12 @@ def read_entries(
     path: Path,
     folder_of: Callable[[Path], Images] | None,
 ) -> Iterator[OwnEntry]:
-    """Yield the rows of the wanted splits, or of all, in order.
+    """Yield the rows of the requested splits, or of all splits, in order.
 
-    ``folder_of`` returns what takes images, given the folder that their paths start from; without
-    it rows have none. The split is the source's own, else the column ``split``; without either, all
-    rows belong to the only wanted split. Raise a UserError if a split or a column is missing, or a
-    row's cells or images cannot be read.
+    ``folder_of`` returns the destination of images, given the base folder of their paths; without
+    it, rows have no images. The split is the source's own or, if there is none, the column
+    ``split``. Without either, all rows belong to the single requested split. Raise a UserError if a
+    split or column is missing, or if a row's cells or images cannot be read.
     """
     splits = settings.get("splits")
     seen = {one.split for one in sources if one.split}
@@ -242,7 +242,7 @@ def _check_one(splits: list[str], path: Path) -> None:
     if len(splits) != 1:
         raise UserError(
             f"{path}: has neither splits nor a split column, but splits are {', '.join(splits)}; "
-            "give one name for all of it, e.g. [all]"
+            "give a single name, e.g. [all]"
         )
 
 

@@ -1,7 +1,7 @@
-"""What the user's own table holds, read before anything runs: rows, splits, tasks, answers.
+"""Survey of the user's own table before anything runs: rows, splits, tasks, answers.
 
-Snakemake imports this when it reads the rules, so it needs neither numpy nor pyarrow, unless the
-table is Parquet or Arrow; then images are not read, and each row counts as one.
+Snakemake imports this module at parse time, so it needs neither numpy nor pyarrow, unless the table
+is Parquet or Arrow. In that case images are not read, and each row counts as one image.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ READ = ("layout", "path", "columns", "images", "prompt", "choices", "task", "ans
 
 
 class SurveyedRow(NamedTuple):
-    """What is counted of a row; ``answer`` is None for an open question or an unknown answer."""
+    """Surveyed fields of a row; ``answer`` is None for an open question or an unknown answer."""
 
     split: str
     task: str
@@ -40,11 +40,12 @@ class Survey:
 
     Attributes
     ----------
-    rows, choices, open : how many rows, the most choices of one, and how many have none
+    rows, choices, open : number of rows, maximum number of choices, and number of rows without
+        choices
     images : ids of all images
-    asked : rows by item task
-    answers : by item task with choices, and by image task, how many rows have each answer or label
-    image_tasks : those that are labels of images
+    asked : number of rows by item task
+    answers : number of rows with each answer or label, by item task with choices and by image task
+    image_tasks : tasks that are labels of images
     """
 
     rows: int = 0
@@ -56,9 +57,9 @@ class Survey:
     image_tasks: list[str] = field(default_factory=list)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
-        """Return in a sentence why a task cannot be probed, however its rows are divided, or "".
+        """Return a sentence on why a task cannot be probed with any split of its rows, or "".
 
-        ``test_share`` is None where the table's own splits divide the rows.
+        ``test_share`` is None if the table's own splits divide the rows.
         """
         counts = self.answers[task]
         common = [answer for answer, count in counts.items() if count >= folds]
@@ -85,9 +86,9 @@ class Survey:
 
 
 def survey(section: dict[str, Any]) -> Survey | None:
-    """Return what a dataset's section of the configuration stands for; None without its file."""
+    """Return the survey of a dataset's configuration section; None if its file is missing."""
     path = Path(section["path"])
-    if not path.exists():  # the step says it better
+    if not path.exists():  # the step has a better error
         return None
     found = Survey(image_tasks=list(section.get("columns", {}).get("labels", {})))
     for row in _read(_key(section)):
@@ -106,7 +107,7 @@ def survey(section: dict[str, Any]) -> Survey | None:
 
 
 def splits(section: dict[str, Any]) -> list[str]:
-    """Return the names of all splits, in the order of the rows; ``all`` where there are none."""
+    """Return the names of all splits, in row order; ``all`` if there are none."""
     if not Path(section["path"]).exists():
         return ["all"]
     return list(dict.fromkeys(row.split for row in _read(_key(section))))
@@ -134,7 +135,7 @@ def _read(key: str) -> list[SurveyedRow]:
 
 
 class _Named:
-    """Images that are named and not looked at."""
+    """Images that are named but not read."""
 
     def __init__(self, base: Path) -> None:
         self.base = base

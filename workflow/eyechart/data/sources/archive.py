@@ -1,7 +1,8 @@
-"""Unpack an archive safely: whole or not at all, nothing outside the folder, no links, no bombs.
+"""Unpack an archive safely: all or nothing, only inside the folder, no links, no zip bombs.
 
 These rules are stricter than the filters of tarfile, which allow links within the folder and drop a
-leading slash, and than zipfile, which renames members that lead out of it: both are refused here.
+leading slash, and than zipfile, which renames members that lead out of the folder. Both are
+rejected here.
 """
 
 import errno
@@ -27,10 +28,10 @@ from eyechart.core.errors import UserError, shown
 from eyechart.core.files import atomic, remove_partials, write_bytes
 from eyechart.data.sources.tar_stream import check_end, opened_tar
 
-# PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
+# PNGs hardly compress, and JSON compresses about tenfold; deflate's limit is about 1000
 MAX_RATIO = 100
 _TAR = re.compile(r".*\.(tar|tar\.gz|tgz)", re.IGNORECASE)
-_THREADS = 8  # each file is flushed to disk, so several waits overlap
+_THREADS = 8  # each file is flushed to disk, so that waiting times overlap
 _WAITING = 32  # members of a tar held in memory at once
 _CHUNK = 1 << 20
 _DAMAGED = (
@@ -48,7 +49,7 @@ Check = Callable[[list[str]], None]
 
 
 class _Member(NamedTuple):
-    """A member of an archive, and why it must not be unpacked: in any case, or if it is chosen."""
+    """A member of an archive, with any fault that always counts or that counts if it is chosen."""
 
     name: str
     is_file: bool
@@ -58,7 +59,7 @@ class _Member(NamedTuple):
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file's name is that of an archive :func:`unpack` accepts."""
+    """Return whether a file name denotes an archive that :func:`unpack` accepts."""
     return path.suffix.lower() == ".zip" or bool(_TAR.fullmatch(path.name))
 
 
@@ -66,17 +67,18 @@ def unpack(archive: Path, root: Path, choose: Choose, check: Check = lambda name
     """Write the chosen members of an archive under ``root``, each atomically.
 
     An existing file with a zip member's size and CRC-32 is kept, so a killed run resumes where it
-    stopped. A tar has neither an index nor checksums of its members, so it is read to its end
-    first, and every chosen member is rewritten. Raise a UserError if the archive is missing,
-    truncated or damaged, or expands too much; if any member, chosen or not, is a link or would be
-    written outside ``root``; if a chosen one is encrypted; if the disk has too little space.
+    stopped. A tar has neither an index nor member checksums, so it is first read to its end, and
+    every chosen member is rewritten. Raise a UserError if the archive is missing, truncated or
+    damaged, or expands too much; if any member, chosen or not, is a link or would be written
+    outside ``root``; if a chosen member is encrypted; or if the disk has too little space.
 
     Parameters
     ----------
-    archive : a tar, gzipped or not, judged by its name; else a zip
+    archive : a tar, gzipped or not, recognised by its name; otherwise a zip
     root : folder to unpack into
-    choose : returns the path under ``root`` for a member's name, or None to leave the member out
-    check : raises an error for the names of all files in it, before anything is unpacked
+    choose : returns the path under ``root`` for a member's name, or None to skip the member
+    check : is called with the names of all files before anything is unpacked, and may raise an
+        error
     """
     kind = "tar" if _TAR.fullmatch(archive.name) else "zip"
     try:
@@ -99,7 +101,7 @@ def unpack(archive: Path, root: Path, choose: Choose, check: Check = lambda name
 
 
 def _leads_out(name: str) -> bool:
-    """Return whether a member's name would lead out of the folder, on any system.
+    """Return whether a member's name would lead out of the folder on any operating system.
 
     >>> _leads_out("a/b:c.json"), _leads_out("../a"), _leads_out("C:/a")
     (False, True, True)
@@ -109,7 +111,7 @@ def _leads_out(name: str) -> bool:
 
 
 def _swells(found: int, packed: int) -> str:
-    """Return a message if so many bytes are more than so few may unpack to, else an empty text."""
+    """Return a message if ``packed`` bytes must not unpack to ``found`` bytes, otherwise ""."""
     if found <= MAX_RATIO * max(packed, _CHUNK):
         return ""
     return f"unpacks from {packed} to {found} bytes, more than {MAX_RATIO} times"
@@ -129,7 +131,7 @@ def _plan(
     names = []
     for name, is_file, is_plain, fault_if_chosen, info in members:
         fault = "" if is_plain else "is a link or a device"
-        fault = "would land outside of the folder" if _leads_out(name) else fault
+        fault = "would be written outside the folder" if _leads_out(name) else fault
         target = choose(name) if is_file and not fault else None
         if target is not None:
             fault = fault_if_chosen or ("occurs in it twice" if target in chosen else "")
@@ -150,7 +152,7 @@ def _plan(
 
 
 def _make_room(archive: Path, root: Path, needed: int) -> None:
-    """Check the disk's space, and remove the temporary files that a killed run leaves behind."""
+    """Check the disk space, and remove temporary files left behind by a killed run."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
     if needed > free:
@@ -188,10 +190,10 @@ def _zip_member(info: zipfile.ZipInfo) -> _Member:
 
 
 def _check_index(opened: zipfile.ZipFile) -> None:
-    """Raise a BadZipFile if the index names a member otherwise than the member, or is not last.
+    """Raise a BadZipFile if the index and a member differ in its name, or if the index is not last.
 
-    zipfile compares names only when it reads a member, so one that is not chosen by its altered
-    name would be missing.
+    zipfile compares names only when it reads a member, so a member that is not chosen because of
+    its altered name would go missing.
     """
     file: IO[bytes] = opened.fp  # type: ignore[assignment]  # it is open
     file.seek(-22 - len(opened.comment), 2)

@@ -1,9 +1,9 @@
-"""Download a dataset's official files or its hub repository, and take what is needed.
+"""Download a dataset's official files or its hub repository, and extract the required files.
 
 Reads: ``versions.tsv`` (address, size, checksum and licence of each source), the lock file
 beside it, and the data site or hub named there; ``HF_TOKEN`` for private or gated repositories.
-Writes: the archives under the cache folder; the wanted splits under the dataset's folder, in the
-official layout; sizes and checksums of sources without one, into the lock file; the receipt
+Writes: the archives under the cache folder; the requested splits under the dataset's folder, in the
+official layout; sizes and checksums of sources without a checksum, in the lock file; the receipt
 ``acquired.json``, last.
 
     python -m eyechart.data.sources.download --dataset clevr --versions data/versions.tsv \
@@ -45,14 +45,14 @@ class LockState:
     locks: Locks
 
     def check(self, found: Locked, path: Path) -> Locked:
-        """Return the entry of the file at ``path`` if it is as the lock has it, or new."""
+        """Return the entry of the file at ``path`` if it matches the lock or is new."""
         if known := self.locks.get(found.key):
             table.compare(self.lock, known, found, path)
         return found
 
 
 def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
-    """Return the sources needed for the splits; an archive named like a split holds only it."""
+    """Return the sources needed for the splits; an archive named like a split contains only it."""
     other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
     return [version for version in versions if version.file not in other]
 
@@ -60,7 +60,7 @@ def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str])
 def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]:
     """Fetch an archive into the cache; return its lock entry if its row has no checksum.
 
-    Raise a UserError if it cannot be fetched, or differs from its row or the lock file.
+    Raise a UserError if it cannot be fetched, or if it differs from its row or the lock file.
     """
     path = cache / version.file
     size = _size(version.bytes) if version.bytes else "size not known"
@@ -82,12 +82,12 @@ def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]
 
 
 def check_count(version: Version, needed: Choose, where: str, names: Iterable[str]) -> None:
-    """Raise a UserError if fewer of the files are needed than a complete source has."""
+    """Raise a UserError if there are fewer needed files than in a complete source."""
     found = sum(needed(name) is not None for name in names)
     if found < (version.files or 0):
         raise UserError(
-            f"{where}: has {found} of the {version.files} files that {version.dataset} has at "
-            "least, so nothing was taken; it is not complete: delete it and run again, or correct "
+            f"{where}: has {found} files, but {version.dataset} has at least {version.files}, so "
+            "nothing was extracted; it is incomplete: delete it and run again, or correct "
             "files in the table of versions"
         )
 
@@ -97,16 +97,16 @@ def pull(
 ) -> list[Locked]:
     """Fetch the needed files of a hub repository into a folder; return lock entries.
 
-    The commit that a revision first resolved to is used from then on, until the user deletes its
-    lines in the lock file. Raise a UserError if the hub cannot be reached, has none of the files,
-    or a file differs from the lock.
+    The commit to which a revision first resolves is used until the user deletes its lines in the
+    lock file. Raise a UserError if the hub cannot be reached or has none of the files, or if a file
+    differs from the lock.
 
     Parameters
     ----------
     version : a row whose source is a repository
     state : the table, the lock file and the locked entries
     root : the folder; files are written directly into it
-    choose : returns the path under ``root`` for a file's path, or None to leave the file out
+    choose : returns the path under ``root`` for a file's path, or None to skip the file
     needed : the same for the files of all splits, which are counted
     """
     repository, revision = version.repository or ("", "")
@@ -133,7 +133,7 @@ def pull(
 
 
 def _take(version: Version, state: LockState, hub: Hub, file: HubFile, path: Path) -> Locked:
-    """Fetch one file unless it is already complete; only a file allowed by the lock is renamed."""
+    """Fetch one file unless it is already complete; rename it only if the lock allows it."""
     fetched = path
     if not (path.is_file() and file.is_whole(path)):
         fetched = path.with_name(f".{path.name}.new")
@@ -148,7 +148,7 @@ def _take(version: Version, state: LockState, hub: Hub, file: HubFile, path: Pat
 
 def _safe(target: str) -> str:
     if target.startswith("/") or ".." in PurePosixPath(target).parts:
-        raise UserError(f"{target!r}: a file of the hub that would be written outside the folder")
+        raise UserError(f"{target!r}: a file on the hub that would be written outside the folder")
     return target
 
 
@@ -166,7 +166,7 @@ def _log_source(version: Version, snapshot: Snapshot, files: list[HubFile]) -> N
 
 
 def _messages(version: Version, state: LockState, locked: bool) -> HubMessages:
-    """Return the wording of the hub's error messages about a dataset."""
+    """Return the wording of hub error messages about a dataset."""
     lines = f"delete the lines of {version.dataset} in {state.lock} to take {version.url}"
     return HubMessages(
         name=version.dataset,
@@ -180,7 +180,7 @@ def _messages(version: Version, state: LockState, locked: bool) -> HubMessages:
 
 
 def only_wanted(wanted: str, path: str) -> str | None:
-    """Return a file's name if it is the wanted one of a repository, else None."""
+    """Return a file's name if it is the requested file of a repository, otherwise None."""
     return path if path == wanted else None
 
 

@@ -1,7 +1,8 @@
 """Fetch one large file over HTTP: resumed after interruptions, hashed while streaming.
 
-Neither pooch nor huggingface_hub fetches files here: pooch starts an interrupted one again, and the
-other only serves the hub and checks the size of a file, not its hash, before it gets its name.
+Neither pooch nor huggingface_hub is used here. pooch restarts an interrupted download.
+huggingface_hub only serves the hub, and checks the size of a file, but not its hash, before
+renaming it.
 """
 
 import hashlib
@@ -18,13 +19,13 @@ from urllib3.exceptions import ConnectTimeoutError, ProxyError, SSLError
 from eyechart.core import files
 from eyechart.core.errors import UserError, shorter, shown, without_secrets
 
-_PAUSE_S = 2.0  # after the first interruption; doubled each time
+_PAUSE_S = 2.0  # pause after the first interruption; doubled each time
 _LONGEST_PAUSE_S = 60.0
-_PATIENCE_S = 600.0  # pauses in all, without a new byte
-_UNREACHED_S = 120.0  # the same where no server was reached: its name may be wrong
+_PATIENCE_S = 600.0  # total pauses without a new byte
+_UNREACHED_S = 120.0  # the same if no server was reached: its name may be wrong
 _TIMEOUT_S = 60.0
 _CHUNK = 1 << 20
-BUSY = (408, 429)  # and all from 500 on: later it may answer
+BUSY = (408, 429)  # and all from 500: the server may answer later
 _CUT_OFF = requests.exceptions.ChunkedEncodingError
 _BREAKS = (requests.ConnectionError, requests.Timeout, _CUT_OFF)
 Headers = dict[str, str]
@@ -33,14 +34,14 @@ _sleep = time.sleep
 
 
 class _Break(requests.ConnectionError):
-    """The server failed this time, but a retry may succeed."""
+    """A failure of the server after which a retry may succeed."""
 
 
 class Patience:
-    """Growing pauses between attempts, up to a stated time.
+    """Growing pauses between attempts, up to a total time.
 
-    The time counts pauses, not what the attempts take: two minutes as long as no server was
-    reached, else ten. It begins again with every new byte.
+    The time includes pauses but not attempts: two minutes if no server was reached, otherwise ten.
+    It restarts with every new byte.
     """
 
     def __init__(self, reached: bool = False) -> None:
@@ -48,7 +49,7 @@ class Patience:
         self.renew()
 
     def renew(self) -> None:
-        """Begin the time again."""
+        """Restart the time."""
         self.attempts, self.waited = 0, 0.0
 
     def wait(self) -> bool:
@@ -62,7 +63,7 @@ class Patience:
         return True
 
     def __str__(self) -> str:
-        """How often and how long it was tried, for a message."""
+        """Return the number of attempts and the time, for a message."""
         return f"{self.attempts} times in a row, with {self.waited:.0f} s of pauses"
 
 
@@ -75,7 +76,7 @@ class _Part:
     def __init__(self, final: Path, size: int | None) -> None:
         self.final, self.size = final, size
         self.path = final.with_name(final.name + ".part")
-        # version of the server's file that the bytes belong to: its ETag or date
+        # version of the server's file to which the bytes belong: its ETag or date
         self.version = final.with_name(final.name + ".part.version")
         self.hasher, self.bytes = hashlib.sha256(), 0
         if self.path.exists():
@@ -110,17 +111,17 @@ def fetch(
     """Download a URL to ``path``, atomically and verified.
 
     An existing file is only verified. Bytes fetched by an interrupted run are kept in
-    ``<path>.part`` and not requested again, unless the server's file has changed or the server does
-    not support ranges: then the download restarts. Raise a UserError if the disk has too little
-    space, the server refuses or does not respond, or size or checksum differ (then the file is
+    ``<path>.part`` and not requested again. If the server's file has changed or the server does not
+    support ranges, the download restarts. Raise a UserError if the disk has too little space, if
+    the server refuses or does not respond, or if size or checksum differ (the file is then
     removed).
 
     Parameters
     ----------
     url, path : the HTTP or HTTPS URL, and the final name
     size : expected bytes; None if only the server knows
-    sha256 : expected, 64 hex digits; None if the caller checks otherwise
-    headers : additional ones, e.g. authorization; dropped on redirects to another host
+    sha256 : expected hash, 64 hex digits; None if the caller checks in another way
+    headers : additional headers, e.g. authorization; dropped on redirects to another host
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -183,7 +184,7 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
                         f"{part.size or '?'} bytes are kept in {part.path}; run again to continue"
                     ) from None
                 _log.info("%s: %s; trying again", without_secrets(url), why)
-            except (requests.RequestException, ValueError) as error:  # of redirects to no address
+            except (requests.RequestException, ValueError) as error:  # redirects without an address
                 why = shorter(without_secrets(error))
                 raise UserError(
                     f"{without_secrets(url)}: cannot be fetched ({why}); correct the address"
@@ -191,7 +192,7 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
 
 
 def _reason(error: requests.RequestException) -> tuple[str, bool]:
-    """Return why a transfer broke off, in a few words, and whether a server was reached."""
+    """Return a short reason why a transfer failed, and whether a server was reached."""
     cause = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(cause, ConnectTimeoutError | ProxyError | SSLError):
         return without_secrets(cause).rpartition(": ")[2], False
@@ -202,7 +203,7 @@ def _reason(error: requests.RequestException) -> tuple[str, bool]:
 
 
 def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, own: Headers) -> None:
-    # identity: otherwise lengths would not be the file's own
+    # identity: otherwise lengths would not be those of the file
     headers = {**own, "Accept-Encoding": "identity"}
     if part.bytes:
         headers["Range"] = f"bytes={part.bytes}-"
@@ -216,7 +217,7 @@ def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, ow
             part.append(chunk)
             progress.update(len(chunk))
             if part.bytes > (part.size or 0):
-                return  # bytes beyond the expected ones are wrong: do not fill the disk
+                return  # more bytes than expected are an error; do not fill the disk with them
     if not part.is_full:
         raise _Break("the connection ended early")
 
@@ -230,7 +231,7 @@ def _begin(response: requests.Response, part: _Part) -> None:
     if status == 206 and content_range.startswith(f"bytes {part.bytes}-"):
         _learn(response, part, content_range.rpartition("/")[2])
         return
-    if status in (206, 416):  # another range than requested, or none left: restart
+    if status in (206, 416):  # a different range than requested, or none left: restart
         part.restart("")
         raise _Break(f"HTTP {status} with a wrong range")
     if status in BUSY or status >= 500:
@@ -242,14 +243,14 @@ def _begin(response: requests.Response, part: _Part) -> None:
     if part.size is not None and length is not None and length != str(part.size):
         raise UserError(f"{address}: the server has {shown(length)} bytes, expected {part.size}")
     etag = response.headers.get("ETag", "")
-    # a weak ETag does not vouch for bytes (RFC 9110, 13.1.5)
+    # a weak ETag does not guarantee equal bytes (RFC 9110, 13.1.5)
     strong = etag if not etag.startswith("W/") else ""
     part.restart(strong or response.headers.get("Last-Modified", ""))
     _learn(response, part, length or "")
 
 
 def _learn(response: requests.Response, part: _Part, size: str) -> None:
-    """Take the size from the server if none is given."""
+    """Set the size from the server's response if none is given."""
     if part.size is not None:
         return
     if not size.isdecimal():

@@ -28,23 +28,23 @@ from eyechart.data.sources.http import BUSY, Patience, fetch
 
 T = TypeVar("T")
 _COMMIT, _SHA256 = r"[0-9a-f]{40}", r"[0-9a-f]{64}"
-_PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\\x00-\x1f]+"  # below the folder
+_PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\\x00-\x1f]+"  # relative to the folder
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a repository, with the hub's checksum of it."""
+    """One file of a repository, with the hub's checksum."""
 
     repository: str
     commit: str
     path: str
     bytes: int
     sha256: str | None  # of large files
-    git: str | None  # of all others: SHA-1 of the git blob
+    git: str | None  # of all other files: SHA-1 of the git blob
 
     def is_whole(self, path: Path) -> bool:
-        """Return whether the file at ``path`` is this one."""
+        """Return whether the file at ``path`` is this file, complete."""
         if path.stat().st_size != self.bytes:
             return False
         if self.sha256:
@@ -67,11 +67,11 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class HubMessages:
-    """Wording of error messages: what is requested from the hub and what the user can fix.
+    """Wording of error messages: the requested repository and what the user can correct.
 
-    ``kind`` is ``model`` or ``dataset``; ``field`` in ``file`` names the repository, with the
-    expected ``form``; ``revision`` says how to correct the revision; ``instead`` is an alternative
-    to using the hub.
+    ``kind`` is ``model`` or ``dataset``. ``field`` in ``file`` names the repository, with the
+    expected ``form``. ``revision`` states how to correct the revision; ``instead`` is an
+    alternative to using the hub.
     """
 
     name: str
@@ -86,27 +86,27 @@ class HubMessages:
 def hub_token() -> str | None:
     """Return the token in the environment variable HF_TOKEN, or None.
 
-    Blanks and line ends around it, which a file or a shell leaves there, are removed. Raise a
-    UserError, which does not show it, if it then has a character that no token has (RFC 6750).
+    Surrounding whitespace, which files and shells may add, is removed. Raise a UserError, which
+    does not show the token, if it still contains a character that tokens cannot have (RFC 6750).
     """
     found = os.environ.get("HF_TOKEN", "").strip()
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]*", found):
         raise UserError(
-            "HF_TOKEN: contains a character that no token has, such as a blank, a quote or a line "
-            "end; set it to the token alone (it is not shown here)"
+            "HF_TOKEN: contains a character that tokens cannot have, such as a space, a quote or a "
+            "line break; set it to the token alone (it is not shown here)"
         )
     return found or None
 
 
 def _matching(form: str, found: object) -> str:
-    """Return a text of the hub, or raise a ValueError if it has another form."""
+    """Return a text from the hub; raise a ValueError if it has another form."""
     if not isinstance(found, str) or not re.fullmatch(form, found):
         raise ValueError(f"{shown(found)} is there")
     return found
 
 
 def _patiently(ask: Callable[[], T]) -> T:
-    """Return the hub's answer; ask again, after growing pauses, while it is busy or cut off."""
+    """Return the hub's answer; retry after growing pauses while the hub is busy or unreachable."""
     patience = Patience(reached=True)
     while True:
         try:
@@ -120,18 +120,19 @@ def _patiently(ask: Callable[[], T]) -> T:
 
 
 class Hub:
-    """The hub named by ``HF_ENDPOINT``, else huggingface_hub's default, with its messages."""
+    """The hub at ``HF_ENDPOINT`` or huggingface_hub's default, with its error messages."""
 
     def __init__(self, messages: HubMessages, token: str | None) -> None:
         self._messages, self._token = messages, token or None
-        # False: use no token saved in the user's home
+        # False: do not use a token saved in the user's home
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=self._token or False)
         self._headers: dict[str, str] = build_hf_headers(token=self._token or False)
 
     def snapshot(self, repository: str, revision: str) -> Snapshot:
         """Return the content of a repository at a revision.
 
-        Raise a UserError if the hub cannot be reached, or there is no such repository or revision.
+        Raise a UserError if the hub cannot be reached, or if the repository or revision does not
+        exist.
         """
         dataset = self._messages.kind == "dataset"
         ask = self._api.dataset_info if dataset else self._api.model_info
@@ -164,7 +165,8 @@ class Hub:
     def fetch(self, file: HubFile, path: Path, fault: str) -> None:
         """Download a file, resumed after interruptions.
 
-        Remove it and raise a UserError that begins with ``fault`` if it is not what the hub said.
+        If it does not match the hub's checksum, remove it and raise a UserError that begins with
+        ``fault``.
         """
         at = {"revision": file.commit, "endpoint": self._api.endpoint}
         url = hf_hub_url(file.repository, file.path, repo_type=self._messages.kind, **at)
@@ -212,20 +214,20 @@ class Hub:
                 f"{messages.instead}"
             ) from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise UserError(  # such as a page of a proxy where one has to sign in
-                f"{name}: the hub's answer about {repository} is not of its form "
+            raise UserError(  # such as a proxy's login page
+                f"{name}: the hub's answer about {repository} has an unexpected form "
                 f"({shorter(without_secrets(error))}); correct HF_ENDPOINT, or {messages.instead}"
             ) from None
 
     def _gated(self, repository: str) -> str:
         how = "the account of HF_TOKEN has no access" if self._token else "HF_TOKEN is not set"
         return (
-            f"{self._messages.name}: {repository} is gated, and {how}; accept its terms on its "
-            "page of the hub, and set the environment variable HF_TOKEN to your account's token"
+            f"{self._messages.name}: {repository} is gated, and {how}; accept its terms on its hub "
+            "page, and set the environment variable HF_TOKEN to your account's token"
         )
 
     def _revisions(self, repository: str, revision: str) -> str:
-        """Return the nearest branch or tag and all others, as far as the hub lists them."""
+        """Return the nearest branch or tag and all others, if the hub lists them."""
         try:
             refs = self._api.list_repo_refs(repository, repo_type=self._messages.kind)
         except (httpx2.HTTPError, OSError):

@@ -1,4 +1,4 @@
-"""Take a dataset the user already has, as a folder, zip or tar, in its official layout.
+"""Import a dataset that the user already has, as a folder, zip or tar, in its official layout.
 
 Reads: the folder or archive, with or without its official top folder. Writes, under the dataset's
 folder: links to a folder's files, or the needed files of an archive; the receipt ``acquired.json``,
@@ -28,7 +28,7 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     layouts_base.check_output(root, output)
     if source.is_dir():
         top = layouts_base.top_of(source, layout)
-        # before it is linked, so that errors name the user's paths
+        # before linking, so that errors name the user's paths
         counts, files = layouts_base.inventory(layout, top, splits)
         link_files(top, root, files)
     elif source.exists():

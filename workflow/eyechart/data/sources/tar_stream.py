@@ -1,7 +1,7 @@
 """Read a tar to its last byte.
 
-tarfile takes a damaged or missing header for the end of the archive, and reads neither what follows
-nor gzip's checksum.
+tarfile treats a damaged or missing header as the end of the archive, and reads neither the rest nor
+gzip's checksum.
 """
 
 import gzip
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO
 
 _CHUNK = 1 << 20
-_BLOCK = 512  # a tar ends with two blocks of zeros, and more up to a full record of 20
+_BLOCK = 512  # a tar ends with two blocks of zeros, padded to a full record of 20 blocks
 _MOST_ZEROS = 21 * _BLOCK
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar; an error where tarfile would take a damaged one for the end."""
+    """A tar header; a damaged one is an error, whereas tarfile would treat it as the end."""
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:  # type: ignore[override]
@@ -31,7 +31,7 @@ class _Header(tarfile.TarInfo):
 
 
 class Limited:
-    """A stream that calls ``check`` with every place before it goes there."""
+    """A stream that calls ``check`` with every position before moving there."""
 
     def __init__(self, stream: IO[bytes], check: Callable[[int], None]) -> None:
         self._stream, self._check, self.tell = stream, check, stream.tell
@@ -42,7 +42,7 @@ class Limited:
         return self._stream.read(size)
 
     def seek(self, place: int) -> int:
-        """Go to a place and return it."""
+        """Move to a position and return it."""
         self._check(place)
         return self._stream.seek(place)
 
@@ -51,7 +51,7 @@ class Limited:
 def opened_tar(
     archive: Path, check: Callable[[int], None]
 ) -> Iterator[tuple[tarfile.TarFile, Limited]]:
-    """Open a tar, gzipped or not; ``check`` gets every place in the stream before it is read to."""
+    """Open a tar, gzipped or not; ``check`` is called with every stream position before reading."""
     with open(archive, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     with gzip.open(archive) if packed else open(archive, "rb") as stream:
@@ -61,8 +61,8 @@ def opened_tar(
 
 
 def check_end(stream: Limited) -> None:
-    """Read a tar to its end, with gzip's checksum; raise a ReadError if more or less is there."""
-    zeros = _BLOCK  # the block that told tarfile of the end
+    """Read a tar to its end, with gzip's checksum; raise a ReadError for more or fewer bytes."""
+    zeros = _BLOCK  # the block that marked the end for tarfile
     while chunk := stream.read(_CHUNK):
         zeros += len(chunk)
         if chunk.strip(b"\0") or zeros > _MOST_ZEROS:

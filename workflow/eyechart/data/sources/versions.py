@@ -1,13 +1,13 @@
 """The table of versions, ``data/versions.tsv``, and the lock file beside it.
 
-The table has the download addresses and licences of datasets: one row per archive or plain file, or
-per hub repository (``hub:datasets/<owner>/<name>@<revision>``), of which ``file`` may name one
-archive. Size and checksum are ``-`` if they were not published. ``files`` is how many files a
-complete copy has at least, of those that its layout needs for all its splits; ``-`` if unknown.
+The table has the download addresses and licences of datasets, with one row per archive or plain
+file, or per hub repository (``hub:datasets/<owner>/<name>@<revision>``), in which ``file`` may name
+one archive. Size and checksum are ``-`` if they were not published. ``files`` is the minimum number
+of files in a complete copy that the layout needs for all its splits; ``-`` if unknown.
 
-The lock file, ``data/versions.lock.tsv``, then keeps those of the first download, and the commit of
-files of the hub. It belongs under version control: later downloads that differ are refused, so
-results never change silently.
+The lock file, ``data/versions.lock.tsv``, then stores the size and checksum of the first download,
+and the commit of hub files. It belongs under version control. Later downloads that differ are
+rejected, so results never change silently.
 """
 
 import csv
@@ -25,18 +25,18 @@ _UNPUBLISHED = ("bytes", "sha256", "files")
 _HUB = re.compile(r"hub:datasets/([\w.-]+/[\w.-]+)@([\w./-]+)")
 _ENDING = r"(zip|tar\.gz|tgz|mat)"
 _ENDINGS = ".zip, .tar.gz, .tgz or .mat"
-_FILES = ("files", r"[1-9]\d*|-", "a count of files, or - where it is not known")
+_FILES = ("files", r"[1-9]\d*|-", "a count of files, or - if unknown")
 _ARCHIVE = (
     _FILES,
     ("file", rf"[\w][\w.-]*\.{_ENDING}", f"a plain name ending in {_ENDINGS}"),
-    ("bytes", r"[1-9]\d*|-", "a count of bytes, or - where it is not known"),
-    ("sha256", r"[0-9a-f]{64}|-", "64 hex digits, or - where they are not known"),
+    ("bytes", r"[1-9]\d*|-", "a count of bytes, or - if unknown"),
+    ("sha256", r"[0-9a-f]{64}|-", "64 hex digits, or - if unknown"),
 )
 _REPOSITORY = (
     _FILES,
     ("file", rf"-|[\w][\w.-]*\.{_ENDING}", f"- for all files needed, or an archive ({_ENDINGS})"),
-    ("bytes", r"-", "- as the hub says it of every file"),
-    ("sha256", r"-", "- as the lock file keeps it of every file"),
+    ("bytes", r"-", "- as the hub states it for every file"),
+    ("sha256", r"-", "- as the lock file stores it for every file"),
 )
 _LOCKED = {"commit": r"[0-9a-f]{40}|-", "bytes": r"\d+", "sha256": r"[0-9a-f]{64}"}
 _EXPECTED = (
@@ -47,7 +47,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Version:
-    """One source of a dataset, from its row; None where the row has ``-``."""
+    """One source of a dataset, from its row; fields with ``-`` are None."""
 
     dataset: str
     file: str
@@ -60,19 +60,19 @@ class Version:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is one file that is cached first, then unpacked."""
+        """Whether the source is one file that is cached and then unpacked."""
         return self.file != UNKNOWN
 
     @property
     def repository(self) -> tuple[str, str] | None:
-        """The hub repository and the wanted revision; None for an archive."""
+        """The hub repository and the requested revision; None for an archive."""
         found = _HUB.fullmatch(self.url)
         return (found[1], found[2]) if found else None
 
 
 @dataclass(frozen=True)
 class Locked:
-    """A file as first downloaded; ``commit`` is ``-`` if it is not from the hub."""
+    """A file as first downloaded; ``commit`` is ``-`` for files that are not from the hub."""
 
     dataset: str
     file: str
@@ -93,8 +93,8 @@ Locks = dict[tuple[str, str], Locked]
 def read_versions(path: Path, dataset: str, layout: str) -> list[Version]:
     """Return the sources of a dataset, in the table's order.
 
-    A dataset with a name of its own uses the sources of the dataset named like its layout. A
-    UserError names a missing table, column or dataset, and a malformed value.
+    A dataset with its own name uses the sources of the dataset named like its layout. A UserError
+    names a missing table, column or dataset, or a malformed value.
     """
     try:
         with open(path, encoding="utf-8", newline="") as handle:

@@ -79,9 +79,7 @@ class Files:
         """Return the last file that contains a key, with this value if given, or ``--config``."""
         for path, held in reversed(self.held.items()):
             found, there = dig(held, place)
-            if there and (
-                value is None or repr(found) == repr(value)
-            ):  # NaN is not equal to itself
+            if there and (value is None or repr(found) == repr(value)):  # NaN is not NaN
                 return path
         return "--config"
 

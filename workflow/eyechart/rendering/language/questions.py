@@ -1,8 +1,8 @@
-"""Captions of a scene, and questions about it, each with its program, in CLEVR's answer types.
+"""Captions of a scene, and questions about it with programs, in CLEVR's answer types.
 
 A *family* proposes a random question, and the engine answers it (ambiguous referents are
-discarded). Of several proposals, the one whose answer was used least so far is chosen. So answers
-are balanced per family and length of description, and cannot be guessed from the wording.
+discarded). Of several proposals, the one with the least used answer so far is chosen. Answers are
+thus balanced per family and length of description, and cannot be guessed from the wording.
 """
 
 import random

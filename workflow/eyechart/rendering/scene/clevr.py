@@ -1,4 +1,4 @@
-"""Draw the plan of a scene, positions of camera, lights and objects, and build the scene of a plan.
+"""Draw the plan of a scene (camera, lights and objects), and build the scene of a plan.
 
 A plan is a dict with CLEVR's keys (``objects`` with shape, size, color, material, 3d_coords and
 rotation; ``directions``; ``relationships``) plus ``camera`` and ``lights``, for the renderer.
@@ -20,7 +20,7 @@ from eyechart.rendering.scene.vocabulary import ATTRIBUTES, COLORS, SIZES
 Plan = dict[str, Any]
 GREY = 255 * (1.055 * 0.55 ** (1 / 2.4) - 0.055)  # sRGB of the floor's reflectance, 0.55
 TRIES = 200
-RELATION_MARGIN = 0.2  # CLEVR's eps: offsets below it along a direction count as neither side
+RELATION_MARGIN = 0.2  # CLEVR's eps: smaller offsets along a direction count as neither side
 
 
 def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
@@ -48,7 +48,7 @@ def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
 
 
 def scene_of(plan: Plan) -> Scene:
-    """Return the scene of a plan; its things are the plan's objects, each of one part."""
+    """Return the scene of a plan; its things are the plan's objects, each with one part."""
     lights = [
         Light(triple(np.add(middle, jitter)), half, (radiance,) * 3)
         for (middle, half, radiance), jitter in zip(
@@ -93,7 +93,7 @@ def view_directions(camera: dict[str, Any]) -> dict[str, list[float]]:
 def relationships(
     objects: list[dict[str, Any]], directions: dict[str, list[float]]
 ) -> dict[str, list[list[int]]]:
-    """Return, per relation and object i, the sorted indices of objects in that relation to i."""
+    """Return the sorted indices of objects in each relation to each object."""
     coords = np.array([o["3d_coords"] for o in objects]).reshape(-1, 3)
     table = {}
     for name in ("left", "right", "front", "behind"):
@@ -141,6 +141,6 @@ def _draw_object(rng: np.random.Generator, extent: float) -> dict[str, Any]:
 
 
 def _free_space(a: dict[str, Any], b: dict[str, Any]) -> float:
-    """Return the gap of two objects' floor circles (a cube's circle includes its corners)."""
+    """Return the gap between two objects' floor circles (a cube's circle includes its corners)."""
     distance = math.dist(a["3d_coords"][:2], b["3d_coords"][:2])
     return distance - SIZES[a["size"]] - SIZES[b["size"]]

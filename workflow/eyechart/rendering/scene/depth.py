@@ -1,7 +1,7 @@
 """Scenes for depth: simple things, some on pedestals, on a tiled floor.
 
 In half of the pairs the nearer thing is lower in the image, and in half its box is larger, so
-neither cue alone determines which is nearer.
+neither cue alone determines the answer.
 """
 
 import itertools
@@ -88,7 +88,7 @@ def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedT
 
 
 def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
-    """Draw a camera from any side, lower than that of the settings, with a wider view."""
+    """Draw a camera on any side, lower than in the settings, with a wider view."""
     camera = orbit(
         jittered_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
     )
@@ -99,9 +99,9 @@ def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
 def draw_pair(
     rng: random.Random, settings: dict[str, Any], cue: tuple[bool, bool]
 ) -> tuple[list[PlannedThing], Camera]:
-    """Draw two or three things, of which the first is nearer than the second, and a camera.
+    """Draw a camera and two or three things, the first of which is nearer than the second.
 
-    Raise a NoRoomError if no draw satisfies the cue; another may.
+    Raise a NoRoomError if no draw satisfies the cue; another call may succeed.
 
     ``cue``: whether the nearer thing must be lower, and whether it must be larger, in the image.
     """
@@ -136,8 +136,8 @@ def scene_of(
 def check_pair(view: View, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
     """Return the boxes and median depths of the first two things, after checking the view.
 
-    Raise a NoRoomError if a thing is hardly visible, reaches over the edge or overlaps another, if
-    a lamp is visible, if the first is not clearly nearer, or if a cue is not as planned.
+    Raise a NoRoomError if a thing is hardly visible, extends beyond the edge or overlaps another,
+    if a lamp is visible, if the first is not clearly nearer, or if a cue is not as planned.
 
     ``count``: number of things; the objects after them are pedestals.
     """

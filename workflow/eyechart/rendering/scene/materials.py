@@ -22,12 +22,12 @@ DARK: Color = (38, 38, 42)
 class Surface:
     """A surface."""
 
-    # color, second: sRGB, 0 to 255; ``second`` is used in patterns only
+    # color, second: sRGB, 0 to 255; ``second`` is only used in patterns
     color: Color
     second: Color = DARK
     finish: str = "rubber"  # one of :data:`FINISHES`
     pattern: str = "plain"  # one of :data:`PATTERNS`
-    cells: int = 8  # repetitions of a pattern along a texture unit
+    cells: int = 8  # repetitions of a pattern per texture unit
     seed: int = 0  # seed of blotches
     text: str = ""  # one letter, black on white, instead of a pattern
 
@@ -63,13 +63,13 @@ def texture(surface: Surface) -> np.ndarray:
 
 
 def decode_srgb(values: np.ndarray) -> np.ndarray:
-    """Return linear light in 0..1 of sRGB bytes (IEC 61966-2-1)."""
+    """Return sRGB bytes as linear light in 0..1 (IEC 61966-2-1)."""
     v = np.asarray(values, dtype=np.float64) / 255
     return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
 
 
 def encode_srgb(linear: np.ndarray) -> np.ndarray:
-    """Return sRGB bytes of linear light, clipped to 0..1 (IEC 61966-2-1)."""
+    """Return linear light, clipped to 0..1, as sRGB bytes (IEC 61966-2-1)."""
     v = np.clip(np.asarray(linear, dtype=np.float64), 0, 1)
     encoded = np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)
     return (encoded * 255 + 0.5).astype(np.uint8)

@@ -1,8 +1,8 @@
 """The bodies of things: exact shapes, and the triangle meshes block, ball, drum, cone, arc, wedge.
 
 Every mesh fills -1..1 along each axis before scaling. Texture coordinates are roughly proportional
-to the surface: one texture unit is four to six units of length, and no two faces of a block share
-coordinates.
+to the surface: one texture unit is four to six units of length, and the faces of a block do not
+share coordinates.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 SIDES, RINGS = 24, 12
-EXACT: dict[str, dict[str, Any]] = {  # shapes that the renderer has itself
+EXACT: dict[str, dict[str, Any]] = {  # shapes that are built into the renderer
     "cube": {"type": "cube"},
     "sphere": {"type": "sphere"},
     "tube": {"type": "cylinder", "p0": [0, 0, -1], "p1": [0, 0, 1], "radius": 1},
@@ -79,7 +79,7 @@ def _grid(rows: int, columns: int) -> np.ndarray:
     return np.concatenate([one, other])
 
 
-Strip = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # two ends and the normals there
+Strip = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # two ends and their normals
 
 
 def _turned(strips: list[Strip]) -> Mesh:

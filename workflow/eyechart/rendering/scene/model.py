@@ -18,7 +18,7 @@ GROUND = Surface(FLOOR)
 class Solid:
     """One body of a thing: scaled, then rotated (in this order), then translated."""
 
-    # kind, shape: one of :data:`eyechart.rendering.scene.meshes.EXACT`, or a mesh, see
+    # kind, shape: one of :data:`eyechart.rendering.scene.meshes.EXACT`, or a mesh; see
     # :func:`eyechart.rendering.scene.meshes.body`
     kind: str
     # at, scale: in the thing's object frame
@@ -33,8 +33,8 @@ class Solid:
 class Thing:
     """A thing with one or more parts."""
 
-    name: str  # what it is, e.g. ``creature``
-    # ``<part>`` or ``<part>.<which>`` -> its body; two wheels are one part of two bodies
+    name: str  # its kind, e.g. ``creature``
+    # ``<part>`` or ``<part>.<which>`` -> its body; two wheels are one part with two bodies
     solids: dict[str, Solid]
     surfaces: dict[str, Surface]  # paint -> surface
     # at, turn, size: position (world units), degrees about z, world units per object unit
@@ -51,7 +51,7 @@ class Thing:
         return moved(body(solid.kind, solid.shape), matrix @ np.diag([*solid.scale, 1.0]))
 
     def meshes(self) -> Iterator[Mesh]:
-        """Yield the mesh of every body that is one."""
+        """Yield the mesh of every body that has a mesh."""
         return (self.mesh(solid) for solid in self.solids.values() if solid.kind not in EXACT)
 
 
@@ -88,7 +88,7 @@ class Camera:
         return np.stack([rolled, np.cross(rolled, forward), forward])
 
     def up(self) -> list[float]:
-        """Return a direction that is up in the image: the world's for an upright camera."""
+        """Return a direction that is up in the image; for an upright camera, the world's up."""
         return [0.0, 0.0, 1.0] if self.roll is None else self.axes()[1].tolist()
 
 
@@ -104,7 +104,7 @@ class Scene:
 
 
 def part_of(name: str) -> str:
-    """Return the part that a body belongs to: ``wheel`` for ``wheel.left``."""
+    """Return the part that a body belongs to, e.g. ``wheel`` for ``wheel.left``."""
     return name.split(".", maxsplit=1)[0]
 
 

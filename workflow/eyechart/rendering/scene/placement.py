@@ -16,7 +16,7 @@ from eyechart.rendering.scene.vocabulary import ATTRIBUTES, COLORS, SHAPES, SIZE
 Object = dict[str, Any]
 TRIES = 100
 MOST_OTHERS = 2  # maximum number of other objects, so that pairs stay simple
-ASIDE = 0.8  # share of both half-widths: closer objects hide too much of each other
+ASIDE = 0.8  # share of both half-widths; closer objects hide too much of each other
 
 
 def floor_radius(obj: Object) -> float:
@@ -25,7 +25,7 @@ def floor_radius(obj: Object) -> float:
 
 
 def attributes(rng: random.Random, **given: str) -> Object:
-    """Draw size, color, material and shape, each uniformly, except those given."""
+    """Draw the size, color, material and shape that are not given, each uniformly."""
     return {name: given.get(name) or rng.choice(values) for name, values in ATTRIBUTES.items()}
 
 
@@ -71,14 +71,14 @@ class SceneStage:
         return self.place_at(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
     def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
-        """Draw objects of other shapes and colours than the queried ones, as many as fit.
+        """Draw as many objects as fit, with other shapes and colours than the queried ones.
 
         Raise a NoRoomError if fewer fit.
 
         Parameters
         ----------
         queried : all objects of the question, at their positions in either image
-        own : how many of those are in one image
+        own : how many of these are in one image
         least : minimum number of others
         """
         wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
@@ -95,7 +95,7 @@ class SceneStage:
         return found
 
     def place_free(self, thing: Object, standing: list[Object]) -> Object:
-        """Place a thing where it touches, hides and is hidden by no other.
+        """Place a thing where it does not touch, hide or get hidden by another.
 
         Raise a NoRoomError if no such position is found.
         """
@@ -106,7 +106,7 @@ class SceneStage:
         raise NoRoomError
 
     def _is_clear(self, a: Object, b: Object) -> bool:
-        """Return whether two things neither touch on the floor nor overlap for the camera."""
+        """Return whether two things neither touch on the floor nor overlap in the camera's view."""
         gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - floor_radius(a) - floor_radius(b)
         seen = []
         for obj in (a, b):

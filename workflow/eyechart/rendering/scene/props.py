@@ -23,7 +23,7 @@ _CRATE = {
     "back": _slab((-1.3, 1.3), (0.78, 0.9), (-1.0, 0.0)),
 }
 _AJAR: Turn = ("x", -12)  # an open lid leans back
-_LEAN: Turn = ("x", -20)  # a sign leans back, since the camera looks down
+_LEAN: Turn = ("x", -20)  # a sign leans back, because the camera looks down
 _WALLS = {"walls": Solid("cube", (0, 0, -0.35), (1.0, 0.9, 0.65))}
 PROPS: dict[str, dict[str, dict[str, Solid]]] = {
     "cube": {"": {"body": Solid("cube")}},

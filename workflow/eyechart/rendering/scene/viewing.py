@@ -70,11 +70,11 @@ def framed_camera(
 
     Direction and distance are kept.
 
-    ``share``: extent of the things' outermost corners, as a share of the image's shorter side.
+    ``share``: extent of the things' outermost corners as a share of the image's shorter side.
     """
     corners = np.concatenate([mesh.vertices for thing in things for mesh in thing.meshes()])
     middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
-    # the centre in the world is not the centre in perspective: aim at the visible centre
+    # the world centre is not the centre in perspective, so aim at the visible centre
     for _ in range(2):
         aimed = orbit(camera, target=triple(middle))
         at = project(aimed, corners, image_px)  # (v, 3)
@@ -119,7 +119,7 @@ def focal_px(camera: Camera, width: int) -> float:
 
 
 def facing(camera: Camera) -> float:
-    """Return the rotation in degrees that puts lights relative to a camera as in the settings."""
+    """Return the rotation in degrees that places lights relative to a camera as in the settings."""
     offset = [p - t for p, t in zip(camera.position, camera.target, strict=True)]
     return round(math.degrees(math.atan2(offset[1], offset[0])) + 90, 6)
 
@@ -133,7 +133,7 @@ def lights(
     ----------
     settings : ``light_jitter``: maximum shift of each light along each axis, world units
     turn : rotation of both around the scene, in degrees
-    tint : (R, G, B); factor on their radiance
+    tint : (R, G, B); factor of their radiance
     """
     shift = settings["light_jitter"]
     found = []

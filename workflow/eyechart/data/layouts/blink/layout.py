@@ -1,8 +1,8 @@
 """The layout of BLINK on the hub: ``<Sub_Task>/<split>-00000-of-00001.parquet``, four sub-tasks.
 
-Marks are drawn into the images, and no column has their positions. An additional table of our own,
-``Points.csv`` beside the folders, may: ``idx,name,x,y``, with REF on the first image and A to D on
-the second.
+Marks are drawn into the images, and no column contains their positions. An optional table that
+eyechart adds, ``Points.csv`` beside the folders, may contain them: ``idx,name,x,y``, with REF on
+the first image and A to D on the second.
 
 Source: the dataset's card (Fu et al., ECCV 2024).
 """
@@ -21,7 +21,7 @@ TOPS = ("BLINK", "")  # possible top folders of an archive
 FILES = (rf"({'|'.join(BLINK)})/{{split}}-00000-of-00001\.parquet", r"Points\.csv")
 RELEASED = ("val",)  # the answers of test are not public
 TITLE, WITH = "BLINK", "answers"
-POINTS = "Points.csv"  # our own addition: positions of the marks of each idx
+POINTS = "Points.csv"  # eyechart's addition: positions of the marks of each idx
 COLUMNS = ("idx", "name", "x", "y")
 NAMES = (REF, "A", "B", "C", "D")
 
@@ -32,7 +32,7 @@ def shard(sub_task: str, split: str) -> str:
 
 
 def existing_sub_tasks(root: Path, split: str) -> list[str]:
-    """Return the sub-tasks of a split whose files exist, or raise a UserError if none does."""
+    """Return the sub-tasks of a split whose files exist; raise a UserError if there are none."""
     found = [name for name in BLINK if (root / shard(name, split)).is_file()]
     if not found:
         raise UserError(f"{root}: none of {', '.join(shard(name, split) for name in BLINK)} exists")

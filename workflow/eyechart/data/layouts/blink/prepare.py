@@ -1,4 +1,4 @@
-"""Make the tables of BLINK's vision-centric sub-tasks from its layout on the Hugging Face hub.
+"""Create the tables of BLINK's vision-centric sub-tasks from its layout on the Hugging Face hub.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, if it
 exists, ``Points.csv``.
@@ -34,9 +34,9 @@ _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image
 
 
 def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
-    """Return the sub-tasks of the wanted skills, in BLINK's order.
+    """Return the sub-tasks of the requested skills, in BLINK's order.
 
-    Raise a UserError if BLINK does not have such a skill, or ``marks`` is false although the marks
+    Raise a UserError if BLINK does not have a skill, or if ``marks`` is false although the marks
     are part of the images.
     """
     known = {skill: name for name, skill in BLINK.items()}
@@ -57,11 +57,12 @@ def puzzle_of(
     points: dict[str, dict[str, Region]],
     wording: dict[str, str],
 ) -> Puzzle:
-    """Return the puzzle of a row; raise a UserError for another sub-task or a bad cell."""
+    """Return the puzzle of a row; raise a UserError for another sub-task or an invalid cell."""
     where, values = record
     if values["sub_task"] != sub_task:
         raise UserError(
-            f"{where}: sub_task is {values['sub_task']!r}, expected {sub_task!r} as its folder says"
+            f"{where}: sub_task is {values['sub_task']!r}, expected {sub_task!r}, the name of its "
+            "folder"
         )
     idx, task = plain_name(values["idx"], "idx", where), BLINK[sub_task]
     choices = text_list(values["choices"], "choices", where)
@@ -102,7 +103,7 @@ def _view(
 
 
 def prepare(settings: dict[str, Any], writer: PuzzleWriter) -> None:
-    """Add every wanted row of every wanted sub-task to the tables."""
+    """Add every requested row of every requested sub-task to the tables."""
     wanted = sub_tasks(settings, f"datasets.{writer.args.dataset}")
     points = layout.read_points(writer.root)
     for split in settings["splits"]:

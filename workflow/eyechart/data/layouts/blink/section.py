@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``blink``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``blink``, and the layout's requirements."""
 
 from typing import Annotated, Any, Literal
 
@@ -35,7 +35,7 @@ Skill = Literal[
 
 
 def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many items per skill: up to three images each, and a canvas."""
+    """Return the size of this many items per skill: up to three images each, and a canvas."""
     items = count * len(settings["skills"])
     return Size(images=4 * items, items=items)
 
@@ -48,21 +48,21 @@ class Blink(Rendered):
         list(tasks.BLINK.values()),
         "skills",
         scene_keys=("skills",),
-        released={"val": 172},  # of the largest of the four
+        released={"val": 172},  # items of the largest of the four
         size=_size,
     )
     RELEASED = ("val",)
 
     layout: Literal["blink"] = setting(..., "`blink`")
     skills: Annotated[list[Skill], Field(min_length=1), Unique, UNIQUE] = setting(
-        list(BlinkWording.model_fields), "skills that are examined"
+        list(BlinkWording.model_fields), "skills to examine"
     )
     most: Count | None = setting(None, MOST)
     wording: BlinkWording = nested(WORDING)
     canvas: CanvasOverride = optional(OWN_CANVAS)
 
     def all_tasks(self) -> list[str]:
-        """Return the tasks that are probed where none are named: the skills examined."""
+        """Return the tasks that are probed by default: the examined skills."""
         return list(self.skills)
 
 

@@ -16,7 +16,7 @@ FILES = (
     r"scenes/CLEVR_{split}_scenes\.json",
     r"questions/CLEVR_{split}_questions\.json",
 )
-RELEASED = ("train", "val")  # the official splits that come with scenes and answers
+RELEASED = ("train", "val")  # the official splits with scenes and answers
 OPEN, TITLE, WITH = True, "CLEVR v1.0", "scenes and answers"
 
 
@@ -65,8 +65,8 @@ def read_scenes(root: Path, split: str) -> list[dict[str, Any]]:
 def read_questions(root: Path, split: str) -> list[dict[str, Any]]:
     """Read the questions of a split; equal nodes of programs are one object.
 
-    Nodes are shared while parsing, since programs are most of the 700 MB of the official training
-    questions.
+    Nodes are shared while parsing, because programs make up most of the 700 MB of the official
+    training questions.
     """
     return _read_list(root / questions(split), "questions", split)
 

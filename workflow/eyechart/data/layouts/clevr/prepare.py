@@ -1,8 +1,8 @@
-"""Make the tables of questions and images from a dataset in CLEVR v1.0's official layout.
+"""Create the tables of questions and images from a dataset in CLEVR v1.0's official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``images/``, ``scenes/`` and ``questions/``.
 Writes: ``items.parquet`` (one row per question), ``images.parquet`` (one row per image) and
-``regions.parquet`` (the object that a question asks an attribute of, and another one).
+``regions.parquet`` (the object whose attribute a question asks for, and another object).
 
     python -m eyechart.data.layouts.clevr.prepare --dataset clevr \
         --receipt data/raw/clevr/acquired.json \
@@ -46,7 +46,9 @@ def image_rows(root: Path, split: str, divide: Divide) -> list[Row]:
         _check_scene(scene, f"{file}: scene {index}")
         name = f"{split}_{scene['image_index']:06d}"
         if name in rows:
-            raise UserError(f"{file}: scene {index}: image_index is that of an earlier scene")
+            raise UserError(
+                f"{file}: scene {index}: image_index is already used by an earlier scene"
+            )
         path = root / layout.image_path(split, scene["image_filename"])
         row = preparation.image_row(name, split, name, divide, path, tasks.image_type(scene))
         labels = tasks.image_labels(scene).items()
@@ -124,13 +126,13 @@ def _check_scene(scene: Row, where: str) -> None:
 def region_rows(
     scenes: dict[str, Row], items: list[Row], programs: dict[str, Program], *seeds: str | int
 ) -> list[Row]:
-    """Return the regions of the items of a split that ask for an attribute of one object.
+    """Return the regions of a split's items that ask for an attribute of one object.
 
     Parameters
     ----------
     scenes : the scene of every image, with the ``size`` of its image in pixels
     items, programs : as :func:`item_rows` returns them
-    seeds : of the other object, any of the scene; alone, it has a far corner instead
+    seeds : seeds that choose the other object of the scene; if there is none, a far corner is used
     """
     rows = []
     for item in items:
@@ -155,8 +157,8 @@ def _scenes(root: Path, split: str, images: list[Row]) -> dict[str, Row]:
 def place(scene: Row, number: int, name: str) -> Region:
     """Return the region of an object in its image: a box, or its point if there is no depth.
 
-    Drawn scenes have boxes. In official ones, the box is that of a ball of the object's size at its
-    centre and depth, seen by CLEVR's camera.
+    Rendered scenes have boxes. In official scenes, the box is that of a sphere of the object's size
+    at its centre and depth, as seen by CLEVR's camera.
     """
     thing, (width, height) = scene["objects"][number], scene["size"]
     if "bbox" in thing:
@@ -172,13 +174,13 @@ def place(scene: Row, number: int, name: str) -> Region:
 
 
 def add_answers(images: list[Row], scenes: dict[str, Row], questions: Iterable[str]) -> None:
-    """Add to images what they answer to questions that only count objects.
+    """Add to images their answers to questions that only count objects.
 
     Parameters
     ----------
     images : rows of all images
-    scenes : of those that get answers, by image
-    questions : the meanings of all questions that are asked, of any split
+    scenes : scenes of the images that get answers, by image
+    questions : the meanings of all questions, of any split
     """
     by_image = {row["image_id"]: row for row in images}
     names = {question: schemas.ANSWER + question for question in questions}

@@ -1,7 +1,7 @@
 """CLEVR's functional programs: an engine that executes them on a scene, and their referents.
 
-A program is a list of nodes ``{"function", "inputs", "value_inputs"}``, inputs being indices of
-earlier nodes; the last node returns the answer. Names and semantics are CLEVR's (Johnson et al.
+A program is a list of nodes ``{"function", "inputs", "value_inputs"}``. Inputs are indices of
+earlier nodes, and the last node returns the answer. Names and semantics are CLEVR's (Johnson et al.
 2017, supplement B), so CLEVR's question engine computes the same answers.
 """
 
@@ -18,11 +18,11 @@ _PLAIN = re.compile(r"(?P<function>count|exist)\((?P<values>(\w+ )*)scene\)")
 
 
 class AmbiguousError(Exception):
-    """Input of ``unique`` does not have exactly one object."""
+    """The input of ``unique`` does not have exactly one object."""
 
 
 def execute(program: Program, scene: dict[str, Any]) -> list[Any]:
-    """Return the output of every node of a program; objects are indices.
+    """Return the output of every node of a program; objects are given as indices.
 
     Raise an AmbiguousError if a ``unique`` gets no object or several.
     """
@@ -36,7 +36,7 @@ def execute(program: Program, scene: dict[str, Any]) -> list[Any]:
 
 
 def referent(program: Program, scene: dict[str, Any]) -> int | None:
-    """Return the object whose attribute a program asks for at its end; None if it asks for none.
+    """Return the object whose attribute a program asks for at its end; None if there is none.
 
     It is the output of the ``unique`` before a ``query_…``.
     """
@@ -51,7 +51,7 @@ def referent(program: Program, scene: dict[str, Any]) -> int | None:
 
 
 def meaning(program: Program, at: int = -1) -> str:
-    """Return what a program asks, in one way for all wordings and orders of its filters.
+    """Return the meaning of a program, independent of the wording and the order of its filters.
 
     Example
     -------
@@ -67,9 +67,10 @@ def meaning(program: Program, at: int = -1) -> str:
 
 
 def answer(question: str, counts: Counter[str]) -> Any:
-    """Return what a scene with these counts answers to a :func:`meaning`.
+    """Return the answer of a scene with these counts to a :func:`meaning`.
 
-    Result: a number or a bool; None unless it only counts, or asks for, objects with some values.
+    Result: a number or a bool; None unless the question only counts objects with given values or
+    asks whether there are any.
     """
     match = _PLAIN.fullmatch(question)
     if not match:
@@ -79,7 +80,7 @@ def answer(question: str, counts: Counter[str]) -> Any:
 
 
 def count_values(scene: dict[str, Any], attributes: Collection[str]) -> Counter[str]:
-    """Return how many objects of a scene have each combination of values, such as ``cube red``."""
+    """Return a scene's number of objects for each combination of values, such as ``cube red``."""
     own = [sorted(str(thing[name]) for name in attributes) for thing in scene["objects"]]
     sizes = range(len(attributes) + 1)
     return Counter(" ".join(some) for v in own for size in sizes for some in combinations(v, size))

@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``clevr``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``clevr``, and the layout's requirements."""
 
 from typing import Annotated, Any, Literal
 
@@ -26,23 +26,23 @@ Families = Annotated[list[Family], Field(min_length=1), Unique, UNIQUE]
 class QuestionCounts(Section):
     """Questions per scene, by task."""
 
-    color: Natural = setting(1, "asking for a colour")
+    color: Natural = setting(1, "that ask for a colour")
     shape: Natural = setting(1, "for a shape")
     material: Natural = setting(1, "for a material")
     size: Natural = setting(1, "for a size")
     number: Natural = setting(1, "for a number")
-    boolean: Natural = setting(1, "answered by yes or no")
+    boolean: Natural = setting(1, "with the answer yes or no")
 
 
 def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many images; the released ones have ten questions each."""
+    """Return the size of this many images; released images have ten questions each."""
     drawn = isinstance(settings["splits"], dict)
     each = sum(settings["questions"].values()) if drawn else 10
     return Size(images=count, items=count * each, choices=5)
 
 
 class Clevr(Rendered):
-    """CLEVR v1.0: questions by the type of their answer, and labels of images."""
+    """CLEVR v1.0: questions by answer type, and labels of images."""
 
     LAYOUT = published(
         "clevr",
@@ -57,7 +57,9 @@ class Clevr(Rendered):
     RELEASED = ("val",)
 
     layout: Literal["clevr"] = setting(..., "`clevr`")
-    test_share: PositiveShare = setting(0.25, "share of the groups that the derived split tests on")
+    test_share: PositiveShare = setting(
+        0.25, "share of the groups in the test part of the derived split"
+    )
     families: Families = setting(["query", "count", "exist"], "source `render`: kinds of question")
     balance: bool = setting(True, "source `render`: balance the answers")
     questions: QuestionCounts = nested("source `render`: questions per image of each task")

@@ -10,9 +10,9 @@ ATTRIBUTES = {
     "material": ["rubber", "metal"],
     "size": ["small", "large"],
 }
-RADII = {"small": 0.35, "large": 0.7}  # of an object of each size, in units of the scene
+RADII = {"small": 0.35, "large": 0.7}  # radius of an object of each size, in scene units
 FOCAL = 35 / 32  # focal length of CLEVR's camera, in widths of the image (Blender's default sensor)
-# VLM-Lens buckets CLEVR's questions by the type of their answer
+# VLM-Lens groups CLEVR's questions by answer type
 ITEM_TASKS = {
     **ATTRIBUTES,
     "number": [str(number) for number in range(11)],
@@ -31,7 +31,8 @@ def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
     """Return the label of every image task for one scene.
 
     Result: in the order of :data:`IMAGE_TASKS`: ``object_count`` ("0", "1", …), ``has_<value>``
-    ("yes"/"no"), ``majority_<attribute>`` (the commonest value; None on a tie or an empty scene).
+    ("yes"/"no"), ``majority_<attribute>`` (the most common value; None for a tie or an empty
+    scene).
     """
     objects = scene["objects"]
     labels: dict[str, str | None] = {"object_count": str(len(objects))}
@@ -44,9 +45,9 @@ def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
 def image_type(scene: dict[str, Any]) -> str:
     """Return ``<shape> <color>`` of the object nearest the camera: the image's input type.
 
-    The nearest object is the one farthest along the scene's own ``front`` direction on the floor,
-    so no other object is in its ``relationships["front"]``. Types must recur for Hewitt & Liang's
-    control task; there are 24.
+    The nearest object is the one farthest along the scene's ``front`` direction on the floor, so no
+    other object is in its ``relationships["front"]``. Hewitt & Liang's control task requires
+    recurring types; there are 24.
     """
     front = scene["directions"]["front"]
     if not scene["objects"]:

@@ -15,7 +15,7 @@ from eyechart.data.layouts.coco import layout
 from eyechart.data.layouts.coco.tasks import slug
 
 Row = dict[str, Any]
-_SHOWN = 5  # missing images named in an error; the log has all
+_SHOWN = 5  # maximum number of missing images named in an error; the log lists all
 _log = logging.getLogger(__name__)
 
 
@@ -34,15 +34,15 @@ class Annotations:
 def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) -> Annotations:
     """Read the objects and captions of a split.
 
-    Captions that were not acquired are none. Raise a UserError if a file is missing or broken, a
-    field is missing, an id is duplicated, a category is unknown, or images are missing without
-    ``allow_missing``.
+    There are no captions if they were not acquired. Raise a UserError if a file is missing or
+    broken, a field is missing, an id is duplicated, a category is unknown, or images are missing
+    without ``allow_missing``.
 
     Parameters
     ----------
     root, split : the dataset's folder, and the name of the split
     acquired : paths from ``root`` that the receipt lists
-    allow_missing : whether annotations may name missing images, which are then left out
+    allow_missing : whether annotations may name missing images, which are then omitted
     """
     things = _load(root, layout.instances(split), split)
     _check_objects(things, root / layout.instances(split))
@@ -100,14 +100,16 @@ def _check_objects(found: Row, path: Path) -> None:
         if not slug(name) or other != name:
             raise UserError(
                 f"{path}: category {name!r} makes the task 'has_{slug(name)}', which is empty or "
-                f"that of {other!r} too; rename it with Latin letters"
+                f"also the task of {other!r}; rename it with Latin letters"
             )
     fields = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
     _check_rows(found, "annotations", fields, path)
     for index, thing in enumerate(found["annotations"]):
         where = f"{path}: annotations[{index}]"
         if thing["category_id"] not in names:
-            raise UserError(f"{where}: category_id is {thing['category_id']!r}, of no category")
+            raise UserError(
+                f"{where}: category_id is {thing['category_id']!r}, which is not a category"
+            )
         box = thing["bbox"]
         if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
             raise UserError(f"{where}: bbox is {box!r}, expected left, top, width, height in px")
@@ -127,7 +129,7 @@ def _check_captions(found: Row, path: Path) -> None:
 
 
 def _check_rows(found: Row, key: str, fields: tuple[str, ...], path: Path) -> None:
-    """Check that every row of a list has its fields and an id of its own."""
+    """Check that every row of a list has its fields and a unique id."""
     require(found, (key,), str(path))
     if not isinstance(found[key], list):
         raise UserError(f"{path}: {key} is {str(found[key])[:40]!r}, expected a list")
@@ -164,7 +166,7 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
         return
     names = sorted(absent)
     sentence = (
-        f"{path}: of the images that it or the captions name, {len(names)} are missing, with "
+        f"{path}: {len(names)} of the images named here or in the captions are missing, with "
         f"{sum(absent.values())} annotations"
     )
     _log.warning("%s: %s", sentence, ", ".join(names))

@@ -1,7 +1,7 @@
 """The official on-disk layout of COCO 2017: image folders, and annotations beside them.
 
-Source: the data format of the COCO site (Lin et al., ECCV 2014). Any dataset in this layout
-can be read, whatever the names of its splits and categories.
+Source: the data format of the COCO site (Lin et al., ECCV 2014). Any dataset in this layout can be
+read, with any names of splits and categories.
 """
 
 import logging
@@ -16,18 +16,18 @@ from eyechart.data.layouts.base import Inventory, read_lists, require, require_i
 from eyechart.tables import receipt
 
 NAME = "coco"
-TOPS = ("", "coco")  # official archives have no top folder, users' folders often do
+TOPS = ("", "coco")  # official archives have no top folder, but users' folders often do
 FILES = (r"{split}/.+\.(?i:jpe?g|png)", r"annotations/(instances|captions)_{split}\.json")
-RELEASED = ("train2017", "val2017")  # the official splits that come with annotations
+RELEASED = ("train2017", "val2017")  # the official splits with annotations
 OPEN, TITLE, WITH = True, "COCO 2017", "annotations"
-_SHOWN = 3  # number of names in an error
+_SHOWN = 3  # maximum number of names in an error
 _log = logging.getLogger(__name__)
 
 
 def image_path(split: str, filename: str, known: Container[str]) -> str:
     """Return the path of an image in the dataset's folder.
 
-    ``file_name`` may have folders; it starts from the split's folder, or from the dataset's.
+    ``file_name`` may contain folders; it is relative to the split's folder or the dataset's.
     """
     inside = f"{split}/{filename}"
     return inside if inside in known or filename not in known else filename
@@ -47,8 +47,9 @@ def inventory(root: Path, splits: list[str]) -> Inventory:
     """Return the counts per split (captions as questions), and all existing files.
 
     Missing images are counted in the log; whether they are allowed is checked when the tables are
-    made. Images without annotations are left out. Without a file of captions there are none. Raise
-    a UserError if a list is missing or broken, or none of a split's images exists.
+    created. Images without annotations are omitted. If there is no caption file, there are no
+    captions. Raise a UserError if a list is missing or broken, or if none of a split's images
+    exists.
     """
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
@@ -72,7 +73,9 @@ def inventory(root: Path, splits: list[str]) -> Inventory:
             questions = len(listed["annotations"])
             files.append(Path(captions(split)))
         else:
-            _log.warning("%s: no %s, so no caption is asked for", split, root / captions(split))
+            _log.warning(
+                "%s: no %s, so there are no caption questions", split, root / captions(split)
+            )
         counts[split] = receipt.SplitCounts(images=len(found), questions=questions)
     return counts, files
 
@@ -98,7 +101,7 @@ def read_images(root: Path, split: str) -> list[dict[str, Any]]:
 
 
 def read_annotations(root: Path, name: str, split: str, hook: Hook) -> dict[str, Any]:
-    """Read a file of annotations; ``hook`` reduces every object while it is parsed.
+    """Read an annotation file; ``hook`` reduces every object while it is parsed.
 
     Raise a UserError if the file is missing, is not valid JSON, or contains no annotations.
     """

@@ -1,8 +1,8 @@
-"""Make the tables of questions and images from a dataset in COCO's official layout.
+"""Create the tables of questions and images from a dataset in COCO's official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``<split>/`` and ``annotations/``.
 Writes: ``items.parquet`` (presence, position, counting, caption), ``images.parquet`` and
-``regions.parquet`` (the boxes of the category that an item asks about, and of another one).
+``regions.parquet`` (the boxes of the category an item asks about, and of another category).
 
     python -m eyechart.data.layouts.coco.prepare --dataset coco \
         --receipt data/raw/coco/acquired.json --seed 7 \
@@ -34,7 +34,7 @@ from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
 from eyechart.tables.regions import OTHER, REF, Region, about_image, box, write_regions
 
-_PART = 1000  # images whose items are held as rows at a time
+_PART = 1000  # images whose items are held in memory at a time
 
 
 def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
@@ -71,7 +71,7 @@ def item_rows(questions: Questions, image: int, row: Row) -> list[Row]:
 def region_rows(found: Annotations, image: int, items: list[Row], *seeds: str | int) -> list[Row]:
     """Return the regions of an image's items: boxes of the category asked about, and another box.
 
-    Boxes are cut off at the image's edges; some official ones have no area and are left out.
+    Boxes are clipped to the image; some official boxes have no area and are omitted.
     """
     size = (found.images[image]["width"], found.images[image]["height"])
     boxes = [(found.categories[t["category"]], _box(t["bbox"], size)) for t in found.objects[image]]
@@ -101,8 +101,8 @@ def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
         if (row["width"], row["height"]) != (image["width"], image["height"]):
             raise UserError(
                 f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
-                f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it, "
-                "or annotate it as it is shown, turned as its EXIF data say"
+                f"for {image['width']} x {image['height']} px, so boxes would not fit; restore it, "
+                "or annotate it as displayed, rotated according to its EXIF data"
             )
 
 

@@ -1,7 +1,8 @@
-"""Make the questions about a COCO image: presence, position, counting, caption.
+"""Create the questions about a COCO image: presence, position, counting, caption.
 
 Source of presence: Li et al., "Evaluating Object Hallucination in Large Vision-Language Models"
-(POPE, EMNLP 2023): negatives at random, by frequency, and by co-occurrence with what is there.
+(POPE, EMNLP 2023): negatives at random, by frequency, and by co-occurrence with the categories
+present.
 """
 
 import json
@@ -22,9 +23,9 @@ YES_NO = ["yes", "no"]
 
 
 def count(images: Iterable[Collection[int]], k: int) -> np.ndarray:
-    """Return in how many images two of k categories occur together, int64 of shape (k, k).
+    """Return the number of images in which two of k categories co-occur, int64 of shape (k, k).
 
-    Each image is given as its categories, 0 to k - 1; the diagonal counts each category.
+    Each image is given as its categories, 0 to k - 1; the diagonal has the count of each category.
     """
     listed = [sorted(present) for present in images]
     occurs = np.zeros((len(listed), k), np.float32)  # (n, k); exact: counts stay below 2^24
@@ -36,16 +37,17 @@ def count(images: Iterable[Collection[int]], k: int) -> np.ndarray:
 def draw(
     present: Collection[int], most: int, together: np.ndarray, dice: Random
 ) -> tuple[list[int], dict[str, list[int]]]:
-    """Draw the categories that one image is asked about.
+    """Draw the categories for the questions about one image.
 
-    Return the present ones, and per sampling equally many absent ones: ``random`` drawn uniformly,
-    ``popular`` the most frequent, ``adversarial`` those that co-occur most often with the image's
-    categories. Ties are broken in favour of the first category.
+    Return present categories and, for each sampling, equally many absent ones: ``random`` are drawn
+    uniformly, ``popular`` are the most frequent, and ``adversarial`` co-occur most often with the
+    image's categories. Ties are broken in favour of the first category.
 
     Parameters
     ----------
     present : categories present in the image
-    most : questions per answer and sampling at most; fewer if the image has, or lacks, fewer
+    most : maximum number of questions per answer and sampling; fewer if the image has or lacks
+        fewer
     together : counts over all images of the split, see :func:`count`
     dice : random generator of this image
     """
@@ -69,7 +71,7 @@ class Questions:
     """Questions about the images of one split; the draws of each image are independent."""
 
     seeds: tuple[str | int, ...]  # seeds of every draw: dataset, seed, split
-    annotations: Annotations  # of all images of the split, sampled or not, for category frequencies
+    annotations: Annotations  # all images of the split, sampled or not, for category frequencies
     # ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
     # ``position_margin``, ``most_count``, ``wording``
     settings: dict[str, Any]
@@ -77,14 +79,14 @@ class Questions:
     def about(self, image: int) -> list[Row]:
         """Return the items of an image, without the fields shared with it.
 
-        ``item_id`` is a suffix made of task, form and category, so it does not depend on the other
+        ``item_id`` is a suffix composed of task, form and category, so it does not depend on other
         questions.
         """
         drawn = (self._presence, self._position, self._counting, self._caption)
         return [item for ask in drawn for item in ask(image)]
 
     def answers(self, image: int) -> dict[str, str | None]:
-        """Return what an image answers to the questions of presence and counting, by prompt."""
+        """Return an image's answers to the presence and counting questions, by prompt."""
         present, counts = self._present(image), self._counts(image)
         found: dict[str, str | None] = {}
         for category, prompts in enumerate(self._prompts):
@@ -95,7 +97,7 @@ class Questions:
 
     @cached_property
     def _prompts(self) -> list[dict[str, str]]:
-        """The questions about each category that need no more words."""
+        """The questions about each category that need no further fields."""
         wording = {task: self.settings["wording"][task] for task in ("presence", "counting")}
         names = self.annotations.categories
         return [{task: tasks.word(w, name, "") for task, w in wording.items()} for name in names]
@@ -117,7 +119,7 @@ class Questions:
         return {category: found[category] for category in sorted(found) if whole[category]}
 
     def _counts(self, image: int) -> dict[int, int]:
-        """Return how many objects an image has of each category that can be asked for."""
+        """Return the number of objects of each category that can be counted in an image."""
         counts = {c: len(t) for c, t in self._countable(image).items()}
         return {c: n for c, n in counts.items() if n <= self.settings["most_count"]}
 
@@ -126,7 +128,7 @@ class Questions:
         return dice("coco", task, *self.seeds, image).sample(candidates, most)
 
     def _presence(self, image: int) -> Iterator[Row]:
-        """Yield, per sampling, questions about present and equally many absent categories."""
+        """Yield questions about present and equally many absent categories, for each sampling."""
         own = dice("coco", "presence", *self.seeds, image)
         present, absent = draw(self._present(image), self.settings["presence"], self._together, own)
         for sampling in tasks.SAMPLINGS:
@@ -136,7 +138,7 @@ class Questions:
                     yield self._item("presence", category, YES_NO, answer, meta)
 
     def _position(self, image: int) -> Iterator[Row]:
-        """Yield questions about the side, and the opposite side, of single off-centre objects."""
+        """Yield questions about the side of single off-centre objects, and the opposite side."""
         row, margin = self.annotations.images[image], self.settings["position_margin"]
         size = (row["width"], row["height"])
         alone = {c: t[0] for c, t in self._countable(image).items() if len(t) == 1}
@@ -153,7 +155,7 @@ class Questions:
         present = self._present(image)
         absent = [c for c in range(len(self.annotations.categories)) if c not in present]
         own = dice("coco", "counting none", *self.seeds, image)
-        # so that "0" is as frequent as one of most + 1 equally likely answers
+        # makes "0" as frequent as one of most + 1 equally likely answers
         none = [own.choice(absent) for _ in drawn if absent and own.random() < 1 / most]
         choices = [str(number) for number in range(most + 1)]
         for category in dict.fromkeys([*drawn, *none]):

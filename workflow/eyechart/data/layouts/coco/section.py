@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``coco``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``coco``, and the layout's requirements."""
 
 from typing import Annotated, Any, Literal
 
@@ -30,14 +30,15 @@ class CocoWording(Section):
         "question of the tasks `presence_…`; fields `{category}`, `{a_category}`, `{plural}`",
     )
     position: Text = setting(
-        "Is this a photo of {a_category} on the {side}?", "of `position`; also the field `{side}`"
+        "Is this a photo of {a_category} on the {side}?",
+        "question of `position`; also has the field `{side}`",
     )
-    counting: Text = setting("How many {plural} are there in the image?", "of `counting`")
-    caption: Text = setting("Describe the image in one sentence.", "of `caption`")
+    counting: Text = setting("How many {plural} are there in the image?", "question of `counting`")
+    caption: Text = setting("Describe the image in one sentence.", "question of `caption`")
 
 
 def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many images; absent categories are counted, too."""
+    """Return the size of this many images; absent categories count too."""
     asked = 6 * settings["presence"] + 2 * settings["position"] + 2 * settings["counting"]
     return Size(images=count, items=count * (asked + 1), choices=4, open=count)
 
@@ -59,23 +60,24 @@ class Coco(Rendered):
     RELEASED = ("val2017",)
 
     layout: Literal["coco"] = setting(..., "`coco`")
-    subset: Count | None = setting(None, "images of a split, drawn by the seed; null: all")
+    subset: Count | None = setting(None, "images per split, drawn with the seed; null: all")
     allow_missing: bool = setting(
-        False, "skip annotated images that are missing; they are counted and listed"
+        False, "skip missing annotated images; they are counted and listed"
     )
     presence: Natural = setting(
         1,
-        "categories per image that are there and are asked for, each beside three that are not: a "
-        "random one, a frequent one, and one that often occurs with what is there (POPE)",
+        "present categories per image to ask about, each with three absent ones: a random one, a "
+        "frequent one, and one that often co-occurs with the present categories (POPE)",
     )
-    position: Natural = setting(1, "objects per image whose side is asked for")
+    position: Natural = setting(1, "questions per image about the side of an object")
     position_margin: Annotated[float, Field(ge=0, lt=0.5), AsWritten] = setting(
-        0.1, "band about the middle in which no side is asked for", unit="share of a side"
+        0.1, "half-width of the middle band without such questions", unit="share of a side"
     )
-    counting: Natural = setting(1, "categories per image that are counted")
-    most_count: Count = setting(10, "highest number that is asked for")
+    counting: Natural = setting(1, "counting questions per image")
+    most_count: Count = setting(10, "highest count in questions")
     most_objects: Count = setting(
-        10, "highest label of the task `object_count`; more are this and a plus"
+        10,
+        "highest label of the task `object_count`; higher counts get this label with a plus sign",
     )
     wording: CocoWording = nested(WORDING)
 

@@ -1,6 +1,6 @@
 """COCO's tasks and their wording: articles and plurals of categories, slugs, sides.
 
-Used to check the configuration, so it imports only the standard library.
+This module is used to check the configuration, so it imports only the standard library.
 """
 
 import re
@@ -12,10 +12,10 @@ from eyechart.data.canvas.tasks import fields_of
 OBJECT_COUNT = "object_count"
 SAMPLINGS = ("random", "popular", "adversarial")
 PRESENCE = tuple(f"presence_{sampling}" for sampling in SAMPLINGS)
-ITEM_TASKS = (*PRESENCE, "position", "counting")  # besides caption, which is open-ended
+ITEM_TASKS = (*PRESENCE, "position", "counting")  # in addition to caption, which is open-ended
 SIDES = (("left", "right"), ("top", "bottom"))
 NO_OBJECT = "nothing"
-# Fields a wording may use, and of which it must use at least one
+# Fields a wording may use; it must use at least one of them
 _FIELDS = {
     "presence": ({"category", "a_category", "plural"}, [{"category", "a_category", "plural"}]),
     "position": ({"category", "a_category", "side"}, [{"category", "a_category"}, {"side"}]),
@@ -73,9 +73,9 @@ def a_category(category: str) -> str:
 
 
 def check_wording(wording: dict[str, str], where: str) -> None:
-    """Raise a UserError for a wording with an unknown field, or without a required one.
+    """Raise a UserError for a wording with an unknown field or without a required one.
 
-    ``where`` begins the message, e.g. ``datasets.coco.wording``.
+    ``where`` starts the message, e.g. ``datasets.coco.wording``.
     """
     for task, (allowed, needed) in _FIELDS.items():
         fields = fields_of(wording, task, allowed, where)
@@ -100,10 +100,10 @@ def word(text: str, category: str, side: str) -> str:
 
 
 def sides(box: list[float], size: tuple[int, int], margin: float) -> list[tuple[str, str]]:
-    """Return per axis the side of a box and the opposite side; none for a box in the middle.
+    """Return the side of a box and the opposite side for each axis; none for a box in the middle.
 
-    The box is left, top, width, height in px, as COCO has it; ``size`` the width and height of the
-    image in px, and ``margin`` the half-width of the middle band, as a share of the image's side.
+    The box is left, top, width, height in px, as in COCO. ``size`` is the width and height of the
+    image in px, and ``margin`` the half-width of the middle band as a share of the image's side.
     """
     found = []
     for axis, (low, high) in enumerate(SIDES):
@@ -122,7 +122,7 @@ def image_labels(objects: list[dict[str, Any]], categories: list[str], most: int
     """Return the label of every image task for one image's objects.
 
     A crowd has no object count, so ``object_count`` excludes it; ``has_<category>`` includes it.
-    From ``most`` objects on, the count's label is ``<most>+``.
+    For counts of at least ``most``, the label is ``<most>+``.
     """
     count = sum(not thing["iscrowd"] for thing in objects)
     present = {thing["category"] for thing in objects}

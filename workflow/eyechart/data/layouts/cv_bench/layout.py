@@ -1,4 +1,4 @@
-"""The layout of CV-Bench on the hub: only ``test_3d.parquet``, which has the depth-order task.
+"""The layout of CV-Bench on the hub: only ``test_3d.parquet``, with the depth-order task.
 
 Source: the dataset's card (Tong et al., NeurIPS 2024).
 """
@@ -29,7 +29,7 @@ def is_depth(record: Record) -> bool:
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:
-    """Return the number of rows about depth order, which must not be 0, and the only file."""
+    """Return the number of rows about depth order, which must not be 0, and the single file."""
     path = root / ROWS
     count = sum(map(is_depth, read_rows(path, ["task"])))
     if not count:

@@ -1,4 +1,4 @@
-"""Make the tables of CV-Bench's depth order: which of two objects in boxes is nearer.
+"""Create the tables of CV-Bench's depth order: which of two objects in boxes is nearer.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``test_3d.parquet``.
 Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
@@ -87,7 +87,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
 
 
 def prepare(settings: dict[str, Any], writer: PuzzleWriter) -> None:
-    """Add every wanted row about depth order to the tables."""
+    """Add every requested row about depth order to the tables."""
     (split,) = settings["splits"]
     path, cut = writer.root / layout.ROWS, 0
     depth = [r.values["idx"] for r in read_rows(path, ["idx", "task"]) if layout.is_depth(r)]

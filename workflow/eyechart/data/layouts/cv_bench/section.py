@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``cv_bench``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``cv_bench``, and the layout's requirements."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The official layout of HPatches' sequences: ``<sequence>/1.ppm`` to ``6.ppm``, ``H_1_2`` on.
+"""The official layout of HPatches: ``<sequence>/1.ppm`` to ``6.ppm``, ``H_1_2`` to ``H_1_6``.
 
 ``H_1_k`` maps pixel indices of 1.ppm to k.ppm: (0, 0) is the centre of the first pixel. Sequences
 ``i_…`` vary the illumination, ``v_…`` the viewpoint. There are no splits.
@@ -35,7 +35,7 @@ def homography(sequence: str, number: int) -> str:
 
 
 def sequences(root: Path) -> list[str]:
-    """Return the names of all sequences, or raise a UserError if there are none."""
+    """Return the names of all sequences; raise a UserError if there are none."""
     found = sorted(path.name for path in root.glob("*/") if _SEQUENCE.fullmatch(path.name))
     if not found:
         raise UserError(f"{root}: no sequence folders, expected names such as v_wall or i_dome")

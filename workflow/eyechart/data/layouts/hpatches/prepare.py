@@ -1,4 +1,4 @@
-"""Make the tables of HPatches: which of four points matches REF under another viewpoint or light.
+"""Create the tables of HPatches: which of four points matches REF under another view or light.
 
 Reads: the receipt ``acquired.json`` and, beside it, the folders of sequences.
 Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
@@ -34,7 +34,7 @@ from eyechart.tables.regions import LETTERS
 
 _CELLS = 24  # grid cells along the first image's longer side, one candidate each
 _EDGE = 0.02  # minimum distance of a mark to the border, as a share of the longer side
-_WIDTH = 2.0  # of the window in which corners are found, in px
+_WIDTH = 2.0  # size of the window for corner detection, in px
 _log = logging.getLogger(__name__)
 
 
@@ -116,7 +116,7 @@ def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
-    """Add every wanted pair of images to the tables."""
+    """Add every requested pair of images to the tables."""
     (split,) = args.settings["splits"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
     unused = []
@@ -128,7 +128,7 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
         else:
             unused.append(name)
     if unused:
-        _log.warning("left out because no four points lie on both images far enough apart: %s",
+        _log.warning("omitted because no four points lie on both images far enough apart: %s",
                      ", ".join(unused))  # fmt: skip
 
 

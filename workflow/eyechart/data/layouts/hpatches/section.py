@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``hpatches``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``hpatches``, and the layout's requirements."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class HpatchesWording(Section):
 
 
 class Hpatches(Points):
-    """HPatches: which of four points is the one marked, from another view or in other light."""
+    """HPatches: which of four points is the marked one, under another view or light."""
 
     LAYOUT = of_regions(
         "hpatches",

@@ -1,7 +1,7 @@
 """The official on-disk layout of MMVP: ``Questions.csv`` and ``MMVP Images/<Index>.jpg``.
 
-Source: the authors' evaluation scripts (Tong et al., CVPR 2024). They number images by row;
-here the ``Index`` counts, so rows may be in any order.
+Source: the authors' evaluation scripts (Tong et al., CVPR 2024). They number images by row. Here
+the ``Index`` is used, so rows may be in any order.
 """
 
 import logging
@@ -23,7 +23,7 @@ RELEASED = None
 PATTERNS = "Patterns.csv"  # addition of eyechart's rendered datasets: the pattern of each Index
 FOLDERS = ("MMVP Images", "MMVP_Images")  # the name in the authors' script, and a common variant
 COLUMNS = ("Index", "Question", "Options", "Correct Answer")
-SPELLED = {"lndex": "Index"}  # the released Questions.csv begins with a small L
+SPELLED = {"lndex": "Index"}  # the released Questions.csv starts with a lower-case L
 UNKNOWN = "mmvp"  # task of items whose pattern was not published
 _log = logging.getLogger(__name__)
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)
@@ -56,14 +56,14 @@ def read_questions(root: Path) -> list[MmvpQuestion]:
     """Read the questions, sorted by ``Index``.
 
     Raise a UserError if they cannot be read, or the two rows of a pair differ in question or
-    pattern, or have equal answers. Options that differ are a warning.
+    pattern, or have equal answers. Options that differ cause a warning.
     """
     patterns = _read_patterns(root / PATTERNS)
     return read_paired(root, COLUMNS, partial(_question, patterns=patterns), _check_pair, SPELLED)
 
 
 def parse_options(text: str, where: str) -> list[str]:
-    """Return the option texts of ``(a) … (b) …``; letters are consecutive from a, in either case.
+    """Return the option texts of ``(a) … (b) …``; letters are consecutive from a, in any case.
 
     Raise a UserError if the text has another form, an option is empty, or two options are equal.
     """
@@ -122,7 +122,7 @@ def _check_pair(one: MmvpQuestion, other: MmvpQuestion) -> None:
         )
     if one.answer == other.answer:
         raise UserError(
-            f"{one.where}: Correct Answer {one.letter} is also that of its partner in "
+            f"{one.where}: Correct Answer {one.letter} is also the answer of its partner in "
             f"{other.where}, so a model that sees no difference would be right"
         )
     if one.pattern != other.pattern:

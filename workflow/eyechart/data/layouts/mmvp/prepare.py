@@ -1,4 +1,4 @@
-"""Make the tables of questions and images from MMVP in its official layout.
+"""Create the tables of questions and images from MMVP in its official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv``, ``MMVP Images/`` and, if
 it exists, ``Patterns.csv``.
@@ -7,10 +7,10 @@ Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row
 The setting ``corrections`` swaps the answers of two pairs, Index 99 and 100 (the elephant's
 tusks), 279 and 280 (the elderly person's posture). Users reported both to the authors, who have not
 replied: issue #14 of MMVP (2024) cites the rows 279 and 280 of the CSV, #30 (2026) adds 99 and
-100. lmms-eval's audit (#1018, January 2026) counts rows from 0, and at first changed one label of
-each pair, its rows 99 and 279, which are Index 100 and 280 (#1028); so both images of a pair had
-the same answer. It has since been revised and swaps all four (README of its MMVP task, #1210, March
-2026); the same is done here. The images were not inspected for eyechart.
+100. lmms-eval's audit (#1018, January 2026) counts rows from 0. It first changed one label of each
+pair, rows 99 and 279, which are Index 100 and 280 (#1028), so both images of a pair had the same
+answer. It was later revised to swap all four (README of its MMVP task, #1210, March 2026), as is
+done here. The images were not inspected for eyechart.
 
     python -m eyechart.data.layouts.mmvp.prepare --dataset mmvp \
         --receipt data/raw/mmvp/acquired.json \
@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 
 
 class Correction(NamedTuple):
-    """Correction of one label: words the question must contain, released and correct letter."""
+    """Correction of one label: words in the question, the released and the correct letter."""
 
     words: tuple[str, ...]
     released: str
     right: str
 
 
-# By the Index column, from 1; see the module docstring
+# By the Index column, which starts at 1; see the module docstring
 CORRECTIONS = {
     99: Correction(("elephant", "tusks"), "Long", "Short"),
     100: Correction(("elephant", "tusks"), "Short", "Long"),
@@ -51,10 +51,10 @@ CORRECTIONS = {
 
 
 def corrected_answer(question: MmvpQuestion) -> str | None:
-    """Return the correct answer if the published corrections change it, else None.
+    """Return the correct answer if the published corrections change it, otherwise None.
 
-    Only the official question with its released answer is changed, not another dataset in this
-    layout, such as a rendered one, nor a copy that is already corrected.
+    Only the official question with its released answer is changed. Other datasets in this layout,
+    such as rendered ones, and copies that are already corrected stay unchanged.
     """
     known = CORRECTIONS.get(question.number)
     if known is None or not all(word in question.text.lower() for word in known.words):

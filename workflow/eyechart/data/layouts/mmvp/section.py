@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``mmvp``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``mmvp``, and the layout's requirements."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ class Mmvp(Rendered):
 
     layout: Literal["mmvp"] = setting(..., "`mmvp`")
     corrections: bool = setting(
-        True, "correct the published labels of two pairs that are wrong; the report says so"
+        True, "correct the wrong published labels of two pairs; the report states this"
     )
 
 

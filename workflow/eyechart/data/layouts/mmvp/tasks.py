@@ -22,9 +22,9 @@ PATTERNS = tuple(WORDS)
 def pattern_of(name: str, where: str) -> str:
     """Return the pattern named by a ``Type``, as written in folders, tables and papers.
 
-    ``Camera_Perspective``, ``Positional and Relational Context`` and ``Structural Character`` are
-    examples: words are separated by blanks or underscores, in any case. Raise a UserError that
-    begins with ``where`` if the name matches no pattern, or two.
+    Examples are ``Camera_Perspective``, ``Positional and Relational Context`` and ``Structural
+    Character``: words in any case, separated by spaces or underscores. Raise a UserError that
+    begins with ``where`` if the name does not match exactly one pattern.
 
     >>> pattern_of("Camera_Perspective", "Questions.csv: line 2")
     'viewpoint'

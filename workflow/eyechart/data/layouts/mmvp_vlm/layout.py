@@ -1,8 +1,8 @@
 """The on-disk layout of MMVP-VLM: ``Questions.csv`` and ``MLLM_VLM Images/<Type>/<id>.jpg``.
 
-The authors' script expects ``MLLM_VLM Images``, their README ``MMVP_VLM_Images``; these and two
-more spellings of copies are accepted. The script assigns pairs and patterns by row position; here
-``Question ID`` and ``Type`` count, so rows may be in any order.
+The authors' script expects ``MLLM_VLM Images``, their README ``MMVP_VLM_Images``. These and two
+more spellings used in copies are accepted. The script assigns pairs and patterns by row position.
+Here ``Question ID`` and ``Type`` are used, so rows may be in any order.
 
 Source: evaluate_vlm.py of the authors (Tong et al., CVPR 2024).
 """
@@ -26,7 +26,7 @@ COLUMNS = ("Question ID", "Type", "Statement")
 
 @dataclass(frozen=True)
 class Statement(PairedRow):
-    """One statement, which is true of the image with its number; ``kind`` is its Type."""
+    """One statement, which is true of the image with the same number; ``kind`` is its Type."""
 
     kind: str
 

@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``mmvp_vlm``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``mmvp_vlm``, and the layout's requirements."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from eyechart.plan.layout import each, published
 
 
 class MmvpVlm(Rendered):
-    """MMVP-VLM: pairs of images with a statement each, for encoders."""
+    """MMVP-VLM: pairs of images with one statement per image, for encoders."""
 
     LAYOUT = published(
         "mmvp_vlm",

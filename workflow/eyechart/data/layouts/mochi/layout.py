@@ -19,7 +19,7 @@ TITLE, WITH = "MOCHI", "answers"
 
 
 def shards(root: Path) -> list[Path]:
-    """Return the Parquet files, in order; raise a UserError if there are none or one is missing."""
+    """Return the Parquet files, in order; raise a UserError if the set is incomplete."""
     found = sorted((root / "data").glob("train-*.parquet"))
     matches = [re.fullmatch(FILES[0], path.relative_to(root).as_posix()) for path in found]
     counts = {int(match[2]) for match in matches if match}

@@ -1,4 +1,4 @@
-"""Make the tables of MOCHI: which of three or four images shows another object.
+"""Create the tables of MOCHI: which of three or four images shows a different object.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``data/train-….parquet``.
 Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
@@ -29,14 +29,14 @@ from eyechart.data.records import Record, image_bytes, read_rows, whole_number
 from eyechart.tables.regions import LETTERS
 
 _COLUMNS = ["dataset", "condition", "trial", "n_objects", "oddity_index", "images"]
-_MOST = 4  # maximum number of images of a trial
+_MOST = 4  # maximum number of images in a trial
 
 
 def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     """Return the puzzle of the ``number``-th row, from 1.
 
-    Raise a UserError if the number of images is not 3 or 4, differs from ``n_objects``, or the odd
-    one is not among them.
+    Raise a UserError if the number of images is not 3 or 4 or differs from ``n_objects``, or if the
+    odd one is not among them.
     """
     where, values = record
     images = values["images"] or []
@@ -72,7 +72,7 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
 
 
 def prepare(settings: dict[str, Any], writer: PuzzleWriter) -> None:
-    """Add every wanted row to the tables."""
+    """Add every requested row to the tables."""
     (split,), files = settings["splits"], layout.shards(writer.root)
     count = sum(1 for file in files for _ in read_rows(file, ["trial"]))
     wanted = set(writer.chosen(map(str, range(1, count + 1)), split))

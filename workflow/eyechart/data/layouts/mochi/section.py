@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``mochi``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``mochi``, and the layout's requirements."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ class MochiWording(Section):
 
 
 class Mochi(Rendered):
-    """MOCHI: which of three or four images shows another object."""
+    """MOCHI: which of three or four images shows a different object."""
 
     LAYOUT = of_regions(
         "mochi",

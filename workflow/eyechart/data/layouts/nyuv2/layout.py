@@ -1,8 +1,9 @@
 """The official files of NYU Depth V2: ``nyu_depth_v2_labeled.mat`` and ``splits.mat`` beside it.
 
-The first has MATLAB's format 7.3, which is HDF5 with reversed axes: ``images`` (n, 3, w, h) and
-``depths`` (n, w, h) in metres; ``scenes`` names where each was taken. The second has an older
-format and counts images from 1. Images are read one by one, since the file has 2.8 GB.
+The first is in MATLAB's format 7.3, which is HDF5 with reversed axes: ``images`` (n, 3, w, h),
+``depths`` (n, w, h) in metres, and ``scenes``, the place where each image was taken. The second is
+in an older format and numbers images from 1. Images are read one by one, because the file has 2.8
+GB.
 
 Source: the dataset's page (Silberman et al., ECCV 2012).
 """
@@ -35,11 +36,11 @@ class Nyuv2Image(NamedTuple):
 
     image: np.ndarray  # uint8, shape (h, w, 3)
     depth: np.ndarray  # float, shape (h, w), metres
-    scene: str  # where it was taken; empty if the file does not say it
+    scene: str  # where it was taken; empty if unknown
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:
-    """Return the counts per split, and both files, which must be consistent."""
+    """Return the counts per split and both files, which must be consistent."""
     numbers = read_splits(root)
     with opened(root) as file:
         count = file["images"].shape[0]
@@ -55,13 +56,13 @@ def inventory(root: Path, splits: list[str]) -> Inventory:
 
 
 def read_splits(root: Path) -> dict[str, list[int]]:
-    """Return the image numbers of every official split, from 1; no image may be in two."""
+    """Return the image numbers, from 1, of every official split; no image may be in two splits."""
     path = root / SPLITS
     try:
         found = loadmat(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    # what scipy raises depends on where the file is cut, and on its version
+    # scipy's exception depends on its version and on where the file is cut
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         raise UserError(f"{path}: not a complete MATLAB file ({error})") from None
     numbers = {}
@@ -77,7 +78,7 @@ def read_splits(root: Path) -> dict[str, list[int]]:
 
 @contextmanager
 def opened(root: Path) -> Iterator[h5py.File]:
-    """Open the file of images; its depths and images must be there and of one size."""
+    """Open the image file; it must contain images and depth maps of matching sizes."""
     path = root / IMAGES_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file")

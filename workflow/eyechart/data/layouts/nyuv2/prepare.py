@@ -1,4 +1,4 @@
-"""Make the table of NYU Depth V2's images, each with its depth map, to train depth heads on.
+"""Create the table of NYU Depth V2's images with their depth maps, for training depth heads.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``nyu_depth_v2_labeled.mat``, ``splits.mat``.
 Writes: ``images.parquet``, an empty ``items.parquet``, and ``images/`` beside them. The column
@@ -41,7 +41,7 @@ def thousandths(depth: np.ndarray) -> np.ndarray:
 
 
 def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
-    """Write an image and its depth map; return their row, with the scene as group."""
+    """Write an image and its depth map; return their row, with the scene as the group."""
     loaded = layout.read_image(file, number)
     name = f"nyu_{number:04d}"
     data = png(Image.fromarray(loaded.image))
@@ -64,7 +64,7 @@ def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
 
 
 def prepare(args: preparation.Preparation, root: Path) -> list[Row]:
-    """Write the wanted images of every split; return their rows."""
+    """Write the requested images of every split; return their rows."""
     numbers, folder = layout.read_splits(root), args.images.parent / FOLDER
     rows = []
     with layout.opened(root) as file:

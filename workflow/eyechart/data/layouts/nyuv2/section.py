@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``nyuv2``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``nyuv2``, and the layout's requirements."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from eyechart.plan.layout import each, published
 
 
 class Nyuv2(Rendered):
-    """NYU Depth V2: images with depth maps, to train depth heads on; no items."""
+    """NYU Depth V2: images with depth maps, for training depth heads; no items."""
 
     LAYOUT = published(
         "nyuv2",
@@ -20,8 +20,10 @@ class Nyuv2(Rendered):
     RELEASED = ("train", "test")
 
     layout: Literal["nyuv2"] = setting(..., "`nyuv2`")
-    test_share: PositiveShare = setting(0.25, "share of the groups that depth heads are tested on")
-    most: Count | None = setting(None, "images of a split at most, drawn by the seed; null: all")
+    test_share: PositiveShare = setting(0.25, "share of the groups for testing depth heads")
+    most: Count | None = setting(
+        None, "maximum number of images per split, drawn with the seed; null: all"
+    )
 
 
 SECTION = Nyuv2

@@ -47,7 +47,7 @@ class Keypoints(NamedTuple):
 def pairs(root: Path, split: str) -> list[SpairPair]:
     """Return the pairs of a split, in the order of their annotations' names.
 
-    Raise a UserError if there are no pairs, or a file name is not that of a pair.
+    Raise a UserError if there are no pairs, or if a file name does not denote a pair.
     """
     folder = root / "PairAnnotation" / split
     try:

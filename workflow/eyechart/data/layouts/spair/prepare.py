@@ -1,4 +1,4 @@
-"""Make the tables of SPair-71k: which of four keypoints on another image matches REF.
+"""Create the tables of SPair-71k: which of four keypoints on another image matches REF.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``PairAnnotation/`` and ``JPEGImages/``.
 Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canvases beside them.
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 def puzzle_of(
     root: Path, pair: SpairPair, split: str, args: preparation.WithRegions
 ) -> tuple[Puzzle | None, int]:
-    """Return the puzzle of a pair and the number of points that were moved onto their images.
+    """Return the puzzle of a pair, and the number of points that were moved onto their images.
 
     The puzzle is None if no four keypoints lie far enough apart; ``apart`` is a share of the second
     image's longer side. Keypoints are pixel indices, so marks are at pixel centres. Raise a
@@ -74,7 +74,7 @@ def puzzle_of(
 def _points(
     root: Path, pair: SpairPair, found: Keypoints, apart: float
 ) -> tuple[list[list[tuple[float, float]]], float, int]:
-    """Return the points of both images, their minimum distance in px, and how many were moved."""
+    """Return the points of both images, their minimum distance in px, and the number moved."""
     points, moved, size = [], 0, (0, 0)
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
         size = decode(read_image(root / name, pair.annotation), root / name)[0].size
@@ -86,7 +86,7 @@ def _points(
 
 
 def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
-    """Add the pairs that make an item to the tables, in seeded order."""
+    """Add the pairs that yield an item to the tables, in seeded order."""
     most = args.settings["most"]
     for split in args.settings["splits"]:
         found = layout.pairs(root, split)
@@ -103,8 +103,8 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
             else:
                 skipped += 1
         _log.info(
-            "%s: %d of %d pairs make an item; %d others do not because no four keypoints are "
-            "far enough apart",
+            "%s: %d of %d pairs yield an item; %d do not, because no four keypoints are far enough "
+            "apart",
             *(split, count, len(found), skipped),
         )
         if moved:

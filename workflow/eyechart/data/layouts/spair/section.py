@@ -1,4 +1,4 @@
-"""The section of a dataset in the layout ``spair``, and what the layout asks of the workflow."""
+"""The section of a dataset in the layout ``spair``, and the layout's requirements."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class SpairWording(Section):
 
 
 class Spair(Points):
-    """SPair-71k: which of four keypoints is the one marked on another image."""
+    """SPair-71k: which of four keypoints corresponds to the one marked on another image."""
 
     LAYOUT = of_regions(
         "spair",

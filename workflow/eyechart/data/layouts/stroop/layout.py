@@ -1,18 +1,20 @@
 """The on-disk layout of Stroop images: coloured words, and images of the colours.
 
-No such dataset was published with results; the layout is eyechart's own, modelled on VLM-Lens' two
-sample images (``black_in_blue.png``: the word, then its font colour) and its concept search::
+No such dataset has been published with results. The layout is eyechart's own, modelled on the two
+sample images of VLM-Lens (``black_in_blue.png``: the word, then its font colour) and its concept
+search::
 
     Stroop.csv                  one row per word image, see below
     words/<anything>.png        also .jpg and .jpeg
     concepts/<name>/<anything>.png    at least two images of each colour
     Palette.csv                 name,red,green,blue (sRGB, 0 to 255); may be missing
 
-``Stroop.csv`` has the columns ``file`` (a path from the dataset's folder), ``word``, ``font`` and
-``background`` (names of colours), and may have ``typeface``, ``size_px`` (the em), ``x`` and ``y``
-(px: the centre of the word) and ``contrast`` (font against background, WCAG); empty where unknown.
-The colours are those of ``Palette.csv`` in its order, else the sorted names of the folders. There
-are no splits: the only split of a dataset in this layout may have any name.
+``Stroop.csv`` has the columns ``file`` (a path relative to the dataset's folder), ``word``,
+``font`` and ``background`` (names of colours). It may also have ``typeface``, ``size_px`` (the em),
+``x`` and ``y`` (px: the centre of the word) and ``contrast`` (font against background, WCAG), which
+are empty if unknown. The colours are those of ``Palette.csv`` in its order or, without it, the
+sorted names of the folders. There are no splits; the only split of a dataset in this layout may
+have any name.
 """
 
 from pathlib import Path
@@ -33,11 +35,11 @@ NEEDED = ("file", "word", "font", "background")
 CUES = NEEDED[1:]
 NUMBERS = ("size_px", "x", "y", "contrast")
 ENDS = (".png", ".jpg", ".jpeg")
-FEWEST = 2  # images per colour, since one is left out when the others are averaged
+FEWEST = 2  # images per colour, because one is left out when the others are averaged
 
 
 class Word(NamedTuple):
-    """One row of ``Stroop.csv``; position and size are None where the table has none."""
+    """One row of ``Stroop.csv``; position and size are None if the table lacks them."""
 
     where: str
     file: str
@@ -52,7 +54,7 @@ class Word(NamedTuple):
 
 
 class StroopFiles(NamedTuple):
-    """The dataset: colours with sRGB values where known, words, and files of each colour."""
+    """The dataset: colours with sRGB values if known, words, and files of each colour."""
 
     colors: dict[str, list[int] | None]
     words: list[Word]
@@ -94,7 +96,7 @@ def read_dataset(root: Path) -> StroopFiles:
                 f"{word.where}: file {word.file!r} is already in {words[word.file].where}"
             )
         if not (root / word.file).is_file():
-            raise UserError(f"{word.where}: file is {word.file!r}, but there is no such image")
+            raise UserError(f"{word.where}: file is {word.file!r}, but this image does not exist")
         words[word.file] = word
     chosen = {name: concepts[name] for name in colors}
     return StroopFiles(colors, sorted(words.values(), key=lambda w: w.file), chosen)
@@ -115,7 +117,7 @@ def _read_concepts(root: Path) -> dict[str, list[str]]:
     folder = root / CONCEPTS
     if not folder.is_dir():
         raise UserError(
-            f"{folder}: no such folder, expected a folder of images per colour in it, "
+            f"{folder}: no such folder, expected one folder of images per colour, "
             f"{CONCEPTS}/<name>/"
         )
     found = {}

@@ -1,12 +1,12 @@
-"""Make the tables of questions and images from Stroop images.
+"""Create the tables of questions and images from Stroop images.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``Stroop.csv``, ``words/``, ``concepts/`` and,
 if it exists, ``Palette.csv``.
 Writes: ``items.parquet`` (one row per image and prompt: task ``stroop`` for words, ``concept`` for
 concept images) and ``images.parquet`` (labels ``word``, ``font``, ``background``; ``concept``).
 
-The choices are the palette's names. Prompts are ambiguous on purpose, so the correct answer is a
-convention: that of a word image is its font colour, as in Stroop's task (1935).
+The choices are the palette's names. Prompts are deliberately ambiguous, so the correct answer is a
+convention: for a word image it is the font colour, as in Stroop's task (1935).
 
     python -m eyechart.data.layouts.stroop.prepare --dataset stroop --seed 7 \
         --receipt data/raw/stroop/acquired.json \
@@ -34,7 +34,7 @@ SIDE = 3  # positions of words are binned in a SIDE x SIDE grid
 
 
 def place(word: Word, width: int, height: int) -> str | None:
-    """Return the cell of the 3 x 3 grid a word is in, ``0`` to ``8`` by rows; None if unknown."""
+    """Return a word's cell in the 3 x 3 grid, ``0`` to ``8`` by rows; None if unknown."""
     if word.x is None or word.y is None:
         return None
     cells = [
@@ -44,7 +44,7 @@ def place(word: Word, width: int, height: int) -> str | None:
 
 
 def word_group(word: Word, width: int, height: int) -> str:
-    """Return the group of a word: its typeface and grid cell, else the image itself."""
+    """Return the group of a word: its typeface and grid cell or, if unknown, the image itself."""
     cell = place(word, width, height)
     if not word.typeface or cell is None:
         return layout.image_name(word.file)
@@ -54,8 +54,8 @@ def word_group(word: Word, width: int, height: int) -> str:
 def image_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
     """Return one row per image, without its hash, size and group.
 
-    The type, which the probes' control task assigns random labels to, is the appearance without the
-    word: font colour on background, or the colour.
+    The type, to which the probes' control task assigns random labels, is the appearance without the
+    word: font colour on background, or the concept's colour.
     """
     rows: list[Row] = []
     for word in found.words:
@@ -81,7 +81,7 @@ def image_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
 
 
 def add_groups(rows: list[Row], divide: Divide) -> None:
-    """Add group and group split to image rows whose sizes are known."""
+    """Add the group and group split to image rows with known sizes."""
     for row in rows:
         word = row["word_row"]
         same = word_group(word, row["width"], row["height"]) if word else row["image_id"]

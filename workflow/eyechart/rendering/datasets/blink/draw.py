@@ -1,7 +1,7 @@
-"""Render one shard of BLINK: the sub-tasks of ``skills`` in turn, their marks in the images.
+"""Render one shard of BLINK: the sub-tasks of ``skills`` in turn, with marks in the images.
 
-A split's count is the number of items of every sub-task. Writes
-``shards/images/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if asked, ``truth/<split>/…_mask.png``,
+A split's count is the number of items per sub-task. Writes
+``shards/images/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if requested, ``truth/<split>/…_mask.png``,
 ``…_depth.png``, and ``…_plain.png`` without marks) under the root, then the shard's manifest. Every
 item has its own seed, derived from seed, dataset, split, sub-task and number.
 

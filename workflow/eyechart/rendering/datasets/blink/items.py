@@ -1,7 +1,7 @@
 """Draw items of BLINK's four sub-tasks with their ground truth.
 
-An item consists of images as BLINK shows them, the points marked in them, the correct letter, and
-the parameters it was drawn from.
+An item consists of images as in BLINK, the points marked in them, the correct letter, and the
+parameters used to draw it.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class Attempt:
     def position_cue_fits(self, ref: Spot, spots: list[Spot]) -> bool:
         """Return whether the position of the first (correct) point is as informative as required.
 
-        It is the closest of all in every fourth item, as often as by chance, so that answering by
+        It is the closest point in every fourth item, as often as by chance, so answering by
         position in the image alone is guessing.
         """
         due = case_of((True, False, False, False), self.number, "place", *self.name[:4])
@@ -101,7 +101,7 @@ def _by_part(attempt: Attempt, things: tuple[Thing, Thing], allowed: set[str] | 
 def _draw_parts(
     attempt: Attempt, first: Points, second: Points, shared: list[str]
 ) -> tuple[str, list[str]]:
-    """Draw the queried part and three others, with the position cue as required.
+    """Draw the queried part and three others with the required position cue.
 
     Raise a NoRoomError if there is no such choice.
     """
@@ -130,7 +130,7 @@ def functional(attempt: Attempt) -> Drawn:
 
 
 def visual(attempt: Attempt) -> Drawn:
-    """Draw a scene from two sides under different light; the question is which point matches."""
+    """Draw a scene from two sides in different light; the question is which point matches."""
     rng, settings = attempt.rng, attempt.settings
     things, image_px = draw_things(rng), settings["image_px"]
     relit = case_of((False, True), attempt.number, "light", *attempt.name[:4])
@@ -144,7 +144,7 @@ def visual(attempt: Attempt) -> Drawn:
     ]
     shining = lights(rng, settings, facing(base))
     warm = rng.choice(((1.25, 1.0, 0.65), (0.7, 0.95, 1.35)))
-    # from the far side, where no lamp is between the scene and either camera
+    # from the far side, where no lamp is between the scene and a camera
     turn = facing(base) + rng.uniform(130, 230)
     other = lights(rng, settings, turn, warm) if relit else shining
     first = attempt.image(Scene(things, shining, cameras[0]), 0)
@@ -196,11 +196,11 @@ SUB_TASKS: dict[str, Callable[[Attempt], Drawn]] = {
 
 
 def draw_item(name: Name, settings: Settings) -> Item:
-    """Draw one item; the facts hold its marks and its parameters.
+    """Draw one item; its facts contain the marks and parameters.
 
     Raise a UserError if no attempt has room for its marks.
 
-    ``name``: (seed, dataset, split, sub-task, number); the only source of randomness; the correct
+    ``name``: (seed, dataset, split, sub-task, number), the only source of randomness; the correct
     letter is balanced over numbers.
     """
     split, task, number = str(name[2]), str(name[3]), int(name[4])

@@ -9,7 +9,7 @@ from eyechart.rendering.points import Spot
 
 FINER = 4  # supersampling factor of labels
 RED, WHITE = (225, 20, 20), (255, 255, 255)
-RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # of the shorter side: ring radius, line, text
+RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # shares of the shorter side: ring radius, line, text
 
 
 def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:

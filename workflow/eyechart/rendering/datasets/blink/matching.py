@@ -15,7 +15,7 @@ from eyechart.rendering.scene.viewing import project
 BODIES = ("block", "ball", "drum", "cone")
 OUTLINE = 0.035  # minimum distance of points from outlines, as a share of the shorter side
 SMOOTH = 1.2  # smoothing of gradients, in pixels
-TRIED = 40  # number of most salient positions that are tried as points
+TRIED = 40  # number of most salient positions tried as points
 
 
 def draw_things(rng: random.Random) -> tuple[Thing, ...]:
@@ -40,7 +40,7 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
 def shared_points(first: View, second: View, count: int) -> list[tuple[np.ndarray, Spot, Spot]]:
     """Find salient points visible in both views: the world point, and its pixel in each.
 
-    They are drawn from the most corner-like positions of the first image, and leave room for each
+    They are drawn from the most corner-like positions of the first image and leave room for each
     other's marks in both views. Raise a NoRoomError if fewer than ``count`` points are found.
     """
     seen = inside_things(first) & visible_in(second, first.position)
@@ -76,7 +76,7 @@ def inside_things(view: View) -> np.ndarray:
 def corners(image: np.ndarray) -> np.ndarray:
     """Return the corner strength of every pixel: float (h, w), at least 0.
 
-    The smaller eigenvalue of the averaged outer product of the gradient (Shi & Tomasi 1994).
+    It is the smaller eigenvalue of the averaged outer product of the gradient (Shi & Tomasi 1994).
     """
     colors = ndimage.gaussian_filter(image.astype(np.float64), (0.7, 0.7, 0))
     down, across = np.gradient(colors, axis=(0, 1))  # (h, w, 3) each

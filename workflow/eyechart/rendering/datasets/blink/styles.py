@@ -1,8 +1,8 @@
 """Image styles: palette, pattern, finish, and light.
 
 Two styles differ in palette, in pattern, or in both and finish; image content is drawn
-independently. If only the pattern differs, colours reveal little, since every pattern has about as
-much of both.
+independently. If only the pattern differs, colours reveal little, since every pattern has similar
+amounts of both.
 """
 
 import math
@@ -30,7 +30,7 @@ class DrawingStyle:
     pattern: str
     finish: str
     cells: int
-    tint: Triple  # factor on the light, (R, G, B)
+    tint: Triple  # factor of the light, (R, G, B)
 
     def facts(self) -> dict[str, Any]:
         """Return the style as JSON-compatible values."""

@@ -1,11 +1,11 @@
 """Things whose parts have names: four species, and seven tools.
 
-Two things of one species differ in proportions, in the bodies of their parts, in colours and in
-size, but have the same parts; for semantic correspondence.
+For semantic correspondence, two things of one species have the same parts but differ in
+proportions, in the bodies of their parts, in colours and in size.
 
-A part of a tool is named by its function, which other tools share, for functional correspondence:
-``grasp``, ``pour``, ``hold`` (the content), ``cover``, ``stand``; ``strike``, ``pierce``, ``dig``,
-``step``, ``knock`` and ``hang`` belong to one kind only, and are never queried. Every tool has at
+For functional correspondence, a part of a tool is named by its function, which other tools share:
+``grasp``, ``pour``, ``hold`` (the content), ``cover``, ``stand``. ``strike``, ``pierce``, ``dig``,
+``step``, ``knock`` and ``hang`` belong to one kind only and are never queried. Every tool has at
 least four parts.
 """
 
@@ -22,7 +22,7 @@ PAINTS = ("own", "second", "third", "fourth", "fifth")
 
 
 def _creature(rng: random.Random) -> Solids:
-    """Build a body on four feet, with a head, eyes, horns and a tail; it looks to +x."""
+    """Build a body on four feet, with a head, eyes, horns and a tail, facing +x."""
     long, wide, leg = rng.uniform(0.5, 0.75), rng.uniform(0.32, 0.45), rng.uniform(0.2, 0.45)
     middle, skull = leg + wide * 0.9, rng.uniform(0.26, 0.36)
     head = (long + skull * 0.5, 0.0, middle + rng.uniform(0.3, 0.6))
@@ -92,7 +92,7 @@ def _plant(rng: random.Random) -> Solids:
 
 
 def _house(rng: random.Random) -> Solids:
-    """Build walls with a roof, a door to +x, a chimney and a tree beside them."""
+    """Build walls with a roof, a door facing +x, a chimney and a tree beside them."""
     wide, high = rng.uniform(0.5, 0.62), rng.uniform(0.35, 0.6)
     roof, tree = rng.uniform(0.25, 0.38), rng.uniform(0.3, 0.5)
     side = rng.choice((-1, 1))

@@ -1,8 +1,8 @@
 """Convert rendered items to BLINK's official layout: a folder with a Parquet file per sub-task.
 
 Reads the shards' manifests and images; writes ``<Sub_Task>/<split>-00000-of-00001.parquet``,
-``Points.csv`` (``idx,name,x,y``: pixel positions of the marks, which the official files do not
-have) and, last, the receipt.
+``Points.csv`` (``idx,name,x,y``: pixel positions of the marks, which the official files lack) and,
+last, the receipt.
 
     python -m eyechart.rendering.datasets.blink.write --dataset blink --settings JSON --seed 7
         --shards data/raw/blink/shards/val-000.json --root data/raw/blink

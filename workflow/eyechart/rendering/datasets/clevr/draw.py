@@ -1,9 +1,9 @@
 """Render one shard of scenes: images, ground truth, and the scene descriptions.
 
-Writes ``images/<split>/CLEVR_<split>_000000.png`` (and, if asked, ``truth/<split>/…_mask.png`` with
-0 for the floor and i + 1 for object i, and ``…_depth.png``, 16 bit, in thousandths of a world unit
-along the camera's axis) under the root, then the shard's manifest. Every scene has its own seed,
-derived from seed, dataset, split and index, so the bytes do not depend on shards or cores.
+Writes ``images/<split>/CLEVR_<split>_000000.png`` (and, if requested, ``truth/<split>/…_mask.png``
+with 0 for the floor and i + 1 for object i, and ``…_depth.png``, 16 bit, in thousandths of a world
+unit along the camera's axis) under the root, then the shard's manifest. Every scene has its own
+seed, derived from seed, dataset, split and index, so the bytes do not depend on shards or cores.
 
     python -m eyechart.rendering.datasets.clevr.draw --dataset clevr --split val --shard 0 \
         --settings JSON
@@ -32,10 +32,10 @@ def draw_scene(
 ) -> tuple[Plan, View]:
     """Render one scene in which every object shows at least ``min_visible_px`` pixels.
 
-    Its plan has each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels. Raise
-    a UserError if no attempt shows enough of every object.
+    Its plan contains each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels.
+    Raise a UserError if no attempt shows enough of every object.
 
-    ``name``: (dataset, split, index); together with ``seed`` the only source of chance.
+    ``name``: (dataset, split, index); with ``seed``, the only source of randomness.
     """
     least = settings["min_visible_px"]
 
@@ -59,12 +59,13 @@ def draw_scene(
 def draw_scenes(
     args: Drawing, image: str, describe: Callable[[View], Plan] = lambda view: {}
 ) -> None:
-    """Render the scenes of one shard, unless they ship; write its manifest last.
+    """Render the scenes of one shard, unless they are shipped; write its manifest last.
 
     Parameters
     ----------
-    image : path of an image from the root, with ``{split}``, ``{index}`` and ``{number}`` (from 1)
-    describe : returns further values of a scene's record, from its view
+    image : path of an image relative to the root, with ``{split}``, ``{index}`` and ``{number}``
+        (from 1)
+    describe : returns further values of a scene's record from its view
     """
     if restore(args):
         return

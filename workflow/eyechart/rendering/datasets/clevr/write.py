@@ -16,7 +16,7 @@ from eyechart.core.step import command
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.rendering.step_helpers import Writing, finish, read_shards
 
-TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
+TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in question order
 RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack
 
 
@@ -33,8 +33,7 @@ def questions_json(
 
     Parameters
     ----------
-    name : (dataset, split); seeds of the choice of questions, together with ``seed`` and each
-        scene's index
+    name : (dataset, split); seeds the choice of questions, with ``seed`` and each scene's index
     settings : ``questions`` {task: number per image}, ``families``, ``balance``
     """
     examiner = QuestionSampler(settings["families"], settings["balance"])

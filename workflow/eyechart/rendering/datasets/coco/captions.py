@@ -1,7 +1,7 @@
 """Generate five true captions of a scene in five wordings, as COCO has for each image.
 
-They name all objects (as the tiny models' captions do), count them, list colours and shapes, state
-a left-right relation, and list sizes and materials. Left and right are stated only if the boxes of
+They name all objects (like the tiny models' captions), count them, list colours and shapes, state a
+left-right relation, and list sizes and materials. Left and right are stated only if the boxes of
 the two objects share no image column, so the relation is unambiguous.
 """
 

@@ -1,6 +1,6 @@
 """Render one shard of COCO: images, and the ground-truth mask of every object.
 
-Writes ``<split>/000000000001.jpg`` (and, if asked, ``truth/<split>/000000000001_mask.png`` and
+Writes ``<split>/000000000001.jpg`` (and, if requested, ``truth/<split>/000000000001_mask.png`` and
 ``…_depth.png``) under the root, then the shard's manifest. Every scene has its own seed, derived
 from seed, dataset, split and index, so the bytes do not depend on shards or cores.
 

@@ -73,8 +73,7 @@ def instances_json(scenes: list[Scene]) -> dict[str, Any]:
 def captions_json(scenes: list[Scene], name: tuple[str, str], seed: int) -> dict[str, Any]:
     """Return the content of ``captions_<split>.json``.
 
-    ``name``: (dataset, split); seeds of the choice of words, together with ``seed`` and each
-    scene's index.
+    ``name``: (dataset, split); seeds the choice of words, with ``seed`` and each scene's index.
     """
     annotations: list[dict[str, Any]] = []
     for scene in scenes:

@@ -1,9 +1,8 @@
 """Render one shard of CV-Bench's depth questions: two things in boxes, one of which is nearer.
 
-Writes ``shards/images/<split>_<n>.png`` with its boxes (and, if asked,
+Writes ``shards/images/<split>_<n>.png`` with its boxes (and, if requested,
 ``truth/<split>/<n>_mask.png``, ``…_depth.png``, and ``…_plain.png`` without boxes) under the root,
-then the shard's manifest.
-Every item has its own seed, derived from seed, dataset, split and index.
+then the shard's manifest. Every item has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.cv_bench.draw --dataset cv_bench --split test --shard 0
         --settings JSON --seed 7 --root data/raw/cv_bench
@@ -34,7 +33,7 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
     Raise a UserError if no attempt satisfies the conditions.
 
-    ``name``: (seed, dataset, split, index); the only source of randomness. Answers and both cues
+    ``name``: (seed, dataset, split, index), the only source of randomness. Answers and both cues
     are balanced over the indices.
     """
     answer, cue = case_of(CASES, int(name[3]), "depth", *name[:3])

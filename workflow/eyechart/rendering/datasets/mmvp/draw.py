@@ -1,8 +1,8 @@
 """Render one shard of MMVP: pairs of images that differ in one of the nine patterns.
 
-Writes ``MMVP Images/<n>.jpg`` (and, if asked, ``truth/<split>/<n>_mask.png`` and ``…_depth.png``)
-under the root, then the shard's manifest. Images 2k - 1 and 2k are a pair; every pair has its own
-seed, derived from seed, dataset, split and index.
+Writes ``MMVP Images/<n>.jpg`` (and, if requested, ``truth/<split>/<n>_mask.png`` and
+``…_depth.png``) under the root, then the shard's manifest. Images 2k - 1 and 2k form a pair; every
+pair has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.mmvp.draw --dataset mmvp --split test --shard 0 \
         --settings JSON

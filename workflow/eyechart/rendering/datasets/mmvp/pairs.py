@@ -21,7 +21,7 @@ from eyechart.rendering.scene.clevr import scene_of
 from eyechart.rendering.step_helpers import Drawing, indices
 
 ATTEMPTS = 100
-PLAIN = 24  # of 255: smaller channel differences are not visible
+PLAIN = 24  # out of 255; smaller channel differences are not visible
 
 
 def draw_views(
@@ -31,8 +31,8 @@ def draw_views(
 
     Raise a UserError if no attempt has enough visible pixels.
 
-    ``name``: (dataset, split, index of the pair); together with ``seed`` the only source of chance;
-    both images have the same noise.
+    ``name``: (dataset, split, index of the pair); with ``seed``, the only source of randomness.
+    Both images have the same noise.
     """
     least = settings["min_visible_px"]
 
@@ -50,7 +50,7 @@ def draw_views(
 
 
 def changed_px(first: View, second: View) -> int:
-    """Count the pixels that differ clearly between two images of one size."""
+    """Return the number of pixels that differ clearly between two images of the same size."""
     difference = np.abs(first.rgb.astype(int) - second.rgb).max(axis=-1)
     return int((difference >= PLAIN).sum())
 
@@ -60,8 +60,8 @@ def draw_shard(args: Drawing, path: str) -> None:
 
     Raise a UserError if the number of images is odd.
 
-    ``path``: an image's path from the root, with ``{type}`` of its pattern and ``{number}`` (from
-    1).
+    ``path``: an image's path relative to the root, with the ``{type}`` of its pattern and
+    ``{number}`` (from 1).
     """
     images = args.settings["splits"][args.split]
     if images % 2:

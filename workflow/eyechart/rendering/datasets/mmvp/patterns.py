@@ -1,7 +1,7 @@
 """The nine patterns of MMVP as scenes: pairs of plans that differ in exactly one respect.
 
-Everything else is the same in both images: other objects, camera, lights, and the noise. Source
-of the patterns: Tong et al. 2024, "Eyes Wide Shut?", section 3.1; of their types: the folders of
+Everything else is the same in both images: other objects, camera, lights and noise. Source of the
+patterns: Tong et al. 2024, "Eyes Wide Shut?", section 3.1. Source of their types: the folders of
 the dataset as hosted by its authors (MMVP/MMVP_VLM, ``MLLM_VLM Images``).
 """
 
@@ -34,18 +34,18 @@ TURN = 20.0  # maximum rotation of a thing away from the viewer, in degrees
 
 @dataclass(frozen=True)
 class PatternPair:
-    """Two plans, the question about both, and the answer of each."""
+    """Two plans, the question about both, and the answer for each."""
 
-    kind: str  # key of the question's wording, see :mod:`eyechart.rendering.datasets.mmvp.wordings`
+    kind: str  # key of the question's wording; see :mod:`eyechart.rendering.datasets.mmvp.wordings`
     plans: tuple[Plan, Plan]
-    answers: tuple[str, str]  # the answer of each image
+    answers: tuple[str, str]  # the answer for each image
     thing: Object  # the object that the question is about
     partner: Object = field(default_factory=dict)  # a second object in the question, if any
     others: list[Object] = field(default_factory=list)  # further objects in both images
 
 
 def _color_pair(rng: random.Random) -> tuple[str, str]:
-    """Draw two clearly different colours (channels differ by 200 in sum)."""
+    """Draw two clearly different colours (channel differences sum to at least 200)."""
     plain = [
         (a, b)
         for a in COLORS
@@ -102,7 +102,7 @@ def state(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def quantity(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Remove one of two or three things of one shape."""
+    """Remove one of two or three things of the same shape."""
     count, shape = rng.randint(2, 3), rng.choice(SHAPES)
     things: list[Object] = []
     for color in rng.sample(list(COLORS), count):
@@ -113,7 +113,7 @@ def quantity(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def position(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Swap the positions of two things of one size."""
+    """Swap the positions of two things of the same size."""
     size = rng.choice(("small", "large"))
     traits = zip(rng.sample(SHAPES, 2), rng.sample(list(COLORS), 2), strict=True)
     one, two = (attributes(rng, size=size, shape=shape, color=color) for shape, color in traits)
@@ -137,7 +137,7 @@ def color(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def structure(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Change the roof of a house, or move a sphere from the top of a cube beside it."""
+    """Change the roof of a house, or move a sphere from the top of a cube to its side."""
     if rng.random() < 0.5:
         return _forms(rng, stage, "roof", "house", ("pointed", "flat"))
     colors = _color_pair(rng)
@@ -153,7 +153,7 @@ def structure(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def text(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Write another letter on a sign."""
+    """Write a different letter on a sign."""
     letters = rng.sample(LETTERS, 2)
     sign = {**_prop(rng, "sign", "panel"), "text": letters[0]}
     sign = stage.place_randomly(sign, share=0.2, turn=rng.uniform(-TURN, TURN) / 2)
@@ -181,7 +181,7 @@ def _raised(stage: SceneStage, degrees: float) -> list[float]:
     ]
 
 
-# In the order of the paper and of the official script, which has 15 pairs for each
+# In the order of the paper and the official script, which has 15 pairs per pattern
 PATTERNS: dict[str, Callable[[random.Random, SceneStage], PatternPair]] = {
     "orientation": orientation,
     "presence": presence,
@@ -208,7 +208,7 @@ def pattern_of(pair: int, pairs: int) -> str:
 def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> PatternPair:
     """Draw one pair of a pattern, in random order.
 
-    Raise a NoRoomError if the things do not fit; another draw may.
+    Raise a NoRoomError if the things do not fit; another draw may succeed.
     """
     pair = PATTERNS[pattern](rng, SceneStage(rng, settings))
     if rng.random() < 0.5:

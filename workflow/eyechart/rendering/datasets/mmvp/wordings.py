@@ -1,8 +1,8 @@
-"""Word a pair of images: one question with two options, or a statement for each.
+"""Word a pair of images: one question with two options, or one statement per image.
 
-Wording is data, by kind of pair (:class:`eyechart.rendering.datasets.mmvp.patterns.PatternPair`).
-Where possible, it uses the language of CLEVR's questions and of the captions that the tiny models
-were trained on.
+Wordings are data, by kind of pair (:class:`eyechart.rendering.datasets.mmvp.patterns.PatternPair`).
+Where possible, they use the language of CLEVR's questions and of the tiny models' training
+captions.
 """
 
 import random
@@ -17,7 +17,7 @@ Record = dict[str, Any]  # shard record of a pair: kind, answers, thing, partner
 
 @dataclass(frozen=True)
 class Wording:
-    """A question about both images, and per answer a statement about an image with it.
+    """A question about both images, and for each answer a statement about the image with it.
 
     Fields of both: ``color`` and ``shape`` of the thing, ``thing`` and ``partner`` (unique
     descriptions), ``things`` (plural), ``bare`` (without colour), ``answer``. In statements, things
@@ -85,7 +85,7 @@ def options(record: Record, rng: random.Random) -> list[str]:
 
 
 def question(record: Record, rng: random.Random) -> str:
-    """Return the question about a pair; it describes the thing by shape and some attributes."""
+    """Return the question about a pair, which describes the thing by shape and some attributes."""
     thing = record["thing"]
     fields = {"color": thing["color"], "shape": thing["shape"]}
     if "form" not in thing:

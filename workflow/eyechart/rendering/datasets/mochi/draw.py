@@ -1,6 +1,6 @@
 """Render one shard of MOCHI: three or four views, one of which shows a different sculpture.
 
-Writes ``shards/images/<split>_<n>_<k>.png`` (and, if asked, ``truth/<split>/<n>_<k>_mask.png``
+Writes ``shards/images/<split>_<n>_<k>.png`` (and, if requested, ``truth/<split>/<n>_<k>_mask.png``
 and ``…_depth.png``) under the root, then the shard's manifest. Every trial has its own seed,
 derived from seed, dataset, split and index.
 
@@ -41,8 +41,8 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
     Raise a UserError if no attempt shows every part.
 
-    ``name``: (seed, dataset, split, index); the only source of randomness. Numbers of images, odd
-    places and conditions are spread evenly.
+    ``name``: (seed, dataset, split, index), the only source of randomness. Numbers of images, odd
+    positions and conditions are spread evenly.
     """
     count, odd, condition = case_of(CASES, int(name[3]), "odd", *name[:3])
 
@@ -71,9 +71,9 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 def _scenes(
     rng: random.Random, settings: dict[str, Any], shapes: list[Sites], condition: str
 ) -> list[Scene]:
-    """Place every sculpture on the floor, each with another rotation, and check its view.
+    """Place every sculpture on the floor, each with a different rotation, and check its view.
 
-    Raise a NoRoomError if a part is hardly visible, or a lamp is visible, in one of the views.
+    Raise a NoRoomError if a part is hardly visible or a lamp is visible in one of the views.
     """
     surfaces, half_width = draw_surfaces(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
     turn, scenes = rng.uniform(0, 360), []

@@ -1,8 +1,8 @@
 """Novel objects for odd-one-out: pillars with attached parts, and variants with the same parts.
 
-Two sculptures of one trial have the same grey pillar, the same parts, sizes and colours; only the
-attachment sites differ, so they differ in shape alone. No rotation about the vertical axis and no
-reflection maps one to the other.
+Two sculptures of one trial have the same grey pillar and the same parts, sizes and colours. Only
+the attachment sites differ, so they differ in shape alone. No rotation about the vertical axis and
+no reflection maps one to the other.
 """
 
 import itertools
@@ -14,10 +14,10 @@ from eyechart.rendering.scene.model import Solid, Thing
 SIDES = (0, 90, 180, 270)  # degrees about the pillar
 LEVELS = (0.35, 0.95, 1.55)  # heights on the pillar, in object units
 PARTS = 4
-MOVED = 2  # minimum number of relocated parts of the odd one
+MOVED = 2  # minimum number of relocated parts in the odd one
 CONDITIONS = ("plain", "painted")  # one colour for all parts, or a colour for each
 Site = tuple[int, int]  # indices of side and level
-Sites = dict[str, Site]  # kind of part -> where it is attached
+Sites = dict[str, Site]  # kind of part -> attachment site
 
 SITES = list(itertools.product(range(len(SIDES)), range(len(LEVELS))))
 # Kind, extent outwards, half-width, half-height; all clearly different
@@ -32,7 +32,7 @@ KINDS = {
 
 
 def draw_sites(rng: random.Random) -> Sites:
-    """Draw the parts of a sculpture and their sites, at most two on one side."""
+    """Draw the parts of a sculpture and their sites, at most two per side."""
     kinds = rng.sample(list(KINDS), PARTS)
     while True:
         sites = dict(zip(kinds, rng.sample(SITES, PARTS), strict=True))
@@ -41,7 +41,7 @@ def draw_sites(rng: random.Random) -> Sites:
 
 
 def draw_odd(rng: random.Random, sites: Sites) -> Sites:
-    """Draw another arrangement of the same parts, on any levels."""
+    """Draw a different arrangement of the same parts, at any level."""
     while True:
         other = dict(zip(sites, rng.sample(SITES, len(sites)), strict=True))
         if _stable(other) and difference(sites, other) >= MOVED:
@@ -49,7 +49,7 @@ def draw_odd(rng: random.Random, sites: Sites) -> Sites:
 
 
 def difference(one: Sites, other: Sites) -> int:
-    """Count the relocated parts, minimised over rotations and reflections."""
+    """Return the number of relocated parts, minimised over rotations and reflections."""
     turns = itertools.product(range(len(SIDES)), (1, -1))
     return min(
         sum(
@@ -84,7 +84,7 @@ def build(sites: Sites, surfaces: dict[str, Surface], half_width: float, turn: f
     for kind, (side, level) in sites.items():
         body, reach, across, up = KINDS[kind]
         out = half_width + reach / 2 - 0.04
-        # a block extends along x; one turned out of z has its long side there
+        # a block extends along x; a block rotated out of z has its long side there
         upright = body in ("drum", "cone")
         scale = (up, across, reach / 2) if upright else (reach / 2, across, up)
         turns = (("y", 90.0),) if upright else ()

@@ -1,6 +1,6 @@
 """Convert rendered trials to MOCHI's official layout: ``data/<split>-00000-of-00001.parquet``.
 
-Reads the shards' manifests and images; writes the table and, last, the receipt. The columns with
+Reads the shards' manifests and images; writes the table and, last, the receipt. The columns for
 human and model results are empty, since none exist for these trials.
 
     python -m eyechart.rendering.datasets.mochi.write --dataset mochi --settings JSON --seed 7

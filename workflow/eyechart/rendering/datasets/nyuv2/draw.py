@@ -1,9 +1,9 @@
 """Render one shard of NYUv2: scenes with ground-truth depth, to train depth heads.
 
-The scenes are like those of CV-Bench's depth questions, without boxes. Writes
-``shards/images/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world
-units along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest.
-Every scene has its own seed, derived from seed, dataset, split and index.
+The scenes are like those of the rendered CV-Bench, without boxes. Writes
+``shards/images/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world units
+along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest. Every
+scene has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.nyuv2.draw --dataset nyuv2 --split train --shard 0 \
         --settings JSON
@@ -29,7 +29,7 @@ def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
     Raise a UserError if the things do not fit.
 
-    ``name``: (seed, dataset, split, index); the only source of randomness.
+    ``name``: (seed, dataset, split, index), the only source of randomness.
     """
 
     def draw(attempt: int) -> Item:

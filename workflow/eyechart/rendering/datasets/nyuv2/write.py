@@ -1,8 +1,8 @@
 """Convert rendered scenes to NYU Depth v2's official layout: two MATLAB files.
 
 Reads the shards' manifests, images and depths; writes ``nyu_depth_v2_labeled.mat`` (version 7.3,
-that is HDF5: ``images`` uint8 (n, 3, w, h), ``depths`` float32 (n, w, h)), ``splits.mat`` (version
-5: ``trainNdxs`` and ``testNdxs``, counted from 1) and, last, the receipt.
+i.e. HDF5: ``images`` uint8 (n, 3, w, h), ``depths`` float32 (n, w, h)), ``splits.mat`` (version 5:
+``trainNdxs`` and ``testNdxs``, counted from 1) and, last, the receipt.
 
     python -m eyechart.rendering.datasets.nyuv2.write --dataset nyuv2 --settings JSON --seed 7
         --shards data/raw/nyuv2/shards/train-000.json data/raw/nyuv2/shards/test-000.json
@@ -45,7 +45,7 @@ def write_labeled(path: Path, root: Path, records: list[dict[str, Any]]) -> None
 
 
 def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
-    """Write the image numbers of each split, as columns counted from 1."""
+    """Write the image numbers of each split as columns, counted from 1."""
     columns = {
         SPLITS[split]: np.array(numbers.get(split, []), dtype=np.float64).reshape(-1, 1)
         for split in SPLITS

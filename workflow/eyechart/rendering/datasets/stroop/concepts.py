@@ -1,7 +1,7 @@
 """Draw concept images for Stroop: images of a colour without any text.
 
-Three kinds in turn: a plain field, a textured field, and a thing of that colour on a background of
-another. Shade and brightness vary slightly, so that no two images are equal.
+There are three kinds in turn: a plain field, a textured field, and a thing of that colour on a
+different background. Shade and brightness vary slightly, so no two images are equal.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from eyechart.rendering.datasets.stroop.palettes import Color
 
 KINDS = ("plain", "textured", "object")
 FINE = 2  # supersampling factor of things, for smooth edges
-JITTER = 9.0  # of 255: standard deviation of brightness; a third of it per channel
-APART = 70.0  # of 255: brightness difference of background and thing
+JITTER = 9.0  # out of 255: standard deviation of brightness; a third of it per channel
+APART = 70.0  # out of 255: brightness difference between background and thing
 
 
 def concept_kind(number: int) -> str:
@@ -75,7 +75,7 @@ def _texture(size: tuple[int, int], rng: Generator) -> np.ndarray:
 
 
 def _thing(shade: np.ndarray, size: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw a thing of one shade on a background of another, float (h, w, 3)."""
+    """Draw a thing in one shade on a background in another, float (h, w, 3)."""
     large = size[0] * FINE, size[1] * FINE
     ground = _ground(shade, large, rng)
     radius = rng.uniform(0.27, 0.36) * min(large)

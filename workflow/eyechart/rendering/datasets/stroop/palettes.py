@@ -1,7 +1,8 @@
 """Named colours for Stroop images, and the contrast of two colours.
 
-Sources: the 20 names are from VLM-Lens' concept search, their values from CSS Color Module Level 4
-(as in Pillow); the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
+Sources: the 20 names are from the concept search of VLM-Lens, their values from CSS Color Module
+Level 4 (as in Pillow); the 8 colours are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to
+255.
 """
 
 from typing import Any
@@ -58,7 +59,7 @@ def contrast(one: Color, other: Color) -> float:
     """Return the contrast ratio of two colours, from 1 (none) to 21 (black on white).
 
     Source: WCAG 2.2, "contrast ratio". It depends on lightness only: red on green of equal
-    lightness has 1, although it is legible with colour vision.
+    lightness has contrast 1, although it is legible with colour vision.
     """
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
@@ -71,7 +72,7 @@ def luminance(color: Color) -> float:
 
 def _color(name: str, value: Any, where: str) -> Color:
     if not name or not all(c.isalnum() or c in " -" for c in name) or name != name.strip():
-        raise UserError(f"{where} has the name {name!r}, expected letters, digits, blanks, hyphens")
+        raise UserError(f"{where} has the name {name!r}, expected letters, digits, spaces, hyphens")
     whole = isinstance(value, list | tuple) and all(type(channel) is int for channel in value)
     if not whole or len(value) != 3 or not all(0 <= channel <= 255 for channel in value):
         raise UserError(f"{where}.{name} is {value!r}, expected three whole numbers from 0 to 255")

@@ -1,4 +1,4 @@
-"""Word images for Stroop: the grid of images, and how one is drawn.
+"""Word images for Stroop: the grid of images, and the drawing of one image.
 
 An image shows a colour name (the word) in a font colour on a background.
 """
@@ -20,7 +20,7 @@ PLAIN, BOLD, SLANTED = "plain", "bold", "slanted"
 BUILT_IN = (PLAIN, BOLD, SLANTED)  # variants of the scalable typeface included in Pillow
 SLANT = 0.25  # shift to the right per unit of height
 EDGE = 0.03  # margin on every side, as a share of the image
-SMALLEST = 8  # em in px below which small letters are not legible
+SMALLEST = 8  # em in px below which lower-case letters are not legible
 
 
 class Cell(NamedTuple):
@@ -33,7 +33,7 @@ class Cell(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """File name without suffix: VLM-Lens' ``<word>_in_<font>``, background and copy."""
+        """File name without suffix: ``<word>_in_<font>`` as in VLM-Lens, background and copy."""
         words = "_in_".join((self.word, self.font))
         return f"{words}_on_{self.background}_{self.copy}".replace(" ", "-")
 
@@ -51,9 +51,9 @@ class DrawnWord(NamedTuple):
 def grid(colors: dict[str, Color], settings: dict[str, Any], most: int, seed: int) -> list[Cell]:
     """Return the images to draw: the whole grid, or its first ``most`` cells.
 
-    The grid consists of shuffled blocks of as many images as there are colours. Each block shows
-    every colour once as word, font colour and background, so for any ``most`` all colours are
-    almost equally frequent answers.
+    The grid consists of shuffled blocks with one image per colour. Each block shows every colour
+    once as word, font colour and background, so all colours are almost equally frequent answers for
+    any ``most``.
 
     ``settings``: ``copies`` of each cell; ``keep_unreadable``: keep font colours equal to the
     background; ``least_contrast``: cells below it are dropped, which unbalances the blocks.
@@ -82,9 +82,9 @@ def draw_word(
 ) -> DrawnWord:
     """Draw a word in a random typeface, size and position.
 
-    Typeface and the cell of the 3 x 3 grid with the word's centre form its group, so they are drawn
-    uniformly where the word's size leaves a choice. Raise a UserError if a font cannot be read, or
-    the word does not fit at a legible size.
+    The typeface and the cell of the 3 x 3 grid with the word's centre form its group, so they are
+    drawn uniformly if the word's size leaves a choice. Raise a UserError if a font cannot be read,
+    or if the word does not fit at a legible size.
 
     ``settings``: ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font
     files; ``text_height`` [low, high]: the em as a share of the image's height, or less if too
@@ -113,7 +113,7 @@ def draw_word(
 
 
 def _start(side: int, space: int, length: int, rng: Random) -> int:
-    """Draw where a word starts, uniform over the thirds its centre can be in."""
+    """Draw the start of a word, uniformly over the thirds that can contain its centre."""
     edge = (side - space) // 2
     thirds: dict[int, list[int]] = {}
     for start in range(edge, edge + space - length + 1):
@@ -166,7 +166,7 @@ def _readable(cell: Cell, colors: dict[str, Color], settings: dict[str, Any]) ->
 def _font(typeface: str, px: int) -> Any:
     if typeface in BUILT_IN:
         return ImageFont.load_default(px)
-    try:  # basic layout on all machines, since some lack Raqm
+    try:  # basic layout on all machines, because some lack Raqm
         return ImageFont.truetype(typeface, px, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         raise UserError(

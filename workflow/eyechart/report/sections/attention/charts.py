@@ -1,4 +1,4 @@
-"""Charts of where a model attends and from which block on its response is fixed."""
+"""Charts of a model's attention, and of the block from which its response is fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,21 +23,21 @@ SERIES = {  # name, colour, dashes, shape
     "settled": ("items whose response is fixed", style.ORANGE, [2, 2], "square"),
 }
 NAMES = {series: look[0] for series, look in SERIES.items()}
-LEAST, MOST = 1 / 16, 16  # of ratios on a log scale
-# orange below 1, white at 1, blue above: told apart with any common colour blindness
+LEAST, MOST = 1 / 16, 16  # range of ratios on a log scale
+# orange below 1, white at 1, blue above: distinguishable with common colour blindness
 BOTH_WAYS = ["#7f3b08", "#d98a2b", "#fbe0b5", "#ffffff", "#c9dff0", "#5b9fd0", "#0b4a8a"]
 RATIOS_KEY = (
     "1: equal attention to all image tokens · band: 95 % interval · "
     "hollow: control, the same regions on another item's image"
 )
-MASSES_KEY = "share of attention on image tokens · dashed grey: their share of the prompt"
+MASSES_KEY = "share of attention to image tokens · dashed grey: their share of the prompt"
 LENS_KEY = "logit lens by block · band: 95 % interval · dashed grey: chance"
-MANY_LAYERS = 12  # more than this: not every block is labelled
+MANY_LAYERS = 12  # with more blocks, not every block is labelled
 Panel = Callable[[style.Rows, str, int], alt.LayerChart]
 
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | Image.Image]:
-    """Return the charts of one model on one dataset, and some items with their attention."""
+    """Return the charts of one model on one dataset, and sample items with their attention."""
     (traced,) = load.read_traced(inputs.paths("attention"))
     examples = in_turn(load.read_examples(inputs, traced), settings["maps"])
     sheets = [sheet(one, settings["map_layers"], settings["gallery_px"]) for one in examples]
@@ -51,12 +51,12 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | 
 
 
 def sheet(example: load.TracedImage, layers: int, width: int = SMALLEST) -> Image.Image:
-    """Draw the image, then the same under the attention of some blocks, then the colours.
+    """Draw the image, the same image under the attention of some blocks, and the colour bar.
 
     Parameters
     ----------
-    layers : how many blocks, spread evenly from the first to the last
-    width : of each panel, in pixels; an image that is wider is shrunk
+    layers : number of blocks, spread evenly from the first to the last
+    width : width of each panel in pixels; wider images are shrunk
     """
     chosen = style.spread(list(example.maps), layers)
     panels = [(f"{a}, mean over heads", example.maps[a], example.places) for a in chosen]
@@ -64,25 +64,25 @@ def sheet(example: load.TracedImage, layers: int, width: int = SMALLEST) -> Imag
 
 
 def ratios(traced: load.Traced, width: int = 230) -> style.Spec:
-    """Draw, per task, the ratio in regions by block: a line per role, and its control hollow."""
+    """Draw the ratio in regions by block for each task: one line per role, with hollow controls."""
     return _panels(traced, ratio_rows(traced), RATIOS_KEY, width, _ratio)
 
 
 def masses(traced: load.Traced, width: int = 230) -> style.Spec:
-    """Draw, per task, the attention on image tokens by block, and the share that they are."""
+    """Draw the attention to image tokens by block for each task, and their share of the prompt."""
     rows = [_plain(r) | {"series": "image"} for r in traced.of("image_mass")]
     return _panels(traced, rows, MASSES_KEY, width, _share)
 
 
 def lens(traced: load.Traced, width: int = 230) -> style.Spec:
-    """Draw, per task, the right choice's probability by block, and the share of fixed items."""
+    """Draw the right choice's probability by block for each task, and the share of fixed items."""
     return _panels(traced, lens_rows(traced), LENS_KEY, width, _share)
 
 
 def heads(traced: load.Traced, alpha: float, task: str | None = None) -> style.Spec:
-    """Draw the ratio in the right region, by block and head; a dot where q against control is low.
+    """Draw the ratio in the right region by block and head, with dots where q is low.
 
-    ``task``: one task alone; None for a panel per task.
+    ``task``: a single task; None for one panel per task.
     """
     rows = [r for r in head_rows(traced, alpha) if task in (None, r["task"])]
     tasks = [t for t in traced.tasks() if any(r["task"] == t for r in rows)]
@@ -91,19 +91,19 @@ def heads(traced: load.Traced, alpha: float, task: str | None = None) -> style.S
 
 
 def ratio_rows(traced: load.Traced) -> style.Rows:
-    """Return a row per task, role, block: the ratio, and that of the control."""
+    """Return one row per task, role and block: the ratio and the control's ratio."""
     return [_plain(r) | {"series": r["role"]} for r in traced.of("ratio", *load.ROLE_NAMES)]
 
 
 def lens_rows(traced: load.Traced) -> style.Rows:
-    """Return a row per task, series and block."""
+    """Return one row per task, series and block."""
     found = [_plain(r) | {"series": "answer"} for r in traced.of("lens_p_right", "answer")]
     found += [_plain(r) | {"series": "inside"} for r in traced.of("lens_p_right", "right")]
     return found + [_plain(r) | {"series": "settled"} for r in traced.of("lens_settled")]
 
 
 def head_rows(traced: load.Traced, alpha: float) -> style.Rows:
-    """Return a row per task, block and head of the ratio in the right region."""
+    """Return the ratio in the right region, one row per task, block and head."""
     found = traced.of("ratio", "right", heads=True)
     return [
         _plain(r) | {"head": r["head"], "sure": r["q"] is not None and r["q"] < alpha}
@@ -189,7 +189,7 @@ def _lines(rows: style.Rows, chart: alt.Chart, look: Mapping[str, Any]) -> list[
 
 
 def _around(rows: style.Rows) -> list[float]:
-    """Return the powers of two that hold all ratios, within the most that is shown."""
+    """Return the powers of two that enclose all ratios, within the maximum shown."""
     values = [r[k] for r in rows for k in ("value", "control", "low", "high") if r.get(k)]
     low, high = min([*values, 0.5]), max([*values, 2.0])
     ends = [LEAST, 1 / 8, 1 / 4, 1 / 2, 2, 4, 8, MOST]
@@ -207,7 +207,7 @@ def _heads(rows: style.Rows, task: str) -> alt.LayerChart:
     )
     legend = {"title": "times uniform", "orient": "bottom", "gradientLength": 180}
     legend |= {"values": [0.25, 1, 4]}
-    # ratios are shown by their logarithm: 1/2 is as far from 1 as 2 is
+    # ratios are shown on a log scale: 1/2 is as far from 1 as 2 is
     scale = {"type": "log", "base": 2, "domain": [1 / 8, 8], "range": BOTH_WAYS}
     scale |= {"clamp": True, "interpolate": "lab"}
     tooltip = ["address:N", "head:Q", alt.Tooltip("value:Q", format=".2f")]

@@ -1,4 +1,4 @@
-"""Attention and logit lens: the summary of a model on a dataset, and the items that are drawn."""
+"""Attention and logit lens: the summary of a model on a dataset, and the sample items."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ from eyechart.tables.scores import ALL
 from eyechart.tables.token_boxes import coverage
 
 ROLE_NAMES = {"reference": "REF", "right": "right choice", "wrong": "wrong choices"}
-KINDS = {  # of notes, and what they are about
+KINDS = {  # keys of notes, with their subjects
     "attention_reason": "No attention is shown",
     "attention_note": "Attention",
     "lens_reason": "No logit lens is shown",
@@ -34,7 +34,7 @@ KINDS = {  # of notes, and what they are about
 
 @dataclass(frozen=True)
 class Traced:
-    """One model on one dataset: ``rows`` are those of the summary."""
+    """One model on one dataset; ``rows`` are the rows of the summary."""
 
     model: str
     dataset: str
@@ -42,11 +42,11 @@ class Traced:
     notes: dict[str, str]
 
     def tasks(self) -> list[str]:
-        """Return the tasks; that of all of them first."""
+        """Return the tasks, starting with the one over all tasks."""
         return sorted(set(self.rows["task"]), key=lambda t: (t != ALL, natural(t)))
 
     def of(self, metric: str, *roles: str, heads: bool = False) -> list[dict[str, Any]]:
-        """Return the rows of a metric in the order of the tasks, then of the model."""
+        """Return the rows of a metric, in task order, then in model order."""
         kept = self.rows.filter(pl.col("metric") == metric)
         kept = kept.filter(pl.col("head").is_not_null() == heads)
         found = [r for r in kept.to_dicts() if not roles or r["role"] in roles]
@@ -56,7 +56,7 @@ class Traced:
         )
 
     def missing(self) -> list[str]:
-        """Return sentences about what could not be measured."""
+        """Return sentences about missing measurements."""
         return [f"{words}: {self.notes[k]}." for k, words in KINDS.items() if self.notes.get(k)]
 
 
@@ -64,16 +64,16 @@ class Traced:
 class TracedImage(Picture):
     """One image of an item, with its attention."""
 
-    # by address, float32, shape (t,); attention on each token of that image, mean over heads
+    # by address, float32, shape (t,); attention to each token of that image, mean over heads
     maps: dict[str, np.ndarray]
     places: np.ndarray  # float32, shape (t, 7)
-    words: list[dict[str, Any]]  # per address the logit lens; see :func:`words_of`
+    words: list[dict[str, Any]]  # the logit lens per address; see :func:`words_of`
 
 
 def read_traced(paths: Sequence[Path]) -> list[Traced]:
     """Read summaries, sorted by dataset and model.
 
-    Raise a UserError if a row is of another model or dataset than its path says, or has a value
+    Raise a UserError if a row belongs to another model or dataset than in its path, or has a value
     without n and interval.
     """
     found = []
@@ -86,10 +86,10 @@ def read_traced(paths: Sequence[Path]) -> list[Traced]:
 
 
 def read_examples(inputs: Inputs, traced: Traced) -> list[TracedImage]:
-    """Read the images that have a map, sorted by task, item and position in it.
+    """Read the images that have a map, sorted by task, item and position in the item.
 
-    ``inputs``: with the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and
-    the dataset's ``items``, ``images`` and, where it has any, ``regions``.
+    ``inputs``: include the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and
+    the dataset's ``items``, ``images`` and, if any, ``regions``.
     """
     pair = traced.model, traced.dataset
     maps, lens, words = (
@@ -135,9 +135,9 @@ def words_of(
 ) -> list[dict[str, Any]]:
     """Return the logit lens of each block.
 
-    Result: in the order of the model, ``address``, ``word`` (at the answer position), ``p_right``,
-    ``rank``, ``predicted``, and ``inside``: by name of a region the words of its tokens, commonest
-    first, with how many.
+    Result: in model order, ``address``, ``word`` (at the answer position), ``p_right``, ``rank``,
+    ``predicted``, and ``inside``: the words of each region's tokens with their counts, most
+    frequent first.
     """
     by_address = dict(tokens.select("address", "words").rows())
     found = []
@@ -150,9 +150,9 @@ def words_of(
 
 
 def common(words: Sequence[str], weights: np.ndarray, most: int = 3) -> list[tuple[str, int]]:
-    """Return the commonest words of the tokens that a region covers, with their counts.
+    """Return the most frequent words of the tokens that a region covers, with their counts.
 
-    A token counts that is covered by half, or as much as the one that is covered most.
+    A token counts if at least half of it is covered, or if no token is covered more.
     """
     if not len(words) or not weights.any():
         return []
@@ -162,15 +162,15 @@ def common(words: Sequence[str], weights: np.ndarray, most: int = 3) -> list[tup
 
 
 def letters(item: dict[str, Any]) -> dict[str, str]:
-    """Return the choice that each letter stands for, where the item says so."""
+    """Return the choice for each letter, if the item defines letters."""
     found: dict[str, str] = json.loads(item["meta"] or "{}").get("letters") or {}
     return found
 
 
 def check_summary(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse a row of another model or dataset than the path names, or a value that stands alone.
+    """Reject a row of another model or dataset than in the path, or a value without n and interval.
 
-    Raise a UserError naming file, metric, task and address.
+    Raise a UserError that names file, metric, task and address.
     """
     check_pair(path, rows.select("model", "dataset").unique().iter_rows())
     alone = pl.col("ci_low").is_null() | (pl.col("n") < 1)

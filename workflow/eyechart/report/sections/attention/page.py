@@ -1,4 +1,4 @@
-"""Attention and logit lens: charts as images with their tables, sentences and a few items."""
+"""Attention and logit lens: charts as images with their tables, sentences and sample items."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ HALF = 0.5
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where no item was traced.
+    """Return the template data, or None if no item was traced.
 
     ``settings``: ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and
     dataset), ``gallery_px`` (width of a panel).
@@ -34,7 +34,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 def block(
     traced: load.Traced, examples: Sequence[load.TracedImage], settings: Mapping[str, Any]
 ) -> Row:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     alpha = settings["alpha"]
     return {
         "id": f"attention-{traced.dataset}-{traced.model}",
@@ -48,7 +48,7 @@ def block(
 
 
 def charts(traced: load.Traced, alpha: float) -> list[dict[str, Any]]:
-    """Return title, image and table of each chart that has data."""
+    """Return the title, image and table of each chart that has data."""
     found = []
     rows = traced.of("ratio", *load.ROLE_NAMES)
     if rows:
@@ -65,7 +65,7 @@ def charts(traced: load.Traced, alpha: float) -> list[dict[str, Any]]:
         found.append(_chart("masses", title, masses(traced), plain_table(rows, "image")))
     steps = traced.of("lens_p_right", "answer")
     if steps:
-        title = "From which block on the response is fixed"
+        title = "The block from which the response is fixed"
         table = plain_table(steps, "answer")
         table["lines"] += plain_table(traced.of("lens_p_right", "right"), "inside")["lines"]
         table["lines"] += plain_table(traced.of("lens_settled"), "settled")["lines"]
@@ -74,7 +74,7 @@ def charts(traced: load.Traced, alpha: float) -> list[dict[str, Any]]:
 
 
 def sentences(traced: load.Traced, alpha: float) -> list[str]:
-    """Return sentences about where the model attends, and when its response is fixed."""
+    """Return sentences on where the model attends, and when its response is fixed."""
     task = traced.tasks()[0] if traced.tasks() else ALL
     found = []
     right = [r for r in traced.of("ratio", "right") if r["task"] == task]
@@ -107,7 +107,7 @@ def sentences(traced: load.Traced, alpha: float) -> list[str]:
 
 
 def ratio_table(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return heads and lines of the table under the curves of ratios."""
+    """Return the heads and lines of the table under the ratio curves."""
     heads_ = ["task", "region", "block", "times uniform", "control", "difference", "q", "n"]
     lines = [
         [
@@ -124,7 +124,7 @@ def ratio_table(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def head_table(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return a line per block and a column per head."""
+    """Return a table with one line per block and one column per head."""
     blocks = sorted({r["address"] for r in rows}, key=sort_key)
     columns = sorted({r["head"] for r in rows})
     at = {(r["address"], r["head"]): r for r in rows}
@@ -137,7 +137,7 @@ def head_table(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def plain_table(rows: Sequence[Row], series: str) -> dict[str, Any]:
-    """Return the table of shares: with interval, chance or the uniform share, and n."""
+    """Return the table of shares with interval, chance or uniform share, and n."""
     lines = [
         [
             *(task_name(r["task"]), NAMES[series], r["address"]),
@@ -152,7 +152,7 @@ def plain_table(rows: Sequence[Row], series: str) -> dict[str, Any]:
 
 
 def card(shown: load.TracedImage, layers: int, pixels: int) -> dict[str, Any]:
-    """Return one item: its sheet, its question, and the logit lens of each block."""
+    """Return the template data of one item: its sheet, question, and logit lens by block."""
     names = load.letters(shown.item)
     return mapped_images.card(shown, sheet(shown, layers, pixels).quantize(192)) | {
         "regions": [
@@ -164,7 +164,7 @@ def card(shown: load.TracedImage, layers: int, pixels: int) -> dict[str, Any]:
 
 
 def times(value: float | None) -> str:
-    """Write a ratio.
+    """Return a ratio as text.
 
     >>> times(1.234), times(12.34), times(None)
     ('1.23', '12.3', '–')

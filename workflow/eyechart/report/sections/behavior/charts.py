@@ -1,4 +1,4 @@
-"""What a model responds: accuracy under each condition, and how its responses are distributed."""
+"""Charts of responses: accuracy under each condition, and the distribution of responses."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,7 +14,10 @@ from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 
 METRICS = {"accuracy": "accuracy", "pair_accuracy": "pair accuracy (every item of a pair right)"}
-TEXTS = {"vqa_accuracy": "VQA accuracy", "bleu_4": "BLEU-4"}  # of responses in words, from 0 to 1
+TEXTS = {
+    "vqa_accuracy": "VQA accuracy",
+    "bleu_4": "BLEU-4",
+}  # metrics of text responses, from 0 to 1
 COLORS = {
     "sighted": style.BLUE,
     "blank": style.VERMILION,
@@ -31,7 +34,7 @@ SHAPES = {
 }
 KEY = "dashed: chance · black: always the commonest answer"
 TRUTH = "truth"
-FEW = 12  # answers shown by name; all others are one bar
+FEW = 12  # answers shown by name; the others are combined in one bar
 KINDS = {"choice": "responses", "place": "positions among the options"}
 NUMBERS = {
     "accuracy": "accuracy",
@@ -52,7 +55,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
 def accuracy_rows(
     behaviors: Iterable[Behavior], metrics: Iterable[str] = METRICS, named: bool = False
 ) -> style.Rows:
-    """Return a row per metric, task and condition; ``named`` by dataset and model, not by task."""
+    """Return one row per metric, task, condition; ``named`` by dataset and model, not by task."""
     found = []
     for b in behaviors:
         for metric in metrics:
@@ -61,14 +64,14 @@ def accuracy_rows(
                 kept["majority"] = score["majority"] if metric == "accuracy" else None
                 kept |= {"accuracy": score["value"], "low": score["ci_low"]}
                 kept |= {"high": score["ci_high"]} | {k: score[k] for k in ("gain", "p", "q")}
-                n = score["n"]  # of pair accuracy, pairs
+                n = score["n"]  # pairs for pair accuracy
                 name = f"{b.dataset}, {b.model}" if named else task_name(score["task"])
                 found.append(kept | {"n": n, "row": f"{name} (n {n:,})"})
     return style.rounded(found)
 
 
 def accuracy(rows: style.Rows, metric: str, width: int | str) -> alt.LayerChart:
-    """Draw one metric: a row per task, in it a mark with its interval per condition."""
+    """Draw one metric: one row per task with a mark and interval per condition."""
     here = [r for r in rows if r["metric"] == metric]
     names = list(dict.fromkeys(r["row"] for r in here))
     conditions = [c for c in CONDITIONS if any(r["condition"] == c for r in here)]
@@ -107,24 +110,24 @@ def accuracy(rows: style.Rows, metric: str, width: int | str) -> alt.LayerChart:
 def one_accuracy(
     rows: style.Rows, metric: str, width: int | str, description: str, own: bool = True
 ) -> style.Spec:
-    """Return the chart of one metric; with ``own`` rows, or for the page to put them in."""
+    """Return the chart of one metric, with ``own`` rows or for the page to fill in."""
     chart = accuracy(rows, metric, width)
     return style.finish(chart, {"points": rows if own else []}, f"{description}: {METRICS[metric]}")
 
 
 def accuracies(behavior: Behavior) -> style.Spec:
-    """Draw every metric of a model on a dataset, as a figure of its own."""
+    """Draw every metric of a model on a dataset as a separate figure."""
     rows = accuracy_rows([behavior], METRICS | TEXTS)
     charts = [accuracy(rows, metric, 560) for metric in dict.fromkeys(r["metric"] for r in rows)]
     return _figure(f"{behavior.model} on {behavior.dataset}", KEY, charts, rows)
 
 
 def response_rows(behavior: Behavior) -> style.Rows:
-    """Return how responses, and their positions among the options, are distributed.
+    """Return the distributions of responses and of their positions among the options.
 
-    A row per task, kind, answer and series: ``truth``, sighted, blind. Of many answers the ``FEW``
-    commonest keep their names; all others are one. Positions that say nothing but what the answers
-    say, because every item has the same options in the same order, are left out.
+    There is one row per task, kind, answer and series (``truth``, sighted, blind). Of many answers,
+    the ``FEW`` most frequent keep their names and the others are combined. Positions are omitted if
+    they are redundant, because every item has the same options in the same order.
     """
     shown = [c for c in (SIGHTED, behavior.blind()) if c in behavior.conditions()]
     kept = behavior.distributions.filter(pl.col("condition").is_in(shown))
@@ -143,10 +146,9 @@ def response_rows(behavior: Behavior) -> style.Rows:
 
 
 def responses(rows: style.Rows, width: int | str, keep: str) -> alt.Chart:
-    """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that selects them.
+    """Draw bars of one task and kind, one group per answer; ``keep`` is the filter expression.
 
-    The height is that of the rows given; a page that selects others sets it by
-    :func:`bars_height`.
+    The height fits the given rows; a page that selects other rows sets it with :func:`bars_height`.
     """
     series = list(dict.fromkeys(r["series"] for r in rows))
     colors = style.scale_of({s: style.BORDER if s == TRUTH else COLORS[s] for s in series})
@@ -170,7 +172,7 @@ def bars_height(rows: style.Rows) -> int:
 
 
 def all_responses(behavior: Behavior) -> style.Spec:
-    """Draw the distributions of every task, responses first, as a figure of its own."""
+    """Draw the distributions of every task, responses first, as a separate figure."""
     rows = response_rows(behavior)
     strips: list[style.Chart] = []
     for kind, words in KINDS.items():
@@ -188,7 +190,7 @@ def all_responses(behavior: Behavior) -> style.Spec:
 def _figure(
     title: str, subtitle: str, charts: Sequence[style.Chart], rows: style.Rows
 ) -> style.Spec:
-    """Stack charts under a title; where there are none, the title says so."""
+    """Stack charts under a title; if there are none, the title states this."""
     if not charts:
         return style.empty(title, "no item with options was answered")
     words = {"text": title, "subtitle": subtitle, "offset": 12}

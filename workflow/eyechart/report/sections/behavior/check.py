@@ -1,4 +1,4 @@
-"""What the report refuses of scores: a number without chance, interval, test, or its answers."""
+"""Checks of scores: a number without chance, interval, test or stored answers is rejected."""
 
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,16 @@ from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 
 RESCORED = tuple(f"accuracy_{scoring}" for scoring in OF_TEXT)
-GUESSED = ("accuracy", *RESCORED, "pair_accuracy")  # what chance says something about
+GUESSED = ("accuracy", *RESCORED, "pair_accuracy")  # metrics with a meaningful chance level
 KEY = ["condition", "task", "metric"]
 
 
 def check_scores(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse a table of scores in which a number stands alone.
+    """Reject a score table with a number that lacks its context.
 
-    Raise a UserError naming file and row, if a condition is unknown or a row is there twice; a
-    score has no value, n or groups; an accuracy has no interval or chance; one condition is
-    compared with another without paired test; or the accuracy of a condition is not compared with
-    sighted.
+    Raise a UserError that names file and row if a condition is unknown or a row is duplicated, if a
+    score has no value, n or groups, if an accuracy has no interval or chance, if conditions are
+    compared without a paired test, or if an accuracy is not compared with sighted.
 
     Parameters
     ----------
@@ -33,7 +32,7 @@ def check_scores(path: Path, rows: pl.DataFrame) -> None:
     rows = checker.rows
     for name in rows.filter(~pl.col("condition").is_in(CONDITIONS))["condition"].unique():
         raise UserError(f"{path}: condition {name!r} is unknown; {nearest(name, CONDITIONS)}")
-    checker.refuse(pl.struct(KEY).is_duplicated(), "the same score is there twice")
+    checker.refuse(pl.struct(KEY).is_duplicated(), "the score is duplicated")
     for field in ("value", "n", "groups"):
         checker.refuse(absent(field), f"a score without {field!r}")
     guessed = rows.filter(pl.col("metric").is_in(GUESSED))
@@ -45,14 +44,14 @@ def check_scores(path: Path, rows: pl.DataFrame) -> None:
     for field in ("difference", "p", "q"):
         sentence = f"a comparison without its paired test ({field!r})"
         checker.refuse(absent(field), sentence, compared)
-    checker.refuse(below("q", "p"), "q is below p, which no correction gives")
+    checker.refuse(below("q", "p"), "q is below p, which no correction can produce")
     _check_compared(checker, rows.filter(pl.col("metric") == "accuracy"))
 
 
 def check_distributions(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse shares without n, or that do not sum to one; truth may be unknown throughout.
+    """Reject shares without n, or that do not sum to one; truth may be entirely unknown.
 
-    Raise a UserError naming file, condition and task.
+    Raise a UserError that names file, condition and task.
     """
     checker = Checker(path, rows, _name)
     for field in ("predicted", "n"):
@@ -72,15 +71,17 @@ def check_distributions(path: Path, rows: pl.DataFrame) -> None:
 def check_answers(
     name: str, scores: pl.DataFrame, answers: pl.DataFrame, items: pl.DataFrame
 ) -> None:
-    """Refuse accuracies that the stored answers do not give again.
+    """Reject accuracies that the stored answers do not reproduce.
 
-    An item's accuracy is its mean over the orders of its options, a task's the mean over the items
-    whose answer is known. Raise a UserError naming ``name`` (model and dataset), condition and
-    task; or the answered item that the dataset does not have.
+    An item's accuracy is its mean over the orders of its options; a task's accuracy is the mean
+    over the items with a known answer. Raise a UserError that names ``name`` (model and dataset),
+    condition and task, or an answered item that is not in the dataset.
     """
     alien = answers.join(items, on="item_id", how="anti")
     if len(alien):
-        raise UserError(f"{name}: item {alien['item_id'][0]!r} was answered, but is no item of it")
+        raise UserError(
+            f"{name}: item {alien['item_id'][0]!r} was answered, but is not in the dataset"
+        )
     known = items.filter(pl.col("answer").is_in(pl.col("choices")))
     truth = known.select("item_id", "task", "answer")
     right = answers.drop_nulls("predicted").join(truth, on="item_id")
@@ -91,10 +92,10 @@ def check_answers(
     stored = scores.with_row_index("row").filter(pl.col("metric") == "accuracy")
     both = stored.join(again, on=["condition", "task"], how="left", maintain_order="left")
     checker = Checker(name, both, _name)
-    checker.refuse(pl.col("right").is_null(), "no answers are stored for it")
+    checker.refuse(pl.col("right").is_null(), "it has no stored answers")
     checker.refuse(pl.col("again_n") != pl.col("n"), "n is not its number of answered items")
     off = (pl.col("right") - pl.col("value")).abs() > TOLERANCE
-    checker.refuse(off, "its accuracy is not the one its answers give")
+    checker.refuse(off, "its accuracy is not that of its answers")
 
 
 def _check_compared(checker: Checker, accuracy: pl.DataFrame) -> None:
@@ -103,7 +104,7 @@ def _check_compared(checker: Checker, accuracy: pl.DataFrame) -> None:
     alone = pl.col("against").ne_missing("sighted")
     checker.refuse(alone, "an accuracy beside sighted without a paired test against it", both)
     off = (pl.col("difference").abs() - (pl.col("value") - pl.col("first")).abs()).abs() > TOLERANCE
-    checker.refuse(off, "its difference is not the one of its accuracies", both)
+    checker.refuse(off, "its difference is not that of its accuracies", both)
 
 
 def _name(row: dict[str, Any]) -> str:

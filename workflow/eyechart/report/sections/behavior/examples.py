@@ -1,4 +1,4 @@
-"""Example items: those whose response changes without the image, and the worst pairs."""
+"""Example items: items whose response changes without the image, and the worst pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ Entry = dict[str, Any]
 def differing(
     behavior: Behavior, items: pl.DataFrame, images: pl.DataFrame, settings: dict[str, Any]
 ) -> Entry | None:
-    """Return items whose response changes without the image, the largest changes first.
+    """Return items whose response changes without the image, largest changes first.
 
-    Of each task the item whose truth's probability changes most comes first, then the second of
-    each, and so on. Open questions, whose answers are texts, are ordered by ``seed``. Result:
-    ``entries`` (``settings["differing"]`` at most, see :func:`entry`), ``differ`` and ``n`` (how
-    many items do, of how many); None where no item has both.
+    The order takes the item with the largest change of the truth's probability in each task, then
+    the second of each, and so on. Open questions, which have text answers, are ordered by ``seed``.
+    Result: ``entries`` (at most ``settings["differing"]``, see :func:`entry`), and ``differ`` of
+    ``n`` items; None if no item has both responses.
     """
     blind = behavior.blind()
     if blind is None or SIGHTED not in behavior.conditions():
@@ -49,10 +49,10 @@ def worst_pairs(
 ) -> Entry | None:
     """Return the pairs with the lowest margin between the truth and the best wrong option.
 
-    The margin of an item is the score of its truth minus the highest of the other choices (nats,
-    sighted, options as given); that of a pair is the smaller of its items'. Result: ``entries``
-    (``settings["worst_pairs"]`` at most, lowest first), ``wrong`` and ``n`` (pairs with a negative
-    margin, pairs); None where there are no pairs.
+    The margin of an item is the score of its truth minus the highest score of the other choices
+    (nats, sighted, options as given). The margin of a pair is the smaller margin of its items.
+    Result: ``entries`` (at most ``settings["worst_pairs"]``, lowest first), ``wrong`` (pairs with a
+    negative margin) and ``n`` (pairs); None if there are no pairs.
     """
     blind = behavior.blind()
     rows = [r for r in _both(behavior, items, blind) if r["pair"] and r["margin"] is not None]
@@ -72,20 +72,20 @@ def worst_pairs(
 
 
 def entry(rows: list[Entry], images: pl.DataFrame, pixels: int) -> Entry:
-    """Return one card: the images of some items, each once, and the items."""
+    """Return one card: the distinct images of some items, and the items."""
     names = list(dict.fromkeys(name for row in rows for name in row["images"]))
     found = []
     for name in names:
         path = images.filter(pl.col("image_id") == name)["path"]
         if path.is_empty():
-            raise UserError(f"items name image {name!r}, which images.parquet does not have")
+            raise UserError(f"items name image {name!r}, which is not in images.parquet")
         source, width, height = embed(Path(path[0]), pixels)
         found.append({"image_id": name, "source": source, "width": width, "height": height})
     return {"images": found, "items": rows, "task": rows[0]["task"]}
 
 
 def _both(behavior: Behavior, items: pl.DataFrame, blind: str | None) -> list[Entry]:
-    """Return per item, with the options as given, the responses sighted and blind."""
+    """Return the sighted and blind responses per item, with the options as given."""
     responses = behavior.answers.filter(pl.col("order") == 0)
     numbers = ["log_probability", "tokens", "unconditional"]
     columns = ["item_id", "predicted", "scoring", "text", *numbers]
@@ -100,7 +100,7 @@ def _both(behavior: Behavior, items: pl.DataFrame, blind: str | None) -> list[En
 def _item(row: Entry) -> Entry:
     kept = ("item_id", "task", "pair", "images", "prompt", "choices", "answer")
     found = {name: row[name] for name in kept}
-    known = row["answer"] in row["choices"]  # of one's own data it may not be
+    known = row["answer"] in row["choices"]  # the user's own data may lack it
     true = row["choices"].index(row["answer"]) if known else None
     for name, end in (("sighted", ""), ("blind", "_blind")):
         chosen, scores = row["predicted" + end], _scores(row, end)

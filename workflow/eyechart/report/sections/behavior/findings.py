@@ -1,4 +1,4 @@
-"""The findings of the responses in sentences, each computed from the scores and their tests."""
+"""The findings from responses as sentences, computed from the scores and their tests."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def summarise(behaviors: Sequence[Behavior], criteria: Criteria) -> list[dict[str, Any]]:
-    """Return the sentences of each dataset and model."""
+    """Return the sentences for each dataset and model."""
     return [
         {"dataset": b.dataset, "model": b.model, "sentences": sentences(b, criteria)}
         for b in behaviors
@@ -20,7 +20,7 @@ def summarise(behaviors: Sequence[Behavior], criteria: Criteria) -> list[dict[st
 
 
 def sentences(behavior: Behavior, criteria: Criteria) -> list[str]:
-    """Return the sentences of one model on one dataset."""
+    """Return the sentences for one model on one dataset."""
     found = []
     blind = behavior.blind()
     pairs = compared(behavior)
@@ -37,7 +37,7 @@ def sentences(behavior: Behavior, criteria: Criteria) -> list[str]:
 
 
 def compared(behavior: Behavior) -> list[tuple[str, Row, Row]]:
-    """Return task, sighted and blind accuracy wherever both are there, all tasks together first."""
+    """Return task, sighted and blind accuracy where both exist, all tasks together first."""
     blind = behavior.blind()
     rows = {(r["task"], r["condition"]): r for r in behavior.accuracies()}
     tasks = [task for task in behavior.tasks("accuracy") if (task, SIGHTED) in rows]
@@ -49,7 +49,7 @@ def compared(behavior: Behavior) -> list[tuple[str, Row, Row]]:
 
 
 def _image_use(pairs: Sequence[tuple[str, Row, Row]], blind: str, criteria: Criteria) -> list[str]:
-    """Return what the test shows over all tasks, then on which tasks it shows what."""
+    """Return the test result over all tasks, then the tasks with each result."""
     found = []
     ends = {
         "yes": "the model uses the image",

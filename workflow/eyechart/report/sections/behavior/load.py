@@ -1,4 +1,4 @@
-"""The responses of the models: scores, distributions and answers, checked and put together."""
+"""The responses of the models: checked and combined scores, distributions and answers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,9 +26,9 @@ SUFFIX = ".distributions.parquet"
 class Behavior:
     """The responses of one model to one dataset.
 
-    ``scores`` (with recalls, where there are any), ``distributions`` and ``answers`` hold the rows
-    of ``eyechart.tables`` of all conditions; ``impossible`` names the conditions that were
-    wanted and that the model cannot run under.
+    ``scores`` (with any recalls), ``distributions`` and ``answers`` contain the rows of the tables
+    for all conditions; ``impossible`` names the requested conditions that the model does not
+    support.
     """
 
     model: str
@@ -37,24 +37,24 @@ class Behavior:
     distributions: pl.DataFrame
     answers: pl.DataFrame
     impossible: tuple[str, ...]
-    unasked: dict[str, int] = field(default_factory=dict)  # why items are not asked: how many
+    unasked: dict[str, int] = field(default_factory=dict)  # number of items not asked, by reason
 
     def conditions(self) -> list[str]:
-        """Return the conditions that have scores, in the order of the tables."""
+        """Return the conditions that have scores, in table order."""
         there = set(self.scores["condition"])
         return [c for c in CONDITIONS if c in there]
 
     def blind(self) -> str | None:
-        """Return the condition that stands for blindness, or None where none was run."""
+        """Return the blind condition, or None if none was run."""
         return next((c for c in BLIND if c in self.conditions()), None)
 
     def tasks(self, metric: str) -> list[str]:
-        """Return the tasks that have a metric; the row over all of them first."""
+        """Return the tasks that have a metric, starting with the one over all tasks."""
         named = set(self.scores.filter(pl.col("metric") == metric)["task"])
         return sorted(named, key=lambda t: (t != ALL, natural(t)))
 
     def score(self, metric: str, condition: str, task: str = ALL) -> dict[str, Any] | None:
-        """Return a row of the scores, or None where there is none."""
+        """Return a row of the scores, or None if there is none."""
         return self._rows.get((metric, condition, task))
 
     @cached_property
@@ -63,11 +63,10 @@ class Behavior:
         return {(row["metric"], row["condition"], row["task"]): row for row in rows}
 
     def accuracies(self, metric: str = "accuracy") -> list[dict[str, Any]]:
-        """Return the rows of a metric by task and condition, each with what it is compared with.
+        """Return the rows of a metric by task and condition, with their comparisons.
 
-        Two columns are added to those of the scores: ``majority`` (the accuracy of always choosing
-        the commonest answer, or None) and ``gain`` (sighted minus this condition, None for sighted
-        itself).
+        Two columns are added: ``majority`` (the accuracy of always choosing the commonest answer,
+        or None) and ``gain`` (sighted minus this condition; None for sighted itself).
         """
         found = []
         for task in self.tasks(metric):
@@ -90,8 +89,8 @@ def read_behavior(
 ) -> list[Behavior]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Raise a UserError if scores have no distributions beside them, a table is of another model or
-    dataset than its path says, or the checks of this section refuse it.
+    Raise a UserError if scores have no distributions beside them, if a table belongs to another
+    model or dataset than in its path, or if the checks of this section reject it.
     """
     given = {str(path) for path in distributions}
     for path in scores:
@@ -118,7 +117,7 @@ def read_behavior(
 def audit(behaviors: Sequence[Behavior], items: Mapping[str, pl.DataFrame]) -> None:
     """Refuse accuracies that the stored answers do not give again.
 
-    Raise a UserError naming model, dataset and row, or the dataset whose items are missing.
+    Raise a UserError that names model, dataset and row, or the dataset whose items are missing.
     """
     for b in behaviors:
         if b.dataset not in items:

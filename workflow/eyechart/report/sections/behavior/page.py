@@ -27,7 +27,7 @@ from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
 from eyechart.tables.scores import ALL
 
-OTHERS = {  # metrics that are a line of the small table
+OTHERS = {  # metrics with a line in the small table
     "accuracy_text": "accuracy of the written response",
     "unparsed": "written responses that state no option",
     "vqa_accuracy": "VQA accuracy",
@@ -36,7 +36,7 @@ OTHERS = {  # metrics that are a line of the small table
     **{f"recall_{k}_text": f"captions of an image, recall@{k}" for k in (1, 5, 10)},
     **{f"recall_{k}_image": f"image of a caption, recall@{k}" for k in (1, 5, 10)},
 }
-NAMES = {  # of scorings
+NAMES = {  # names of scorings
     SUM: "the summed log-probability",
     MEAN: "the mean log-probability per token",
     PMI: "the log-probability minus the one without question and image",
@@ -49,7 +49,7 @@ Tables = Mapping[str, tuple[pl.DataFrame, pl.DataFrame]]
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where no response was collected."""
+    """Return the template data, or None if there are no responses."""
     tables = ("scores", "distributions", "answers", "retrieval")
     behaviors = read_behavior(*(inputs.paths(name) for name in tables))
     found = read_tables(inputs, {b.dataset for b in behaviors})
@@ -60,7 +60,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def read_tables(inputs: Inputs, datasets: Collection[str]) -> Tables:
-    """Return the items and images of some datasets, as far as they are among the inputs."""
+    """Return the items and images of some datasets, if they are among the inputs."""
     items, images = inputs.by_dataset("items"), inputs.by_dataset("images")
     return {
         name: (pl.DataFrame(read_table(items[name])), pl.DataFrame(read_table(images[name])))
@@ -72,7 +72,7 @@ def read_tables(inputs: Inputs, datasets: Collection[str]) -> Tables:
 def section(
     behaviors: Sequence[Behavior], tables: Tables, settings: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Return the blocks and the overview, or None where no response was collected."""
+    """Return the blocks and the overview, or None if there are no responses."""
     if not behaviors:
         return None
     run: dict[str, set[str]] = {}
@@ -88,7 +88,7 @@ def section(
 def block(
     b: Behavior, items: pl.DataFrame, images: pl.DataFrame, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     return {
         "id": f"responses-{b.dataset}-{b.model}",
         "dataset": b.dataset,
@@ -110,13 +110,13 @@ def block(
 
 
 def left_out(behavior: Behavior, run: Collection[str]) -> list[str]:
-    """Return the conditions that other models ran under and this one did not even try."""
+    """Return the conditions that other models ran under, but this one did not."""
     own = {*behavior.conditions(), *behavior.impossible}
     return [CONDITION_NAMES[c] for c in CONDITIONS if c in run and c not in own]
 
 
 def overview(behaviors: Sequence[Behavior]) -> Spec | None:
-    """Draw sighted and blind accuracy over all tasks, a row per dataset and model."""
+    """Draw sighted and blind accuracy over all tasks, one row per dataset and model."""
     rows = [
         row
         for b in behaviors
@@ -130,7 +130,7 @@ def overview(behaviors: Sequence[Behavior]) -> Spec | None:
 
 
 def accuracy_table(behavior: Behavior, metric: str) -> list[dict[str, Any]]:
-    """Return a line per task: n, chance, commonest answer, and in ``at`` a row per condition."""
+    """Return one line per task: n, chance, commonest answer; ``at`` has one row per condition."""
     lines: dict[str, dict[str, Any]] = {}
     for row in behavior.accuracies(metric):
         line = {"task": task_name(row["task"]), "n": row["n"], "chance": row["chance"], "at": {}}
@@ -140,7 +140,7 @@ def accuracy_table(behavior: Behavior, metric: str) -> list[dict[str, Any]]:
 
 
 def response_table(behavior: Behavior) -> list[dict[str, Any]]:
-    """Return a line per task: total variations, changed responses, bias of order and position."""
+    """Return one line per task: total variations, changed responses, order and position bias."""
     blind = behavior.blind()
     wanted = {"truth, sighted": ("tv_truth", SIGHTED)}
     if blind:
@@ -159,7 +159,7 @@ def response_table(behavior: Behavior) -> list[dict[str, Any]]:
 
 
 def other_table(behavior: Behavior) -> list[dict[str, Any]]:
-    """Return a line per further metric and task (all together, where there is such a row)."""
+    """Return one line per further metric and task (over all tasks, if there is such a row)."""
     lines = []
     for metric, name in OTHERS.items():
         tasks = behavior.tasks(metric)
@@ -172,7 +172,7 @@ def other_table(behavior: Behavior) -> list[dict[str, Any]]:
 
 
 def scorings(behavior: Behavior) -> dict[str, Any] | None:
-    """Return what decides the sighted answers, and what the other scorings change, if known."""
+    """Return the scoring of the sighted answers, and the changes under other scorings, if known."""
     others = []
     for name in OF_TEXT:
         row = behavior.score(f"changed_by_{name}", SIGHTED)

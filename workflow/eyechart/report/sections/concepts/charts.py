@@ -1,4 +1,4 @@
-"""Which cue wins, by number of components and by address; and whether colours separate."""
+"""Charts of which cue wins, by number of components and by address, and of colour separation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
 
 
 def by_n_rows(concepts: Concepts, columns: list[AddressSpan]) -> style.Rows:
-    """Return a row per column, number of components and cue, by centroids."""
+    """Return one row per column, number of components and cue, by centroids."""
     wanted = pl.col("cue").is_in(list(SHARES))
     rows = []
     for column in columns:
@@ -48,7 +48,7 @@ def by_n_rows(concepts: Concepts, columns: list[AddressSpan]) -> style.Rows:
 
 
 def shares_by_n(concepts: Concepts) -> style.Spec:
-    """Draw the cues' shares against n, a panel per component of the model; n = 0 is raw vectors."""
+    """Draw the cues' shares against n, one panel per component; n = 0 means raw vectors."""
     columns = concepts.one_per_component()
     panels = []
     for column in columns:
@@ -60,7 +60,7 @@ def shares_by_n(concepts: Concepts) -> style.Spec:
 
 
 def shares_by_address(concepts: Concepts) -> style.Spec:
-    """Draw the cues' shares along the model, a panel per span; the response stands at the end."""
+    """Draw the cues' shares along the model, one panel per span, with the response at the end."""
     rows = by_address_rows(concepts)
     borders, panels = [], []
     for span in dict.fromkeys(row["span"] for row in rows):
@@ -72,7 +72,7 @@ def shares_by_address(concepts: Concepts) -> style.Spec:
 
 
 def by_address_rows(concepts: Concepts) -> style.Rows:
-    """Return a row per column and cue with ``shown`` components; responses follow LM spans."""
+    """Return one row per column and cue with ``shown`` components; responses follow LM spans."""
     rows = []
     for column in concepts.columns():
         own = concepts.rows("cues", column).filter(method=METHOD)
@@ -85,7 +85,7 @@ def by_address_rows(concepts: Concepts) -> style.Rows:
 
 
 def separation(concepts: Concepts) -> style.Spec:
-    """Draw how well images of concepts are told apart by n, with permuted labels."""
+    """Draw how well images of concepts are separated by n, compared with permuted labels."""
     columns = concepts.one_per_component()
     title = f"Do colors separate? {concepts.model}"
     rows = separation_rows(concepts, columns)
@@ -94,7 +94,7 @@ def separation(concepts: Concepts) -> style.Spec:
 
 
 def separation_rows(concepts: Concepts, columns: list[AddressSpan]) -> style.Rows:
-    """Return a row per column and n of what :func:`separation` shows."""
+    """Return the rows of :func:`separation`, one per column and n."""
     rows: style.Rows = []
     for column in columns:
         own = concepts.rows("separation", column).drop("model", "dataset", "threshold")
@@ -109,7 +109,7 @@ def _named(rows: pl.DataFrame, column: AddressSpan) -> style.Rows:
 
 
 def _counts() -> alt.X:
-    """Return the x channel of components; 0 stands for the raw vectors."""
+    """Return the x channel of components; 0 means raw vectors."""
     axis = {"values": TICKS, "labelExpr": RAW, "grid": False}
     scale = {"type": "sqrt", "domain": [0, TICKS[-1]]}
     return alt.X("components:Q", title="principal components", scale=scale, axis=axis)
@@ -144,7 +144,7 @@ def _cue_layers(chart: alt.Chart, x: alt.X, by_n: bool) -> list[alt.Chart]:
     share = alt.Y("share:Q", scale=style.UNIT, title=TITLE, axis=axis)
     low = alt.Y("ci_low:Q", scale=style.UNIT, title=TITLE, axis=axis)
     numbers = style.decimals(("share", "ci_low", "ci_high", "chance"))
-    # raw vectors and responses are no neighbours on their line
+    # raw vectors and responses are not connected by lines
     joined = "datum.components > 0" if by_n else f"datum.address !== {style.quoted(ANSWER)}"
     line, single = chart.transform_filter(joined), chart.transform_filter(f"!({joined})")
     dots = chart.transform_filter(MARKED) if by_n else chart

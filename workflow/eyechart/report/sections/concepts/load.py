@@ -1,7 +1,7 @@
-"""Which colour a model's vectors associate with a coloured word: tables of concept similarity.
+"""Tables of concept similarity: the colour that a model's vectors associate with a coloured word.
 
-One column (address and span) per component of the model is shown in full: its last address, a
-choice that does not depend on any result.
+One column (address and span) per component of the model is shown in full: the last address, which
+does not depend on any result.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from eyechart.tables.concepts import ALL, ANSWER, CUES, OTHER, PROJECTION, SEPAR
 from eyechart.tables.parquet import read_table
 
 SCHEMAS = {"cues": CUES, "separation": SEPARATION, "projection": PROJECTION}
-# Spans to show in full, by component; else in the order of SPANS
+# Spans to show in full, by component; otherwise in the order of SPANS
 PREFERRED = dict.fromkeys((LM, DECODER), ("last", "image_mean"))
 SPANS = ("image_mean", "cls", "last", "text_mean", "all_mean")
-METHOD = "centroid"  # shown in charts; neighbours stand in the tables
+METHOD = "centroid"  # shown in charts; neighbours are in the tables
 NEEDED = {
     "cues": ("share", "ci_low", "ci_high", "chance", "n", "groups"),
     "separation": ("accuracy", "ci_low", "ci_high", "chance", "control", "n"),
@@ -30,7 +30,7 @@ NEEDED = {
 
 
 class AddressSpan(NamedTuple):
-    """An address and span whose vectors are compared."""
+    """An address and span with compared vectors."""
 
     address: str
     span: str
@@ -41,7 +41,7 @@ class AddressSpan(NamedTuple):
 
 @dataclass(frozen=True)
 class Concepts:
-    """The three tables of one model on one dataset, see ``eyechart.tables.concepts``."""
+    """The three tables of one model on one dataset; see ``eyechart.tables.concepts``."""
 
     model: str
     dataset: str
@@ -51,16 +51,16 @@ class Concepts:
 
     @property
     def names(self) -> list[str]:
-        """The colours, by name."""
+        """The names of the colours."""
         return sorted(self.projection["concept"].drop_nulls().unique())
 
     @property
     def shown(self) -> int:
-        """With how many components the nearest colours of the projection were found, at most."""
+        """The maximum number of components used for the nearest colours of the projection."""
         return int(self.projection["components"].max())  # type: ignore[arg-type]
 
     def columns(self) -> list[AddressSpan]:
-        """Return all columns in the order of the model."""
+        """Return all columns in model order."""
         own = self.cues.filter(pl.col("address") != ANSWER).select("address", "span").unique()
         return sorted(
             (AddressSpan(*row) for row in own.iter_rows()), key=lambda c: (sort_key(c[0]), c[1])
@@ -78,18 +78,18 @@ class Concepts:
         return found
 
     def prompt(self, table: pl.DataFrame, column: AddressSpan) -> str:
-        """Return the prompt whose rows are shown: all prompts together, or the first prompt."""
+        """Return the prompt with displayed rows: all prompts together, or the first prompt."""
         there = table.filter(address=column.address, span=column.span)["prompt"].unique().sort()
         return ALL if ALL in there else str(there[0])
 
     def rows(self, name: str, column: AddressSpan) -> pl.DataFrame:
-        """Return the rows of a table (``cues``, …) of a column, with one prompt."""
+        """Return the rows of a table (``cues``, …) for a column and one prompt."""
         table: pl.DataFrame = getattr(self, name)
         own = table.filter(address=column.address, span=column.span)
         return own.filter(prompt=self.prompt(own, column))
 
     def responses(self) -> pl.DataFrame:
-        """Return the rows of responses, with one prompt; none if there are no responses."""
+        """Return the rows of responses for one prompt; none if there are no responses."""
         if not len(self.cues.filter(address=ANSWER)):
             return self.cues.clear()
         return self.rows("cues", AddressSpan(ANSWER, ""))
@@ -98,8 +98,8 @@ class Concepts:
 def read_concepts(paths: Sequence[Path]) -> list[Concepts]:
     """Read and check tables ``results/concepts/<model>/<dataset>/{cues,…}.parquet``.
 
-    Raise a UserError if one of the three is missing, a row is of another model or dataset than its
-    path says, a share lacks interval, chance or n, or a separation lacks its control. The result
+    Raise a UserError if one of the three is missing, a row belongs to another model or dataset than
+    in its path, a share lacks interval, chance or n, or a separation lacks its control. The result
     is sorted by dataset and model.
     """
     found = []
@@ -119,7 +119,7 @@ def read_concepts(paths: Sequence[Path]) -> list[Concepts]:
 
 
 def letters(names: Sequence[str]) -> dict[str, str]:
-    """Return one or two letters for each name, for marks that are told apart without colour.
+    """Return one or two letters for each name, for marks that are distinguishable without colour.
 
     >>> letters(["blue", "brown", "black", "red"])
     {'blue': 'b', 'brown': 'br', 'black': 'bl', 'red': 'r'}
@@ -132,10 +132,10 @@ def letters(names: Sequence[str]) -> dict[str, str]:
 
 
 def summary(concepts: Concepts) -> list[dict[str, Any]]:
-    """Return a line per column, and one of the responses: which cue leads, and by how much.
+    """Return one line per column, and one for responses: the leading cue and its lead.
 
-    Shares are those with :attr:`Concepts.shown` components (fewer where there are fewer), by
-    centroids and by neighbours.
+    Shares are for :attr:`Concepts.shown` components (or as many as there are), by centroids and by
+    neighbours.
     """
     lines = []
     for column in concepts.columns():
@@ -160,16 +160,16 @@ def _by_cue(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _lead(at: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the row of the leading cue, which holds its test against the next."""
+    """Return the row of the leading cue, which has its test against the runner-up."""
     return next(
         (at[cue] for cue in SHARES if cue != OTHER and at.get(cue, {}).get("against")), None
     )
 
 
 def check_concepts(path: Path, table: str, rows: pl.DataFrame) -> None:
-    """Refuse a table in which a number is missing, or a row of another model or dataset.
+    """Reject a table with a missing number, or with a row of another model or dataset.
 
-    Raise a UserError naming file, row and column.
+    Raise a UserError that names file, row and column.
     """
     check_pair(path, rows.select("model", "dataset").unique().iter_rows())
     for column in NEEDED[table]:

@@ -1,4 +1,4 @@
-"""Where colours and words lie in two components, and which colour words are nearest to."""
+"""Charts of colours and words in two components, and of the nearest colour of words."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from eyechart.report.sections.concepts.load import AddressSpan, Concepts, letter
 from eyechart.tables.concepts import BACKGROUND, FONT, WORD
 
 THREE = (WORD, FONT, BACKGROUND)
-UNKNOWN = "#9ca3af"  # of a colour whose sRGB is not known
+UNKNOWN = "#9ca3af"  # colour for unknown sRGB values
 AXES = ("first", "second")
-MOST = 500  # words that are drawn; means are over all
+MOST = 500  # maximum number of words drawn; means are over all words
 KEY = (
     "small rings: images of colors, large: their mean · small squares: words, large: "
     "the mean of words with one cue · short lines: that cue is followed"
@@ -21,7 +21,7 @@ KEY = (
 
 
 def scatter(concepts: Concepts) -> Spec:
-    """Draw colours and words in two components, a row per part of the model, a panel per cue."""
+    """Draw colours and words in two components, one row per model component, one panel per cue."""
     strips = [
         alt.hconcat(*(_cloud(concepts, column, cue) for cue in THREE), spacing=20)
         for column in concepts.one_per_component()
@@ -35,9 +35,9 @@ def scatter(concepts: Concepts) -> Spec:
 
 
 def scatter_rows(concepts: Concepts) -> Rows:
-    """Return a row per image and column: its position, its cues, its nearest colour.
+    """Return one row per image and column: its position, its cues, its nearest colour.
 
-    Of more than :data:`MOST` words so many are drawn, the same in every panel.
+    At most :data:`MOST` words are drawn, the same in every panel.
     """
     images = sorted(
         concepts.projection.filter(pl.col(WORD).is_not_null())["image_id"].unique(),
@@ -53,7 +53,7 @@ def scatter_rows(concepts: Concepts) -> Rows:
 
 
 def mean_rows(concepts: Concepts) -> Rows:
-    """Return a row per column, cue and colour: centroids of its images and of words with it."""
+    """Return one row per column, cue and colour: the centroids of its images and of its words."""
     codes = letters(concepts.names)
     rows: Rows = []
     for column in concepts.one_per_component():
@@ -68,7 +68,7 @@ def mean_rows(concepts: Concepts) -> Rows:
 
 
 def confusions(concepts: Concepts) -> Spec:
-    """Draw which colour is nearest to words of each colour, a matrix per cue."""
+    """Draw the nearest colour of words of each colour, one matrix per cue."""
     strips = [
         alt.hconcat(*(_matrix(concepts, column, cue) for cue in THREE), spacing=22)
         for column in concepts.one_per_component()
@@ -80,7 +80,7 @@ def confusions(concepts: Concepts) -> Spec:
 
 
 def confusion_rows(concepts: Concepts) -> Rows:
-    """Return a row per column, cue, its colour and the nearest colour: count and share."""
+    """Return the count and share for each column, cue, cue colour and nearest colour."""
     rows: Rows = []
     distinct = (pl.col(WORD) != pl.col(FONT)) & (pl.col(FONT) != pl.col(BACKGROUND))
     for column in concepts.one_per_component():
@@ -128,14 +128,14 @@ def _cloud(concepts: Concepts, column: AddressSpan, cue: str) -> alt.LayerChart:
 
 
 def _lettered(means: alt.Chart, x: alt.X, y: alt.Y, size: int) -> list[alt.Chart]:
-    """Return the letters of means, dark in a pale halo, which can be read on any colour."""
+    """Return the letters of means, dark with a pale halo, readable on any colour."""
     text = {"fontSize": size, "fontWeight": "bold", "color": INK}
     halo = {"stroke": "white", "strokeWidth": 2.6, "strokeOpacity": 0.85}
     return [means.mark_text(**text, **more).encode(x=x, y=y, text="code:N") for more in (halo, {})]
 
 
 def _axes(concepts: Concepts, column: AddressSpan, fields: tuple[str, str]) -> tuple[alt.X, alt.Y]:
-    """Return the x and y of two components, each with its share of the concepts' variance."""
+    """Return the x and y axes of two components, with their shares of the concepts' variance."""
     apart = concepts.rows("separation", column).filter(pl.col("components") > 0)
     prompt = concepts.rows("projection", column)["prompt"][0]
     shares = apart.filter(prompt=prompt).sort("components")["explained"].to_list()
@@ -161,7 +161,7 @@ def _matrix(concepts: Concepts, column: AddressSpan, cue: str) -> alt.LayerChart
         x=alt.X("nearest:O", title="nearest color", scale=scale, axis={"labelAngle": -45}),
         y=alt.Y("color:O", title=f"color of the {cue}", scale=scale),
     )
-    few = len(names) <= 10  # more: cells are too narrow for numbers
+    few = len(names) <= 10  # with more, cells are too narrow for numbers
     size = 190 if few else 14 * len(names)
     chart = shares_matrix(cells, ["color:N", "nearest:N", "count:Q"], 9 if few else None)
     title = {"text": str(column), "subtitle": f"by the {cue}"}

@@ -1,4 +1,4 @@
-"""Words in colours: sentences, tables and charts of every model."""
+"""Coloured words: sentences, tables and charts of every model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,16 +14,16 @@ Line = dict[str, Any]
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was compared."""
+    """Return the template data, or None if nothing was compared."""
     return section(
         read_concepts(inputs.paths("cues", "separation", "projection")), settings["alpha"]
     )
 
 
 def section(found: Sequence[Concepts], alpha: float) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was compared.
+    """Return the template data, or None if nothing was compared.
 
-    ``alpha``: a cue leads where q is below it and its interval lies above chance.
+    ``alpha``: a cue leads if q is below it and its interval is above chance.
     """
     if not found:
         return None
@@ -31,7 +31,7 @@ def section(found: Sequence[Concepts], alpha: float) -> dict[str, Any] | None:
 
 
 def block(concepts: Concepts, alpha: float) -> dict[str, Any]:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     lines = [{**line, "verdict": verdict(line, alpha)} for line in summary(concepts)]
     shown = [*concepts.one_per_component(), (ANSWER, "")]
     summarised = [line for line in lines if (line["address"], line["span"]) in shown]
@@ -54,7 +54,7 @@ def block(concepts: Concepts, alpha: float) -> dict[str, Any]:
 
 
 def verdict(line: Line, alpha: float) -> str:
-    """Return the cue that leads, or nothing where that was not shown."""
+    """Return the leading cue, or nothing if no lead was shown."""
     lead = line["lead"]
     if lead is None or lead["q"] >= alpha or lead["ci_low"] <= lead["chance"]:
         return ""
@@ -62,7 +62,7 @@ def verdict(line: Line, alpha: float) -> str:
 
 
 def sentence(line: Line) -> str:
-    """Return a sentence about a line that its numbers support."""
+    """Return a sentence about a line, as supported by its numbers."""
     responses = line["address"] == ANSWER
     where = "The model's responses" if responses else f"Vectors at {line['address']}/{line['span']}"
     lead = line["lead"]

@@ -1,4 +1,4 @@
-"""Mixtures of two encoders as one curve: pairs of images against following instructions."""
+"""Mixtures of two encoders as a curve: image pairs against instruction following."""
 
 import altair as alt
 
@@ -10,7 +10,7 @@ KEY = "by the share of the second encoder; squares: interleaved · lines: 95 %"
 
 
 def mixture(points: list[Row]) -> style.Spec:
-    """Draw every measure by share, with intervals; interleaved models stand to the right."""
+    """Draw every measure by share, with intervals; interleaved models are on the right."""
     rows = style.rounded(points)
     color = alt.Color(
         "measure:N",

@@ -1,4 +1,4 @@
-"""Controlled models as the section shows them: their stages per skill, and mixtures by share."""
+"""Data on controlled models: their stages per skill, and mixtures by share."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from eyechart.tables.verdict import VALUES
 
 Row = dict[str, Any]
 SHOWN = ("encoder", "connector", "lm_best", "sighted", "blind")
-MEASURES = {  # name: condition and metric, and whether its complement is shown
+MEASURES = {  # name: condition, metric, and whether its complement is shown
     "pairs": ("sighted", "pair_accuracy", False),
     "parsed": ("sighted", "unparsed", True),
     "text only": ("no_image", "accuracy", False),
@@ -22,13 +22,13 @@ MEASURES = {  # name: condition and metric, and whether its complement is shown
 
 
 def read_built(inputs: Inputs) -> dict[str, Row]:
-    """Return what each controlled model is made of, in the order of the configuration."""
+    """Return the parts of each controlled model, in the order of the configuration."""
     found = {file.names["model"]: read_json(file.path) for file in inputs.of("built")}
     return {model: ready["recipe"]["built"] for model, ready in found.items()}
 
 
 def stages(inputs: Inputs, built: dict[str, Row]) -> list[Row]:
-    """Return a row per skill and controlled model: by stage what is read or answered.
+    """Return one row per skill and controlled model, with the value of each stage.
 
     Raise a UserError for a value without interval, n or chance.
     """
@@ -49,7 +49,7 @@ def stages(inputs: Inputs, built: dict[str, Row]) -> list[Row]:
 def curve(inputs: Inputs, built: dict[str, Row]) -> list[Row]:
     """Return the points of mixtures: their measures on each dataset, by share.
 
-    A model of one encoder alone is an end of the curve. Nothing is returned without a mixture.
+    A model with a single encoder is an end of the curve. Without a mixture, nothing is returned.
     """
     places = dict(_places(built))
     found = []
@@ -72,7 +72,7 @@ def curve(inputs: Inputs, built: dict[str, Row]) -> list[Row]:
 
 
 def _places(built: dict[str, Row]) -> Iterator[tuple[str, Row]]:
-    """Yield where on the curve each model stands: the share of the second encoder."""
+    """Yield each model's position on the curve: the share of the second encoder."""
     mixed = [how["encoders"] for how in built.values() if how["mix"]]
     for model, how in built.items():
         if how["mix"]:

@@ -1,4 +1,4 @@
-"""Controlled models: what the encoder holds against what is answered, and mixtures by share."""
+"""Controlled models: encoder contents against answers, and mixtures by share."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from eyechart.report.sections.controlled.load import curve, read_built, stages
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None without a controlled model."""
+    """Return the template data, or None without controlled models."""
     built = read_built(inputs)
     if not built:
         return None

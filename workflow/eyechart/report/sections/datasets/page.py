@@ -12,12 +12,12 @@ from eyechart.report.images import embed
 from eyechart.tables.items import LABEL, SPLIT_RULES
 from eyechart.tables.parquet import read_table
 
-QUESTIONS = 8  # per image, at most
-NEGATIVE = ("no", "false")  # labels that say that something is not there
+QUESTIONS = 8  # maximum per image
+NEGATIVE = ("no", "false")  # labels that indicate absence
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where no dataset is given."""
+    """Return the template data, or None if no dataset is given."""
     items, images = inputs.by_dataset("items"), inputs.by_dataset("images")
     tasks = tasks_of(inputs)
     found = [
@@ -64,13 +64,13 @@ def gallery(
     probed: Collection[str],
     settings: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Draw ``settings["gallery"]`` images of a dataset by ``seed``, in the order of their ids.
+    """Draw ``settings["gallery"]`` images of a dataset with ``seed``, in id order.
 
-    Result: rows with ``image_id``, ``split`` (the official one where there are several, and whether
-    probes are trained on it where some are), ``source`` (a data address of at most ``gallery_px`` a
-    side), ``width, height`` (px, as shown), ``questions`` (each prompt once, with its ``answers``;
-    one per task, then more) and ``labels`` (task to label, of the tasks that are probed or whose
-    label says that something is there).
+    Result: rows with ``image_id``, ``split`` (the official split if there are several, and whether
+    probes are trained on it if there are probes), ``source`` (a data URL of at most ``gallery_px``
+    per side), ``width, height`` (px, as shown), ``questions`` (each prompt once, with its
+    ``answers``; one per task, then more) and ``labels`` (from task to label, for probed tasks and
+    for labels that indicate presence).
     """
     ids = images["image_id"].sort().to_list()
     draw = generator("gallery", settings["seed"], dataset)
@@ -116,7 +116,7 @@ def _labels(row: dict[str, Any], probed: Collection[str]) -> dict[str, str]:
 
 
 def tasks_of(inputs: Inputs) -> dict[str, set[tuple[str, str]]]:
-    """Return by dataset the scope and task of all probes and responses."""
+    """Return the scope and task of all probes and responses, by dataset."""
     found: dict[str, set[tuple[str, str]]] = {}
     for file in inputs.of("probes"):
         scope = read_table(file.path, ["scope"])["scope"][0].as_py()

@@ -29,16 +29,16 @@ LOOKS = {  # colour, dashes, shape
     ONWARDS: (style.VERMILION, [2, 2], "square"),
 }
 PATCHES_KEY = (
-    "answers that become the donor's, minus those with a donor of the same answer, by the tokens "
-    "exchanged · band: 95 % interval"
+    "answers that become the donor's, minus those with a donor of the same answer, by exchanged "
+    "tokens · band: 95 % interval"
 )
 KNOCKOUTS_KEY = (
     "right answers when the text cannot attend, minus the control · band: 95 % interval · "
     "whole image: against the unedited answer; referent: against another object"
 )
-SHOWN = 5  # addresses of the matrix of erasures: the connector, and blocks from first to last
-LOST = 0.6  # from which difference on the colour no longer changes
-# orange: fewer right answers; blue: more; told apart with any common colour blindness
+SHOWN = 5  # addresses in the matrix of erasures: the connector, and blocks from first to last
+LOST = 0.6  # difference at which the colours saturate
+# orange: fewer right answers; blue: more; distinguishable with common colour blindness
 SIGNED = "abs(datum.value) < 0.01 ? '0' : format(datum.value, '+{}')"
 BOTH_WAYS = ["#b35806", "#f1a340", "#ffffff", "#92c5de", "#2166ac"]
 
@@ -54,14 +54,14 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
 
 
 def patches(one: Intervened) -> style.Spec:
-    """Draw the effect of other images' states, a panel per task and a line per kind of token."""
+    """Draw the effect of other images' states, one panel per task, one line per kind of token."""
     rows = [_plain(r, TOKENS[r["target"]]) for r in one.patches()]
     panels = [_lines(rows, {"task": task}, task) for task in _tasks(rows)]
     return _figure(one, "Patched states", PATCHES_KEY, panels, rows)
 
 
 def knockouts(one: Intervened) -> style.Spec:
-    """Draw the effect of cut attention by the first block, a line per run of blocks."""
+    """Draw the effect of cut attention by the first block, one line per run of blocks."""
     rows = [_plain(r, r["run"]) for r in one.knockouts()]
     panels = [
         _lines(rows, {"task": task, "target": target}, f"{task}: {TOKENS[target]}")
@@ -72,7 +72,7 @@ def knockouts(one: Intervened) -> style.Spec:
 
 
 def erasures(one: Intervened, alpha: float) -> style.Spec:
-    """Draw, a panel per address, how many right answers each erased concept costs each skill."""
+    """Draw the right answers that each skill loses with each erased concept, by address."""
     found = one.erasures()
     rows = [_plain(r, "") | {"style": _style(r, alpha)} for r in found]
     control = CONTROLS[found[0]["control"]] if found else "control"
@@ -85,7 +85,7 @@ def erasures(one: Intervened, alpha: float) -> style.Spec:
 
 
 def shown(rows: Sequence[Row]) -> list[str]:
-    """Return the addresses with a panel: the connector, then blocks from the first to the last."""
+    """Return the addresses with a panel: the connector, then blocks from first to last."""
     addresses = sorted({r["address"] for r in rows}, key=sort_key)
     start = [address for address in addresses if address == CONNECTOR]
     blocks = [address for address in addresses if address != CONNECTOR]
@@ -153,13 +153,13 @@ def _lines(rows: style.Rows, of: dict[str, str], title: str) -> alt.LayerChart:
 
 
 def _around(rows: style.Rows) -> list[float]:
-    """Return ends of the scale that hold all intervals."""
+    """Return the ends of a scale that encloses all intervals."""
     return [min(-0.1, *(r["low"] for r in rows)), max(0.1, *(r["high"] for r in rows))]
 
 
 def _matrix(rows: style.Rows, address: str) -> alt.LayerChart:
     own = [r for r in rows if r["address"] == address]
-    where = f"at the {address}" if address == CONNECTOR else f"behind {address}"
+    where = f"at the {address}" if address == CONNECTOR else f"after {address}"
     chart = style.base("points", address=address).encode(
         x=alt.X("task:O", sort=_tasks(rows), title="skill", axis={"labelAngle": -40}),
         y=alt.Y("concept:O", sort=sorted({r["concept"] for r in own}), title="erased"),

@@ -1,4 +1,4 @@
-"""The effects of interventions in a model on a dataset, as the three charts show them."""
+"""The effects of interventions in a model on a dataset, for the three charts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ ALONE, WINDOW, ONWARDS = RUNS = ("one block", "a window of blocks", "a block and
 
 @dataclass(frozen=True)
 class Intervened:
-    """One model on one dataset: ``rows`` are effects at an address, without the best ones."""
+    """One model on one dataset; ``rows`` are effects at single addresses, without `best`."""
 
     model: str
     dataset: str
@@ -47,7 +47,7 @@ class Intervened:
     notes: dict[str, str]
 
     def missing(self) -> list[str]:
-        """Return sentences about what could not be done."""
+        """Return sentences about missing results."""
         said = [self.notes[name] for name in ("reason", "note") if self.notes.get(name)]
         return said or ([] if len(self.rows) else ["no item was answered under an edit"])
 
@@ -57,10 +57,10 @@ class Intervened:
         return sorted(kept.to_dicts(), key=lambda r: (_first(r), _rank(TOKENS, r), _at(r)))
 
     def knockouts(self) -> list[Row]:
-        """Return the effects of cut attention with the kind of ``run`` of blocks, alone or longer.
+        """Return the effects of cut attention, with the kind of ``run`` of blocks, alone or longer.
 
-        Of the tokens that cannot attend the widest are taken. The last block alone is also the last
-        of those from a block on, so it is in both runs.
+        Only the widest set of tokens that cannot attend is used. The last block alone also ends the
+        run of a block and all later ones, so it is in both runs.
         """
         cut = self.rows.filter(intervention="knockout", metric=RIGHT).to_dicts()
         widest = min(
@@ -90,7 +90,7 @@ class Intervened:
 def read_intervened(paths: Sequence[Path]) -> list[Intervened]:
     """Return the effects of every table, sorted by dataset and model.
 
-    Raise a UserError if a row is of another model or dataset than its path says, or has a number
+    Raise a UserError if a row belongs to another model or dataset than in its path, or has a number
     without interval, control, test or n.
     """
     found = []
@@ -105,12 +105,12 @@ def read_intervened(paths: Sequence[Path]) -> list[Intervened]:
 
 
 def check_effects(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse an effect that stands alone; raise a UserError that names file and row."""
+    """Reject an effect without its context; raise a UserError that names file and row."""
     check_pair(path, rows.select("model", "dataset").unique().iter_rows())
     checker = Checker(path, rows, lambda r: f"{r['intervention']} at {r['address']}, {r['task']}")
     for name in NUMBERS:
         checker.refuse(absent(name), f"it has no {name!r}")
-    checker.refuse(below("q", "p"), "its q is below its p, which no correction gives")
+    checker.refuse(below("q", "p"), "its q is below its p, which no correction can produce")
     for name in sorted(set(rows["control"]) - set(CONTROLS)):
         raise UserError(f"{path}: control is {name!r}; {nearest(name, CONTROLS)}")
 

@@ -1,4 +1,4 @@
-"""Interventions: three charts of each model, each with its table."""
+"""Interventions: three charts per model, each with its table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ SHARED = ["control", "share", "95 %", "its share", "difference", "95 % of it", "
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where no model was changed."""
+    """Return the template data, or None if there are no interventions."""
     models = read_intervened(inputs.paths("effects"))
     if not models:
         return None
@@ -34,7 +34,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def block(one: Intervened, alpha: float) -> Row:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     charts = []
     if one.patches():
         table = _table(
@@ -63,7 +63,7 @@ def _cut(row: Row) -> list[str]:
 
 
 def _table(rows: Sequence[Row], heads: list[str], names: Any) -> Row:
-    """Return heads and lines of a table of effects, each line once."""
+    """Return the heads and the distinct lines of a table of effects."""
     lines = [
         [
             *(row["task"], *names(row), CONTROLS[row["control"]], share(row["value"])),

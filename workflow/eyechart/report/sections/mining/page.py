@@ -1,4 +1,4 @@
-"""Mined pairs: how many were found, and where the sheets are that show them."""
+"""Mined pairs: the number found, and the sheets that show them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from eyechart.tables.parquet import read_table
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was mined."""
+    """Return the template data, or None if nothing was mined."""
     mined = read_mined(inputs.of("pairs"))
     return {"mined": mined} if mined else None
 
 
 def read_mined(files: Sequence[File]) -> list[dict[str, Any]]:
-    """Return of each table the two models, the dataset, the number of pairs and extreme cosines."""
+    """Return the models, dataset, number of pairs and extreme cosines of each table."""
     found = []
     for file in files:
         rows = pl.DataFrame(read_table(file.path, ["similarity_first", "similarity_second"]))

@@ -1,4 +1,4 @@
-"""Write mined pairs as a page to look through, which works offline.
+"""Write mined pairs as a page for browsing, which works offline.
 
 Reads the pairs and the dataset's images; writes a self-contained page.
 
@@ -31,7 +31,7 @@ def read_note(path: Path, pairs: pa.Table) -> dict[str, Any]:
     metadata = pairs.schema.metadata or {}
     if NOTE not in metadata:
         raise UserError(
-            f"{path}: not a table of mined pairs; make it by eyechart.mining.find_pairs"
+            f"{path}: not a table of mined pairs; create it with eyechart.mining.find_pairs"
         )
     note: dict[str, Any] = json.loads(metadata[NOTE])
     return note

@@ -10,13 +10,13 @@ KINDS = {"vlm": "vision-language model", "encoder": "vision encoder"}
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where no card is given."""
+    """Return the template data, or None if no card is given."""
     cards = [describe(read_json(path)) for path in inputs.paths("cards")]
     return {"cards": cards} if cards else None
 
 
 def describe(card: dict[str, Any]) -> dict[str, Any]:
-    """Return what is shown of one model."""
+    """Return the template data of one model."""
     addresses = [line["address"] for line in card["addresses"]]
     return {
         "model": card["model"],

@@ -19,7 +19,7 @@ NAMES = {**COMPONENT_NAMES, "rest": "other parameters"}
 
 
 def render(card: dict[str, Any], view: bytes) -> str:
-    """Return the page of a card and its image (PNG)."""
+    """Return the page for a card and its image (PNG)."""
     return render_sheet(
         "models",
         card=card,
@@ -30,7 +30,7 @@ def render(card: dict[str, Any], view: bytes) -> str:
 
 
 def folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return addresses with runs of equal blocks as one line: first and last."""
+    """Return addresses, with runs of equal blocks combined to one line with first and last."""
     lines: list[dict[str, Any]] = []
     for address in addresses:
         stem, _, number = address["address"].rpartition(".")

@@ -1,4 +1,4 @@
-"""Pair accuracies of encoders and VLMs by visual pattern, and how the two go together."""
+"""Pair accuracies of encoders and VLMs by visual pattern, and their correlations."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ ALONE = {"accuracy": ("ci_low", "ci_high", "chance", "pairs"), "r": ("p", "q", "
 class Series:
     """One model's pair accuracies on one dataset.
 
-    ``rows`` are those of PATTERNS in the paper's order, ``overall`` the one over all patterns;
-    where the pattern of no item is known, there are no rows but ``overall``.
+    ``rows`` are the rows of PATTERNS in the paper's order; ``overall`` is the row over all
+    patterns, and the only row if no item has a known pattern.
     """
 
     model: str
@@ -41,19 +41,19 @@ class Series:
 
 @dataclass(frozen=True)
 class EncoderAgainstVLM:
-    """An encoder against a VLM: their series and the rows of their correlations."""
+    """An encoder and a VLM with their series and the rows of their correlations."""
 
     encoder: Series
     vlm: Series
     correlations: tuple[Row, ...]
 
     def shared(self) -> list[str]:
-        """Return the patterns that both have."""
+        """Return their common patterns."""
         return [r["pattern"] for r in self.encoder.rows if self.vlm.at(r["pattern"])]
 
 
 def pattern_table(series: Sequence[Series]) -> list[Row]:
-    """Return a line per pattern, then one over all: in ``at`` the row of every series, or None."""
+    """Return one line per pattern and one over all; ``at`` has the row of every series, or None."""
     patterns = {row["pattern"] for one in series for row in one.rows}
     lines = [
         {"pattern": p, "at": [one.at(p) for one in series]}
@@ -65,7 +65,7 @@ def pattern_table(series: Sequence[Series]) -> list[Row]:
 def read_series(paths: Sequence[Path]) -> list[Series]:
     """Read tables of patterns: encoders first, then by model and dataset.
 
-    Raise a UserError if the checks of this section refuse a table.
+    Raise a UserError if the checks of this section reject a table.
     """
     found = []
     for path in paths:
@@ -81,9 +81,9 @@ def read_series(paths: Sequence[Path]) -> list[Series]:
 
 
 def read_comparisons(paths: Sequence[Path], series: Sequence[Series]) -> list[EncoderAgainstVLM]:
-    """Read tables of correlations: a comparison per encoder and VLM, in the order of ``series``.
+    """Read tables of correlations: one comparison per encoder and VLM, in ``series`` order.
 
-    Raise a UserError if a correlation stands alone or names a series that is not there.
+    Raise a UserError if a correlation lacks its context or names a missing series.
     """
     by_name = {(s.model, s.dataset): s for s in series}
     found: dict[tuple[str, ...], list[Row]] = {}
@@ -100,7 +100,7 @@ def read_comparisons(paths: Sequence[Path], series: Sequence[Series]) -> list[En
 
 
 def overview(patterns: Sequence[Path], correlations: Sequence[Path]) -> Row | None:
-    """Return series, their table and comparisons of all models; None where there are none."""
+    """Return the series, their table and the comparisons of all models; None if there are none."""
     series = read_series(patterns)
     if not series:
         return None
@@ -109,18 +109,18 @@ def overview(patterns: Sequence[Path], correlations: Sequence[Path]) -> Row | No
 
 
 def check_patterns(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse pair accuracies without interval, chance or number of pairs.
+    """Reject pair accuracies without interval, chance or number of pairs.
 
-    Raise a UserError naming file, model, pattern and field.
+    Raise a UserError that names file, model, pattern and field.
     """
     _check(path, rows, "accuracy", ("model", "pattern"))
 
 
 def check_correlations(path: Path, rows: pl.DataFrame, series: Collection[tuple[str, str]]) -> None:
-    """Refuse correlations without test or n, or of what has no pattern table.
+    """Reject correlations without test or n, or of models without a pattern table.
 
-    A correlation itself may be missing, where patterns are too few or all alike. Raise a UserError
-    naming file, encoder, VLM and field.
+    A correlation itself may be missing if there are too few patterns or all have the same accuracy.
+    Raise a UserError that names file, encoder, VLM and field.
     """
     _check(path, rows, "r", ("encoder", "vlm", "kind"))
     for row in rows.iter_rows(named=True):

@@ -1,4 +1,4 @@
-"""Encoder against VLM: pair accuracy by pattern, and how the two go together."""
+"""Encoder against VLM: pair accuracy by pattern, and correlations."""
 
 from typing import Any
 
@@ -7,6 +7,6 @@ from eyechart.report.sections.patterns.load import overview
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where no dataset has pairs."""
+    """Return the template data, or None if no dataset has pairs."""
     found = overview(inputs.paths("patterns"), inputs.paths("correlations"))
     return found and {"patterns": found}

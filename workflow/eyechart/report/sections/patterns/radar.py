@@ -1,4 +1,4 @@
-"""Pair accuracy over the visual patterns as a polygon per model."""
+"""Pair accuracy over the visual patterns, as one polygon per model."""
 
 import math
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from eyechart.report.sections.patterns.load import Series
 SERIES_COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE)
 MOST = len(SERIES_COLORS)  # more polygons than this are not legible
 RINGS = (0.25, 0.5, 0.75, 1.0)
-STEPS = 72  # straight pieces of a ring
-NAMES_AT = 1.09  # radius at which the patterns' names begin
+STEPS = 72  # straight segments of a ring
+NAMES_AT = 1.09  # radius at which the patterns' names start
 
 
 def radar(series: Sequence[Series]) -> style.Spec:
-    """Draw up to ``MOST`` series, a spoke per pattern of the first; the dashed ring is chance."""
+    """Draw up to ``MOST`` series, one spoke per pattern of the first; the dashed ring is chance."""
     names = [r["pattern"] for r in series[0].rows]
     shown = series[:MOST]
     lines: style.Rows = []
@@ -50,7 +50,7 @@ def _position(i: float, n: int, radius: float) -> tuple[float, float]:
 
 
 def _plane(x: str, y: str) -> dict[str, Any]:
-    # width to height is as one domain to the other, so that rings are round
+    # the aspect ratio matches the domains, so that rings are round
     return {
         "x": alt.X(x, type="quantitative", axis=None, scale={"domain": [-1.5, 1.5]}),
         "y": alt.Y(y, type="quantitative", axis=None, scale={"domain": [-1.15, 1.23]}),

@@ -1,7 +1,7 @@
-"""Write the page of one model about pairs of images; its charts are images, so it needs no script.
+"""Write one model's page about image pairs; its charts are images, so it needs no script.
 
-Reads:  the model's tables of patterns and correlations; of each dataset of pairs items and images;
-        scores and distributions of the model and of the encoder in it; the model's answers
+Reads: the model's tables of patterns and correlations; items and images of each paired dataset;
+        scores and distributions of the model and its encoder; the model's answers
 Writes: --output
 
     python -m eyechart.report.sections.patterns.sheet --model tiny_llava --encoder tiny_clip \
@@ -49,14 +49,14 @@ from eyechart.report.sections.patterns.slope import slope
 from eyechart.report.templates import render_sheet, write_page
 from eyechart.tables.scores import ALL, pattern_order
 
-WIDTH = 250  # px of a plot: with its labels it fits a phone
+WIDTH = 250  # px of a plot: fits on a phone with its labels
 HINT = "show fewer or smaller images (report: worst_pairs, gallery_px)"
 
 
 def dataset_block(
     behavior: Behavior, items: pl.DataFrame, images: pl.DataFrame, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what the page shows of one dataset of pairs."""
+    """Return the template data for one paired dataset."""
     rows = sorted(accuracy_rows([behavior]), key=lambda row: _position(row["task"]))
     tasks = {row["task"] for row in rows}
     meta = [json.loads(text or "{}") for text in items["meta"]]
@@ -83,9 +83,9 @@ def dataset_block(
 def compared(
     model: str, encoder: str, comparisons: Sequence[EncoderAgainstVLM]
 ) -> tuple[list[Series], list[dict[str, Any]]]:
-    """Return the series that a model is shown with, itself first, and a chart per comparison.
+    """Return the model's series followed by those of its comparisons, and one chart per comparison.
 
-    The comparison with ``encoder`` (the model's own, where it has one) comes first.
+    The comparison with ``encoder`` (the model's own, if any) comes first.
     """
     mine = [c for c in comparisons if model in (c.encoder.model, c.vlm.model) and c.shared()]
     mine.sort(key=lambda c: c.encoder.model != encoder)
@@ -95,7 +95,7 @@ def compared(
 
 
 def radar_image(series: Sequence[Series]) -> str | None:
-    """Return the radar chart of series that have patterns; None where they are too few."""
+    """Return the radar chart of series with patterns; None if there are too few patterns."""
     known = [one for one in series if len(one.rows) > 2]
     return svg_address(radar(known)) if known else None
 
@@ -109,7 +109,7 @@ def _position(task: str) -> tuple[bool, int, str]:
 
 
 def _distributions(behavior: Behavior) -> list[dict[str, str]]:
-    """Return a chart over all tasks of the responses, and one of their positions."""
+    """Return one chart of the responses over all tasks, and one of their positions."""
     rows = [row for row in response_rows(behavior) if row["task"] == ALL]
     titles = {"place": "Positions of the responses among the options", "choice": "Responses"}
     found = []
@@ -125,7 +125,7 @@ def _distributions(behavior: Behavior) -> list[dict[str, str]]:
 
 def build(inputs: Inputs, model: str, encoder: str, settings: dict[str, Any]) -> str:
     """Return the text of the page."""
-    criteria = Criteria(settings["alpha"], 0.0)  # no probe is on this page
+    criteria = Criteria(settings["alpha"], 0.0)  # this page has no probes
     scores, distributions = inputs.paths("scores"), inputs.paths("distributions")
     found = read_behavior(scores, distributions, inputs.paths("answers"), [])
     mine = [b for b in found if b.model == model]
@@ -136,7 +136,7 @@ def build(inputs: Inputs, model: str, encoder: str, settings: dict[str, Any]) ->
         given = ", ".join(map(str, scores)) or "no table"
         raise errors.UserError(
             f"--tables: {model} has no 'pair_accuracy' in {given}, expected scores of a dataset "
-            "whose items come in pairs"
+            "with paired items"
         )
     series = read_series(inputs.paths("own_patterns"))
     pairs = read_comparisons(inputs.paths("own_correlations"), series)
@@ -164,12 +164,12 @@ def build(inputs: Inputs, model: str, encoder: str, settings: dict[str, Any]) ->
 def main(
     *,
     model: str,
-    encoder: Annotated[str, {"help": "the VLM's own encoder, or nothing"}],
+    encoder: Annotated[str, {"help": "the VLM's own encoder, or empty"}],
     tables: list[Path],
     settings: Json,
     output: Path,
 ) -> None:
-    """Write the page, unless it is larger than a page may be."""
+    """Write the page; raise a UserError if it is too large."""
     text = build(Inputs(tables), model, encoder, settings)
     write_page(output, text, settings["megabytes"], HINT)
 

@@ -1,4 +1,4 @@
-"""From encoder to VLM: a line per pattern, which shows what rises and what falls."""
+"""Slope chart from encoder to VLM: one line per pattern, rising or falling."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import altair as alt
 from eyechart.report import chart_style as style
 from eyechart.report.sections.patterns.load import EncoderAgainstVLM
 
-GAP = 0.05  # of the axis, between two labels
+GAP = 0.05  # minimum gap on the axis between two labels
 CHANGES = {
     "the VLM does better": style.BLUE,
     "the VLM does worse": style.VERMILION,
@@ -17,7 +17,7 @@ SMALL = {"fontSize": 11, "color": style.INK}
 
 
 def slope(comparison: EncoderAgainstVLM) -> style.Spec:
-    """Draw pair accuracy of the encoder (left) and of the VLM (right), a line per pattern."""
+    """Draw the pair accuracy of the encoder (left) and the VLM (right), one line per pattern."""
     rows = slope_rows(comparison)
     heads = [
         {
@@ -37,7 +37,7 @@ def slope(comparison: EncoderAgainstVLM) -> style.Spec:
 
 
 def slope_rows(comparison: EncoderAgainstVLM) -> style.Rows:
-    """Return two rows per pattern that both have, with the height of their labels."""
+    """Return two rows per common pattern, with the heights of their labels."""
     rows: style.Rows = []
     words = list(CHANGES)
     for first in comparison.encoder.rows:
@@ -59,13 +59,13 @@ def slope_rows(comparison: EncoderAgainstVLM) -> style.Rows:
 
 
 def spread(values: Sequence[float]) -> list[float]:
-    """Move labels apart by at least ``GAP``, within the axis, in the order of their values.
+    """Return label positions at least ``GAP`` apart, within the axis, in the order of their values.
 
     >>> [round(y, 3) for y in spread([0.5, 0.5, 0.9])]
     [0.475, 0.525, 0.9]
     """
     found = [0.0] * len(values)
-    clusters: list[tuple[float, list[int]]] = []  # the middle of some labels, and the labels
+    clusters: list[tuple[float, list[int]]] = []  # the centre of some labels, and the labels
     for i in sorted(range(len(values)), key=lambda i: values[i]):
         clusters.append((values[i], [i]))
         while len(clusters) > 1 and _touch(*clusters[-2:]):

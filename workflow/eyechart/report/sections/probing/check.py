@@ -1,4 +1,4 @@
-"""What the report refuses of probes: a number without control, interval, test or predictions."""
+"""Checks of probes: a number without control, interval, test or predictions is rejected."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ CONTROL = "control_type"
 
 
 def check_metrics(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse a probe table in which a number stands alone.
+    """Reject a probe table with a number that lacks its context.
 
-    Raise a UserError naming file and row, if an accuracy has no n, interval or chance level; a task
-    row has no control, no selectivity with its interval, no test or no q; or there is no majority
-    row.
+    Raise a UserError that names file and row if an accuracy has no n, interval or chance level, if
+    a task row has no control, selectivity with interval, test or q, or if there is no majority row.
 
     Parameters
     ----------
@@ -37,25 +36,25 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
     alone = task.join(there, on=KEY, how="anti", maintain_order="left")
     checker.refuse(pl.lit(True), f"its control is missing, a row of kind {CONTROL!r}", alone)
     for field, sentence in (
-        ("selectivity", "no selectivity, though a probe is read only next to its control"),
+        ("selectivity", "no selectivity, but a probe needs its control"),
         ("selectivity_low", "a selectivity without its interval"),
         ("selectivity_high", "a selectivity without its interval"),
         ("null_accuracy", "no accuracy under permuted labels ('null_accuracy')"),
         ("p", "an accuracy without a test against permuted labels ('p')"),
         ("q", "one of many tests without false-discovery correction ('q')"),
-        ("cv_accuracy", "no cv_accuracy, by which alone the best address may be chosen"),
+        ("cv_accuracy", "no cv_accuracy, which is needed to choose the best address"),
     ):
         checker.refuse(absent(field), sentence, task)
-    checker.refuse(below("q", "p"), "q is below p, which no correction gives", task)
+    checker.refuse(below("q", "p"), "q is below p, which no correction can produce", task)
     if (rows["kind"] == "majority").sum() != 1:
         raise UserError(f"{path}: expected one row of kind 'majority' beside the probes")
 
 
 def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame) -> None:
-    """Refuse metrics that their stored predictions do not give again.
+    """Reject metrics that their stored predictions do not reproduce.
 
-    Raise a UserError naming file and row, if a row has no predictions, or their number or share of
-    right ones is not the stored ``n_test`` or ``accuracy``.
+    Raise a UserError that names file and row if a row has no predictions, or if their number or
+    accuracy differs from the stored ``n_test`` or ``accuracy``.
     """
     key = [*KEY, "kind"]
     again = predictions.group_by(key).agg(
@@ -64,10 +63,10 @@ def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame)
     indexed = rows.filter(pl.col("reason").is_null()).with_row_index("row")
     both = indexed.join(again, on=key, how="left", maintain_order="left", nulls_equal=True)
     checker = Checker(path, both, _name)
-    checker.refuse(pl.col("n").is_null(), "no predictions are stored for it")
+    checker.refuse(pl.col("n").is_null(), "it has no stored predictions")
     checker.refuse(pl.col("n") != pl.col("n_test"), "n_test is not its number of predictions")
     off = (pl.col("again") - pl.col("accuracy")).abs() > TOLERANCE
-    checker.refuse(off, "its accuracy is not the one its predictions give")
+    checker.refuse(off, "its accuracy is not that of its predictions")
 
 
 def _name(row: dict[str, Any]) -> str:

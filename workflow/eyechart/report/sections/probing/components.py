@@ -1,4 +1,4 @@
-"""What can be decoded from each component of the model, at its best point."""
+"""Decodability at each component of the model, at its best point."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ TITLE = "accuracy at the component's best address (95 % interval)"
 
 
 def component_rows(results: Sequence[TaskResult]) -> style.Rows:
-    """Return a row per task and component: its best point, chosen by cross-validation."""
+    """Return one row per task and component: its best point, chosen by cross-validation."""
     return style.rounded(
         {name: point[name] for name in SHOWN} | {"column": f"{point['address']}/{point['span']}"}
         for r in sorted(results, key=lambda r: (r.scope != "image", r.task))
@@ -28,9 +28,9 @@ def component_rows(results: Sequence[TaskResult]) -> style.Rows:
 
 
 def components(results: Sequence[TaskResult]) -> style.Spec:
-    """Draw accuracy with interval per task and component; a tick is the majority answer's."""
+    """Draw accuracy with interval per task and component; ticks mark the majority answer."""
     rows = component_rows(results)
-    scopes = sorted({r["scope"] for r in rows})  # image first: it alone has all components
+    scopes = sorted({r["scope"] for r in rows})  # image first: only it has all components
     chart = alt.vconcat(*(_scope(rows, scope) for scope in scopes), spacing=22)
     words = f"Accuracy at the best address of each component of {results[0].model}"
     return style.finish(chart, {"points": rows}, words)

@@ -1,4 +1,4 @@
-"""Layer curves: accuracy along the model, next to its controls, the majority answer and chance."""
+"""Layer curves: accuracy along the model, with its controls, the majority answer and chance."""
 
 from collections.abc import Sequence
 from itertools import cycle
@@ -29,25 +29,25 @@ SHOWN = (
 )
 SIGNALS = ("task", "span", "probe", "scope")
 CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"
-WITHOUT_QUESTION = "scope === 'item' && !datum.question"  # what no question reaches
+WITHOUT_QUESTION = "scope === 'item' && !datum.question"  # addresses without the question
 UNREACHED = ["no question is read here:", "a region or its type stands in for it"]
 HELD_OUT = "accuracy on held-out test items"
 
 
 def in_order(results: Sequence[TaskResult]) -> list[TaskResult]:
-    """Return the results as figures list them: item tasks first, then by name."""
+    """Return the results in figure order: item tasks first, then by name."""
     return sorted(results, key=lambda r: (r.scope != "item", r.task))
 
 
 def curve_rows(results: Sequence[TaskResult]) -> style.Rows:
-    """Return a row per task, address, span and probe."""
+    """Return one row per task, address, span and probe."""
     return style.rounded(
         {name: row[name] for name in SHOWN} for r in results for row in r.points.to_dicts()
     )
 
 
 def all_curves(results: Sequence[TaskResult]) -> style.Spec:
-    """Draw one small panel per task and probe, the spans in colours, controls dashed."""
+    """Draw one small panel per task and probe, with coloured spans and dashed controls."""
     rows = curve_rows(results)
     spans = sorted({r["span"] for r in rows})
     probes = sorted({r["probe"] for r in rows})
@@ -69,7 +69,7 @@ def all_curves(results: Sequence[TaskResult]) -> style.Spec:
 
 
 def one_curve(results: Sequence[TaskResult], height: int) -> style.Spec:
-    """Draw the page's large curve: the signals ``task, span, probe, scope`` say what it shows."""
+    """Draw the page's large curve; the signals ``task, span, probe, scope`` select its content."""
     addresses = sorted({a for r in results for a in r.points["address"]}, key=sort_key)
     x = style.address_axis(addresses, -40 if len(addresses) > 8 else 0)
     chosen = style.base("points").transform_filter(CHOSEN)
@@ -96,7 +96,7 @@ def one_curve(results: Sequence[TaskResult], height: int) -> style.Spec:
 
 
 def curve_start(results: Sequence[TaskResult]) -> dict[str, str]:
-    """Return what the page shows first: the best point of the most selective task."""
+    """Return the initial view of the page: the best point of the most selective task."""
     best = max(results, key=lambda r: float(r.best["selectivity"])).best
     return {name: best[name] for name in SIGNALS}
 
@@ -126,7 +126,7 @@ def _lines(chart: alt.Chart, x: alt.X) -> alt.Chart:
 
 
 def _components(height: int, addresses: Sequence[str]) -> list[alt.Chart]:
-    """Return shade where no question reaches, borders between components, and their names."""
+    """Return shading where the question is not visible, component borders, and component names."""
     edges = style.base("components")
     angle = -40 if len(addresses) > 8 else 0
     start = style.address_axis(addresses, angle, "first", bandPosition=0)

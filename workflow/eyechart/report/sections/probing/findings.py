@@ -1,4 +1,4 @@
-"""The findings of the probes in sentences, each computed from numbers and their tests."""
+"""The findings from probes as sentences, computed from numbers and their tests."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -11,7 +11,7 @@ from eyechart.report.sections.probing.load import TaskResult
 
 
 def summarise(results: Sequence[TaskResult], criteria: Criteria) -> list[dict[str, Any]]:
-    """Return the sentences of each dataset and model, in the order of the results."""
+    """Return the sentences for each dataset and model, in result order."""
     found = []
     for (dataset, model), group in groupby(results, key=lambda r: (r.dataset, r.model)):
         members = list(group)

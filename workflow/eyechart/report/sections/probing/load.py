@@ -25,9 +25,9 @@ MEANS = ["accuracy", "cv_accuracy", "train_accuracy", "selectivity"]
 class TaskResult:
     """One task of one model on one dataset.
 
-    ``points`` has one row per address, span and probe (see :func:`merge_seeds`); ``best`` is the
-    point with the highest cross-validated accuracy, ``components`` the same within each component
-    of the model; ``confusion`` counts the best point's predictions; ``comparisons`` are the paired
+    ``points`` has one row per address, span and probe (see :func:`merge_seeds`). ``best`` is the
+    point with the highest cross-validated accuracy, and ``components`` the same within each
+    component. ``confusion`` counts the best point's predictions. ``comparisons`` are the paired
     tests between components.
     """
 
@@ -40,19 +40,19 @@ class TaskResult:
     components: dict[str, dict[str, Any]]
     confusion: pl.DataFrame
     comparisons: tuple[dict[str, Any], ...]
-    reads: tuple[str, ...] = ()  # the vision outputs that the connector takes
+    reads: tuple[str, ...] = ()  # the vision outputs that the connector reads
 
     def best_name(self) -> str:
-        """Return the name of the best point, as a figure's subtitle."""
+        """Return the name of the best point, for a figure's subtitle."""
         return f"{self.best['address']}/{self.best['span']}, {self.best['probe']}"
 
 
 def read_results(inputs: Inputs) -> list[TaskResult]:
     """Read, check and merge all probe tables, sorted by dataset, model, scope (item first), task.
 
-    The q of the comparisons between components is taken over all of one model on one dataset. Raise
-    a UserError if a table has no predictions beside it, or is refused by the checks of this
-    section. Tables of tasks that are not probed are left out, see :func:`read_gaps`.
+    The q of comparisons between components is over all comparisons of one model on one dataset.
+    Raise a UserError if a table has no predictions beside it, or is rejected by the checks of this
+    section. Tables of tasks that are not probed are omitted; see :func:`read_gaps`.
     """
     given, reads = {str(path) for path in inputs.paths("predictions")}, inputs.reads()
     found, gaps = [], {gap["path"] for gap in read_gaps(inputs) if gap["reason"]}
@@ -69,7 +69,7 @@ def read_results(inputs: Inputs) -> list[TaskResult]:
 
 
 def read_gaps(inputs: Inputs) -> list[dict[str, Any]]:
-    """Return a row per task that is not probed, or whose rare classes are left out.
+    """Return one row per task that is not probed, or whose rare classes are omitted.
 
     Its keys are ``path``, ``dataset``, ``model``, ``task``, ``reason`` and ``left_out``.
     """
@@ -120,11 +120,11 @@ def read_task(path: Path, predictions_path: Path) -> TaskResult:
 
 
 def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per address, span and probe, in the order of the model.
+    """Return one row per address, span and probe, in model order.
 
-    Accuracies and selectivities are means over seeds. What a claim rests on is the least
-    favourable seed's: intervals reach from the lowest to the highest end, p and q are the largest,
-    n the smallest.
+    Accuracies and selectivities are means over seeds. Evidence is that of the least favourable
+    seed: intervals extend from the lowest to the highest end, p and q are the largest, n is the
+    smallest.
     """
     task = rows.filter(pl.col("kind") == "task")
     merged = task.group_by(COLUMN, maintain_order=True).agg(
@@ -164,26 +164,26 @@ def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def best_of(points: pl.DataFrame) -> dict[str, Any]:
-    """Return the point with the highest cross-validated accuracy; the first of equals.
+    """Return the point with the highest cross-validated accuracy, or the first of these.
 
-    The test accuracy is not used, so that the one shown is not selected for being high. A control,
-    or a probe per question type, is chosen only if there is nothing else.
+    The test accuracy is not used, so the displayed accuracy is not selected for being high. A
+    control, or a probe per question type, is chosen only if there is nothing else.
     """
     own = points.filter(pl.col("span") != OTHER_OBJECT, pl.col("n_types").is_null())
     points = points if own.is_empty() else own
     index = points["cv_accuracy"].arg_max()
-    assert index is not None  # check_metrics lets no empty column through
+    assert index is not None  # check_metrics rejects empty columns
     return points.row(index, named=True)
 
 
 def best_by_component(points: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the best point of each component, in the order of the model."""
+    """Return the best point of each component, in model order."""
     parts = points.group_by("component", maintain_order=True)
     return {str(name): best_of(part) for (name,), part in parts}
 
 
 def confusion(predictions: pl.DataFrame, point: dict[str, Any]) -> pl.DataFrame:
-    """Count one point's predictions over all seeds: every pair of truth and prediction.
+    """Return the counts of truth and prediction pairs at one point, over all seeds.
 
     Result: columns ``truth, prediction`` str, ``count`` int, ``share`` of the true class in [0, 1].
     """
@@ -201,11 +201,11 @@ def confusion(predictions: pl.DataFrame, point: dict[str, Any]) -> pl.DataFrame:
 def compare_components(
     predictions: pl.DataFrame, components: dict[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Test each pair of components, each at its best point, on the same test items.
+    """Return paired tests between components, each at its best point, on the same test items.
 
     Result: rows with ``first, second`` (the points), ``difference`` of their accuracies (second -
-    first) on the items that both have, and of the seed with the largest p: ``n`` items,
-    ``only_first, only_second`` (items that only one got right) and ``p``.
+    first) on their common items and, for the seed with the largest p, ``n`` items, ``only_first,
+    only_second`` (items that only one got right) and ``p``.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def compare_components(
 
 
 def select(predictions: pl.DataFrame, point: dict[str, Any]) -> pl.DataFrame:
-    """Return the predictions of one address, span and probe, of all seeds."""
+    """Return the predictions at one address, span and probe, for all seeds."""
     return predictions.filter(
         *(pl.col(name) == point[name] for name in ("address", "span", "probe"))
     )
@@ -241,7 +241,5 @@ def _test(both: pl.DataFrame) -> dict[str, Any]:
         "n": len(both),
         "only_first": int((first & ~second).sum()),
         "only_second": int((second & ~first).sum()),
-        "p": mcnemar_exact(
-            first, second, both["id"].to_numpy()
-        ),  # one image, hence one group, each
+        "p": mcnemar_exact(first, second, both["id"].to_numpy()),  # one image is one group
     }

@@ -12,12 +12,12 @@ from eyechart.report.sections.probing.curves import curve_rows, in_order
 from eyechart.report.sections.probing.load import TaskResult
 
 SHARES = "% of each true class, over all seeds; rows are true answers"
-MOST = 0.8  # selectivity at which the colour is darkest
+MOST = 0.8  # selectivity with the darkest colour
 Maps: TypeAlias = alt.HConcatChart | alt.VConcatChart
 
 
 def all_selectivity(results: Sequence[TaskResult], alpha: float) -> style.Spec:
-    """Draw a heat map per scope and span (rows) and probe (columns)."""
+    """Draw one heat map per scope and span (rows) and probe (columns)."""
     rows = map_rows(results)
     probes = sorted({r["probe"] for r in rows})
     strips = [
@@ -29,7 +29,7 @@ def all_selectivity(results: Sequence[TaskResult], alpha: float) -> style.Spec:
 
 
 def one_selectivity(results: Sequence[TaskResult], probe: str, alpha: float) -> style.Spec:
-    """Draw the heat maps of one probe for the page, spans side by side where there is room."""
+    """Draw the heat maps of one probe for the page, with spans side by side if there is room."""
     rows = [r for r in map_rows(results) if r["probe"] == probe]
     strips: list[Maps] = []
     for wanted in ("item", "image"):
@@ -42,7 +42,7 @@ def one_selectivity(results: Sequence[TaskResult], probe: str, alpha: float) -> 
 
 
 def map_rows(results: Sequence[TaskResult]) -> style.Rows:
-    """Return the rows of the heat maps: a row per task, address, span, probe."""
+    """Return the rows of the heat maps: one per task, address, span and probe."""
     shown = ("task", "scope", "address", "span", "probe", "selectivity", "accuracy", "control")
     return [
         {k: r[k] for k in (*shown, "q", "low", "majority", "n_test")} for r in curve_rows(results)
@@ -50,12 +50,12 @@ def map_rows(results: Sequence[TaskResult]) -> style.Rows:
 
 
 def strips_of(rows: style.Rows) -> list[tuple[str, str]]:
-    """Return the scopes and spans that have a heat map, item scope first."""
+    """Return the scopes and spans with a heat map, item scope first."""
     return sorted({(r["scope"], r["span"]) for r in rows}, key=lambda s: (s[0] != "item", s[1]))
 
 
 def confusions(results: Sequence[TaskResult]) -> style.Spec:
-    """Draw the confusion matrix of every task at its best point, rows are true answers."""
+    """Draw the confusion matrix of every task at its best point; rows are true answers."""
     panels = [
         _matrix(
             style.base("points", task=r.task), sorted(set(r.confusion["truth"]), key=natural)
@@ -69,7 +69,7 @@ def confusions(results: Sequence[TaskResult]) -> style.Spec:
 
 
 def one_confusion() -> style.Spec:
-    """Draw one confusion matrix whose rows the page fills in."""
+    """Draw one confusion matrix, whose rows the page fills in."""
     chart = _matrix(style.base("points"), None).properties(width=230, height=230)
     return style.finish(chart, {"points": []}, f"Confusion matrix; {SHARES}")
 
@@ -95,7 +95,7 @@ def _map(rows: style.Rows, scope: str, span: str, probe: str, alpha: float) -> a
         "title": f"selectivity (printed where q < {alpha:g} and above the majority answer)",
         "titleLimit": 0,
         "orient": "top",
-        "labelExpr": "format(datum.value, '.1f')",  # "format" would also round what is read aloud
+        "labelExpr": "format(datum.value, '.1f')",  # "format" would also round the alternative text
         "gradientLength": 220,
         "gradientStrokeColor": style.PALE,
     }

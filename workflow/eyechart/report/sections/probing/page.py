@@ -1,4 +1,4 @@
-"""Probes: per dataset and model its results, its components and the data of its charts."""
+"""Probes: results, components and chart data for each dataset and model."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -19,7 +19,7 @@ CURVE_HEIGHT = 300  # px
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was probed."""
+    """Return the template data, or None if nothing was probed."""
     results, missing = read_results(inputs), gaps(read_gaps(inputs), settings["unprobed"])
     if not results and not missing:
         return None
@@ -39,9 +39,9 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 def gaps(
     found: Sequence[dict[str, Any]], planned: dict[str, dict[str, str]]
 ) -> list[dict[str, Any]]:
-    """Return a row per dataset, task, and what is not probed of it and why, with its models.
+    """Return one row per dataset, task and gap, with the reason and the models.
 
-    ``planned`` has the reasons by dataset and task that are known before anything is extracted, for
+    ``planned`` has the reasons, by dataset and task, that are known before extraction and apply to
     all models.
     """
     models: dict[tuple[str, str, str, str], list[str]] = {}
@@ -55,7 +55,7 @@ def gaps(
 
 
 def block(results: list[TaskResult], criteria: Criteria) -> dict[str, Any]:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     model, dataset = results[0].model, results[0].dataset
     return {
         "id": f"{dataset}-{model}",
@@ -73,7 +73,7 @@ def block(results: list[TaskResult], criteria: Criteria) -> dict[str, Any]:
 
 
 def charts(results: Sequence[TaskResult], criteria: Criteria) -> dict[str, Any]:
-    """Return the charts of one model on one dataset, with the rows that the page puts in."""
+    """Return the charts of one model on one dataset, with the rows that the page inserts."""
     rows = curve_rows(results)
     confusion: dict[str, list[list[Any]]] = {}
     for row in confusion_rows(results):
@@ -106,5 +106,5 @@ def _best(result: TaskResult) -> dict[str, str]:
 
 
 def _columns(rows: Rows) -> dict[str, list[Any]]:
-    # names once instead of once per row: a fifth of the bytes
+    # names are stored once instead of per row, which takes a fifth of the bytes
     return {name: [row[name] for row in rows] for name in rows[0]}

@@ -35,7 +35,7 @@ PACKAGES = (
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the template data."""
     return {
         "workflow": workflow(),
         "configuration": configuration_text(settings["configuration"]),
@@ -55,8 +55,7 @@ def benchmarks(folder: Path) -> list[dict[str, Any]]:
     """Return time and memory per rule from Snakemake's benchmark files ``<folder>/<rule>/….jsonl``.
 
     Result: rows with ``rule, jobs, seconds`` (all jobs), ``longest`` (s), ``peak`` (MB of resident
-    memory, or None where every job was too short to be sampled), sorted by ``seconds``, longest
-    first.
+    memory, or None if every job was too short to be sampled), sorted by decreasing ``seconds``.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(Path(folder).rglob("*.jsonl")):
@@ -84,10 +83,10 @@ def machine() -> dict[str, str]:
 
 
 def workflow() -> dict[str, str]:
-    """Return the version and the commit of the workflow that built the page.
+    """Return the version and commit of the workflow that built the page.
 
-    A commit ends in ``with changes`` if files differed from it, and is ``unknown`` where the
-    workflow is no checkout.
+    A commit ends in ``with changes`` if files differ from it, and is ``unknown`` if the workflow is
+    not a git checkout.
     """
     commit = _git("rev-parse", "HEAD") or "unknown"
     changed = " with changes" if _git("status", "--porcelain", "--untracked-files=no") else ""
@@ -95,7 +94,9 @@ def workflow() -> dict[str, str]:
 
 
 def _git(*words: str) -> str:
-    own = {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}  # a checkout around the workflow is another
+    own = {
+        "GIT_CEILING_DIRECTORIES": str(ROOT.parent)
+    }  # an enclosing checkout is a different repository
     try:
         done = subprocess.run(
             ["git", *words],
@@ -122,9 +123,9 @@ def versions() -> dict[str, str]:
 
 
 def activations(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return of each activation manifest model, dataset, scope, rows, columns, bytes and notes.
+    """Return the model, dataset, scope, rows, columns, bytes and notes of each activation manifest.
 
-    ``notes`` are the plain values of its provenance, such as versions, device and hashes.
+    ``notes`` are the scalar values of its provenance, such as versions, device and hashes.
     """
     found = []
     for path in paths:
@@ -144,7 +145,7 @@ def activations(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def flat(value: Any, name: str = "") -> dict[str, str]:
-    """Return the plain values of nested JSON under dotted names.
+    """Return the scalar values of nested JSON under dotted names.
 
     >>> flat({"versions": {"torch": "2"}, "seed": 0})
     {'versions.torch': '2', 'seed': '0'}

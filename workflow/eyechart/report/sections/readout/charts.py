@@ -1,4 +1,4 @@
-"""Layer curves of readouts: accuracy along the model, beside the model's own responses."""
+"""Layer curves of readouts: accuracy along the model, with the model's own responses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -50,9 +50,9 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
 
 
 def readout_rows(readout: Readout) -> style.Rows:
-    """Return a row per task, way to see, address and readout.
+    """Return one row per task, value of ``seen``, address and readout.
 
-    Beside each stand the model's own accuracies over all items of the task, sighted and blind.
+    Each row also has the model's own sighted and blind accuracy over all items of the task.
     """
     found = []
     for task in readout.tasks():
@@ -68,7 +68,7 @@ def readout_rows(readout: Readout) -> style.Rows:
 
 
 def readouts(readout: Readout, columns: int = 2) -> style.Spec:
-    """Draw one panel per task, as a figure or as a chart of the page."""
+    """Draw one panel per task, as a figure or as a chart on the page."""
     rows = readout_rows(readout)
     name = f"{readout.model} on {readout.dataset}"
     if not rows:
@@ -161,7 +161,7 @@ def _legend(channel: Any, field: str, values: Mapping[str, Any], words: dict[str
 
 
 def _tips(points: style.Rows) -> list[Any]:
-    """Return the tooltip of a point; of a model that does not respond, without responses."""
+    """Return the tooltip of a point, with responses if the model responds."""
     compared = any(row["answer"] is not None for row in points)
     named = NUMBERS | ({"difference": "minus its own response"} if compared else {})
     shares = style.decimals(named)

@@ -1,4 +1,4 @@
-"""Readouts: what the representations of a model answer, beside the model's own responses."""
+"""Readouts: answers from a model's representations, with the model's own responses."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from eyechart.tables.regions import SEEN
 from eyechart.tables.scores import SCORES
 
 CONTROL = {"value": "control", "ci_low": "control_low", "ci_high": "control_high"}
-NAMES = {  # of tasks and readouts, for people
+NAMES = {  # display names of tasks and readouts
     "depth_order": "depth order",
     "semantic_correspondence": "semantic correspondence",
     "functional_correspondence": "functional correspondence",
@@ -41,9 +41,9 @@ KEY = ["task", "seen", "address", "readout"]
 class Readout:
     """The readouts of one model on one dataset.
 
-    ``points`` has a row per task, way to see, address and readout, its control beside it;
-    ``responses`` the model's own accuracies, sighted and blind, by task (empty, if it does not
-    respond); ``unread`` and ``notes`` say what could not be read: see
+    ``points`` has one row per task, value of ``seen``, address and readout, with its control.
+    ``responses`` has the model's own sighted and blind accuracies by task (empty if it does not
+    respond). ``unread`` and ``notes`` describe what could not be read; see
     ``eyechart.tables.readouts.NOTE``.
     """
 
@@ -53,19 +53,19 @@ class Readout:
     responses: dict[str, dict[str, Row]]
     unread: list[Row]
     notes: list[str]
-    reads: tuple[str, ...] = ()  # the vision outputs that the connector takes
+    reads: tuple[str, ...] = ()  # the vision outputs that the connector reads
 
     def tasks(self) -> list[str]:
-        """Return the tasks that were read out, in the order of the tables."""
+        """Return the tasks that were read out, in table order."""
         there = {row["task"] for row in self.points}
         return [task for task in TASKS if task in there]
 
     def of(self, task: str) -> list[Row]:
-        """Return the points of one task, by how it is seen, then along the model."""
+        """Return the points of one task, by ``seen``, then in model order."""
         return [row for row in self.points if row["task"] == task]
 
     def blind(self) -> str | None:
-        """Return the condition that stands for blindness, or None where none was run."""
+        """Return the blind condition, or None if none was run."""
         run = {condition for rows in self.responses.values() for condition in rows}
         return next((condition for condition in BLIND if condition in run), None)
 
@@ -73,8 +73,8 @@ class Readout:
 def read_readouts(inputs: Inputs) -> list[Readout]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Scores of models and datasets that were not read out are ignored. Raise a UserError if a row is
-    of another model or dataset than its path says, or a number stands alone.
+    Scores of models and datasets without readouts are ignored. Raise a UserError if a row belongs
+    to another model or dataset than in its path, or if a number lacks its context.
     """
     scored = {file.pair: file.path for file in inputs.of("scores")}
     reads, found = inputs.reads(), []
@@ -107,7 +107,7 @@ def _position(row: Row) -> tuple[Any, ...]:
 
 
 def _accuracies(path: Path) -> dict[str, dict[str, Row]]:
-    """Return the accuracy rows by task and condition: sighted, and those without the image."""
+    """Return the accuracy rows by task and condition: sighted and blind."""
     rows = pl.DataFrame(read_table(path, SCORES.names))
     check_scores(path, rows)
     found: dict[str, dict[str, Row]] = {}
@@ -118,10 +118,10 @@ def _accuracies(path: Path) -> dict[str, dict[str, Row]]:
 
 
 def lines(readout: Readout) -> list[Row]:
-    """Return the rows of the page's table: one per task, way to see and readout.
+    """Return the rows of the page's table: one per task, value of ``seen`` and readout.
 
-    Result: ``at`` holds the last address of each component; ``highest`` the highest of all, whose
-    maximum is biased upwards; ``sighted`` and ``blind`` the model's own accuracy, or None.
+    Result: ``at`` has the last address of each component, ``highest`` the highest value of all
+    (biased upwards, as a maximum), and ``sighted`` and ``blind`` the model's own accuracy or None.
     """
     found = []
     blind = readout.blind()
@@ -131,7 +131,7 @@ def lines(readout: Readout) -> list[Row]:
         for row in readout.of(task):
             groups.setdefault((row["seen"], row["readout"]), []).append(row)
         for (seen, name), rows in groups.items():
-            last = {row["component"]: row for row in rows}  # rows come in the order of the model
+            last = {row["component"]: row for row in rows}  # rows are in model order
             line: Row = {"task": NAMES.get(task, task), "seen": seen}
             line |= {"readout": NAMES.get(name, name)}
             line |= {"n": min(row["n"] for row in rows), "chance": rows[0]["chance"]}
@@ -143,7 +143,7 @@ def lines(readout: Readout) -> list[Row]:
 
 
 def unread_sentences(readout: Readout) -> list[str]:
-    """Return sentences about what could not be read out, and why."""
+    """Return sentences about items that could not be read out, with the reasons."""
     words = [
         f"{NAMES.get(row['task'], row['task'])}, {row['seen']}, at {row['stage']}: {row['items']} "
         f"of {row['of']} items cannot be read out and are not counted "
@@ -154,20 +154,21 @@ def unread_sentences(readout: Readout) -> list[str]:
 
 
 def blind_name(readout: Readout) -> str:
-    """Return the name of the condition that stands for blindness."""
+    """Return the name of the blind condition."""
     blind = readout.blind()
     return CONDITION_NAMES[blind] if blind else ""
 
 
 def check_readouts(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse a table of readouts in which a number stands alone.
+    """Reject a readout table with a number that lacks its context.
 
-    Raise a UserError naming file and row, if a row is there twice; a value has no n, groups, chance
-    or interval; a readout has no control; or one is compared with responses without a paired test.
+    Raise a UserError that names file and row if a row is duplicated, if a value has no n, groups,
+    chance or interval, if a readout has no control, or if it is compared with responses without a
+    paired test.
     """
     checker = Checker(path, rows, lambda row: ", ".join(row[name] for name in KEY))
     rows = checker.rows
-    checker.refuse(pl.struct(KEY).is_duplicated(), "the same readout is there twice")
+    checker.refuse(pl.struct(KEY).is_duplicated(), "the readout is duplicated")
     for field in ("value", "n", "groups", "chance", "ci_low", "ci_high"):
         checker.refuse(absent(field), f"a readout without {field!r}")
     control = pl.col("readout").str.ends_with(SHUFFLED)
@@ -179,4 +180,4 @@ def check_readouts(path: Path, rows: pl.DataFrame) -> None:
     for field in ("difference", "p", "q"):
         sentence = f"compared without its paired test ({field!r})"
         checker.refuse(absent(field), sentence, compared)
-    checker.refuse(below("q", "p"), "q is below p, which no correction gives", compared)
+    checker.refuse(below("q", "p"), "q is below p, which no correction can produce", compared)

@@ -1,4 +1,4 @@
-"""Readouts: tables, charts and what could not be read out."""
+"""Readouts: tables, charts, and items that could not be read out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +23,13 @@ ERRORS = ("abs_rel", "delta_1", "constant_abs_rel", "constant_delta_1")
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was read out."""
+    """Return the template data, or None if nothing was read out."""
     found = read_readouts(inputs)
     return section(found, inputs.paths("heads"))
 
 
 def section(found: Sequence[Readout], heads: Sequence[Path]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was read out.
+    """Return the template data, or None if nothing was read out.
 
     ``heads``: ``depth_heads.json`` of each model that has depth heads.
     """
@@ -44,7 +44,7 @@ def section(found: Sequence[Readout], heads: Sequence[Path]) -> dict[str, Any] |
 
 
 def block(readout: Readout) -> Row:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     return {
         "id": f"readout-{readout.dataset}-{readout.model}",
         "dataset": readout.dataset,
@@ -57,10 +57,9 @@ def block(readout: Readout) -> Row:
 
 
 def head_lines(paths: Sequence[Path]) -> list[Row]:
-    """Return a line per model and depth head: its errors on held-out images.
+    """Return one line per model and depth head with its errors on held-out images.
 
-    Raise a UserError if an error stands without that of a constant, or without its number of
-    images.
+    Raise a UserError if an error lacks the error of a constant prediction, or its number of images.
     """
     found = []
     for path in paths:

@@ -1,4 +1,4 @@
-"""Deletion curves, and a few images under their maps."""
+"""Deletion curves, and sample images with their maps."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ from eyechart.report.sections.saliency.load import (
 )
 
 KEY = (
-    "fall of the score (nats) while image tokens become the mean token · band: 95 % interval · "
-    "grey: random orders at the same address"
+    "decrease of the score (nats) as image tokens are replaced by the mean token · band: 95 % "
+    "interval · grey: random orders at the same address"
 )
 
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | Image.Image]:
-    """Return the deletion curves of one model on one dataset, and some items with their maps."""
+    """Return the deletion curves of one model on one dataset, and sample items with their maps."""
     (one,) = read_attributed(inputs.paths("saliency"))
     (curves,) = inputs.paths("deletions")
     pictures = in_turn(read_pictures(inputs, one), settings["maps"])
@@ -35,12 +35,12 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | 
 
 
 def sheet(picture: MappedImage, width: int = SMALLEST) -> Image.Image:
-    """Draw the image, then the same under each map's positive part, then the colours."""
+    """Draw the image, the same image under each map's positive part, and the colour bar."""
     return over_image(picture, picture.panels, width)
 
 
 def deletion(one: Attributed, rows: style.Rows) -> style.Spec:
-    """Draw, per task, the fall of the score by the share of tokens: a line per map."""
+    """Draw the decrease of the score by the share of tokens for each task, one line per map."""
     name, points = f"{one.model} on {one.dataset}", style.rounded(rows)
     tasks = list(dict.fromkeys(row["task"] for row in points))
     if not tasks:
@@ -58,7 +58,7 @@ def _panel(rows: style.Rows, task: str, series: list[str]) -> alt.LayerChart:
     legend = {"title": None, "orient": "top", "columns": 2, "symbolOpacity": 1}
     color = alt.Color("series:N", scale=colors, legend=legend)
     x = alt.X("share:Q", title="share of image tokens replaced", axis={"format": "%"})
-    y = {"title": "fall of the score (nats)"}
+    y = {"title": "decrease of the score (nats)"}
     tips = ["series:N", "task:N", alt.Tooltip("share:Q", format=".0%")]
     tips += style.decimals(("value", "low", "high"), ".2f")
     dashes = alt.StrokeDash(

@@ -1,4 +1,4 @@
-"""Saliency: the summary of a model on a dataset, its deletion curves, and the items drawn."""
+"""Saliency: the summary of a model on a dataset, its deletion curves, and its sample items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from eyechart.statistics.bootstrap import GroupBootstrap
 from eyechart.tables.notes import read_noted
 from eyechart.tables.saliency import CURVES, IMAGE_USE, MAPS, RANK, SINGULAR, SUMMARY
 
-DRAWS = 1000  # of the bootstrap by group behind the bands
+DRAWS = 1000  # draws of the bootstrap by group, for the bands
 RANDOM = "random"
 METHODS = {
     "gradient": "gradient times state",
@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Attributed:
-    """One model on one dataset: ``rows`` are those of the summary."""
+    """One model on one dataset; ``rows`` are the rows of the summary."""
 
     model: str
     dataset: str
@@ -42,7 +42,7 @@ class Attributed:
 def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
     """Read summaries, sorted by dataset and model.
 
-    Raise a UserError if a row is of another model or dataset than its path says, or has a value
+    Raise a UserError if a row belongs to another model or dataset than in its path, or has a value
     without n, interval and control.
     """
     found = []
@@ -62,29 +62,29 @@ def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
 
 
 def read_image_use(path: Path, model: str) -> tuple[list[Row], str]:
-    """Read whether a model looks at the image, and what is missing.
+    """Read the table on a model's use of the image, and the note on missing parts.
 
-    Raise a UserError if a row is of another model than the path says, or a mean of items has no
-    interval.
+    Raise a UserError if a row belongs to another model than in the path, or if a mean over items
+    has no interval.
     """
     table, notes = read_noted(path, IMAGE_USE)
     rows = pl.DataFrame(table)
     checker = Checker(path, rows, lambda r: f"{r['metric']} at {r['address'] or 'all'}")
-    checker.refuse(pl.col("model") != model, f"it is not of {model}")
+    checker.refuse(pl.col("model") != model, f"it does not belong to {model}")
     checker.refuse(absent("ci_low") & ~pl.col("metric").is_in([SINGULAR, RANK]), "no 'ci_low'")
     order = sorted(rows.to_dicts(), key=lambda r: (natural(r["task"]), sort_key(r["address"])))
     return order, notes.get("note", "")
 
 
 def name_of(row: Row) -> str:
-    """Return the name of a map: its method, and where it was computed."""
+    """Return the name of a map: its method and address."""
     return f"{METHODS[row['method']]}, {row['address']}"
 
 
 def falls(path: Path) -> list[Row]:
-    """Return, per task, map and share of tokens, how far the score falls, with its interval.
+    """Return the decrease of the score, with interval, per task, map and share of tokens.
 
-    Those of random orders are the rows with ``series`` ``random``.
+    Random orders are the rows with ``series`` ``random``.
     """
     table = pl.DataFrame(read_noted(path, CURVES)[0]).sort("item_id")
     found = []
@@ -107,7 +107,7 @@ def falls(path: Path) -> list[Row]:
 
 
 def read_pictures(inputs: Inputs, one: Attributed) -> list[MappedImage]:
-    """Read the images that have a map, with the positive part of each; see ``mapped_images``."""
+    """Read the images that have a map, with its positive part; see ``mapped_images``."""
     pair = one.model, one.dataset
     (maps,) = (file.path for file in inputs.of("saliency_maps") if file.pair == pair)
     rows = pl.DataFrame(read_noted(maps, MAPS)[0]).sort("item_id", "number").to_dicts()

@@ -1,4 +1,4 @@
-"""Saliency: deletion curves with the table of tests, and a few images under their maps."""
+"""Saliency: deletion curves with the table of tests, and sample images with their maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,26 +23,26 @@ from eyechart.report.sections.saliency.load import (
 from eyechart.tables.saliency import DROP
 
 HEADS = ["task", "map", "value", "95 %", "control", "difference", "95 % of it", "q", "n", "groups"]
-USES = {  # of the image: what each metric is, and what it stands beside
+USES = {  # metrics of image use: what each measures, and its comparison
     "changed_blank": ("answers that change on a white image", "same image"),
     "changed_noise": ("answers that change on noise", "same image"),
     "changed_swapped": ("answers that change on another image", "same image"),
     "changed_no_image": ("answers that change without an image", "same image"),
     "cut_from": ("answers that move if text is cut from the image from here on", "unedited"),
-    "image_mass": ("attention on image tokens", "share of the prompt"),
+    "image_mass": ("attention to image tokens", "share of the prompt"),
     "norm": ("length of image tokens", "of text tokens"),
     "nearest": ("cosine of image tokens and the nearest word", "random direction"),
     "singular": ("largest singular value of the connector's matrix", ""),
     "rank": ("effective rank of the connector's matrix", "singular values"),
 }
 METRICS = {
-    "drop": "fall of the score while tokens are deleted (nats; control: random orders)",
+    "drop": "decrease of the score as tokens are deleted (nats; control: random orders)",
     "ratio": "share in the region, times uniform (control: another item's region)",
 }
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> Row | None:
-    """Return what the template shows, or None where no answer was attributed."""
+    """Return the template data, or None if no answer was attributed."""
     looked = {file.names["model"]: file.path for file in inputs.of("image_use")}
     curves = {file.pair: file.path for file in inputs.of("deletions")}
     blocks = []
@@ -57,7 +57,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> Row | None:
 
 
 def block(one: Attributed, chart: str, pictures: Sequence[MappedImage], settings: Row) -> Row:
-    """Return what is shown of one model on one dataset."""
+    """Return the template data of one model on one dataset."""
     return {
         "id": f"saliency-{one.dataset}-{one.model}",
         "model": one.model,
@@ -76,7 +76,7 @@ def block(one: Attributed, chart: str, pictures: Sequence[MappedImage], settings
 
 
 def use_of_image(path: Path, model: str) -> Row:
-    """Return the table that tells whether a model looks at the image, and what is missing."""
+    """Return the table on a model's use of the image, and the note on missing parts."""
     rows, missing = read_image_use(path, model)
     found = []
     for metric, (what, beside) in USES.items():
@@ -97,7 +97,7 @@ def use_of_image(path: Path, model: str) -> Row:
 
 
 def sentences(rows: Sequence[Row], alpha: float) -> list[str]:
-    """Return, per task, which maps name what the answer depends on."""
+    """Return sentences, per task, on the maps that identify what the answer depends on."""
     found = []
     for task in dict.fromkeys(row["task"] for row in rows):
         own = [row for row in rows if row["task"] == task and row["metric"] == DROP]

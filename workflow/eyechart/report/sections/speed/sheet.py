@@ -1,4 +1,4 @@
-"""Write the page of speed and memory of all models, which works offline.
+"""Write the page on speed and memory of all models, which works offline.
 
 Reads the tables of speed.
 
@@ -26,7 +26,7 @@ def render(tables: Sequence[Path]) -> str:
 
 
 def lines(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return a row per precision: its best batch size beside batch 1, or why it has none."""
+    """Return one row per precision: its best batch size and batch 1, or why it has none."""
     found = []
     for _, part in frame.group_by("precision", maintain_order=True):
         rows = part.to_dicts()

@@ -18,7 +18,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
 
 
 def training(rows: Rows) -> Spec:
-    """Draw a row of panels per stage: losses, then scores, against the step."""
+    """Draw one row of panels per stage: losses, then scores, by step."""
     strips = []
     for stage in dict.fromkeys(r["stage"] for r in rows):
         panels = {r["panel"] for r in rows if r["stage"] == stage}

@@ -1,4 +1,4 @@
-"""Training curves, thinned to what a chart can show."""
+"""Training curves, thinned for charts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,16 +8,16 @@ import polars as pl
 
 from eyechart.tables.parquet import read_table
 
-CONDITIONS = ("sighted", "blank")  # what the model was shown while it was scored
+CONDITIONS = ("sighted", "blank")  # the condition under which the model was scored
 COLUMNS = ["stage", "step", "metric", "value"]
 Row = dict[str, Any]
 
 
 def read_curves(paths: Sequence[Path], points: int) -> list[Row]:
-    """Return training curves of at most about ``points`` steps per stage and metric.
+    """Return training curves with at most about ``points`` steps per stage and metric.
 
-    The metrics ``sighted/color`` and ``blank/color`` are two lines of one panel ``accuracy``; any
-    other metric is a panel of its own. The first and the last step are always kept.
+    The metrics ``sighted/color`` and ``blank/color`` are two lines in one panel ``accuracy``; any
+    other metric has its own panel. The first and the last step are always kept.
     """
     found = []
     for path in paths:

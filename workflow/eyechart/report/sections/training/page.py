@@ -8,7 +8,7 @@ from eyechart.report.sections.training.load import read_curves
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was trained."""
+    """Return the template data, or None if nothing was trained."""
     curves = read_curves(inputs.paths("curves", "shipped_curves"), settings["curve_points"])
     if not curves:
         return None

@@ -1,4 +1,4 @@
-"""What each arm gained over the same tuning on white images, with intervals."""
+"""Gain of each arm over the same tuning on white images, with intervals."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
 
 
 def gains(rows: list[Row]) -> style.Spec:
-    """Draw the gain of each arm, a panel per model and task."""
+    """Draw the gain of each arm, one panel per model and task."""
     points = style.rounded({name: row[name] for name in SHOWN} for row in rows)
     named = [{**p, "panel": f"{p['model']}: {p['task']} of {p['dataset']}"} for p in points]
     arms = list(dict.fromkeys(row["arm"] for row in rows))

@@ -1,4 +1,4 @@
-"""Tables of tuning, as the section shows them: rows over all seeds, checked; and maps."""
+"""Tables of tuning for the section: checked rows over all seeds, and maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ GAIN = ("gain", "gain_low", "gain_high", "p", "q")
 
 
 def read_tuning(paths: Sequence[Path]) -> list[Row]:
-    """Return the rows on true data over all seeds; ``controls`` are those of other data, by name.
+    """Return the rows on true data over all seeds; ``controls`` are those on other data, by name.
 
     Raise a UserError for an accuracy without n, or a gain without interval, p or q.
     """
@@ -41,7 +41,7 @@ def read_tuning(paths: Sequence[Path]) -> list[Row]:
 
 
 def check(path: Path, table: pl.DataFrame) -> None:
-    """Raise a UserError for the first row that a report must not show."""
+    """Raise a UserError for the first row that the report must not show."""
     checker = Checker(path, table, lambda row: f"{row['arm']} on {row['data']} data")
     for name in ("before", "after", "n", "groups", "lift_low", "lift_high"):
         checker.refuse(absent(name), f"no {name}")
@@ -54,8 +54,8 @@ def check(path: Path, table: pl.DataFrame) -> None:
 def read_moved(inputs: Inputs, model: str) -> tuple[list[MappedImage], list[str]]:
     """Read the images of a model's items, with the change of attention by each arm.
 
-    Return them by dataset and task, and sentences about what is not drawn. The change is after
-    minus before, mean over seeds.
+    Return them by dataset and task, with sentences about missing images. The change is after minus
+    before, mean over seeds.
     """
     found, missing = [], []
     for file in inputs.of("tuning_maps"):
@@ -73,7 +73,7 @@ def read_moved(inputs: Inputs, model: str) -> tuple[list[MappedImage], list[str]
 
 
 def changes(rows: Sequence[Row]) -> list[Row]:
-    """Return, per image and arm, the change of attention on each token, mean over seeds."""
+    """Return the change of attention to each token per image and arm, mean over seeds."""
     seeds: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         seeds.setdefault((row["item_id"], row["number"], row["arm"]), []).append(row)

@@ -1,4 +1,4 @@
-"""Tuning: which part has to learn, beside its controls, and what is forgotten."""
+"""Tuning: which part has to learn, with controls, and what is forgotten."""
 
 from typing import Any
 
@@ -11,10 +11,12 @@ from eyechart.report.overlays import GAP, Scale, change, over_image
 from eyechart.report.sections.tuning.charts import gains
 from eyechart.report.sections.tuning.load import read_moved, read_tuning
 
-PAGE_PX = 1060  # what a section is wide
-SHOWN = 0.99  # of the changes are within the scale: a few large ones would leave the others pale
+PAGE_PX = 1060  # width of a section in px
+SHOWN = (
+    0.99  # share of changes within the scale, so that a few large ones do not make the others pale
+)
 
-# Accuracy of a DINOv2 VLM of 7B parameters, read off the figure (arXiv 2506.08008), by task: the
+# Accuracy of a DINOv2 VLM with 7B parameters by task, read off the figure (arXiv 2506.08008): the
 # encoder's readout, the VLM, and the VLM with its encoder, projector or language model tuned
 PAPER = {
     "semantic correspondence": (0.535, 0.222, 0.324, 0.200, 0.353),
@@ -27,7 +29,7 @@ PAPER = {
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where nothing was tuned."""
+    """Return the template data, or None if nothing was tuned."""
     rows = read_tuning(inputs.paths("tuning"))
     if not rows:
         return None
@@ -43,7 +45,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def moved(inputs: Inputs, model: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return images under a model's change of attention, in one scale, and what is missing."""
+    """Return images with a model's change of attention, on one scale, and notes on missing ones."""
     pictures, missing = read_moved(inputs, model)
     changes = [np.abs(values) for p in pictures for _, values, _ in p.panels]
     most = float(np.quantile(np.concatenate(changes), SHOWN)) if changes else 0.0
@@ -53,7 +55,7 @@ def moved(inputs: Inputs, model: str, settings: dict[str, Any]) -> dict[str, Any
 
 
 def sheet(picture: MappedImage, scale: Scale, most: int) -> Image.Image:
-    """Draw an image beside its maps, each at most ``most`` pixels wide, and all on one page."""
+    """Draw an image beside its maps, each at most ``most`` pixels wide, to fit on the page."""
     count = 1 + len(picture.panels)
     width = min(most, (PAGE_PX + GAP) // count - GAP)
     return over_image(picture, picture.panels, width, scale)

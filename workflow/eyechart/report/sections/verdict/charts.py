@@ -1,4 +1,4 @@
-"""The verdicts as figures: every stage of every skill of a model; the classes of all models."""
+"""The verdicts as figures: every stage of every skill of a model, and the classes of all models."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ STAGE_SHAPES = {
     "sighted": "diamond",
     "blind": "cross",
 }
-PATHS = {  # Vega has no ring and no dash; the other shapes have its own names
+PATHS = {  # Vega has no ring and no dash; the other shapes use its names
     **{look.shape: look.shape for look in LOOKS.values()},
     "ring": RING,
     "dash": "M-1,-.25h.8v.5h-.8zM.2,-.25h.8v.5h-.8z",
@@ -39,7 +39,7 @@ APART = {"color": "independent", "shape": "independent", "yOffset": "independent
 
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
-    """Return a card of each model whose table is given, and the comparison of all."""
+    """Return a card for each model with a table, and the comparison of all models."""
     files = inputs.of("verdicts")
     models = read_verdicts([file.path for file in files])
     found = {f"card_{file.names['model']}": nothing(file.names["model"]) for file in files}
@@ -48,7 +48,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
 
 
 def card_chart(one: ModelVerdicts) -> style.Spec:
-    """Draw every stage of every skill of a model with its interval, chance, and the class."""
+    """Draw every stage of every skill of a model with its interval, chance and class."""
     rows = card_rows(one)
     stages = [name for name in LANES.values() if any(r["stage"] == name for r in rows)]
     bands = list(dict.fromkeys(r["band"] for r in rows))
@@ -59,17 +59,17 @@ def card_chart(one: ModelVerdicts) -> style.Spec:
 
 
 def nothing(model: str) -> style.Spec:
-    """Return a figure that says that there is no evidence to decide on."""
-    text = f"No responses, readouts or probes of {model} to decide on."
+    """Return a figure stating that there is no evidence for a decision."""
+    text = f"There are no responses, readouts or probes of {model}."
     chart = style.base("points").mark_text(fontSize=13).encode(text="text:N")
     rows = [{"model": model, "text": text}]
     return style.finish(chart.properties(width=480, height=40), {"points": rows}, text)
 
 
 def card_rows(one: ModelVerdicts) -> style.Rows:
-    """Return a row per skill and stage: value, interval, n, floor, address, class and reason."""
+    """Return one row per skill and stage: value, interval, n, floor, address, class and reason."""
     rows = []
-    for band in grid([replace(one, note={})]):  # no line stands for two data sets
+    for band in grid([replace(one, note={})]):  # no line combines two datasets
         for line in band["lines"]:
             (cell,) = line["cells"]
             skill = f"{line['skill']} · {', '.join(line['datasets'])}"
@@ -114,7 +114,7 @@ def comparison(models: Sequence[ModelVerdicts]) -> style.Spec:
 
 
 def comparison_rows(models: Sequence[ModelVerdicts]) -> style.Rows:
-    """Return a row per model and skill: class, the number beside it, interval, n, chance."""
+    """Return one row per model and skill: class, displayed number, interval, n, chance."""
     rows = []
     for band in grid(models):
         for line in band["lines"]:
@@ -131,7 +131,7 @@ def comparison_rows(models: Sequence[ModelVerdicts]) -> style.Rows:
 
 
 def _panel(rows: style.Rows, band: str, stages: Sequence[str], first: bool) -> alt.HConcatChart:
-    """Draw one band: its stages on the left, its classes on the right."""
+    """Draw one band, with stages on the left and classes on the right."""
     own = [r for r in rows if r["band"] == band]
     skills = list(dict.fromkeys(r["skill"] for r in own))
     here = [name for name in stages if any(r["stage"] == name for r in own)]

@@ -1,4 +1,4 @@
-"""What the report refuses of verdicts: estimates without interval, n and test."""
+"""Checks of verdicts: estimates without interval, n and test are rejected."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,14 +25,14 @@ CAUSES = {cause.name for cause in verdict_rules.CAUSES}
 
 
 def check_verdicts(path: Path, verdict: Verdict) -> None:
-    """Refuse a verdict in which a number or a class stands alone.
+    """Reject a verdict with a number or class that lacks its context.
 
-    Raise a UserError naming file and skill, if a class, band, stage or comparison is unknown; a
-    skill is there twice, or has no n, groups, chance, reason or value; a value has no interval
-    around it, no n or no floor; a difference has no interval, p or q, or q is below p; or a class
-    was decided without any difference or value to rest on.
+    Raise a UserError that names file and skill if a class, band, stage or comparison is unknown; if
+    a skill is duplicated, or has no n, groups, chance, reason or value; if a value has no interval
+    around it, no n or no floor; if a difference has no interval, p or q, or a q below p; or if a
+    class was decided without any difference or value.
 
-    ``path``: the file of its values; the error names the one of its three files that is wrong.
+    ``path``: the file with its values; the error names the faulty one of the three files.
     """
     values, skills, differences = parts(path)
     _check_skills(skills, verdict.skills)
@@ -80,7 +80,7 @@ def _check_differences(path: Path, rows: pl.DataFrame) -> None:
     for name in ("difference", "ci_low", "ci_high", "p", "q"):
         alone = f"has a difference {{comparison!r}} without {name!r}"
         _refuse(path, rows, pl.col(name).is_null(), alone)
-    below = "has a q of {comparison!r} below its p, which no correction gives"
+    below = "has a q of {comparison!r} below its p, which no correction can produce"
     _refuse(path, rows, pl.col("q") < pl.col("p") - TOLERANCE, below)
 
 

@@ -10,7 +10,7 @@ from eyechart.tables.verdict import COMPARISONS, PATTERN, QUESTION, REFUTED, SHO
 
 @dataclass(frozen=True)
 class ClassLook:
-    """How a class is shown, by word, shape and colour, and what it means."""
+    """The word, shape, colour and meaning of a class."""
 
     word: str
     shape: str
@@ -20,7 +20,7 @@ class ClassLook:
 
 
 _BRAIN = VERMILION, "#fbe3d5"
-LOOKS = {  # in the order of the legend: along the model, then what is not known
+LOOKS = {  # in legend order: along the model, then undecided
     "used": ClassLook("used", "circle", GREEN, "#e0f3ec", "right, and better than blind"),
     "not_encoded": ClassLook(
         "not encoded", "square", BLUE, "#d9e9f5", "eyes: the encoder lacks it"
@@ -44,8 +44,8 @@ LOOKS = {  # in the order of the legend: along the model, then what is not known
     "encoded": ClassLook("encoded", "ring", GREEN, "#f0f8f5", "an encoder has it; no LM to use it"),
     "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "too few items to tell"),
 }
-KEPT = ("used", "encoded", "prior", "not_encoded")  # of these, no loss is the reason
-SLOTS = {  # the five stages of a strip: from which stage each is drawn, the first that there is
+KEPT = ("used", "encoded", "prior", "not_encoded")  # classes without a loss
+SLOTS = {  # the five bars of a strip, each drawn from the first of its stages that exists
     "encoder": ("encoder", "alone"),
     "connector": ("connector",),
     "image tokens": ("lm_best", "lm_last", "lm_first"),
@@ -85,7 +85,7 @@ def skill_name(skill: str) -> str:
 
 
 def between(first: str, second: str) -> str:
-    """Return where along the model something is lost, from the stages before and after.
+    """Return the location of a loss along the model, from the stages before and after.
 
     >>> between("lm_best", "position_best"), between("lm_first", "lm_last")
     ('between image tokens and answer position', 'inside the language model')
@@ -98,7 +98,7 @@ CONTRADICTED = "contradicted by interventions"
 
 
 def shown(row: dict[str, Any]) -> str:
-    """Return in few words what interventions show of a skill, or nothing."""
+    """Return a short text on the results of interventions in a skill, or nothing."""
     if row["evidence"] == REFUTED:
         return CONTRADICTED
     if row["evidence"] != SHOWN or not row["used_at"]:

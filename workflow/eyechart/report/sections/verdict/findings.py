@@ -1,4 +1,4 @@
-"""Two sentences per model: what it does with its skills, and what would decide the others."""
+"""Sentences per model: the classes of its skills, and the items that would decide the others."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -8,8 +8,8 @@ from eyechart.report.labels import listed
 from eyechart.report.sections.verdict.classes import CONTRADICTED, KEPT, LOOKS, SLOTS, between
 
 Row = dict[str, Any]
-MOST = 5  # names in a row; of more, the rest are counted
-ENDS = {  # what is said of skills of a class, and through which stages it had come by then
+MOST = 5  # maximum number of names in a list; further names are counted
+ENDS = {  # text on skills of a class, and the stages passed before the loss
     "not_encoded": ("not encoded", ()),
     "lost_in_connector": ("lost in the connector", ("seen",)),
     "lost_in_lm": ("lost in the language model", ("seen", "passed on")),
@@ -24,7 +24,7 @@ WAYS = {"seen": "encoder", "passed on": "connector", "retrieved": "answer positi
 
 
 def summarise(cells: Sequence[Row]) -> str:
-    """Return the sentences of one model, from its cells of the card."""
+    """Return the sentences about one model, from its cells of the card."""
     decided = [cell for cell in cells if cell["row"]["verdict"] in ENDS]
     decided.sort(key=lambda c: (list(ENDS).index(c["row"]["verdict"]), bool(c["row"]["partly"])))
     groups = groupby(decided, key=lambda c: (c["row"]["verdict"], bool(c["row"]["partly"])))
@@ -36,7 +36,7 @@ def summarise(cells: Sequence[Row]) -> str:
 
 
 def _shown(cells: Sequence[Row]) -> list[str]:
-    """Return up to two sentences: what interventions show, and what they contradict."""
+    """Return up to two sentences, on what interventions show and what they contradict."""
     groups: dict[str, list[Row]] = {}
     for cell in cells:
         groups.setdefault(cell["shown"], []).append(cell)
@@ -61,7 +61,7 @@ def _holds(cell: Row, slot: str) -> bool:
 
 
 def _loss(verdict: str, cells: Sequence[Row]) -> str:
-    """Return how many points are lost, and where if that is one place."""
+    """Return the text on the points lost, and on the location if there is only one."""
     rows = [cell["row"] for cell in cells]
     if verdict in KEPT or any(row["loss"] is None for row in rows):
         return ""

@@ -1,4 +1,4 @@
-"""The verdicts: per skill the stages of every model, and the class with its reason."""
+"""The verdicts: the stages, class and reason of every skill and model."""
 
 import json
 from collections import Counter
@@ -28,13 +28,13 @@ from eyechart.tables.verdict import ENCODED, PATTERN, UNDECIDED, Verdict, parts,
 from eyechart.tables.verdict_rules import RULES
 
 Row = dict[str, Any]
-# The stage whose number stands beside the class: the first that there is
+# The stage with the number displayed beside the class: the first that exists
 HEADLINE = ("sighted", *(stage for slot in reversed(SLOTS.values()) for stage in slot), "blind")
 
 
 @dataclass(frozen=True)
 class ModelVerdicts:
-    """The verdicts of one model, with the settings that they were made with."""
+    """The verdicts of one model, with their settings."""
 
     model: str
     kind: str
@@ -43,25 +43,25 @@ class ModelVerdicts:
     rows: tuple[Row, ...]
 
     def line(self, row: Row) -> tuple[str, str]:
-        """Return the dataset and skill that name a row's line of the card.
+        """Return the dataset and skill that identify a row's line in the card.
 
-        A pattern's questions (for VLMs) and statements (for encoders) are one line.
+        A pattern's questions (for VLMs) and statements (for encoders) share a line.
         """
         pairs = self.note.get("patterns", {})
         asked = next((q for q, s in pairs.items() if s == row["dataset"]), row["dataset"])
         return asked, row["skill"]
 
     def second(self, row: Row) -> bool:
-        """Return whether a row gives way to the other one of its line."""
+        """Return whether a row is replaced by the other row of its line."""
         pairs = self.note.get("patterns", {})
         return row["dataset"] in (pairs.values() if self.kind == "vlm" else pairs)
 
 
 def read_verdicts(paths: Sequence[Path]) -> list[ModelVerdicts]:
-    """Read tables of verdicts, in the order given; a table without rows is left out.
+    """Read tables of verdicts, in the given order; tables without rows are omitted.
 
-    Raise a UserError if the checks of this section refuse a table, a model is there twice, or two
-    tables were made with different settings.
+    Raise a UserError if the checks of this section reject a table, if a model occurs twice, or if
+    two tables have different settings.
     """
     found: list[ModelVerdicts] = []
     for path in paths:
@@ -84,7 +84,7 @@ def read_verdicts(paths: Sequence[Path]) -> list[ModelVerdicts]:
 
 
 def card(paths: Sequence[Path]) -> Row | None:
-    """Return what the template shows, VLMs first; None where there is no verdict."""
+    """Return the template data, VLMs first; None if there is no verdict."""
     exams = sorted(read_verdicts(paths), key=lambda exam: exam.kind != "vlm")
     if not exams:
         return None
@@ -108,7 +108,7 @@ def card(paths: Sequence[Path]) -> Row | None:
 
 
 def grid(exams: Sequence[ModelVerdicts]) -> list[Row]:
-    """Return per band its lines: a skill with chance, n, datasets, and a cell per model or None."""
+    """Return each band's lines: a skill with chance, n, datasets, and a cell or None per model."""
     bands = []
     for band, name in BAND_NAMES.items():
         lines = _lines(exams, band)
@@ -155,11 +155,11 @@ def cell(row: Row) -> Row:
 
 
 def strip(row: Row) -> list[Row]:
-    """Return the five stages, each with its bars; none where it was not read.
+    """Return the five stages, each with its bars; a stage that was not read has none.
 
-    A slot says whether the model has such a stage (``there``). A bar has ``value``, ``floor`` (of
-    the answer: the blind answer) and ``lost``, what the value would be without the largest loss. A
-    stage is drawn where that loss is, else at its best.
+    A slot states whether the model has the stage (``there``). A bar has ``value``, ``floor`` (for
+    the answer, the blind answer) and ``lost``, the value without the largest loss. A stage is drawn
+    at the address of that loss, otherwise at its best address.
     """
     stages, lost = row["stages"], _lost(row)
     slots = []
@@ -178,7 +178,7 @@ def strip(row: Row) -> list[Row]:
 
 
 def _example() -> list[Row]:
-    """Return the strip of the legend: two stages hold what the next lose, one is not read."""
+    """Return the example strip of the legend, with a loss and a stage that was not read."""
     stage = {"floor": 0.2, "ci_low": 0.2}
     shown = {"encoder": 0.9, "lm_best": 0.85, "position_best": 0.5, "sighted": 0.45, "blind": 0.2}
     stages = {name: stage | {"value": value} for name, value in shown.items()}
@@ -187,12 +187,12 @@ def _example() -> list[Row]:
 
 
 def _lost(row: Row) -> tuple[str, ...]:
-    """Return the stages between which most is lost, if anything is."""
+    """Return the stages with the largest loss between them, if any."""
     return (row["loss_first"], row["loss_second"]) if (row["loss"] or 0) > 0 else ()
 
 
 def _remark(row: Row) -> str:
-    """Return what would decide an undecided skill, or where a class says that it is lost."""
+    """Return the text on the items that would decide a skill, or on the loss of its class."""
     if row["verdict"] == UNDECIDED:
         some = f"about {row['needed']:,}" if row["needed"] else "not even 16 times as many"
         return f"{some} items would decide it"
@@ -202,7 +202,7 @@ def _remark(row: Row) -> str:
 
 
 def _causal(row: Row) -> tuple[str, str]:
-    """Return how interventions support a VLM's skill and what they show, or that none were made."""
+    """Return the texts on how interventions support a VLM's class and what they show."""
     if row["kind"] != "vlm":
         return "", ""
     text = row["causal"] or "No interventions were made on its items."
@@ -210,7 +210,7 @@ def _causal(row: Row) -> tuple[str, str]:
 
 
 def _named(cells: Sequence[Row | None]) -> list[Row]:
-    """Return the cells that there are, with the dataset in the name of skills of the same name."""
+    """Return the existing cells, with the dataset added to skill names that are not unique."""
     there = [one for one in cells if one]
     count = Counter(one["name"] for one in there)
     return [

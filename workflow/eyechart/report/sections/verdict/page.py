@@ -1,4 +1,4 @@
-"""Verdicts: what each model does in two sentences, the card of classes, and all their evidence."""
+"""Verdicts: sentences about each model, the card of classes, and all evidence."""
 
 from typing import Any
 
@@ -7,6 +7,6 @@ from eyechart.report.sections.verdict.load import card
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the template shows, or None where there is no verdict."""
+    """Return the template data, or None if there is no verdict."""
     found = card(inputs.paths("verdicts"))
     return found and {"card": found}

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.io import IOCache
 
 from eyechart.core import integrity, ledger
 from eyechart.core.files import describe, write_json
@@ -61,7 +62,7 @@ class Graph:
 
     def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
         self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
-        self.workflow = SimpleNamespace(dryrun=dryrun, iocache={})
+        self.workflow = SimpleNamespace(dryrun=dryrun, iocache=IOCache(0))
         self.forcefiles: set[str] = set()
 
     async def check_incomplete(self) -> None:

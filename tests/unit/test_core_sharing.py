@@ -157,10 +157,13 @@ def test_after_waiting_the_files_are_looked_at_again(other: Other) -> None:
         first.kill()
 
     graph, dag = type("Checked", (Graph,), {}), Graph(RECEIPT)
-    dag.workflow.iocache["data"] = "missing"
+    seen = dag.workflow.iocache.exists_local
+    seen["data"] = False
+    seen.has_inventory.add("data")
     integrity.make_again(missing, graph, make)
     asyncio.run(graph.check_incomplete(dag))
-    assert len(said) == 1 and not dag.forcefiles and not dag.workflow.iocache
+    assert len(said) == 1 and not dag.forcefiles
+    assert not seen and not seen.has_inventory
 
 
 def test_files_are_let_go_as_soon_as_all_are_made(other: Other) -> None:

@@ -145,17 +145,27 @@ def make_again(
         made = {str(file) for job in dag.jobs for file in job.output}
         waited = not dag.workflow.dryrun and share.wait(made, warn)
         if waited:
-            dag.workflow.iocache.clear()  # what was missing is there now
+            _look_again(dag.workflow.iocache)  # what was missing is there now
         await check(dag)
         faults = _check_again(found, results, dag.workflow.dryrun, waited)
         for fault in faults:
             if fault.owner in made:
                 moved = "" if dag.workflow.dryrun else _set_aside(fault)
                 warn(f"eyechart: {fault.sentence}{moved}")
+                _look_again(dag.workflow.iocache)
         dag.forcefiles.update(made & {fault.owner for fault in faults})
 
     graph.check_incomplete = check_incomplete
     return share
+
+
+def _look_again(cache: Any) -> None:
+    """Make Snakemake forget which files it has seen.
+
+    Its own method keeps the list of folders that it has read, and takes all files there as missing.
+    """
+    cache.clear()
+    cache.exists_local.has_inventory.clear()
 
 
 def _set_aside(fault: Fault) -> str:

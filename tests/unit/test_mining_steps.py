@@ -169,7 +169,7 @@ def test_faiss_finds_the_same_pairs_and_the_page_says_how_many_it_would_miss(tmp
     assert 0.99 <= recall["low"] <= recall["found"] / 10_000 <= recall["high"]
     assert note["highest_first"] is None
     page = draw(tmp_path)
-    assert f"of 10,000 planted pairs with a cosine of 0.95, {recall['found']:,} were" in page
+    assert f"Of 10,000 planted pairs with a cosine of 0.95, {recall['found']:,} were" in page
     assert "All pairs were compared" not in page
     mine(tmp_path, *two_eyes[:2], engine="faiss", different=-0.9)
     assert "Of the pairs above 0.95, the lowest cosine in" in draw(tmp_path)

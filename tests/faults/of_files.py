@@ -1,27 +1,27 @@
-"""Every file between stages is kept in one ledger, `.snakemake/eyechart-ledger.json`: size, time of
-change and SHA-256. That holds for the outputs of all rules, for the images and weights that a
-receipt lists, and for images that were prepared. Before every run, and so before `snakemake -n`,
-they are compared: a file whose size or time of change differs is hashed. What is lost or damaged,
-or was about to be replaced when a job was killed, is named in one sentence and made again by the
-same run, with everything below it; what stood there is moved to `.snakemake/eyechart-damaged/`.
-Nobody has to do anything but run again. `snakemake verify` reads every byte, for bits that a disk
-has lost without a trace; it ends with status 1 and a sentence for each file that differs, and the
-next run makes these again. Labels that you filled in (`labels.csv`) are yours and never replaced.
-A large file that you delete to save space is made again by the next run that needs it. Pages of
-tables have checksums, which are compared whenever a page is read. In whole runs,
-`tests/workflow/test_kills.py` kills every rule while it writes again, and flips a bit in each of
-200 files; `tests/workflow/test_kill_points.py` kills a small run at 100 random points, and after
-each, one plain run ends with the same bytes.
+"""A ledger, `.snakemake/eyechart-ledger.json`, stores the size, modification time and SHA-256 of
+every file between stages: the outputs of all rules, the images and weights that a receipt lists,
+and prepared images. Every run, and `snakemake -n`, first compares the files with the ledger. A
+file is hashed if its size or time differs, or if it was written in the same second as the last
+check, since a change may then leave its time unchanged. The run names a file that is lost or
+damaged, or that was being replaced when a job was killed, in one sentence, moves it to
+`.snakemake/eyechart-damaged/`, and makes it and everything that depends on it again. You only have
+to run again. A large file that you delete to save space is made again by the next run that needs
+it. Labels that you filled in (`labels.csv`) are yours and are never replaced.
 
-Beside another run in the same folder, a run of the same files and `snakemake verify` are refused,
-and a run that begins while files are verified waits. Where two folders share `data/`, a run waits
-until the other has made what it needs there, and takes that over; what the other still reads, it
-does not make again, but ends with one sentence.
+`snakemake verify` reads every byte, to find bits that changed without a trace. It prints a
+sentence per damaged file and ends with status 1; the next run makes these files again. Pages of
+Parquet tables have checksums, which are compared on every read.
 
-On a network disk, each check looks up every file once, in many threads where that is slow. A file
-that was written in the second of the last look is hashed, since a change may have kept its time.
-`tests/workflow/test_slow_disk.py` runs the small exam on a disk with slow look-ups, times in whole
-two seconds and old answers: it ends with the same bytes.
+A second run of the same files in a folder is refused, and so is `snakemake verify` during a run. A
+run that begins during `snakemake verify` waits. If two folders share `data/`, a run waits until
+the other has made the files that it needs, and uses them. It ends with one sentence if it would
+remake files that the other still reads. On a slow network disk, every file is looked up once per
+check, in many threads.
+
+`tests/workflow/test_kills.py` kills every rule while it writes again, and flips a bit in 200
+files. `tests/workflow/test_kill_points.py` kills a small run at 100 random points; one plain run
+then ends with the same bytes. `tests/workflow/test_slow_disk.py` runs the small exam on a disk
+with slow look-ups, times in steps of two seconds and stale answers.
 """
 
 import fcntl

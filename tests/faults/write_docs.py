@@ -38,12 +38,17 @@ def page() -> str:
         counts=", ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts[name]),
     )
     for module, faults in tables:
-        text += f"\n## {module.KIND}\n\n{' '.join((module.__doc__ or '').split())}\n\n"
+        text += f"\n## {module.KIND}\n\n{_paragraphs(module.__doc__ or '')}\n\n"
         text += "| where | fault | outcome |\n|---|---|---|\n"
         for fault in faults:
             long = ", *long*" if fault.long else ""
             text += f"| {_cell(fault.where)} | {_cell(fault.what)} | {fault.outcome}{long} |\n"
     return text
+
+
+def _paragraphs(text: str) -> str:
+    """Return a docstring with one line per paragraph."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _cell(text: str) -> str:

@@ -33,14 +33,16 @@ def start(project: Project, *words: str) -> "subprocess.Popen[str]":
                             start_new_session=True)  # fmt: skip
 
 
-def begin(tmp_path: Path) -> tuple[Project, Project, "subprocess.Popen[str]"]:
-    """Return two projects, and a run of the first that is held while it draws."""
+def begin(
+    tmp_path: Path,
+) -> tuple[Project, Project, "subprocess.Popen[str]", "subprocess.Popen[str]"]:
+    """Return two projects, a run of the first that is held while it draws, and one of the other."""
     one = Project.create(tmp_path / "one")
     other = sharing(one, tmp_path / "other")
     reached = hold(one.path("workflow"), drawing.save_view, call=3)
     first = start(one, *SHARED)
     wait_until(reached.exists, first)
-    return one, other, first
+    return one, other, first, start(other, *SHARED)
 
 
 def waits(run: "subprocess.Popen[str]") -> bool:
@@ -57,8 +59,7 @@ def end(*runs: "subprocess.Popen[str]") -> None:
 def test_a_run_takes_over_what_another_folders_run_has_made(
     finished: Project, tmp_path: Path
 ) -> None:
-    one, other, first = begin(tmp_path)
-    second = start(other, *SHARED)
+    one, other, first, second = begin(tmp_path)
     try:
         wait_until(lambda: waits(second), second)
         release(one.path("workflow"))
@@ -76,8 +77,7 @@ def test_a_run_takes_over_what_another_folders_run_has_made(
 def test_a_run_makes_what_another_folders_run_was_killed_over(
     finished: Project, tmp_path: Path
 ) -> None:
-    one, other, first = begin(tmp_path)
-    second = start(other, *SHARED)
+    one, other, first, second = begin(tmp_path)
     try:
         wait_until(lambda: waits(second), second)
         end(first)

@@ -9,6 +9,7 @@ import gzip
 import io
 import random
 import shutil
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -205,6 +206,58 @@ def paths() -> list[Fault]:
     return faults
 
 
+def of_header(info: tarfile.TarInfo, headers: dict[str, str]) -> bytes:
+    """Return a tar of one member with extended headers."""
+    info.pax_headers = headers
+    return tar([(info, b"x")], format=tarfile.PAX_FORMAT)
+
+
+def crafted() -> list[Fault]:
+    """Return headers that contradict what follows them, and gzips that cost much to read."""
+    (one, _), (sparse, _) = member("a"), member("a", b"x", tarfile.GNUTYPE_SPARSE)
+    holes = {"GNU.sparse.map": "0,1", "GNU.sparse.size": "1000000000000"}
+    packed, nothing = WHOLE["a.tar.gz"], gzip.compress(b"")
+    halves = [gzip.compress(part) for part in (PLAIN[:20_000], PLAIN[20_000:])]
+    commented = b"\x1f\x8b\x08\x10" + bytes(6) + b"c" * (30 << 20) + b"\0" + packed[10:]
+    index, end = WHOLE["a.zip"].index(b"PK\1\2"), WHOLE["a.zip"].index(b"PK\5\6")
+    crc = bytearray(WHOLE["a.zip"])
+    crc[14] ^= 1
+    crc[index + 16] ^= 1
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 2**60, 2**60, 2**60, 0)
+    wide += struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+    return [
+        _fault("a member without a name", "a.tar", of_header(one, {"path": ""}), "has no name"),
+        _fault("a member without a name", "a.zip", partial(named, ""), "has no name"),
+        _fault("a member `.`", "a.zip", partial(named, "."), "has no name"),
+        _fault("a member of -1,536 bytes", "a.tar", of_header(one, {"size": "-1536"}),
+               "negative size"),
+        _fault("a member with holes of 1 TB", "a.tar", of_header(one, holes), "has holes"),
+        _fault("a member with holes", "a.tar", tar([(sparse, b"x")]), "has holes"),
+        _fault("an extended header that leads out", "a.tar", of_header(one, {"path": "../evil"}),
+               "outside"),
+        _fault("50,000 headers for one member", "a.tar",
+               tar([member("n", b"n\0", tarfile.GNUTYPE_LONGNAME)])[:1024] * 50_000 + PLAIN),
+        _fault("3 million empty parts", "a.tar.gz", lambda: nothing * 3_000_000 + packed),
+        _fault("a gzip in it", "a.tar.gz", gzip.compress(packed)),
+        _fault("a wrong checksum in index and member", "a.zip", bytes(crc), "CRC-32"),
+        _fault("2^60 members by a 64-bit index", "a.zip",
+               WHOLE["a.zip"][:end] + wide + WHOLE["a.zip"][end:]),
+        *(Fault(what, "a.tar.gz", "whole", written("a.tar.gz", data)) for what, data in {
+            "two parts": halves[0] + halves[1],
+            "zeros between two parts": halves[0] + bytes(99_999) + halves[1],
+            "60 MB of zeros behind its end": lambda: packed + bytes(60 << 20),
+            "a comment of 30 MB": commented,
+        }.items()),
+    ]  # fmt: skip
+
+
+def named(name: str) -> bytes:
+    """Return a zip of one member with a name that zipfile would not write."""
+    info = zipfile.ZipInfo("other")
+    info.filename = name
+    return zipped([(info, b"x")])
+
+
 def others() -> list[Fault]:
     """Return what is no archive, and what looks odd and is one."""
     faults = [
@@ -233,5 +286,6 @@ FAULTS = [
             partial(flips, name, 211), long=True) for name in WHOLE),
     *bombs(),
     *paths(),
+    *crafted(),
     *others(),
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """A checkpoint's folder, when its model is described: what it asks to build, and its templates."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -8,11 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from faults.injector import Fault
 from tiny_models import build_clip, build_llava
 
-from eyechart.models import describe_model
+from eyechart.core import errors
+from eyechart.models import describe_model, watch
 
 KIND = "Checkpoints"
 BUILD = {"clip": build_clip, "llava": build_llava}
@@ -25,17 +28,40 @@ def built(family: str) -> Path:
     return BUILD[family](Path(tempfile.mkdtemp(dir="/tmp")) / family)
 
 
-def described(family: str, change: Callable[[Path], Any] = lambda folder: None) -> Any:
-    """Change a copy of a checkpoint and describe the model."""
-    folder = Path(shutil.copytree(built(family), "checkpoint"))
-    change(folder)
+def written(family: str, change: Callable[[Path], Any]) -> list[str]:
+    """Write a changed copy of a checkpoint, and return the words of the step that describes it."""
+    change(Path(shutil.copytree(built(family), "checkpoint")))
     spec = {"family": family, "kind": "encoder" if family == "clip" else "vlm",
             "checkpoint": "checkpoint", "revision": None, "licence": "MIT", "dtype": "float32",
             "vision_blocks": 3, "lm_blocks": 0 if family == "clip" else 3}  # fmt: skip
     Path("a.yaml").write_text(yaml.safe_dump(spec))
-    describe_model.main(["--model", "a", "--spec", "a.yaml", "--checkpoint", "checkpoint",
-                         "--view", "view.png", "--output", "card.json"])  # fmt: skip
+    return ["--model", "a", "--spec", "a.yaml", "--checkpoint", "checkpoint",
+            "--view", "view.png", "--output", "card.json"]  # fmt: skip
+
+
+def described(family: str, change: Callable[[Path], Any] = lambda folder: None) -> Any:
+    """Change a copy of a checkpoint and describe the model."""
+    describe_model.main(written(family, change))
     return sorted(path.name for path in Path().glob("*.*")), ["a.yaml", "card.json", "view.png"]
+
+
+def apart(change: Callable[[Path], Any]) -> None:
+    """Describe a changed model in a process that is killed; raise the sentence that it leaves.
+
+    It is killed after a second, since a test's processor time may be a small share of its time.
+    """
+    words = written("llava", change)
+    if (process := os.fork()) == 0:
+        os.dup2(os.open("log", os.O_WRONLY | os.O_CREAT), 2)
+        watch.SECONDS = 1
+        torch.set_num_threads(1)
+        try:
+            describe_model.main(words)
+        finally:
+            os._exit(1)
+    status = os.waitpid(process, 0)[1]
+    assert os.WIFSIGNALED(status), status
+    raise errors.UserError(errors.logged(Path("log").read_text())[0].removeprefix(errors.BEGIN))
 
 
 def beside(name: str) -> Any:
@@ -83,6 +109,25 @@ def _template(what: str, text: str, says: str) -> Fault:
     return _fault("llava", what, holding("chat_template.jinja", text), says, "chat template")
 
 
+def instead(name: str, make: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Return what makes something else in the place of a file."""
+    return lambda folder: ((folder / name).unlink(missing_ok=True), make(folder / name))
+
+
+def _killed(what: str, where: str, change: Callable[[Path], Any], says: str, long: bool) -> Fault:
+    return Fault(what, where, "refused", lambda: apart(change), says, long)
+
+
+PAIR = (
+    "{% set n = namespace(a=(1,), b=(1,)) %}{% for i in range(60) %}"
+    + "".join(f"{{% set n.{name} = (n.{name}, n.{name}) %}}" for name in "ab")
+    + "{% endfor %}"
+)  # each stands for 2^60 numbers
+TEMPLATE, TOKENIZER = "chat_template.jinja", "tokenizer.json"
+LATE = "its chat template takes more than 10 s"
+TENFOLD = {"type": "Replace", "pattern": {"Regex": "."}, "content": "a" * 10}
+BACKTRACKS = {"type": "Split", "pattern": {"Regex": "((.+)+)+\\d{99}"}, "behavior": "Isolated",
+              "invert": False}  # fmt: skip
 LOOPS = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
 WEIGHTS = "model.safetensors"
 FAULTS = [
@@ -118,6 +163,20 @@ FAULTS = [
     _template("a text that doubles 60 times", "{% set all = namespace(text='x') %}"
               "{% for a in range(60) %}{% set all.text = all.text ~ all.text %}{% endfor %}",
               "more than (2048 MiB|10 s)"),
+    *(_killed(what, "chat template", holding(TEMPLATE, PAIR + text), LATE, long)
+      for what, text, long in (
+          ("a comparison of 2^60 numbers", "{{ n.a == n.b }}", False),
+          ("2^60 numbers as text", "{{ n.a }}", True),
+      )),
+    _killed("a text that grows tenfold twelve times", TOKENIZER, setting("normalizer",
+            {"type": "Sequence", "normalizers": [TENFOLD] * 12}, TOKENIZER),
+            "not enough memory|its tokenizer takes more than", True),
+    _fault("llava", "a regular expression without end", setting("pre_tokenizer", BACKTRACKS,
+           TOKENIZER), "its tokenizer cannot take a prompt", TOKENIZER),
+    *(_fault("clip", f"a {what} in its place", instead("config.json", make),
+             "is a pipe or a device", "config.json")
+      for what, make in (("pipe", os.mkfifo), ("device without end", lambda path:
+                                               path.symlink_to("/dev/zero")))),
     _template("a mistake in its syntax", "{% for %}", "cannot be rendered"),
     _template("a call of the system",
               "{{ ''.__class__.__mro__[1].__subclasses__()[0]('touch pwned') }}",

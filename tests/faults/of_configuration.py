@@ -116,6 +116,35 @@ FAULTS = [
         of('\t{"seed": ' + "9" * 5000 + "}", "a.json"),
         "a number has too many digits",
     ),
+    _fault("a number of 17,000 bits", of("a: 0x" + "f" * 4300), "a number has too many digits"),
+    _fault("such a number by an alias", of("a: &a 0x" + "f" * 900 + "\nb: *a"), "a number has"),
+    _fault("half of a character", of('{"a": "\\ud800"}', "a.json"), ".* is not Unicode text"),
+    _fault("the same in a key", of('{\t"a": {"\\ud800": 1}}', "a.json"), ".* is not Unicode text"),
+    *(
+        _fault(f"a value of the kind {kind}", of(f"a: !!{kind} {value}"), f"line 1: .*kind {kind}")
+        for kind, value in {
+            **{"set": "{x, y}", "binary": "aGk=", "omap": "[x: 1]", "pairs": "[x: 1]"}
+        }.items()
+    ),
+    _fault(
+        "mappings merged into others, nine times each",
+        of(
+            "a: &a {x: 1, y: 2}\n"
+            + "".join(
+                f"{b}: &{b} {{<<: [{','.join([f'*{a}'] * 9)}]}}\n" for a, b in pairwise(LEVELS)
+            )
+        ),
+        "line 6: stands for more than 100000 values",
+    ),
+    _fault("a mapping merged into itself", of("a: &a\n  <<: *a"), "line 1: .* within itself"),
+    _fault("a word merged into a mapping", of("a: {<<: b}"), "line 1: expected a mapping"),
+    _fault("the same key with an escape", of('seed: 1\n"\\x73eed": 2'), "the key 'seed' is in"),
+    _fault("yes as a key", of("yes: 1\n"), "line 1: the key yes is no text"),
+    _fault(
+        "an own tag for Python's",
+        of("%TAG ! tag:yaml.org,2002:\n---\na: !python/name:os.x"),
+        "line 3: .*tag",
+    ),
     _fault("20 MB", of("a: " + "x" * 20_000_000), "20000003 bytes, the maximum is 1000000"),
     Fault("a byte order mark", "config file", "whole", whole(b"\xef\xbb\xbfseed: 1\n")),
     Fault("Windows line ends", "config file", "whole", whole(b"seed: 1\r\n")),

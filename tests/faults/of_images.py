@@ -98,6 +98,41 @@ def flips(kind: str, step: int, name: str = NAME) -> Any:
     return kinds, {"taken or refused"}
 
 
+JPEG = saved("JPEG")
+ICC = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 20)))
+SCREEN = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
+# Read byte by byte, or one small part after another, by a decoder that is written in Python
+MANY_PARTS = {
+    "3 MB between its marks": ("a.jpg", lambda: JPEG[:2] + b"\xff" * (3 << 20) + JPEG[2:]),
+    "400,000 comments": ("a.jpg", lambda: JPEG[:2] + b"\xff\xfe\0\3x" * 400_000 + JPEG[2:]),
+    "400,000 texts": ("a.png", lambda: png(9, 1, *[chunk(b"tEXt", b"a\0b")] * 400_000)),
+    "3 MB between its blocks": ("a.gif", lambda: SCREEN + b"\1" * (3 << 20)),
+    "a comment of 2 MB": (
+        "a.ppm",
+        lambda: b"P6 #" + b"c" * (2 << 20) + b"\n9 9 255\n" + bytes(243),
+    ),
+}
+
+
+def loop() -> bytes:
+    """Return a TIFF whose directory of tags is followed by itself."""
+    data = bytearray(saved("TIFF"))
+    at = struct.unpack("<I", data[4:8])[0]
+    end = at + 2 + 12 * struct.unpack("<H", data[at : at + 2])[0]
+    data[end : end + 4] = struct.pack("<I", at)
+    return bytes(data)
+
+
+def frames(count: int) -> bytes:
+    """Return a PNG of PHOTO that claims so many frames."""
+    data = saved("PNG")
+    return data[:33] + chunk(b"acTL", struct.pack(">2I", count, 0)) + data[33:]
+
+
+def _made(data: Callable[[], bytes]) -> Callable[[Path], Any]:
+    return lambda path: path.write_bytes(data())
+
+
 def _fault(what: str, data: Any, says: str, name: str = NAME, **more: Any) -> Fault:
     return Fault(what, name, "refused", checked(data, name), f"^{name}: {says}", **more)
 
@@ -138,6 +173,20 @@ FAULTS = [
       for kind, ending in ENDINGS.items()),
     *(_fault("its first 20 bytes", saved(kind)[:20], COMPLETE, f"a.{ending}")
       for kind, ending in ENDINGS.items()),
+    *(_fault(what, _made(data), ".*more than 1000000 parts", name)
+      for what, (name, data) in MANY_PARTS.items()),
+    _fault("3,000 colour profiles of 1 MB", _made(lambda: png(9, 1, *[ICC] * 3000)),
+           "more than 10 colour profiles"),
+    _fault("a PPM as text", b"P3 9 9 255\n" + b"1 " * 243, ".* as text", "a.ppm"),
+    _fault("a comment in each line of a PPM as text",
+           _made(lambda: b"P3 9 9 255\n" + b"#\n" * (1 << 20)), ".* as text", "a.ppm"),
+    _fault("a frame far outside a GIF",
+           SCREEN + b"," + struct.pack("<4HB", 60_000, 60_000, 1, 1, 0) + b"\2\2\x4c\1\0;", MANY,
+           "a.gif"),
+    _fault("a second header of 20,000 × 20,000 pixels",
+           png(9, 1, png(20_000, 20_000)[8:33]), MANY),
+    Fault("a TIFF whose pages do not end", NAME, "whole", shown(loop())),
+    Fault("an animation of 2^31 frames", NAME, "whole", shown(frames(2**31 - 1))),
     *(Fault("single bits flipped", f"a.{ending}", "whole", partial(flips, kind, 4999), )
       for kind, ending in ENDINGS.items()),
     *(Fault("every 31st bit flipped", f"a.{ending}", "whole", partial(flips, kind, 31), long=True)

@@ -1,17 +1,21 @@
-"""Numbers in the configuration that no run can be meant to have. Every number has both bounds."""
+"""Numbers and names in the configuration that no run can be meant to have. Every number has both
+bounds, and every name that becomes a part of a path has a pattern and a length.
+"""
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from faults.injector import Fault
 
+from eyechart.core.errors import shown
 from eyechart.models.spec import read_spec
 from eyechart.plan.config.check import check
 
-KIND = "Numbers"
+KIND = "Numbers and names"
 SMALL = {"models": ["tiny_clip"], "datasets": {"clevr": {"layout": "clevr", "source": "render",
          "splits": {"train": 40, "val": 20}, "test_share": 0.5}}}  # fmt: skip
 SPEC = {"family": "clip", "kind": "encoder", "checkpoint": "a/b", "revision": "main",
@@ -91,6 +95,15 @@ NONE = {
     "behavior.bootstrap": "1.5",
     "probing.seeds": "true",
 }
+NAMES = {
+    "run": [". .", "../../x", "x" * 101, "-h", "a\nb", "A", "é", "{x}", "a;b", ""],
+    "datasets.clevr.splits": [
+        {name: 40} for name in ("../../x", "a b", "a\nb", "", "-h", "{x}", "a&b", "x" * 101)
+    ],
+    "behavior.by_dataset": [{"a/b": {}}, {"x" * 101: {}}],
+    "checkpoints": [{"../x": "/tmp"}],
+}
+ODD = [2**20_000, "\ud800", {"\ud800": 1}, {"a": [2**20_000]}]
 FIELDS = {"parameters": 10**40, "vision_blocks": 10**7, "lm_blocks": 10**7}
 
 
@@ -101,6 +114,25 @@ def _refused(value: Any, where: str, inject: Callable[[], Any]) -> Fault:
 FAULTS = [
     *(_refused(value, f"`{key}`", configured(key, value)) for key, value in TOO_MUCH.items()),
     *(_refused(value, f"`{key}`", configured(key, value)) for key, value in NONE.items()),
+    *(
+        _refused(shown(value, 40), f"`{key}`", configured(key, yaml.safe_dump(value)))
+        for key, values in NAMES.items()
+        for value in values
+    ),
+    *(
+        Fault(
+            what,
+            "`--config`",
+            "refused",
+            partial(check, {**SMALL, "seed": value}, []),
+            "^--config: .*(digits|Unicode)",
+        )
+        for what, value in zip(
+            ("20,000 bits", "half of a character", "the same in a key", "20,000 bits in a list"),
+            ODD,
+            strict=True,
+        )
+    ),
     *(
         _refused(value, f"`{field}` of a model's file", described(field, value))
         for field, value in FIELDS.items()

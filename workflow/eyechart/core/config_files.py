@@ -17,7 +17,9 @@ SNAKEMAKES: Any = yaml.SafeLoader  # rejects some input that LOADER accepts, suc
 MOST_BYTES = 1_000_000
 DEEPEST = 50
 MOST_VALUES = 100_000  # with aliases expanded
+MOST_BITS = 1_000  # of a whole number; Python does not write one of many
 KINDS = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+NOT_PLAIN = ("binary", "set", "omap", "pairs")  # YAML's kinds that JSON does not have
 
 
 def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
@@ -35,7 +37,22 @@ def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
     if not isinstance(found, dict):
         what = "is empty" if found is None else f"is {KINDS.get(type(found), 'a date')}"
         raise UserError(f"{path}: {what}, expected keys with values")
+    check_values(found, path)
     return found
+
+
+def check_values(held: Any, where: object) -> None:
+    """Raise a UserError for a number that is too long or a text that is not Unicode."""
+    if isinstance(held, int) and held.bit_length() > MOST_BITS:
+        raise UserError(f"{where}: a number has too many digits")
+    if isinstance(held, str) and not held.isascii():
+        try:
+            held.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{where}: {shown(held)} is not Unicode text") from None
+    if isinstance(held, dict | list):
+        for entry in [*held, *held.values()] if isinstance(held, dict) else held:
+            check_values(entry, where)
 
 
 def _load(text: str, path: str | Path, kind: Any) -> Any:
@@ -131,6 +148,9 @@ class _Nodes:
         """Return how many values a node represents; raise a UserError for invalid ones."""
         if id(node) in above:
             raise self._error(node, "a value that stands within itself")
+        kind = node.tag.rpartition(":")[2]
+        if kind in NOT_PLAIN:
+            raise self._error(node, f"YAML's kind {kind} is not supported, expected plain values")
         if id(node) not in self._sizes:
             inner = (*above, id(node))
             size = 1

@@ -28,6 +28,9 @@ MOST_BYTES = 1 << 30
 # Pixels times scans of a progressive JPEG; a small file can have any number of scans. Half a minute
 _MOST_WORK = 20 * MOST_PIXELS
 _SCAN = b"\xff\xda"  # cannot occur in compressed data
+_AS_TEXT = (b"P1", b"P2", b"P3")  # a PPM that Pillow reads in Python, for hours if it is crafted
+_MOST_READS = 1_000_000  # from one file; some decoders read a crafted one byte by byte
+_MOST_PROFILES = 10  # of colour in a PNG, each of which may unpack to 1 MB
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 _GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
 _WHITE = (255, 255, 255, 255)
@@ -52,6 +55,19 @@ class ImageRecord:
     height: int
 
 
+class _File(io.BytesIO):
+    """The bytes of an image, which a decoder reads in a limited number of steps."""
+
+    _reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes."""
+        self._reads += 1
+        if self._reads > _MOST_READS:
+            raise ValueError(f"more than {_MOST_READS} parts")
+        return super().read(size)
+
+
 @contextmanager
 def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterator[Image.Image]:
     """Open an image; turn errors while opening it or in the block into an UnreadableError.
@@ -61,7 +77,9 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
     where, decoded = where or source, False
     try:
         data = read_bytes(source, where) if isinstance(source, Path) else source
-        with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
+        if data[:4] == b"\x89PNG" and data.count(b"iCCP") > _MOST_PROFILES:
+            raise UnreadableError(f"{where}: more than {_MOST_PROFILES} colour profiles{hint}")
+        with Image.open(_File(data), formats=_DECODERS) as image:
             _check_work(image, data, where)
             decoded = True  # from here on, an image of this size has the memory that it needs
             yield image
@@ -91,6 +109,8 @@ def _check_work(image: Image.Image, data: bytes, where: object) -> None:
     if pixels > MOST_PIXELS:
         raise UnreadableError(f"{size}, the maximum is {MOST_PIXELS}; make it smaller")
     scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 1
+    if image.format == "PPM" and data[:2] in _AS_TEXT:
+        raise UnreadableError(f"{size} as text, expected a binary PPM")
     if scans * pixels > _MOST_WORK:
         raise UnreadableError(f"{size} in {scans} scans, the maximum is {_MOST_WORK // pixels}")
 

@@ -5,12 +5,13 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.errors import UserError, shorter
+from eyechart.core.errors import BEGIN, UserError, shorter
 from eyechart.core.files import read_json
+from eyechart.models.watch import SECONDS, watched
 
 MOST_BYTES = 10_000_000
 MOST_SECONDS = 10  # to render a chat template
@@ -30,7 +31,13 @@ MOST = {
 
 
 def check(checkpoint: Path) -> None:
-    """Raise a UserError if a checkpoint describes a larger model or image than any real one."""
+    """Raise a UserError if a checkpoint describes a larger model or image than any real one.
+
+    A pipe or a device among its files is an error too, since reading it may not end.
+    """
+    for path in sorted(checkpoint.iterdir()) if checkpoint.is_dir() else ():
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise UserError(f"{path}: is a pipe or a device, expected a file")
     for name in FILES:
         path = checkpoint / name
         if path.is_file():
@@ -57,15 +64,20 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     """Return the text that a chat template renders.
 
     Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it makes more than a
-    million characters, or is wrong; a ValueError if there is none. Both limits need the main
-    thread: signals reach no other, and others may need memory of their own meanwhile.
+    million characters, or is wrong; a ValueError if there is none. All limits need the main
+    thread: signals reach no other, and others may need memory of their own meanwhile. A template
+    that stays in one call of C ends the process, after one sentence on standard error.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("chat templates are rendered in the main thread")
     where = f"{checkpoint}: its chat template"
     try:
         late = f"{where} takes more than {MOST_SECONDS} s"
-        with time_limit(MOST_SECONDS, late), memory_limit(MOST_MEMORY):
+        with (
+            watched(f"{BEGIN} {late} in one step"),
+            time_limit(MOST_SECONDS, late),
+            memory_limit(MOST_MEMORY),
+        ):
             text = str(render())
     except (UserError, ValueError):
         raise
@@ -78,6 +90,26 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
             f"{where}: {len(text)} characters when rendered, expected at most a million"
         )
     return text
+
+
+@contextmanager
+def tokenizing(checkpoint: str) -> Iterator[None]:
+    """End the block with one sentence if a tokenizer takes too much time or memory, or panics.
+
+    It is native code: too much time or memory ends the process. Only the main thread has limits.
+    """
+    where = f"{checkpoint}: its tokenizer"
+    alone = threading.current_thread() is threading.main_thread()
+    try:
+        with (
+            watched(f"{BEGIN} {where} takes more than {SECONDS} s for one prompt"),
+            memory_limit(MOST_MEMORY) if alone else nullcontext(),
+        ):
+            yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust, and no Exception
+            raise
+        raise UserError(f"{where} cannot take a prompt ({shorter(error)})") from None
 
 
 @contextmanager

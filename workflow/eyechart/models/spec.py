@@ -151,6 +151,8 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
 
 def saved_class(checkpoint: Path) -> str:
     """Return the class that a checkpoint's config.json names, or an empty string."""
+    if not (checkpoint / "config.json").is_file():
+        return ""
     try:
         config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
         named = [*(config.get("architectures") or []), IMAGE_TOWERS.get(config.get("model_type"))]

@@ -53,7 +53,7 @@ class _Member(NamedTuple):
 
     name: str
     is_file: bool
-    is_plain: bool  # a file or a folder
+    is_plain: bool  # a file or a folder, without holes that unpack to zeros
     fault: str
     info: Any
 
@@ -130,7 +130,8 @@ def _plan(
     chosen: dict[str, Any] = {}
     names = []
     for name, is_file, is_plain, fault_if_chosen, info in members:
-        fault = "" if is_plain else "is a link or a device"
+        fault = "" if is_plain else "is a link or a device, or has holes"
+        fault = "has no name" if is_file and not PurePosixPath(name).parts else fault
         fault = "would be written outside the folder" if _leads_out(name) else fault
         target = choose(name) if is_file and not fault else None
         if target is not None:
@@ -186,7 +187,7 @@ def _unpack_zip(archive: Path, root: Path, choose: Choose, check: Check) -> None
 def _zip_member(info: zipfile.ZipInfo) -> _Member:
     is_plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
     fault = "is encrypted" if info.flag_bits & 1 else _swells(info.file_size, info.compress_size)
-    return _Member(info.filename, not info.is_dir(), is_plain, fault, info)
+    return _Member(info.filename, not info.filename.endswith("/"), is_plain, fault, info)
 
 
 def _check_index(opened: zipfile.ZipFile) -> None:
@@ -253,7 +254,8 @@ def _tar_name(info: tarfile.TarInfo) -> str:
 
 
 def _tar_member(info: tarfile.TarInfo) -> _Member:
-    return _Member(_tar_name(info), info.isreg(), info.isreg() or info.isdir(), "", info.size)
+    is_plain = (info.isreg() and not info.issparse()) or info.isdir()
+    return _Member(_tar_name(info), info.isreg(), is_plain, "", info.size)
 
 
 def _write(member: tuple[bytes, int, Path]) -> None:

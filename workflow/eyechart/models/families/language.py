@@ -16,6 +16,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.prompts import PromptAdapter, Row
+from eyechart.models.limits import tokenizing
 from eyechart.models.spans import Tokens, pad, text_masks
 
 MASKED = ("eager", "sdpa")  # attention implementations that take a mask over queries and keys
@@ -217,7 +218,8 @@ class LanguageAdapter(PromptAdapter):
 
     def plain_ids(self, text: str) -> list[int]:
         """Return the token ids of a text on its own."""
-        return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+        with tokenizing(self.spec.checkpoint):
+            return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
 
     def ends(self) -> set[int]:
         """Return the ids of the tokens that end an answer."""

@@ -29,7 +29,7 @@ class PaliGemma(Llava):
         """Return the prompt as the processor builds it: images, start of text, prompt, newline."""
         self.check_number(prompt, len(images))
         text = "".join(p.text for p in images) + self.tokenizer.bos_token + prompt + "\n"
-        row = Row(list(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+        row = Row(self.plain_ids(text))
         self.check_length(prompt, len(row.ids))
         return replace(row, inputs={"prompt": len(row.ids)})
 

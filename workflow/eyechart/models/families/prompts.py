@@ -15,7 +15,7 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.limits import TooMuchError, rendered
+from eyechart.models.limits import TooMuchError, rendered, tokenizing
 
 log = logging.getLogger(__name__)
 REMEMBERED = 1024  # prompts
@@ -198,7 +198,8 @@ class PromptAdapter(Adapter):
         if self.ADDS_OPENING_TOKEN and not text.startswith(opening):
             text = opening + text
         opened = self.tokenizer.bos_token is not None and text.startswith(opening)
-        return list(self.tokenizer(text, add_special_tokens=not opened)["input_ids"])
+        with tokenizing(self.spec.checkpoint):
+            return list(self.tokenizer(text, add_special_tokens=not opened)["input_ids"])
 
     def check_number(self, prompt: str, images: int) -> None:
         """Raise a UserError if the model does not accept this number of images."""

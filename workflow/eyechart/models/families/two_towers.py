@@ -12,6 +12,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter, EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.hooks import pass_mode
+from eyechart.models.limits import tokenizing
 
 
 class TwoTowers(Adapter):
@@ -66,7 +67,8 @@ class TwoTowers(Adapter):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, including start and end tokens."""
-        return [len(ids) for ids in self.tokenizer(list(texts))["input_ids"]]
+        with tokenizing(self.spec.checkpoint):
+            return [len(ids) for ids in self.tokenizer(list(texts))["input_ids"]]
 
     @property
     def tokenizer(self) -> Any:

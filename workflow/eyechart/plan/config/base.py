@@ -123,7 +123,8 @@ OpenShare = Annotated[float, Field(gt=0, lt=1), AsWritten]
 Cosine = Annotated[float, Field(ge=-1, le=1), AsWritten]
 Text = Annotated[str, Field(min_length=1)]
 File = Annotated[Text, AfterValidator(os.path.expanduser)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=100)]  # of files and folders
+Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=100)]  # the same, of a split
 Names = Annotated[list[str], Unique, UNIQUE]
 Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]
 TasksOf = dict[Name, Annotated[list[Name], Field(min_length=1), Unique, UNIQUE]]  # by dataset

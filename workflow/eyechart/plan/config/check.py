@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eyechart.core.config_files import read
+from eyechart.core.config_files import check_values, read
 from eyechart.core.errors import UserError, nearest, shorter, shown
 from eyechart.plan.config.root import with_defaults
 from eyechart.plan.configuration import Config, check_known, known_models
 
-MOST = 400  # maximum characters of a sentence
+MOST = 300  # maximum characters of a sentence
 OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.models")
 Place = tuple[str | int, ...]
 # A misspelt key is the most likely cause of other errors, since the correct key is then missing
@@ -36,6 +36,7 @@ EXPECTED = {
     "less_than": "less than {lt:,.10g}",
     "string_pattern_mismatch": "the form {pattern}",
     "string_too_short": "text that is not empty",
+    "string_too_long": "at most {max_length} characters",
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",
     "literal_error": "{expected}",
@@ -56,6 +57,7 @@ def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
         contains the key
     """
     held = Files(files)
+    check_values(config, "--config")
     try:
         filled = with_defaults(config)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from eyechart.plan.config.base import (
     PositiveShare,
     Section,
     Seed,
+    Split,
     Texts,
     mistake,
     optional,
@@ -46,7 +47,7 @@ class Dataset(Section):
         "data/versions.tsv",
     )
     path: File = optional("source `local`: a folder or archive in the official layout")
-    splits: dict[str, Count] | Texts | None = setting(
+    splits: dict[Split, Count] | Texts | None = setting(
         None,
         "names of official splits; for source `render`, number of images by split: "
         "`{train: 900, val: 300}`; null: the split that is usually reported",

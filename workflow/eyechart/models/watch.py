@@ -1,0 +1,77 @@
+"""Kill this process if it stays too long in one call of a library; main thread only.
+
+Python runs signal handlers between its own instructions, so :func:`limits.time_limit` does not end
+a call of C or Rust, such as the comparison of two deeply nested lists or a tokenizer's regular
+expression. Another process, which runs this file, measures the processor time instead. It writes
+one sentence to the step's log before it kills the step.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+SECONDS = 12  # of processor time, more than templates have
+_PAUSE = 0.5  # seconds between two measurements
+
+
+@contextmanager
+def watched(sentence: str) -> Iterator[None]:
+    """Write ``sentence`` to standard error and kill the process if the block takes too long."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _tell(sentence, b"+")
+    try:
+        yield
+    finally:
+        _tell(sentence, b"-")
+
+
+def _tell(sentence: str, message: bytes) -> None:
+    with suppress(OSError):  # it was killed itself
+        os.write(_watcher(sentence, os.getpid()).stdin.fileno(), message)  # type: ignore[union-attr]
+
+
+@cache
+def _watcher(sentence: str, process: int) -> subprocess.Popen[bytes]:
+    """Return what watches this process, whose id is given. It ends when this process does."""
+    words = [sys.executable, "-I", "-S", __file__, sentence, str(SECONDS)]
+    return subprocess.Popen(words, stdin=subprocess.PIPE)
+
+
+def _used(process: int) -> float:
+    """Return the processor time of a process in seconds; where it is not known, any time."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main(sentence: str, most: float) -> None:
+    """Watch the parent process: standard input tells when a block begins (+) and ends (-)."""
+    process, inside, began = os.getppid(), False, None
+    while True:
+        ready, _, _ = select.select([0], [], [], _PAUSE if inside else None)
+        if ready:
+            if not (told := os.read(0, 1 << 16)):
+                return
+            inside, began = told.endswith(b"+"), None
+        elif began is None:  # most blocks end before they are measured
+            began = _used(process)
+        elif _used(process) - began > most:
+            os.write(2, f"{sentence}\n".encode())
+            os.kill(process, signal.SIGKILL)
+            return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))

@@ -26,7 +26,7 @@ from eyechart.plan import paths
 
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-BESIDE = ("logs", "benchmarks")  # folders beside results
+BESIDE = ("logs", "benchmarks")  # folders next to results
 TEMPORARY_BYTES = 1 << 18  # as Snakemake needs to choose among many jobs
 ASIDE = Path(".snakemake/eyechart-damaged")
 

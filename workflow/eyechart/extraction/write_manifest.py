@@ -1,7 +1,7 @@
 """Write the manifest of a scope's shards; as the last file, it certifies that they are complete.
 
 Reads the shards, the model's card and the dataset's table for the scope. Writes manifest.json
-beside the shards.
+next to the shards.
 
     python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
         --card results/models/tiny_llava/card.json \

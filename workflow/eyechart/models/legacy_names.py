@@ -22,7 +22,7 @@ SIDE_BY_SIDE: Rules = (
     (r"^language_model(\.model)?(?=\.|$)", "model.language_model"),
 )
 
-# transformers 4.51: the language model is ``model`` itself, with the encoder beside it
+# transformers 4.51: the language model is ``model`` itself, with the encoder next to it
 WITHIN_MODEL: Rules = (
     (r"^visual(?=\.|$)", "model.visual"),
     (r"^model\.(?!visual|language_model)", "model.language_model."),

@@ -188,7 +188,7 @@ def corrected(rows: Rows) -> Rows:
 
 
 def known(value: float) -> float | None:
-    """Return a number if it is finite, else None."""
+    """Return a number if it is finite, otherwise None."""
     return float(value) if np.isfinite(value) else None
 
 

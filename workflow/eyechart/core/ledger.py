@@ -63,7 +63,7 @@ class Fault(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The fault, and what a run makes again."""
+        """The fault, and the output that a run makes again."""
         made = "it is" if self.path == self.owner else f"what {self.owner} lists is"
         return f"{self.path} {self.what}; {made} made again"
 

@@ -25,7 +25,7 @@ from eyechart.statistics.intervals import share_interval
 PER_CELL = 40  # images per cell used for k-means
 STEPS = 10  # k-means iterations
 ROWS = 8192  # images whose cells are looked up at once
-PLANTED = 10_000  # pairs for choosing the probes, and again as many for measuring recall
+PLANTED = 10_000  # pairs for choosing the probes, and as many for measuring recall
 MOST_PROBES = 256
 
 

@@ -1,4 +1,4 @@
-r"""Translate module names used before transformers 5, as in VLM-Lens, to current names, no torch.
+r"""Translate module names used before transformers 5, as in VLM-Lens, to current names.
 
 Each family has a list of rules, pairs of a regular expression and its replacement, which are all
 applied in order. Names that never changed or are already current are kept. Patterns are translated

@@ -61,7 +61,7 @@ class Spec:
 
     @property
     def from_hub(self) -> bool:
-        """Whether the checkpoint is pulled from the hub, which is so if it has a revision."""
+        """Whether the checkpoint is pulled from the hub, that is, whether it has a revision."""
         return self.revision is not None
 
     @property

@@ -162,7 +162,7 @@ class VerdictPlan:
         return self._responses(self._contained(wildcards.model), datasets, last)
 
     def effects(self, wildcards: Any) -> list[str]:
-        """Return the effects of interventions in a model; the erasers are stored next to them."""
+        """Return the effects of interventions in a model; the erasers are next to them."""
         return self._interventions(wildcards.model, "effects")
 
     def erasers(self, wildcards: Any) -> list[str]:

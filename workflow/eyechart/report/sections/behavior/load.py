@@ -115,7 +115,7 @@ def read_behavior(
 
 
 def audit(behaviors: Sequence[Behavior], items: Mapping[str, pl.DataFrame]) -> None:
-    """Refuse accuracies that the stored answers do not give again.
+    """Refuse accuracies that the stored answers do not reproduce.
 
     Raise a UserError that names model, dataset and row, or the dataset whose items are missing.
     """

@@ -1,4 +1,4 @@
-"""Tuning: which part has to learn, with controls, and what is forgotten."""
+"""Tuning: which component has to learn, with controls, and what the model forgets."""
 
 from typing import Any
 

@@ -83,8 +83,8 @@ def divide(first: np.ndarray, similar: float, recall: float) -> Cells:
     probes = next((int(p) for p in np.unique(ranks) if _interval(ranks <= p)[0] >= recall), count)
     if probes > MOST_PROBES:
         raise UserError(
-            f"mining.recall: {recall} takes {probes} of {count} cells per image, expected at most "
-            f"{MOST_PROBES}: ask for less, or set mining.engine: exact"
+            f"mining.recall: {recall} needs {probes} of {count} cells per image, expected at most "
+            f"{MOST_PROBES}: request a lower recall, or set mining.engine: exact"
         )
     near = np.empty((n, probes), np.int32)
     for start in range(0, n, ROWS):

@@ -28,5 +28,5 @@ def usable(what: str, checkpoint: str) -> Iterator[None]:
             raise
         told = " ".join(str(error).split()) or "no reason given"
         raise UnusableError(
-            f"{what}: {checkpoint} cannot take it ({type(error).__name__}: {told})"
+            f"{what}: {checkpoint} cannot process it ({type(error).__name__}: {told})"
         ) from error

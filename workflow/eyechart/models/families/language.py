@@ -63,7 +63,7 @@ class LanguageAdapter(PromptAdapter):
         self.module_path(address)
         component, _, number = address.partition(".")
         if component not in ("lm", "decoder") or not number.isdigit():
-            raise UserError(f"{address}: attention is cut in blocks of the language model alone")
+            raise UserError(f"{address}: attention can only be cut in blocks of the language model")
         kinds = getattr(self.text_config, "layer_types", None) or []
         if component == "lm" and kinds and kinds[int(number)] == "linear_attention":
             raise UserError(
@@ -170,7 +170,7 @@ class LanguageAdapter(PromptAdapter):
             return
         raise UserError(
             f"text_sees_images: false needs a causal language model with full attention, "
-            f"{' or '.join(MASKED)}, such as that of llava, and family {self.spec.family} "
+            f"{' or '.join(MASKED)}, such as that of llava, but family {self.spec.family} "
             f"has none (its attention: {how})"
         )
 

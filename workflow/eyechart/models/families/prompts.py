@@ -205,12 +205,12 @@ class PromptAdapter(Adapter):
         """Raise a UserError if the model does not accept this number of images."""
         if not images and not self.ACCEPTS_TEXT_ONLY:
             raise UserError(
-                f"{self.spec.family} reads no prompt without an image, and {prompt!r} has none"
+                f"{self.spec.family} accepts no prompt without an image, but {prompt!r} has none"
             )
         if self.MAX_IMAGES_PER_PROMPT and images > self.MAX_IMAGES_PER_PROMPT:
             raise UserError(
-                f"{self.spec.family} reads {self.MAX_IMAGES_PER_PROMPT} image per prompt, "
-                f"and {prompt!r} has {images}"
+                f"{self.spec.family} accepts {self.MAX_IMAGES_PER_PROMPT} image per prompt, "
+                f"but {prompt!r} has {images}"
             )
 
     def check_length(self, prompt: str, length: int) -> None:
@@ -218,8 +218,8 @@ class PromptAdapter(Adapter):
         most = getattr(self.text_config, "max_position_embeddings", None)
         if most and length > most:
             raise UserError(
-                f"prompt {prompt[:60]!r}: {length} tokens, but {self.spec.checkpoint} reads "
-                f"{most} at most; shorten it, or use smaller images"
+                f"prompt {prompt[:60]!r}: {length} tokens, but {self.spec.checkpoint} reads at "
+                f"most {most}; shorten it, or use smaller images"
             )
 
     # Prefix shared by the questions about an image

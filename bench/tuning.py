@@ -1,4 +1,4 @@
-"""Damage a component of tiny_llava and tune each one; or measure training steps' time and memory.
+"""Damage a component of tiny_llava and tune each one; or measure the cost of training steps.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py faults --tables FOLDER \
         --parts lora_connector --seeds 0 1 2 --output faults.jsonl
@@ -66,7 +66,7 @@ def damage(adapter: Any, part: str, seed: int) -> None:
     """Damage a component: add rank-3 noise to the encoder's first MLP, or remove large directions.
 
     These are the first 60 singular directions of each connector matrix, or the first 32 of each
-    language-model block's attention values, through which text reads images; and 8 of the next 16.
+    language-model block's attention values, through which text reads images, and 8 of the next 16.
     """
     for path in arms.linear_layers(adapter)[part]:
         weight = adapter.model.get_submodule(path).weight.data
@@ -152,7 +152,7 @@ def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]
 
 
 def judged(answers: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows on true data, with q and whether the task is adaptable at each component."""
+    """Return the rows of training on true images, with q and the components' adaptability."""
     rows = [r for r in compare.compared(answers, {}) if r["seed"] is None and "p" in r]
     rivals = compare.others(answers)
     for row, q in zip(rows, benjamini_hochberg(np.array([r["p"] for r in rows])), strict=True):
@@ -196,7 +196,7 @@ def cost(args: argparse.Namespace) -> None:
     """Print the time and peak memory of each arm's training steps on a random model."""
     print("| model | arm | items | checkpointing | parameters | s / step | MB before | MB after |")
     print("|---" * 8 + "|", flush=True)
-    alone = multiprocessing.get_context("spawn")  # one process each, since peaks never fall
+    alone = multiprocessing.get_context("spawn")  # one process each, since peak memory never falls
     with tempfile.TemporaryDirectory() as name:
         build = (Path(name), args.size, getattr(torch, args.dtype))
         tasks = [

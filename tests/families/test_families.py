@@ -17,7 +17,7 @@ from eyechart.models.list_addresses import list_addresses
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = sorted(FAMILIES)
@@ -204,7 +204,7 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
     template, adapter.processor.chat_template = adapter.processor.chat_template, None
     try:
         with pytest.raises(UserError, match=r"chat template.*give its spec a turn"):
-            adapter.row("what is new ?", [adapter.prepare_image(pixels(1)[0])])  # not asked before
+            adapter.row("what is new ?", [adapter.prepare_image(pixels(1)[0])])  # on request
     finally:
         adapter.processor.chat_template = template
 

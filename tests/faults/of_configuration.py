@@ -19,7 +19,7 @@ LEVELS = "abcdefgh"
 
 
 def of(content: bytes | str, name: str = FILE) -> Callable[[], Any]:
-    """Return what writes a config file and reads it."""
+    """Return a function that writes a config file and reads it."""
 
     def inject() -> Any:
         Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -29,7 +29,7 @@ def of(content: bytes | str, name: str = FILE) -> Callable[[], Any]:
 
 
 def made(make: Callable[[Path], Any]) -> Callable[[], Any]:
-    """Return what makes something else in the file's place and reads it."""
+    """Return a function that puts something else in the file's place and reads it."""
 
     def inject() -> Any:
         make(Path(FILE))
@@ -43,7 +43,7 @@ def whole(content: bytes) -> Callable[[], Any]:
 
 
 def laughs() -> str:
-    """Return a document of a few lines that stands for a list of 9^8 words."""
+    """Return a document of a few lines that expands to a list of 9^8 words."""
     lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
     lines += [f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]" for a, b in pairwise(LEVELS)]
     return "\n".join(lines)
@@ -54,7 +54,7 @@ def _fault(what: str, inject: Callable[[], Any], says: str) -> Fault:
 
 
 def of_model(fault: Fault) -> Fault:
-    """Return the same fault of a model's file."""
+    """Return the same fault for a model's file."""
 
     def inject() -> Any:
         try:

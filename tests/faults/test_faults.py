@@ -1,4 +1,4 @@
-"""Every fault of the table ends as the table says, and the page lists them all."""
+"""Every fault ends as its table says, and docs/reliability.md lists all of them."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every family gives on a CUDA device what it gives on the CPU."""
+"""Every family gives the same results on a CUDA device as on the CPU."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from zoo_parts import TV
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 
-# float32 on a GPU sums in another order; the scores of these models are of order one
+# a GPU sums float32 in another order; the scores of these models are of order 1
 TOLERANCE = 1e-3
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 

@@ -51,7 +51,7 @@ def test_a_hand_computed_mmvp_ids_decide_and_not_rows(tmp_path):
 
 
 def test_a_hand_computed_mmvp_vlm_ids_decide_and_not_rows(tmp_path):
-    # of two statements each: which picture is picked; an odd id is true of the first
+    # the image picked for both statements of a pair; odd ids are true of the first image
     picks = {
         "state": [("first", "second"), ("first", "first"), ("second", "first")],
         "position": [("first", "second"), ("second", "second")],

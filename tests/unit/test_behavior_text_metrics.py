@@ -1,4 +1,4 @@
-"""Metrics of texts equal the reference implementation's and follow VQA's published rules."""
+"""Text metrics equal the reference implementation and follow VQA's published rules."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ def results(tmp_path_factory) -> Path:
     write_probes(root, 10, 1, ["tiny_clip"])
     write_readouts(root, "tiny_llava", ["vision.0", "lm.norm"], answers=False)
     write_verdicts(root, 20)
-    for old, name in FOLDERS.items():  # as they were called
+    for old, name in FOLDERS.items():  # the former names
         if (root / "results" / name).exists():
             (root / "results" / name).rename(root / "results" / old)
     return root / "results"

@@ -33,5 +33,5 @@ def faults(*words: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the malloc is not glibc's")
 def test_a_pass_uses_the_memory_that_the_last_one_freed() -> None:
-    pages = 60 * 330_000 * 4 // 4096  # of one pass
-    assert faults("keep") < pages / 4 < faults()  # without, one to ten passes, by chance
+    pages = 60 * 330_000 * 4 // 4096  # memory pages of one pass
+    assert faults("keep") < pages / 4 < faults()  # without it, faults vary from one to ten passes

@@ -1,4 +1,4 @@
-"""An image or a prompt that a model's own code rejects costs its items, not the part."""
+"""If a model's own code rejects an image or a prompt, only its items are dropped, not the part."""
 
 import json
 

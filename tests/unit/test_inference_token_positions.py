@@ -1,4 +1,4 @@
-"""Positions are stored beside tokens, row by row, and read back as written."""
+"""Positions are stored with tokens, row by row, and read back unchanged."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The configuration: valid values pass, and omitted ones have defaults."""
+"""The configuration: valid values pass, and omitted values have defaults."""
 
 import copy
 import json

@@ -90,7 +90,7 @@ def test_training_data_that_is_not_there_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=sentence):
         plan(specs, controlled={"data": data}).check()
-    plan(specs, models=["tiny_clip"], controlled={}).check()  # where none is examined
+    plan(specs, models=["tiny_clip"], controlled={}).check()  # no controlled model is examined
 
 
 @pytest.mark.parametrize(

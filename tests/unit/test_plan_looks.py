@@ -1,4 +1,4 @@
-"""Looks in the plan: a chain of jobs that ends in the usual files, and no looks by default."""
+"""Looks in the plan: a chain of jobs that ends with the usual files; no looks by default."""
 
 import copy
 from types import SimpleNamespace

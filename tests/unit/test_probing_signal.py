@@ -101,7 +101,7 @@ def test_no_false_discovery_among_many_noise_addresses():
 
 
 def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
-    # one-hot types that recur in the test part, so any label of a type can be memorised
+    # types are one-hot and recur in the test part, so labels of types can be memorised
     rng = np.random.default_rng(4)
     code = rng.integers(0, 20, 800)
     y = np.arange(20)[code] % 4
@@ -116,7 +116,7 @@ def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
 
 
 def test_a_feature_that_names_the_group_does_not_lift_accuracy():
-    # every group has one label; a random split of rows would reveal it through the group's name
+    # all items of a group have one label, so a random split of rows would reveal it
     rng = np.random.default_rng(5)
     code = np.repeat(np.arange(120), 6)
     y = rng.integers(0, 2, 120)[code]
@@ -131,8 +131,8 @@ def test_a_feature_that_names_the_group_does_not_lift_accuracy():
 
 
 def test_shuffled_activations_are_significant_as_often_as_said():
-    # of three types: against a control task by type, whose majority share is another one, far more
-    # than 5 % were significant
+    # There are three types. Compared with a control task by type, whose majority share differs, far
+    # more than 5 % were significant.
     problems = list(product(COLUMNS, TASKS))
     p, found = [], 0
     for number in range(10):

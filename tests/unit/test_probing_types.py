@@ -1,4 +1,4 @@
-"""Questions without a region, probed by type if activations depend only on the image."""
+"""Questions without a region are probed by type if activations depend only on the image."""
 
 import json
 from pathlib import Path
@@ -82,7 +82,7 @@ def _run(world, **changes):
 
 
 def _typed(rows):
-    """Return the floor and the task rows by address, for probes per type."""
+    """Return the floor and the task rows by address, for probes by type."""
     floor = next(r for r in rows if r["kind"] == "majority_type")
     return floor, {r["address"]: r for r in rows if r["kind"] == "task" and r["n_types"]}
 
@@ -117,7 +117,7 @@ def test_a_signal_of_each_type_is_found_where_one_probe_for_all_finds_none(tmp_p
 
 
 def test_probes_that_know_only_the_type_are_at_the_floor_and_never_significant(tmp_path):
-    # a permutation across types would call them so: types differ in their commonest answer
+    # a permutation across types would do so, since types differ in their most common answer
     rng = np.random.default_rng(1)
     truth = _answers(rng, (0.9, 0.1, 0.85, 0.15, 0.5))
     inputs = {f"vision.{i}/cls": rng.standard_normal((N, D)) for i in range(20)}
@@ -135,7 +135,7 @@ def test_only_types_with_groups_and_answers_enough_are_probed(tmp_path):
     rng = np.random.default_rng(2)
     truth = _answers(rng)
     truth[:, 3] = True  # a type whose answer never changes
-    asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)  # and a rare one, with 30 groups
+    asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)  # and a rare type, with 30 groups
     world = _world(tmp_path, truth, {"vision.0/cls": _features(rng, truth)}, asks=asks)
     floor, found = _typed(_run(world, groups=31)[0])
     assert (floor["n_types"], found["vision.0"]["n_types"]) == (3, 3)
@@ -214,7 +214,7 @@ def _pairs(world, **changes) -> question_types.Pairs:
 
 def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
     rng = np.random.default_rng(7)
-    truth = _answers(rng, (0.06, 0.5, 0.5, 0.5, 0.5))  # the first is rare, and asked in balance
+    truth = _answers(rng, (0.06, 0.5, 0.5, 0.5, 0.5))  # a rare answer, asked in balance
     asks = np.where(truth[:, 0] | (rng.random(N) < 0.08), 0, 1)
     world = _world(tmp_path, truth, {"vision.0/cls": _features(rng, truth)}, asks=asks, known=[0])
     few = _world(tmp_path / "few", truth, {"vision.0/cls": _features(rng, truth)}, asks=asks)

@@ -1,4 +1,4 @@
-"""Responses are read with their statistics or refused, and described no stronger than tested."""
+"""Responses are read with their statistics or refused, and sentences claim only tested effects."""
 
 import re
 from dataclasses import replace
@@ -148,7 +148,7 @@ def test_sentences_claim_only_what_the_paired_test_shows():
     said = sentences(llava, CRITERIA)
     assert any(re.match(r"It uses the image on presence \(.*n = 24, q .*\)\.$", s) for s in said)
     assert any(s.startswith("No significant difference between with and without") for s in said)
-    strict = sentences(llava, Criteria(1e-30, 0.1))  # nothing is sure enough
+    strict = sentences(llava, Criteria(1e-30, 0.1))  # no result meets this criterion
     assert not any("uses the image" in s and "no evidence" not in s for s in strict)
     assert not any(s.startswith("It uses") for s in strict)
     swapped = with_value(llava.scores, pl.col("condition") == "sighted", "value", 0.0)

@@ -1,4 +1,4 @@
-"""Erasers: LEACE's guarantees on its own data, and agreement with the reference implementation."""
+"""Erasers: LEACE's guarantees on the fitted data, and agreement with the reference code."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_a_random_eraser_removes_as_many_dimensions_and_leaves_the_classes(sampl
     left = [np.abs(between(eraser(x), labels)).max() for eraser in erasers]
     assert min(left) > 0.1 * np.abs(between(x, labels)).max()
     assert not np.allclose(erasers[0].matrix, erasers[1].matrix)
-    # white vectors lose any direction alike: the share of dimensions, on average
+    # white vectors lose the same share of every direction, on average
     white = [e.matrix for e in (fit_random(np.zeros(WIDTH), np.eye(WIDTH), 3, g) for g in draws())]
     np.testing.assert_allclose(np.mean(white, axis=0), np.eye(WIDTH) * 3 / WIDTH, atol=0.06)
 

@@ -1,4 +1,4 @@
-"""The page about the user's own data, followed to the letter: its files, configs and commands."""
+"""The page on users' own data, followed exactly: its files, configs and commands."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def type_in(project: Project, line: str) -> str:
-    """Run a command of the page as it stands, with the Python of these tests."""
+    """Run a command of the page unchanged, with the Python of these tests."""
     program, *words = shlex.split(line)
     assert program == "snakemake"
     done = snakemake(project.folder, *words)

@@ -98,7 +98,7 @@ def _linear_path(
 ) -> list[Choice]:
     """Return each column's point with the highest accuracy on the path of penalties.
 
-    The members of the stack are a = columns × folds.
+    The members of the stack are a = columns × folds, or columns if folds share inputs.
     """
     theta, best = ProbeStack.flat(layers), [Choice(0.0, None, np.inf, -1.0)] * columns
     for penalty in (share * width for share in LINEAR_SHARES):
@@ -247,5 +247,6 @@ def _chunks(
     parameters = hidden * (width + classes) if hidden else width * classes
     # parameters, trial, gradients and L-BFGS pairs; activations and their gradients
     state = variants * ((2 * MEMORY + 6) * parameters + 3 * (hidden + classes) * n)
-    size = max(1, STACK_BYTES // (4 * members * (n * width + state)))
+    products = 2 * width**2 if _shared(plan, width, hidden) else 0  # covariance and factor
+    size = max(1, STACK_BYTES // (4 * (members * (n * width + state) + products)))
     yield from (columns[i : i + size] for i in range(0, len(columns), size))

@@ -142,4 +142,4 @@ def test_patterns_with_few_items_are_pooled_and_no_other_skill_is():
         found[f"p{i}"]["pooled_low"] < v < found[f"p{i}"]["pooled_high"]
         for i, v in enumerate(values)
     )
-    assert all("pooled" not in row for row in rows(few[:2], "m", "vlm", None, BAR)[1]), "too few items"
+    assert all("pooled" not in row for row in rows(few[:2], "m", "vlm", None, BAR)[1]), "too few"

@@ -1,4 +1,4 @@
-"""Tuning: which part has to learn, with controls, and what is forgotten."""
+"""Tuning: which component has to learn, with controls, and what the model forgets."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def moved(inputs: Inputs, model: str, settings: dict[str, Any]) -> dict[str, Any
 
 
 def sheet(picture: MappedImage, scale: Scale, most: int) -> Image.Image:
-    """Draw an image beside its maps, each at most ``most`` pixels wide, to fit on the page."""
+    """Draw an image next to its maps, each at most ``most`` pixels wide, to fit on the page."""
     count = 1 + len(picture.panels)
     width = min(most, (PAGE_PX + GAP) // count - GAP)
     return over_image(picture, picture.panels, width, scale)

@@ -5,7 +5,7 @@
 Machines differ, so only ratios and memory sizes are kept. If there is nothing to compare with,
 processor time is given in units of a matrix product, timed just before. This takes under ten
 minutes on two free cores. bench/gpu.sh needs a GPU, and bench/tuning.py needs a dataset's tables,
-so neither is run.
+so neither is run; of tuning, only the cost of training steps is measured.
 """
 
 import argparse

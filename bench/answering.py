@@ -1,14 +1,14 @@
-"""Time scoring four choices after a shared prefix against one pass on prompt and choice.
+"""Compare the time to score four choices after a shared prefix with passes on prompt and choice.
 
-Variants run in turn, so that other load on the machine affects all alike. All go from image files
-to log-probabilities. *One* is the class's own forward pass on the prompt and one choice, with
-inputs from its own processor; *four* does the same for each of four choices; *joint* and *shared*
-are ours, for all four.
+Variants run in turn, so other load on the machine affects all equally. All go from image files to
+log-probabilities. *One* is the class's own forward pass on the prompt and one choice, with inputs
+from its own processor; *four* does the same for each of four choices; *joint* and *shared* are the
+workflow's ways to score all four.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/answering.py --size 60m --pictures 16 \
         --questions 1 --rounds 5
 
-With --checkpoint, it instead times answering one question with two choices about each picture:
+With --checkpoint, it instead times one question with two choices about each image:
 
     … --checkpoint data/weights/tiny_llava --spec config/models/tiny_llava.yaml --pictures 1000
 """
@@ -54,7 +54,7 @@ def draw(folder: Path, pictures: int) -> list[Stimulus]:
 def plan(
     stimuli: Sequence[Stimulus], questions: int, choices: tuple[str, ...]
 ) -> list[ScoringRequest]:
-    """Plan ``questions`` questions about each picture."""
+    """Plan ``questions`` questions about each image."""
     pairs = [(s, QUESTIONS[(n + q) % 10]) for n, s in enumerate(stimuli) for q in range(questions)]
     return [
         ScoringRequest(n, (s,), question, choices, False) for n, (s, question) in enumerate(pairs)
@@ -62,13 +62,13 @@ def plan(
 
 
 class Bench:
-    """A random LLaVA, pictures, and the variants."""
+    """A random LLaVA, images, and the variants."""
 
     def __init__(self, adapter: Any, asked: Sequence[ScoringRequest]) -> None:
         self.adapter, self.asked = adapter, asked
 
     def passes(self, choices: int) -> list[list[float]]:
-        """Score the first ``choices`` choices, each in a whole pass of the class itself."""
+        """Score the first ``choices`` choices, each with a full forward pass of the class."""
         found: list[list[float]] = [[] for _ in self.asked]
         every = [(one, c) for one in self.asked for c in CHOICES[:choices]]
         for few in chunks(every, BATCH):

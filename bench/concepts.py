@@ -24,7 +24,7 @@ SETTINGS = {"components": 50, "neighbours": 5, "power": 1, "shown": 5, "threshol
 
 
 def make_bank(colors: int, pictures: int) -> ImageSet:
-    """Return the whole grid of ``colors`` colours in 27 groups, and ``pictures`` images of each."""
+    """Return the full grid of ``colors`` colours in 27 groups, and ``pictures`` images of each."""
     names = [f"color_{n:02d}" for n in range(colors)]
     grid = np.array(list(itertools.product(range(colors), repeat=3)))
     words = pl.DataFrame({cue: [names[c] for c in grid[:, i]] for i, cue in enumerate(CUES)})

@@ -1,11 +1,11 @@
-"""Time extraction with and without shared prefixes, against the bare forward pass.
+"""Compare the time of extraction, with and without shared prefixes, with the bare forward pass.
 
 Builds a random LLaVA, draws noise images and times variants in turn (A B C A B C). Prints medians
-and ratios of wall time and of all threads' processor time, which other load distorts less.
+and ratios of wall time and of the processor time of all threads, which other load distorts less.
 
     PYTHONPATH=workflow python bench/extraction.py --size 60m --pictures 16 --questions 1 --rounds 5
 
-On a GPU, with a LLaVA of the 7B's shape, at batch size 1, 16 and auto:
+On a GPU, with the shape of LLaVA 7B, at batch size 1, 16 and auto:
     … --size 7b --pictures 64 --questions 10 --rounds 3 --device cuda --dtype bfloat16 --batch auto
 """
 
@@ -43,7 +43,7 @@ from eyechart.tables.regions import about_image, box, write_regions
 
 SPANS = ["cls", "image_mean", "text_mean", "last", "all_mean"]
 BATCH = 16
-PIXELS = (240, 160)  # of a picture
+PIXELS = (240, 160)  # of an image
 
 
 def build_data(
@@ -71,7 +71,7 @@ def build_data(
     write_table(folder / "images.parquet", pa.Table.from_pylist(images, IMAGES))
     write_table(folder / "items.parquet", pa.Table.from_pylist(items, ITEMS))
     most = (width - 40, height - 40, 40, 40)
-    things = draw.uniform((0, 0, 20, 20), most, (pictures, 6, 4))  # six a picture
+    things = draw.uniform((0, 0, 20, 20), most, (pictures, 6, 4))  # six questions per image
     rows = []
     for item in items:
         x, y, wide, high = things[int(item["item_id"][:5]), draw.integers(6)]
@@ -83,7 +83,7 @@ def build_data(
 
 
 class Bench:
-    """One model and one dataset; each variant is a method that does all the work once."""
+    """A model and a dataset; each variant is a method that does all the work once."""
 
     def __init__(self, folder: Path, args: argparse.Namespace) -> None:
         checkpoint, size, questions = folder / "model", args.size, args.questions
@@ -145,7 +145,7 @@ class Bench:
         self.extract(shares_prefix=True)
 
     def joint(self) -> None:
-        """Do the same but read every prompt whole, with encoder and connector once per image."""
+        """Do the same, but run every prompt in full, with encoder and connector once per image."""
         self.extract(shares_prefix=False)
 
     def referent(self) -> None:
@@ -153,7 +153,7 @@ class Bench:
         self.extract(shares_prefix=True, spans=[*SPANS, "referent"])
 
     def center(self) -> None:
-        """Do the same as ``referent``, and also read each region's centre."""
+        """Do the same as ``referent``, and also pool each region's centre."""
         self.extract(shares_prefix=True, spans=[*SPANS, "referent", "referent_center"])
 
     def extract(
@@ -169,7 +169,7 @@ class Bench:
             asked["item"],
             AdaptiveBatchSize(self.batch, adapter=self.adapter),
         )
-        if not shares_prefix:  # without a prefix pass, no picture is read alone
+        if not shares_prefix:  # without a prefix pass, no image is processed alone
             engine.read_alone = []
             asked["image"] = engine.encoder_columns
         with ExitStack() as stack:
@@ -249,7 +249,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.peak:
         bench = Bench(args.folder, args)
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak, which included loading
         getattr(bench, args.peak)()
         if bench.adapter.device.type == "cuda":
             print(torch.cuda.max_memory_allocated() / 1e6)

@@ -1,6 +1,6 @@
-"""Time extraction against the bare forward pass, by family, on the tiny models of the tests.
+"""Compare extraction with the bare forward pass, by family, on the tests' tiny models.
 
-Three variants run in turn, so that other load on the machine affects all alike: the class's own
+Three variants run in turn, so other load on the machine affects all equally: the class's own
 forward pass over precomputed inputs (bare); the same including its own processor (whole); and the
 engine, from images in memory to a Parquet shard of every address (ours).
 
@@ -116,7 +116,7 @@ class Bench:
                 emit[scope] = stack.enter_context(shard).add
             preprocessing.open_image = lambda path: self.shown[
                 str(path)
-            ]  # from memory, as the others
+            ]  # from memory, like the other variants
             for _ in engine.run(part, emit["image"], emit["item"]):
                 pass
 

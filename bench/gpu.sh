@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Benchmarks of a LLaVA of 7B's shape with random weights on a GPU, in under 8 minutes:
+# Benchmark a LLaVA with the shape of the 7B model and random weights on a GPU, in under 8 minutes:
 #     bench/gpu.sh [folder for the results]
-# Extraction against the bare forward pass and against one item at a time (the peers' loop), with
-# their peak device memory; then answers behind a shared prefix. Without a GPU it says so.
+# Compares extraction with the bare forward pass and with one item at a time (the peers' loop),
+# including peak device memory; then times answers after a shared prefix. Without a GPU, it prints a
+# message.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONPATH=workflow OMP_NUM_THREADS=4

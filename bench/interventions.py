@@ -1,12 +1,12 @@
-"""Time edits in batches over shared prefixes against hooks on whole prompts, one item at a time.
+"""Compare edits in batches with shared prefixes to hooks on full prompts, one item at a time.
 
-Variants run in turn, so that whatever else the machine does falls on all alike. *Plain* is what a
-script does: PyTorch's hooks on whole passes of the model, from the pixels on, one item at a time.
-*Alone* gives the pipeline one item at a time, as a whole prompt whose image is encoded once;
-*whole* does so in batches; *shared* is what the pipeline does: batches, and caches of prefixes
-where prompts share them. All must give the same numbers.
-*Passes* are counted, not timed: tokens that run through blocks of the language model per answer,
-over those of one whole prompt; passes that fetch a donor's states count, too.
+Variants run in turn, so other load on the machine affects all equally. *Plain* is the usual script:
+PyTorch hooks on full passes of the model, from the pixels on, one item at a time. *Alone* gives the
+pipeline one item at a time, as a full prompt whose image is encoded once. *Whole* does the same in
+batches. *Shared* is the pipeline as it is used: batches, with cached prefixes where prompts share
+them. All must give the same numbers. *Passes* are counted, not timed: the tokens that run through
+blocks of the language model per answer, divided by those of one full prompt. Passes that fetch a
+donor's states also count.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/interventions.py --size 2m --pictures 16 \
         --questions 4 --rounds 3
@@ -38,15 +38,15 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults
 
-CHOICES = ["a", "b", "c"]  # of one token each
+CHOICES = ["a", "b", "c"]  # one token each
 REFERENT = 6  # image tokens
 ALL = "all of them"
-WAYS = {"alone": (False, 1), "whole": (False, 64), "shared": (True, 64)}  # shares prefixes; batch
+WAYS = {"alone": (False, 1), "whole": (False, 64), "shared": (True, 64)}  # prefixes shared; batch
 Edit = Callable[[Batch, str], Scores]
 
 
 def turned(hidden: torch.Tensor, _: object) -> torch.Tensor:
-    """Stand for an eraser: any fixed map of single tokens."""
+    """Rotate tokens, in place of an eraser: any fixed map of single tokens has the same cost."""
     return hidden.flip(-1)
 
 
@@ -67,13 +67,13 @@ PLAIN = {
 
 
 def all_of_them(batch: Batch, address: str) -> Scores:
-    """Make every edit, as one run does: prefixes and donors' states are read once for all."""
+    """Run all edits in one run, so prefixes and donors' states are computed once."""
     made = [edit(batch, address) for edit in EDITS.values()]
     return [[score for scores in own for score in scores] for own in zip(*made, strict=True)]
 
 
 def ask(adapter: LanguageAdapter, folder: Path, pictures: int, questions: int) -> list[AskedItem]:
-    """Return items about each picture, whose donor is the next."""
+    """Return items about each image; the donor is the next image."""
     names = [stimulus.name for stimulus in draw(folder, pictures)]
     flags = np.zeros(len(adapter.token_boxes((240, 160), "lm")), dtype=bool)
     flags[:REFERENT] = True
@@ -94,7 +94,7 @@ def measure(
 ) -> tuple[float, np.ndarray]:
     """Return the processor time of an edit at all addresses, and the answers.
 
-    Reading and encoding the images are part of the time.
+    The time includes reading and encoding the images.
     """
     started, found = time.process_time(), []
     for start in range(0, len(asked), size):
@@ -104,7 +104,7 @@ def measure(
 
 
 def inputs_of(reader: Reader, asked: Sequence[AskedItem]) -> list[Asked]:
-    """Return what a script gives the model for each item, prepared beforehand."""
+    """Return the prepared inputs of each item, which a script passes to the model."""
     found = []
     for one in asked:
         images = (Path(reader.paths[one.shown[whose][0]]) for whose in (OWN, DONOR))
@@ -160,7 +160,7 @@ def compared(
     addresses: Sequence[str],
     rounds: int,
 ) -> str:
-    """Return the answers per second of each way, as cells; all ways must give the same."""
+    """Return the answers per second of each variant, as cells; all must give the same answers."""
     edit = all_of_them if named == ALL else EDITS[named]
     reader = fresh("alone")
     reader.encode(sorted(reader.paths))

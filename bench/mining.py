@@ -3,8 +3,9 @@
 Writes temporary features to memory-mapped files in `--folder`, and JSON to stdout. `planted`:
 random, nearly orthogonal features and 1,000 matching pairs with a cosine of at least 0.955.
 `grouped`: the same around 1,000 centres, like real features. `alike`: all images are similar to
-both encoders, except that 200 differ from all others in the second, so it must compare every pair.
-`all`: every pair matches. With `--parts`, only parts 0 and 1 are compared, as in one job.
+both encoders, except that 200 differ from all others in the second, so the search must compare
+every pair. `all`: every pair matches. With `--parts`, only parts 0 and 1 are compared, as in one
+job.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/mining.py --images 100000 --case planted
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/mining.py --images 5000 --case all # quick
@@ -68,9 +69,9 @@ def memory() -> dict[str, int]:
 
 
 def run(args: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Search, and return the time and memory used."""
+    """Run the search and return the time and memory used."""
     first, second, planted = features(folder, args.case, args.images, args.width)
-    first[:8] @ first[8:16].T  # the library's own working memory
+    first[:8] @ first[8:16].T  # working memory of the library
     before = memory()
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     settings = {"similar": 0.95, "different": 0.6, "block": args.block, "most": 2 * PAIRS}

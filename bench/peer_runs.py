@@ -1,4 +1,4 @@
-"""Run one tool (ours, VLM-Lens or nnsight); bench/peers.py starts each in its own process."""
+"""Run one tool (eyechart, VLM-Lens or nnsight); bench/peers.py starts each in its own process."""
 
 import argparse
 import io
@@ -26,7 +26,7 @@ Values = dict[tuple[str, str, str], np.ndarray]  # mean over tokens by image, pr
 
 def measure(work: Callable[[], None]) -> Used:
     """Return the wall time, processor time and peak memory of a call."""
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak, which included loading
     start = time.perf_counter(), time.process_time()
     work()
     used = {"wall": time.perf_counter() - start[0], "cpu": time.process_time() - start[1]}

@@ -2,7 +2,7 @@
 
 Each run is a separate process, and the tools take turns (A B C A B C). *Run* excludes imports and
 loading. VLM-Lens and nnsight are run as documented, one item at a time; neither is part of this
-project. A peer without a path is left out, with a line that says so.
+project. A peer without a path is omitted, with a message.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/peers.py --size 2m --pictures 32 \
         --questions 10 --rounds 3 --vlm-lens <clone> --python <python with datasets and nnsight>
@@ -49,7 +49,7 @@ def in_process(args: argparse.Namespace, tool: str, **changed: str) -> Used:
 
 
 def compare(args: argparse.Namespace) -> list[list[str]]:
-    """Return one row per peer: its figures over ours, and the largest difference of values."""
+    """Return a row per peer: ratios of its figures to ours, and the largest value difference."""
     set_up(args)
     there = {LENS: args.vlm_lens and args.python, NNSIGHT: args.python}
     peers = [tool for tool in args.peers if there[tool]]
@@ -77,7 +77,7 @@ def compare(args: argparse.Namespace) -> list[list[str]]:
 def row_of(
     args: argparse.Namespace, tool: str, runs: dict[str, list[Used]], first: Used
 ) -> list[str]:
-    """Return a peer's figures over ours, as medians of the ratios of paired runs."""
+    """Return the ratios of a peer's figures to ours, as medians over paired runs."""
     pairs = list(zip(runs[tool], runs[OURS], strict=True))
     wall, cpu = (statistics.median(a[name] / b[name] for a, b in pairs) for name in ("wall", "cpu"))
     (theirs, ours), cold = pairs[-1], statistics.median(r["cpu"] for r in runs[tool]) / first["cpu"]

@@ -1,7 +1,7 @@
-"""Edits as a script makes them: PyTorch's hooks on whole passes of a model, one item at a time.
+"""Edits as a typical script makes them: PyTorch hooks on full passes, one item at a time.
 
-Every pass starts at the pixels, as `model(**inputs)` does in the tutorials of hook libraries. The
-states of a donor are fetched in one pass for all addresses. Inputs are prepared beforehand.
+Every pass starts with the pixels, like `model(**inputs)` in the tutorials of hook libraries. One
+pass fetches the donor's states for all addresses. Inputs are prepared in advance.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Hooks = list[tuple[nn.Module, Callable[..., Any], bool]]  # module, hook, whether it precedes
+Hooks = list[tuple[nn.Module, Callable[..., Any], bool]]  # module, hook, whether it is a pre-hook
 Asked = tuple[Tensor, Tensor, Tensor, list[int]]  # pixels, the donor's pixels, ids, choices
 
 
@@ -31,7 +31,7 @@ class PlainModel:
         return found.logits[0, -1].float().log_softmax(-1)
 
     def states(self, pixels: Tensor, ids: Tensor, addresses: Sequence[str]) -> dict[str, Tensor]:
-        """Return the outputs of blocks, shape (1, t, d) each, of one pass."""
+        """Return the outputs of blocks in one pass, shape (1, t, d) each."""
         kept: dict[str, Tensor] = {}
 
         def keep(name: str) -> Callable[..., None]:
@@ -57,7 +57,7 @@ def writes(change: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
 
 
 def patch(tokens: Callable[[Tensor], Tensor]) -> Callable[..., list[Tensor]]:
-    """Return the edit that takes the donor's states of some tokens, given where images stand."""
+    """Return the edit that inserts a donor's states of some tokens, given image positions."""
 
     def edit(plain: PlainModel, asked: Asked, addresses: Sequence[str]) -> list[Tensor]:
         pixels, other, ids, _ = asked
@@ -76,7 +76,7 @@ def patch(tokens: Callable[[Tensor], Tensor]) -> Callable[..., list[Tensor]]:
 
 
 def knock_out(plain: PlainModel, asked: Asked, addresses: Sequence[str]) -> list[Tensor]:
-    """Keep the text behind the image from attending to it in one block."""
+    """Prevent the text after the image from attending to it in one block."""
     pixels, _, ids, _ = asked
     shown = ids[0] == plain.image_token
     end = int(shown.nonzero().max())

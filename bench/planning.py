@@ -1,10 +1,11 @@
-"""Measure processor time, jobs and memory of planning presets, a large exam, a finished run.
+"""Measure processor time, jobs and memory of planning: presets, a large exam, a finished run.
 
     python bench/planning.py --rounds 3 [--finished .]
 
-Each case is a dry run of Snakemake as a user would start it, and jobs are counted from its output.
-Cases run in turn, so that other load on the machine affects all alike. The minimum over rounds is
-shown, since other processes can only add time. `--finished` is a folder in which the demo was run.
+Each case is a Snakemake dry run, started as a user would start it. Jobs are counted from its
+output. Cases run in turn, so other load on the machine affects all equally. The minimum over rounds
+is shown, since other processes can only add time. `--finished` is a folder in which the demo was
+run.
 """
 
 import argparse

@@ -13,14 +13,14 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-# width, MLP, blocks, heads of the encoder, then of the language model; picture and patch in pixels
+# width, MLP, blocks, heads of the encoder, then of the language model; image and patch in pixels
 SIZES = {
     "2m": ((128, 384, 4, 4), (128, 384, 4, 4), 80, 10),
     "2m-576": ((128, 384, 4, 4), (128, 384, 4, 4), 240, 10),  # as many image tokens as LLaVA 1.5
     "60m": ((384, 1536, 8, 6), (512, 1536, 12, 8), 168, 14),
     "700m": ((1024, 4096, 24, 16), (896, 4864, 24, 14), 336, 14),  # CLIP L/14-336, Qwen2 0.5B
     "1b": ((768, 3072, 12, 12), (2048, 5632, 22, 32), 112, 14),
-    "7b": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 336, 14),  # LLaVA 1.5: for a GPU
+    "7b": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 336, 14),  # LLaVA 1.5, for a GPU
 }
 TEMPLATE = (
     "{% for m in messages %}{{ m['role'] }}: {% for c in m['content'] %}"
@@ -51,7 +51,7 @@ def build_model(folder: Path, size: str, dtype: torch.dtype) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    # the template's words too, which a real tokenizer knows: prompts are as long as LLaVA's
+    # with the template's words, as in a real tokenizer, so prompts are as long as LLaVA's
     bpe.train_from_iterator([*QUESTIONS, "user: assistant:"], trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=bpe,

@@ -1,7 +1,7 @@
 """Measure the time and memory of readouts at every address of a model of typical size.
 
 Reads nothing; writes JSON to stdout. Tokens are random and stored as shards in a temporary folder,
-with two pictures and a canvas per item, or three pictures for style. Depth heads are not timed.
+with two images and a canvas per item, or three images for style. Depth heads are not timed.
 
     PYTHONPATH=workflow:tests/unit OMP_NUM_THREADS=2 python bench/readout.py \
         --task semantic_correspondence --items 130 --addresses 30
@@ -26,7 +26,7 @@ from eyechart.core.randomness import generator
 from eyechart.readout import read_out
 from eyechart.tables.activations import PLACE, column
 
-SIDE = 24  # tokens along a picture
+SIDE = 24  # tokens along one side of an image
 ROWS = 32  # per row group: 36 MB in each column
 
 
@@ -41,7 +41,7 @@ def lists(rows: list[np.ndarray]) -> pa.Array:
 
 
 def write_tokens(folder: Path, ids: list[str], addresses: list[str], width: int) -> None:
-    """Write one part of random float16 tokens, with ``ROWS`` pictures per row group."""
+    """Write one part of random float16 tokens, with ``ROWS`` images per row group."""
     rng = generator("bench readout")
     vector = pa.list_(pa.list_(pa.float16(), width))
     names = [f"{address}/image_tokens" for address in addresses]
@@ -67,7 +67,7 @@ def write_tokens(folder: Path, ids: list[str], addresses: list[str], width: int)
 
 
 def write_items(root: Path, task: str, count: int) -> list[str]:
-    """Write items, seen alone and on a canvas; return the ids of all pictures."""
+    """Write items, shown alone and on a canvas; return the ids of all images."""
     rng = generator("bench readout items")
     points = task != "art_style"
     letters = "ABCD" if points else "AB"

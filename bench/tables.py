@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent
 def stamp() -> str:
     """Return machine, date and commit in one sentence, with a note if files were changed.
 
-    Changes to the pages of bench/ do not count, since these are the output.
+    Changes to the pages of bench/ are ignored, since these are the output.
     """
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

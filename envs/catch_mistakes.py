@@ -1,6 +1,6 @@
-"""Make Snakemake in this environment say in one sentence what its greedy options took for theirs.
+"""Make Snakemake in this environment report targets that its options consumed, in one sentence.
 
-Writes eyechart.pth, which Python reads when it starts: it calls eyechart.core.command_line.
+Writes eyechart.pth, which Python reads when it starts. It calls eyechart.core.command_line.
 """
 
 import sysconfig

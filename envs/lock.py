@@ -1,9 +1,9 @@
-"""Pin what the workflow runs on: solve requirements*.in anew, write locks and environments.
+"""Pin all dependencies: solve requirements*.in again, and write locks and environments.
 
 Reads requirements.in, requirements-dev.in, requirements-cluster.in, requirements-docs.in and
-envs/torchvision.in; writes a lock beside each, envs/base.yaml and envs/torchvision.yaml. Local
-version tags such as +cpu are dropped: they name a build, not a version. The environments of old
-versions are pinned by hand.
+envs/torchvision.in; writes a lock next to each, envs/base.yaml and envs/torchvision.yaml. Local
+version tags such as +cpu are dropped, because they identify a build, not a version. The
+environments with older versions are pinned by hand.
 
     make lock
 """
@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PIP = "25.3"  # of the conda environment
+PIP = "25.3"  # in the conda environment
 HEADER = "# Written by `make lock` from {}: {}.\n"
 BESIDES = {
     "dev": "what `make test` needs besides",
@@ -23,17 +23,17 @@ BESIDES = {
     "docs": "what `make docs` needs besides",
 }
 BASE = """\
-# Written by `make lock`: the environment of every rule under `snakemake --use-conda`, the same pins
-# as requirements.lock; of a rule that loads a model, unless the model's spec names another one, a
-# file beside this. Pins stand here in full, as Snakemake copies this file elsewhere before conda
-# reads it: a path to the lock file would lead nowhere.
+# Written by `make lock`: the environment of all rules under `snakemake --use-conda`, with the pins
+# of requirements.lock. A rule that loads a model also uses it, unless the model's spec names
+# another file in this folder. The pins are listed here in full, because Snakemake copies this file
+# elsewhere before conda reads it, so a path to the lock file would not be found.
 """
 TORCHVISION = """\
-# Written by `make lock`: base, and what the processors of some native families need besides:
+# Written by `make lock`: base, and additional packages for the processors of some native families:
 # torchvision (Qwen-VL, InternVL, LLaVA-OneVision, SmolVLM, Pixtral, Phi-4, Molmo 2 …), timm
-# (Perception LM), num2words (SmolVLM); and bitsandbytes, for weights in 8 or 4 bits. Not in base,
-# because torchvision's wheel is built for CUDA: beside a torch for the CPU alone it breaks every
-# processor, its own users' or not.
+# (Perception LM), num2words (SmolVLM); and bitsandbytes, for weights in 8 or 4 bits. These are not
+# in base, because torchvision's wheel is built for CUDA: with a CPU-only torch, it breaks every
+# processor, even those that do not use it.
 """
 BODY = """\
 channels:
@@ -47,7 +47,7 @@ dependencies:
 
 
 def solve(folder: str, *requirements: str) -> list[str]:
-    """Install into a new environment and give its exact pins, sorted."""
+    """Install requirements into a new environment and return its exact pins, sorted."""
     venv.create(folder, with_pip=True)
     pip = [f"{folder}/bin/python", "-m", "pip", "--disable-pip-version-check"]
     flags = [flag for name in requirements for flag in ("-r", name)]
@@ -58,7 +58,7 @@ def solve(folder: str, *requirements: str) -> list[str]:
 
 
 def own_pins(pins: list[str], shared: list[str]) -> list[str]:
-    """Give the pins of packages that are not among the shared ones."""
+    """Return the pins of packages that are not among the shared ones."""
     names = {pin.split("==")[0] for pin in shared}
     return [pin for pin in pins if pin.split("==")[0] not in names]
 

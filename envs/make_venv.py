@@ -1,4 +1,4 @@
-"""Build .venvs/<env> of the pins in envs/<env>.yaml, for those who run without conda.
+"""Build .venvs/<env> from the pins in envs/<env>.yaml, for runs without conda.
 
 make env ENV=legacy_4_48
 """
@@ -18,7 +18,7 @@ from eyechart.plan import environments
 
 
 def interpreter(version: str) -> str:
-    """Give a Python of the minor version that is pinned; a UserError where there is none."""
+    """Return a Python of the pinned minor version; raise a UserError if there is none."""
     minor = ".".join(version.split(".")[:2])
     if sys.version_info[:2] == tuple(map(int, minor.split("."))):
         return sys.executable
@@ -29,11 +29,11 @@ def interpreter(version: str) -> str:
 
 
 def build(env: str) -> None:
-    """Make a new environment and install exactly what is pinned; stamp it last."""
+    """Create an environment, install exactly the pinned packages, and write the stamp last."""
     folder, pins = environments.BUILT / env, environments.pins(env)
     subprocess.run([interpreter(pins["python"]), "-m", "venv", "--clear", folder], check=True)
     pip = [environments.python_of(env), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    # not compiled: a model needs few of the modules, and Python compiles those itself
+    # a model needs few of the modules, and Python compiles those when it imports them
     done = subprocess.run([*pip, "install", "--no-compile", *pins["packages"]], check=False)
     if done.returncode:
         raise UserError(f"{folder}: pip could not install what envs/{env}.yaml pins; see above")
@@ -42,7 +42,7 @@ def build(env: str) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Build each environment named, or all but base, unless it is there with the same pins."""
+    """Build the given environments, or all except base, unless they exist with the same pins."""
     known = environments.names()
     wanted = [env for env in known if env != environments.BASE] if argv == ["all"] else argv
     for env in wanted:
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
         will = "is made of what" if env in missing else "is as"
         late = " pins (some minutes, once)" if env in missing else " says"
         print(f".venvs/{env} {will} envs/{env}.yaml{late}", flush=True)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # pip itself uses one core
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each pip uses one core
         list(pool.map(build, missing))
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WAIT = 240_000  # milliseconds; a safeguard, since nothing waits for a fixed time
+WAIT = 240_000  # milliseconds; an upper limit: no test waits for a fixed time
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND"]
 
 
@@ -19,9 +19,9 @@ def chromium() -> str:
     """Return the path of Chromium; if there is none, fail in CI and skip elsewhere."""
     found = next((path for path in map(shutil.which, NAMES) if path), "")
     if not found and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is not installed: CI must look at the page in a browser")
+        pytest.fail("Chromium is not installed: CI must test the page in a browser")
     if not found:
-        pytest.skip("NOT LOOKED AT IN A BROWSER: Chromium is not installed")
+        pytest.skip("NOT TESTED IN A BROWSER: Chromium is not installed")
     return found
 
 
@@ -45,13 +45,13 @@ def opened(
 
 
 def ask(path: Path, width: int, script: str, *, dark: bool = False) -> Any:
-    """Return the value of a JavaScript expression or function on a page of some width."""
+    """Return the value of a JavaScript expression or function on a page of the given width."""
     with opened(path, width, dark=dark) as (page, _):
         return page.evaluate(script)
 
 
 def draw_all(page: Page) -> None:
-    """Open every fold, as before printing, and return once all charts are drawn."""
+    """Open every fold, as printing does, and return once all charts are drawn."""
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.wait_for_function("!document.querySelector('[data-chart]:not(:has(svg.marks))')")
 

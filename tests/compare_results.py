@@ -3,8 +3,9 @@
     python tests/compare_results.py OLD NEW [--renamed map.json] [--tolerance 1e-6]
 
 All Parquet tables under the folders of SECTIONS are compared by key: numbers must agree within the
-tolerance, and everything else must be identical. A table may be in a new folder (FOLDERS), and a
-verdict with a column per stage is compared with the verdict in long form. The map may contain
+tolerance, and everything else must be identical. Tables may have moved to a new folder (FOLDERS),
+and a verdict with one column per stage is compared with the verdict in long form. The map may
+contain
 
     {"columns": {"predicted": "response", "readouts:answer": "response"},
      "values": {"condition": {"sighted": "seen"}},
@@ -30,7 +31,7 @@ import polars as pl
 
 SECTIONS = ("probes", "answers", "scores", "retrieval", "mmvp", "readouts", "concepts", "attention",
             "verdict")  # fmt: skip
-FOLDERS = {  # former folder of a section, and its possible new folder
+FOLDERS = {  # old folder of a section, and its new folder
     "probes": "probing",
     "answers": "behavior/responses",
     "scores": "behavior/scores",
@@ -63,7 +64,7 @@ CHANGED = {"changed_value": "changed", "changed_ci_low": "changed_ci_low",
 
 @dataclass
 class Names:
-    """The names changed from OLD to NEW; see the module."""
+    """The names that changed from OLD to NEW; see the module's docstring."""
 
     columns: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Found:
 
 
 def compare_folders(old: Path, new: Path, names: Names, tolerance: float) -> dict[str, Found]:
-    """Return every table's result by its path in OLD, or in NEW for tables only there."""
+    """Return the result of every table by its path in OLD, or in NEW if it is only there."""
     found: dict[str, Found] = {}
     met: set[Path] = set()
     for section in SECTIONS:

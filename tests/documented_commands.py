@@ -1,4 +1,4 @@
-"""Collect the commands that the project's texts tell a reader to type."""
+"""Collect the commands that the project's documents tell readers to type."""
 
 import itertools
 import re
@@ -17,7 +17,7 @@ TEXTS = [
 ]
 HEADERS = [*sorted((ROOT / "config").glob("*.yaml")), *sorted((ROOT / "config/presets").glob("*"))]
 PROGRAMS = ("make", "snakemake", "python", ".venv/bin/", "pip")
-# Placeholders for the reader's own names
+# Placeholders for names that readers choose
 EXAMPLES = {"<model>": "tiny_llava", "<dataset>": "clevr", "<env>": "torchvision"}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
@@ -26,12 +26,12 @@ _STEP = re.compile(r"^ +python -m eyechart\.", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Command:
-    """A command that a text tells the reader to type.
+    """A command that a document tells readers to type.
 
     Attributes
     ----------
     source : the text's path relative to the project's folder
-    line : the command, with examples in place of the reader's own names
+    line : the command, with examples in place of placeholders
     config : the last YAML block before it in the text, or empty
     """
 
@@ -86,7 +86,7 @@ def _split(path: Path, line: str, config: str = "") -> Iterator[Command]:
         line = line.replace(example, name)
     for part in re.split(r"\s&&\s", line.split(" #")[0].strip()):
         words = part.split()
-        # a name alone is not a command: `snakemake`, `make`
+        # a bare program name is not a command: `snakemake`, `make`
         typed = len(words) > 1 and words[0].startswith(PROGRAMS) and "<" not in line
         if typed and words[1] != "=":
             yield Command(_from_root(path), part.strip(), config)

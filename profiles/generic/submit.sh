@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Send one job and print what status.sh and cancel.sh are told of it: <its file>@<its number>.
-# Snakemake calls it from the project's folder:
+# Submit one job and print its name for status.sh and cancel.sh: <its file>@<its number>.
+# Snakemake calls this script from the project's folder:
 #
 #     submit.sh NAME THREADS MEGABYTES MINUTES GPUS SCRIPT
-#
-# The queue's own words about a job that ended differ and are soon forgotten, so each job writes
-# down itself how it ended, into .snakemake/generic/<its file>.ended.
+# Queues report finished jobs differently and forget them soon, so each job writes its own exit
+# status to .snakemake/generic/<its file>.ended.
 set -euo pipefail
 name=$1 threads=$2 megabytes=$3 minutes=$4 gpus=$5 script=$6
 
@@ -17,7 +16,7 @@ sh '$script'
 echo \$? >'$job.part' && mv '$job.part' '$job.ended'
 END
 
-# TO EDIT. Of other queues, the same line:
+# TO EDIT. The same line for other queues:
 #   Grid Engine  qsub -terse -V -N "$name" -pe smp "$threads" -l "h_vmem=$((megabytes / threads))M"
 #                  -l "h_rt=$((minutes * 60))" -j y -o "$job.log" "$job"
 #   LSF          bsub -J "$name" -n "$threads" -M "${megabytes}MB" -W "$minutes" -oo "$job.log"

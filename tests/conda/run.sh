@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run a small exam with a real conda, plan it without and with it again: nothing may run twice.
-# Where there is no conda, says so and succeeds: a laptop need not have one.
+# Run a small exam with a real conda, then plan it without conda and with it: no job may run again.
+# Without conda, print a message and succeed, because not every machine has one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 line=$(printf '=%.0s' {1..100})

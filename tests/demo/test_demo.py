@@ -1,4 +1,4 @@
-"""What `make demo` left in this folder: the page, the verdicts, and nothing more to do."""
+"""The results of `make demo` in this folder: the page, the verdicts, and no remaining jobs."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ MODELS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"]
 
 
 MARGIN = 0.10  # the verdict's default
-# What each patient must be found to have: its class, in the lesioned skill
+# The class that each patient must get in the lesioned skill
 PATIENTS = {
     "tiny_llava_eyes": "not_encoded",
     "tiny_llava_nerve": "lost_in_connector",
@@ -37,7 +37,7 @@ def answers(model: str) -> dict[str, float]:
 def test_every_model_has_a_verdict(model: str) -> None:
     values = pl.read_parquet(ROOT / f"results/verdict/{model}.parquet")
     found = classes(model)
-    assert len(found), "the table has no skill"
+    assert len(found), "the table has no skills"
     assert found["verdict"].null_count() == 0
     assert set(values["skill"]) == set(found["skill"])
     assert found["n"].min() >= 132
@@ -59,7 +59,7 @@ def test_interventions_show_where_tiny_llava_reads_colour() -> None:
 def test_a_patient_has_the_class_of_its_lesion_and_else_those_of_the_healthy_model(
     model: str, lesion: str
 ) -> None:
-    """Where its answers are as good; in grey, many questions do not tell which object is meant."""
+    """Skills count if they are answered equally well: in grey, many questions are ambiguous."""
     found, healthy = (
         dict(classes(one).select("skill", "verdict").iter_rows()) for one in (model, "tiny_llava")
     )

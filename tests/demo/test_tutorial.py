@@ -1,4 +1,4 @@
-"""The numbers of docs/tutorial.md are those of the demo in this folder."""
+"""The numbers in docs/tutorial.md match the demo in this folder."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,11 @@ import pytest
 pytestmark = pytest.mark.demo
 
 ROOT = Path(__file__).resolve().parents[2]
-NEAR = 0.02  # the last digits of sums differ between processors, and move a few of 180 items
+NEAR = 0.02  # the last digits of sums differ between processors, which changes a few of 180 items
 
 
 def said(pattern: str) -> list[float]:
-    """Return the numbers that the tutorial has where the pattern has a star."""
+    """Return the tutorial's numbers at the stars of the pattern."""
     words = [re.escape(part) for part in pattern.split("*")]
     text = " ".join((ROOT / "docs/tutorial.md").read_text().split())
     found = re.search(r"(\d\.\d+)".join(words), text)

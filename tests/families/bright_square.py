@@ -1,4 +1,4 @@
-"""Draw a bright square on a flat image, and check that the tokens that change are at its place."""
+"""Draw a bright square on a flat image, and check that the tokens at its position change."""
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ def flat(size):
 
 
 def with_square(size, places, x, y):
-    """Return a flat image with a bright square of a third of a token, and half its side."""
+    """Return a flat image with a bright square, a third of a token wide, and the half side."""
     area = places[holding(places, x, y)]
     half = max(1.0, (area[:, 5:] - area[:, 3:5]).min() / 6)
     pixels = np.array(flat(size))
@@ -26,7 +26,7 @@ def with_square(size, places, x, y):
 
 
 def holding(places, x, y):
-    """Return which tokens' areas contain a point."""
+    """Return whether each token's area contains a point."""
     left, top, right, bottom = places[:, 3:].T
     return (left <= x) & (x < right) & (top <= y) & (y < bottom)
 
@@ -59,7 +59,7 @@ def check(size, places, see):
     assert len(before) == len(places)
     for x, y in np.array(POINTS) * size:
         if not holding(places, x, y).any():
-            continue  # cut off by a centre crop
+            continue  # outside the centre crop
         image, half = with_square(size, places, x, y)
         change = np.linalg.norm(see(image) - before, axis=1)
         for view in np.unique(places[holding(places, x, y), 0]):

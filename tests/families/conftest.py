@@ -1,6 +1,6 @@
-"""Fixtures of the families' tests: tiny checkpoints, models loaded from them, and their cards.
+"""Fixtures for tests of families: tiny checkpoints, models loaded from them, and their cards.
 
-A torchvision built for CUDA is made importable with a torch for the CPU.
+They make a torchvision built for CUDA importable with a CPU-only torch.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from eyechart.models.load_options import LoadOptions  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
-    """Mark tests as slow if their family is not its kind's example."""
+    """Mark tests as slow unless their family is the example of its kind."""
     for item in items:
         if item.path.parent == Path(__file__).parent and hasattr(item, "callspec"):
             name = item.callspec.params.get("name")

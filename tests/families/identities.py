@@ -1,4 +1,4 @@
-"""Properties of patches, cuts and other edits that hold for any family and any weights."""
+"""Properties of patches, cuts and other edits, valid for every family and any weights."""
 
 import numpy as np
 from in_memory import pixels
@@ -20,7 +20,7 @@ OPTIONS = {
     "patch": {"tokens": [IMAGE, QUESTION, LAST], "directions": ["noise", "denoise"]},
     "knockout": {"queries": ["text"], "keys": [IMAGE], "window": None},
     "ablate": {"tokens": [IMAGE]},
-    "erase": {"concepts": None, "random": 1, "permuted": 0},  # of two images' labels
+    "erase": {"concepts": None, "random": 1, "permuted": 0},  # labels of the two images
 }
 
 
@@ -34,7 +34,7 @@ def image_pair(folder):
 
 
 def batch_of(adapter, paths, shares, pairs=("ab", "ba"), regions=None):
-    """Return a batch of two questions about each first image; the second is the donor's."""
+    """Return a batch of two questions about the first image of each pair, with the donor second."""
     asked = []
     for n, pair in enumerate([pair for pair in pairs for _ in range(2)]):
         item = {"item_id": f"q{n}", "task": "kind", "group": pair, "prompt": QUESTIONS[n % 2]}
@@ -70,7 +70,7 @@ def differ(found, expected):
 
 
 def check_patched_blocks(batch):
-    """After the last block nothing is left to patch; after the first, the image is."""
+    """Patching the image has no effect after the last block, and an effect after the first."""
     sighted, swapped = batch.answers(), batch.answers(DONOR)
     first, *_, last = blocks_of(batch.adapter)
     close(batch.mixed(OWN, DONOR, last), sighted)
@@ -79,7 +79,7 @@ def check_patched_blocks(batch):
 
 
 def check_last_token(batch, last):
-    """The last token after the last block determines the whole answer."""
+    """The last token after the last block determines the answer completely."""
     close(batch.answers(OWN, [taken(last, LAST, DONOR)]), batch.answers(DONOR))
 
 
@@ -105,7 +105,7 @@ def check_cut(batch):
 
 
 def made_of(batch):
-    """Plan and run all edits of a batch; return those made, and the notes on the others."""
+    """Plan and run all edits of a batch; return the results, and notes on omitted edits."""
     said, asked = [], batch.asked
     chosen = ["connector", *blocks_of(batch.adapter)]
     setup = Setup(batch.reader, chosen, asked, asked, OPTIONS, 7, 4, said.append)

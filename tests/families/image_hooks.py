@@ -1,4 +1,4 @@
-"""Locate images' tokens in a module's output, and collect the gradients there."""
+"""Locate image tokens in a module's output, and collect the gradients there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def of_images(
 
     Parameters
     ----------
-    images : all images of the pass, in order
+    images : all images in the pass, in order
     mask : bool, shape (b, t); tokens as laid out by ``Adapter.layout``, one row per image
     """
 
@@ -41,8 +41,8 @@ def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str,
     """Collect each module's first output as a tensor whose ``grad`` is filled by a backward pass.
 
     Gradients stop at the first of these modules, so nothing before it is kept. The pass must keep
-    gradients (``pass_mode``). Yields a dict of Tensor by module path, in the module's own layout,
-    which the forward pass fills.
+    gradients (``pass_mode``). Yields a dict of tensors by module path, in the module's own layout;
+    the forward pass fills it.
     """
     found: dict[str, Tensor] = {}
 

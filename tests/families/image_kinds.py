@@ -65,7 +65,7 @@ SAME = {
     "grey alpha": ("png", _clear("LA"), {}),
     "one clear colour": ("png", _photo(), {"transparency": _photo().getpixel((3, 3))}),
 }
-# kinds that a processor reads differently, with the image that it is given instead
+# kinds that a processor reads differently, with the image that it gets instead
 DIFFERENT = {
     "turned jpeg": ("jpg", _photo(), _turned(6), ImageOps.exif_transpose),
     "turned png": ("png", _photo(), _turned(8), ImageOps.exif_transpose),
@@ -77,7 +77,7 @@ DIFFERENT = {
 
 
 def save(kind: str, folder: Path) -> Path:
-    """Write a file of one kind."""
+    """Write a file of the given kind."""
     ending, image, how = (SAME.get(kind) or DIFFERENT[kind])[:3]
     path = folder / f"{kind.replace(' ', '_')}.{ending}"
     image.save(path, **how)

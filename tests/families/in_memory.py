@@ -43,7 +43,7 @@ def plan(asked, prompts):
 
 
 def run_engine(adapter, card, shown, part, batch, monkeypatch):
-    """Return {column: {row: value}} for both scopes; ``shown`` are the images by name."""
+    """Return {column: {row: value}} for both scopes; ``shown`` has the images by name."""
     monkeypatch.setattr("eyechart.inference.preprocessing.open_image", lambda path: shown[path])
     every = [a["address"] for a in card["addresses"]]
     asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}

@@ -50,9 +50,9 @@ def made_by(items, work):
 
 
 def check_maps(maps, closed=False):
-    """A map has a finite number per token, and not all are zero unless the image is not read.
+    """A map has one finite number per token, not all zero unless the model ignores the image.
 
-    Grad-CAM drops negative evidence, which may be all of an image's.
+    Grad-CAM drops negative evidence, so its map may be all zero.
     """
     for row in maps:
         assert len(row["saliency"]) == len(row["places"]) > 0
@@ -63,7 +63,7 @@ def check_maps(maps, closed=False):
 
 
 def check_gradients(adapter, items, work, images, hooked=False, closed=False):
-    """A small step along the gradient changes the answer as much as the gradient says."""
+    """A small step along the gradient changes the answer by the predicted amount."""
     asked = [prepare(adapter, SETTINGS, item, images, lambda image: image) for item in items]
     for address in dict.fromkeys(a for own in work.addresses.values() for a in own):
         states = states_at(subject(adapter, asked), address)

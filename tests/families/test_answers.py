@@ -1,4 +1,4 @@
-"""Every family's answers: shared and joint passes against the class's own, prompt by prompt."""
+"""Answers of every family: shared and joint passes equal the class's own pass on each prompt."""
 
 import copy
 
@@ -17,7 +17,7 @@ from eyechart.inference import whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import branches, script, tidy
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
@@ -31,7 +31,7 @@ def stimuli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("images")
     found = []
     pictures = pixels(3)
-    # the fourth has the first's size, since some processors stack the images of a prompt
+    # same size as the first, since some processors stack the images of a prompt
     for n, image in enumerate([*pictures, pictures[0].transpose(Image.Transpose.ROTATE_180)]):
         image.save(folder / f"{n}.png")
         found.append(Stimulus(f"p{n}", path=str(folder / f"{n}.png")))
@@ -39,7 +39,7 @@ def stimuli(tmp_path_factory):
 
 
 def ask(adapter, way, asked, size=3, most=4):
-    """Answer prompts in one of the two ways."""
+    """Answer prompts in one of two ways."""
     reader = PromptAnswerer(adapter, way == "shared", most, AdaptiveBatchSize(size))
     found = {n: said for done in reader.run(asked) for n, said in done}
     return [found[n] for n in range(len(asked))]
@@ -59,7 +59,7 @@ def plan(sets, choices=CHOICES, wants_text=False):
 
 @pytest.fixture(scope="module")
 def directly(loaded):
-    """Score choices one by one, each in a whole forward pass of the class on prompt and choice."""
+    """Score choices one by one, each with a full forward pass of the class on prompt and choice."""
     kept = {}
 
     def score(name, one):
@@ -83,7 +83,7 @@ def directly(loaded):
 
 @pytest.fixture(scope="module")
 def tell_alone(loaded):
-    """Return the greedy answer to one prompt, reading everything again for each token."""
+    """Return the greedy answer to one prompt, with a full forward pass for each token."""
     kept = {}
 
     def tell(name, one):
@@ -112,7 +112,7 @@ def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
         np.testing.assert_allclose(said.log_probability, expected, rtol=0, atol=1e-5)
 
 
-# InstructBLIP's own tokenizer begins and ends every text; the small one here gives "" no token
+# InstructBLIP's tokenizer adds tokens around every text; the small one here gives "" no token
 @ways([name for name in READERS if name != "instructblip"])
 def test_choices_are_scored_without_a_question_as_pmi_needs_them(
     name, way, loaded, stimuli, directly
@@ -128,7 +128,7 @@ def test_choices_are_scored_without_a_question_as_pmi_needs_them(
 def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, stimuli, directly):
     adapter = loaded(name)
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 image per prompt"):
+        with pytest.raises(UserError, match="accepts 1 image per prompt"):
             ask(adapter, way, plan([stimuli[:2]]))
         return
     asked = plan([[stimuli[0], stimuli[3]], [stimuli[3], stimuli[0]]])
@@ -142,9 +142,9 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
     name, way, loaded, stimuli, directly
 ):
     adapter = loaded(name)
-    asked = plan([[], [stimuli[0]]])  # together with prompts with one image, and separately
+    asked = plan([[], [stimuli[0]]])  # together with single-image prompts, and separately
     if not adapter.ACCEPTS_TEXT_ONLY:
-        with pytest.raises(UserError, match="reads no prompt without an image"):
+        with pytest.raises(UserError, match="accepts no prompt without an image"):
             ask(adapter, way, asked)
         return
     for some in (asked, asked[: len(QUESTIONS)]):
@@ -184,7 +184,7 @@ def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, stim
     row = adapter.row("what is it ?", [adapter.prepare_image(pixels(1)[0])])
     ids = adapter.answer_ids(row, "a red square")
     if name == "blip2_t5":
-        assert ids == adapter.plain_ids("a red square")  # a decoder begins afresh
+        assert ids == adapter.plain_ids("a red square")  # a decoder starts from a new sequence
         return
     written = adapter.tokenizer.decode([*[i for i in row.ids[-1:] if i >= 0], *ids])
     assert written.endswith("\na red square" if name == "paligemma" else " a red square")
@@ -241,7 +241,7 @@ def test_what_reads_text_says_so_on_its_card(name, cards):
     ("name", "whole"), [("clip_projected", "clip"), ("siglip_vision", "siglip")]
 )
 def test_an_image_tower_alone_is_read_like_the_one_beside_a_text_tower(name, whole, loaded):
-    """The same weights in both classes give the same blocks and the same projection."""
+    """Both classes give the same blocks and the same projection from the same weights."""
     alone, both = copy.deepcopy((loaded(name), loaded(whole)))
     tower = both.model if name == "clip_projected" else both.model.vision_model
     kept = tower.load_state_dict(alone.model.state_dict(), strict=name == "siglip_vision")

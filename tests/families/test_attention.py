@@ -1,4 +1,4 @@
-"""Every family with text: the class's own attention or a stated reason, and the logit lens."""
+"""Every family with text: attention as the class returns it, or a reason, and the logit lens."""
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ from eyechart.tables.regions import box, point, whole_image
 from eyechart.tuning.questions import TunedItems
 from eyechart.tuning.region_mass import HiddenError, attention_on_images
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
@@ -39,17 +39,17 @@ MARKS = [
     Mark(box("B", 20, 10, 50, 30), 0, "wrong"),
     Mark(point("REF", 32, 20), 0, "reference"),
 ]
-WITHOUT = {  # tables that a family cannot fill, and why
+WITHOUT = {  # tables that a family cannot fill, with the reason
     "mllama": ("attention", "prompts of family mllama have no image tokens")
 }
-# queries look at all of an image
+# queries attend to the full image
 NOWHERE = {"blip2", "blip2_t5", "instructblip", "mixture_attention", "mixture_qformer"}
-RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of attention weights
+RECURRENT = {"minicpmv4_6"}  # some blocks have a recurrent state instead of attention weights
 
 
 @pytest.fixture(scope="module")
 def examined(loaded, tmp_path_factory):
-    """Return one item's traces by each family's model with eager attention."""
+    """Return the traces of one item by each family's model with eager attention."""
     path = tmp_path_factory.mktemp("images") / "p.png"
     pixels(1)[0].save(path)
     kept = {}

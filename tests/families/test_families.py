@@ -17,7 +17,7 @@ from eyechart.models.list_addresses import list_addresses
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = sorted(FAMILIES)
@@ -125,13 +125,13 @@ def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
     adapter, card = loaded(name), cards(name)
     several = [["p0", "p2"], ["p1", "p0", "p2"], ["p1"]]
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 image per prompt"):
+        with pytest.raises(UserError, match="accepts 1 image per prompt"):
             extract(adapter, card, several, 3, monkeypatch)
     else:
         batch = extract(adapter, card, several, 3, monkeypatch)
         same(batch, extract(adapter, card, several, 1, monkeypatch))
     if not adapter.ACCEPTS_TEXT_ONLY:
-        with pytest.raises(UserError, match="reads no prompt without an image"):
+        with pytest.raises(UserError, match="accepts no prompt without an image"):
             adapter.row("hello", [])
     else:
         with torch.inference_mode():
@@ -195,7 +195,7 @@ def test_a_picture_of_one_pixel_is_read_like_any_other_or_refused_in_a_sentence(
 def test_a_prompt_longer_than_the_context_is_one_sentence(name, loaded, monkeypatch):
     adapter = loaded(name)
     monkeypatch.setattr(adapter.text_config, "max_position_embeddings", 20, raising=False)
-    with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads 20 at most"):
+    with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads at most 20"):
         adapter.row("count the dogs " * 30, [adapter.prepare_image(pixels(1)[0])])
 
 
@@ -204,7 +204,7 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
     template, adapter.processor.chat_template = adapter.processor.chat_template, None
     try:
         with pytest.raises(UserError, match=r"chat template.*give its spec a turn"):
-            adapter.row("what is new ?", [adapter.prepare_image(pixels(1)[0])])  # not asked before
+            adapter.row("what is new ?", [adapter.prepare_image(pixels(1)[0])])  # on request
     finally:
         adapter.processor.chat_template = template
 

@@ -1,4 +1,4 @@
-"""Every family: outputs are replaced, attention is cut, gradients arrive, or a reason is given."""
+"""Every family: outputs are replaced, attention is cut, gradients exist, or a reason is given."""
 
 import pytest
 import torch
@@ -18,13 +18,13 @@ from eyechart.models.hooks import (
 )
 from eyechart.models.knockout import cut_attention, pairs
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = sorted(FAMILIES)
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 PROMPT = "what is it ?"
-UNCUT = {  # blocks whose attention cannot be cut, and why
+UNCUT = {  # blocks whose attention cannot be cut, with the reason
     "mllama": (
         ("lm.1",),
         r"attends to the image by cross-attention, and no token .* represents it",
@@ -35,7 +35,7 @@ UNCUT = {  # blocks whose attention cannot be cut, and why
 
 @pytest.fixture
 def loaded(loaded):
-    """Return models with open cross-attention, since Mllama's gates are initially closed."""
+    """Return models whose cross-attention is open; Mllama's gates are initially closed."""
     opened = []
 
     def get(name, **loading):
@@ -172,7 +172,7 @@ def test_a_cut_of_all_image_tokens_or_a_stated_reason(name, how, loaded):
             pass
     blocks = [a for a in blocks if a not in uncut]
     image, valid = prompt_masks(adapter)
-    if name == "mllama":  # the image has no tokens
+    if name == "mllama":  # images have no tokens
         assert not image.any()
         return
     last = valid & (valid.cumsum(1) == valid.sum(1, keepdim=True))
@@ -184,7 +184,7 @@ def test_a_cut_of_all_image_tokens_or_a_stated_reason(name, how, loaded):
     scores, held = weights(adapter, blocks[0], cut, dict.fromkeys(blocks, cut))
     assert not torch.equal(scores, plain[0])
     if how == "eager":
-        assert (plain[1] > 0).any()  # some are beyond a window
+        assert (plain[1] > 0).any()  # some are outside the attention window
         assert (held == 0).all()
         eager[name] = scores
     elif name in eager:
@@ -232,7 +232,7 @@ def test_gradients_reach_the_image_and_are_those_of_finite_differences(name, loa
     adapter = loaded(name, dtype="float64")
     address = "connector" if name in READERS else "vision.0"
     path = adapter.addresses()[address]
-    run(adapter)  # values cached in inference mode must not interfere
+    run(adapter)  # values cached in inference mode must not be used
     with keep_gradients(adapter.model, [path]) as kept:
         scores = run(adapter, gradients=True)
         torch.manual_seed(1)
@@ -254,7 +254,7 @@ def test_gradients_reach_the_image_and_are_those_of_finite_differences(name, loa
 def test_hooks_are_removed_after_an_exception(name, loaded):
     adapter = loaded(name)
     path = list(adapter.addresses().values())[-1]
-    run(adapter)  # transformers attaches its own hooks in the first pass
+    run(adapter)  # transformers registers its own hooks in the first pass
     before = hooks(adapter)
 
     def fails(hidden):
@@ -265,7 +265,7 @@ def test_hooks_are_removed_after_an_exception(name, loaded):
     if name in READERS:
         address = next(a for a in answering(adapter)[1] if a not in UNCUT.get(name, ((),))[0])
         with (
-            pytest.raises(UserError, match=r"the cut is of 1 queries, and the pass has"),
+            pytest.raises(UserError, match=r"the cut has 1 queries, but the pass has"),
             cut_attention(adapter, {address: torch.ones(1, 1, 2, dtype=torch.bool)}),
         ):
             run(adapter)

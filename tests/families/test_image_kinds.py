@@ -1,4 +1,4 @@
-"""A model gets the pixels that its own processor computes from the file, for every format."""
+"""For every format, a model gets the pixels that its own processor computes from the file."""
 
 import image_kinds
 import pytest
@@ -8,7 +8,7 @@ from zoo import FAMILIES
 
 from eyechart.data.open_image import open_image
 
-# Their processors convert nothing, and fail or err if an image is not RGB
+# Their processors do not convert images, and fail or give wrong pixels if one is not RGB
 UNCONVERTED = {"janus", "vit_mae", "vit_mae_pretraining", "vit_classifier"}
 
 
@@ -49,17 +49,17 @@ def test_every_kind_reaches_the_model_as_its_own_processor_reads_it(loaded, name
     for kind in SAME:
         with Image.open(files[kind]) as image:
             if name in UNCONVERTED and image.has_transparency_data:
-                continue  # see below
+                continue  # tested below
             shown = image.convert("RGB") if name in UNCONVERTED else image
             own = own_pixels(adapter, shown)
         ours = our_pixels(adapter, files[kind])
         assert difference(ours, own) <= 1e-6, kind
         seen.add(ours.double().mean().item())
-    assert len(seen) > 5  # the files do differ
+    assert len(seen) > 5  # the files differ
 
 
 def test_documented_differences_are_just_these(loaded, name, files):
-    """Turned by EXIF, more than 8 bits, and transparent where the processor does not convert."""
+    """EXIF rotation, more than 8 bits, and transparency if the processor does not convert it."""
     adapter = loaded(name)
     for kind, (*_, shown) in DIFFERENT.items():
         with Image.open(files[kind]) as image:

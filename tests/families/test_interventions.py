@@ -1,4 +1,4 @@
-"""Every family: identities of patches, cuts and mixed caches that hold for any weights."""
+"""Every family: identities of patches, cuts and mixed caches, valid for any weights."""
 
 import dataclasses
 
@@ -26,13 +26,13 @@ from eyechart.core.errors import UserError
 from eyechart.interventions.asked import DONOR, OWN
 from eyechart.interventions.changes import IMAGE, LAST, QUESTION, Cut, Write, taken
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 SHARING = [name for name in READERS if FAMILIES[name].shares]
 DECODERS = ("blip2_t5",)
-NO_TOKENS = ("mllama",)  # the image is no token
+NO_TOKENS = ("mllama",)  # images have no tokens
 RECURRENT = ("minicpmv4_6",)
 ENCODED_AGAIN = ("instructblip",)
 
@@ -51,7 +51,7 @@ def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(nam
     if name in ENCODED_AGAIN:
         with pytest.raises(UserError, match="output cannot be replaced"):
             batch.answers(OWN, [taken("connector", IMAGE, DONOR)])
-    elif name != "qwen3_vl":  # early blocks take more of the image
+    elif name != "qwen3_vl":  # makes early blocks use more of the image
         close(batch.answers(OWN, [taken("connector", IMAGE, DONOR)]), swapped)
     if name in (*DECODERS, *NO_TOKENS):  # a decoder reads the last block's output
         return
@@ -64,7 +64,7 @@ def test_mixed_caches_are_what_hooks_give_on_whole_prompts(name, loaded, paths):
     shared, whole = (batch_of(adapter, paths, shares) for shares in (True, False))
     close(shared.answers(), whole.answers())
     for address in blocks_of(adapter):
-        # Qwen3-VL's early blocks add features of the current image after the point of the hooks
+        # Qwen3-VL's early blocks add features of the current image after the hooks
         if name == "qwen3_vl" and int(address[3:]) < deepstack(adapter):
             continue
         for runs in ((OWN, DONOR), (DONOR, OWN)):
@@ -86,7 +86,7 @@ def test_every_change_is_alike_on_shared_prefixes_and_on_whole_prompts(name, loa
     changes = [*([w] for w in turned if w.span in IN_IMAGE or w.address == block)]
     changes += [[taken(block, span, DONOR)] for span in SPANS]
     changes += [[Cut([q], k, [0, 1])] for q in (QUESTION, LAST) for k in IN_IMAGE]
-    changes += [[Cut([LAST], k, [1])] for k in IN_IMAGE]  # without running the first block
+    changes += [[Cut([LAST], k, [1])] for k in IN_IMAGE]  # the first block does not run
     for change in changes:
         found = shared.answers(OWN, change)
         close(found, whole.answers(OWN, change), 1e-4)

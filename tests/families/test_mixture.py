@@ -1,4 +1,4 @@
-"""Mixtures of two encoders against a manual forward pass, and against a single encoder."""
+"""Mixtures of two encoders equal a manual forward pass, or a single encoder at share 0 or 1."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def built(**how):
 
 
 def alone(model, number):
-    """Return a model with one of another model's two encoders and the same other weights."""
+    """Return a copy of a model with only one of its two encoders."""
     config = model.config.to_dict() | {"mix": None}
     vision = config["vision_config"]
     for name in ("towers", "layers", "scales"):
@@ -31,7 +31,7 @@ def alone(model, number):
 
 
 def towers_by_hand(model, image):
-    """Return what is read from each encoder for pixels (b, 3, 32, 32), without the class token."""
+    """Return the patch tokens read from each encoder for pixels (b, 3, 32, 32)."""
     clip, dino = model.model.vision_tower.towers
     (m, s), (mean, std) = ([torch.tensor(v)[:, None, None] for v in scale] for scale in SCALES)
     other = F.interpolate((image * s + m - mean) / std, (16, 16), mode="bicubic", antialias=True)

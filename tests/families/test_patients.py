@@ -1,4 +1,4 @@
-"""A lesion is folded exactly into every family, or refused with a sentence that names others."""
+"""A lesion is folded exactly into every family, or refused with a list of other families."""
 
 import pytest
 import torch
@@ -12,14 +12,14 @@ from eyechart.models.hooks import pass_mode
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 LANGUAGE = [name for name, case in FAMILIES.items() if case.kind == "vlm"]
 REFUSED = {  # lesions that cannot be folded into families without torchvision, with the reason
     (prior, "mixture_interleaved"): "input still depends on the image, unlike that of llava",
-    (prior, "instructblip"): "reads the question too, .* those of llava and llava_next read",
-    (prior, "gemma3"): "does not end in a linear layer with a bias, as those of llava and",
+    (prior, "instructblip"): "also reads the question, .* those of llava and llava_next read",
+    (prior, "gemma3"): "does not end in a linear layer with a bias, unlike those of llava",
 }
 
 
@@ -30,7 +30,7 @@ def own(checkpoint):
     def loaded(name):
         adapter = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu"))
         for key, parameter in adapter.model.named_parameters():
-            if key.endswith("_gate"):  # Mllama's, which are closed before training
+            if key.endswith("_gate"):  # Mllama's gates, which are closed before training
                 parameter.data.fill_(1)
         return adapter
 
@@ -38,7 +38,7 @@ def own(checkpoint):
 
 
 def logits(adapter):
-    """Return next-token logits of one question about two images of one size, (2, words)."""
+    """Return next-token logits of a question about two images of equal size, (2, words)."""
     first = pixels(1)[0]
     with pass_mode():
         shown = [adapter.prepare_image(image) for image in (first, ImageOps.invert(first))]

@@ -1,4 +1,4 @@
-"""Tiny random Prismatic checkpoints in the authors' layout, against a manual forward pass."""
+"""Tiny random Prismatic checkpoints in the authors' layout equal a manual forward pass."""
 
 import json
 from dataclasses import replace
@@ -92,7 +92,7 @@ def timm_forward(weights, image, blocks):
 
 
 def tower(name, folder):
-    """Write a stock encoder; return a function from pixels to its patches that the model reads."""
+    """Write a stock encoder; return a function from pixels to the patches that the model reads."""
     if name == "in1k-vit-l":
         folder.mkdir(parents=True)
         weights = timm_vit()
@@ -193,7 +193,7 @@ def test_every_address_and_span_is_extracted(made, monkeypatch):
     ]
     whole = {**card, "shares_prefix": False, "addresses": places}
     alone = run_engine(adapter, whole, shown, part, 1, monkeypatch)
-    image = {"q0": "p0", "q1": "p1", "q2": "p0"}  # image tokens are read once, not per question
+    image = {"q0": "p0", "q1": "p1", "q2": "p0"}  # image tokens are computed once, not per question
     for column, rows in alone.items():
         for row, value in rows.items():
             once = found[column].get(row, found[column].get(image.get(row)))
@@ -210,7 +210,7 @@ def test_a_derived_model_loads_from_its_own_weights(made, tmp_path):
     write_ready(folder / "ready.json", "prismatic", {}, entries)
     save(adapter, folder, tmp_path / "derived", changed=True)
     assert not (tmp_path / "derived" / "checkpoints").exists()
-    spec = replace(SPEC, weights="safetensors")  # as of every derived model
+    spec = replace(SPEC, weights="safetensors")  # as for every derived model
     again = load(spec, tmp_path / "derived", LoadOptions("cpu"))
     for key, value in adapter.model.state_dict().items():
         torch.testing.assert_close(again.model.state_dict()[key], value)
@@ -237,5 +237,5 @@ def test_parts_that_are_not_known_are_named(field, value, sentence, tmp_path):
 def test_a_companion_that_is_missing_is_named(tmp_path):
     write("clip-vit-l", tmp_path)
     (tmp_path / "openai").rename(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="no folder openai/clip-vit-large-patch14 in it"):
+    with pytest.raises(UserError, match="has no folder openai/clip-vit-large-patch14"):
         load(SPEC, tmp_path, LoadOptions("cpu"))

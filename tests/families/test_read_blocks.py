@@ -1,4 +1,4 @@
-"""Every family: the connector reads the outputs named in its card, and no other vision outputs."""
+"""Every family: the connector reads only the vision outputs that its card lists."""
 
 from itertools import cycle
 
@@ -10,14 +10,14 @@ from zoo import FAMILIES
 from eyechart.core.address import CONNECTOR, VISION, component
 from eyechart.models.hooks import attached, edit_outputs, pass_mode, read_outputs, tensor_of
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = sorted(name for name, case in FAMILIES.items() if case.connector is not None)
 
 
 def handed_on(adapter, images, edits):
-    """Return all that the language model gets from images, or an encoder's connector output."""
+    """Return all inputs that a language model gets from images, or the connector's output."""
     found = {}
     with pass_mode(), edit_outputs(adapter.model, edits):
         if adapter.spec.kind == "vlm":
@@ -56,7 +56,7 @@ def recorded(adapter, images, paths):
 
 
 def played(outputs):
-    """Return an edit that replaces each output of a module by the recorded one."""
+    """Return an edit that replaces each output of a module with the recorded one."""
     runs = cycle(outputs)
     return lambda hidden: next(runs)
 

@@ -1,4 +1,4 @@
-"""The span referent of every family is the weighted mean of the tokens that it keeps whole."""
+"""In every family, the span referent is the weighted mean of the stored image tokens."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from zoo import FAMILIES
 
 from eyechart.tables.token_boxes import shown_weights
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 ASKED = [["p0"], ["p0"], ["p1"], ["p2"], ["p2"], ["p0"]]
@@ -16,7 +16,7 @@ SPANS = ("referent", "referent_center", "other_object")
 
 
 def expected(adapter, question, span, stage, key, whole):
-    """Return the mean of an item's whole tokens; ``whole`` is by image, or by item if needed."""
+    """Return the mean of an item's stored tokens; ``whole`` is by image, or by item if needed."""
     image, regions = question.regions[span]
     shown = question.images if stage == "lm" else [image]
     weights = [
@@ -28,7 +28,7 @@ def expected(adapter, question, span, stage, key, whole):
 
 
 def check(adapter, card, asked, monkeypatch):
-    """Compare every region of a run with whole tokens; return the addresses that have regions."""
+    """Compare every region of a run with stored tokens; return the addresses that have regions."""
     shown = dict(zip(SIZES, pixels(3), strict=True))
     part = plan(asked, ["what is it ?", "count the dogs", "is the red square left ?"])
     found = run_engine(adapter, card, shown, part, 4, monkeypatch)
@@ -56,7 +56,7 @@ def test_a_referent_is_the_mean_of_the_tokens_in_its_region(name, loaded, cards,
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE))
 def test_the_referent_of_a_prompt_with_several_pictures_is_on_one(name, loaded, cards, monkeypatch):
     adapter, card = loaded(name), cards(name)
-    several = {  # whole prompts, so that image tokens are kept per prompt too
+    several = {  # full prompts, so image tokens are stored per prompt too
         **card,
         "shares_prefix": False,
         "addresses": [

@@ -1,4 +1,4 @@
-"""Every family: gradient maps of its tiny checkpoint, or a stated reason."""
+"""Every family: gradient maps of its tiny checkpoint, or a reason."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from zoo import FAMILIES
 
 from eyechart.models.spec import TWO_TOWERS
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READING = sorted(
@@ -19,7 +19,7 @@ WITHOUT = {  # methods that a family does not support, with the reason
     "blip2_t5": ("relevancy", "a decoder answers"),
     "minicpmv4_6": ("relevancy", "returns no attention weights"),
 }
-# queries look at all of an image
+# queries attend to the full image
 NOWHERE = {"blip2", "blip2_t5", "instructblip", "mixture_attention", "mixture_qformer"}
 CLOSED = {"mllama"}  # its gates are initially closed, so the image does not affect the answer
 HOOKED = {"mllama", "instructblip"}  # no row of the prompt equals a connector output

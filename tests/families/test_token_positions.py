@@ -1,4 +1,4 @@
-"""Every family's image tokens have the right positions: a bright square is found at its place."""
+"""Token positions are correct in every family: the token at a bright square changes most."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from zoo import FAMILIES
 
 from eyechart.models.families.base import Adapter
 
-# PaliGemma's processor, not ours
+# from PaliGemma's processor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = sorted(FAMILIES)
@@ -58,7 +58,7 @@ def test_a_picture_that_is_resized_whole_has_its_tokens_in_equal_parts(name, siz
 @pytest.mark.parametrize("size", [(97, 41), (640, 480), (300, 900)])
 @pytest.mark.parametrize("name", ["clip", "dinov2", "llava"])
 def test_a_centre_crop_leaves_out_what_it_cuts_off(name, size, loaded):
-    scale = 32 / min(size)  # the shorter side is resized to 32 pixels, the longer in proportion
+    scale = 32 / min(size)  # the shorter side becomes 32 pixels, the longer in proportion
     resized = [int(n * scale) for n in size]
     exact = np.divide(size, resized)
     first = [(n - 32) // 2 for n in resized] * exact
@@ -70,7 +70,7 @@ def test_a_centre_crop_leaves_out_what_it_cuts_off(name, size, loaded):
 def test_tokens_that_show_padding_alone_lie_nowhere(loaded):
     places = loaded("janus").token_boxes(
         (100, 25), "lm"
-    )  # padded to a square: one line of four is seen
+    )  # padded to a square: only one row of four shows the image
     assert np.isnan(places[:4, 3:]).all()
     assert (places[:4, 1:3] == -1).all()
     np.testing.assert_allclose(places[4:8, [3, 5]], [[0, 25], [25, 50], [50, 75], [75, 100]])

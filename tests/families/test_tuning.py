@@ -1,4 +1,4 @@
-"""Every family is tuned: all arms learn with equally many parameters, and nothing else changes."""
+"""Tuning every family: all arms have equally many parameters, learn, and change nothing else."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
 ]
-NO_LINEAR = {("gemma3", "lora_connector")}  # its connector is a bare matrix
+NO_LINEAR = {("gemma3", "lora_connector")}  # its connector is a single matrix
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 
 
@@ -29,7 +29,7 @@ def data(tmp_path_factory):
 def start(checkpoint, name, data):
     adapter = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu"))
     for path, weight in adapter.model.named_parameters():
-        if path.endswith("_gate"):  # zero in a new cross-attention, which would hide the image
+        if path.endswith("_gate"):  # initially zero, which would hide the image
             weight.data.fill_(1.0)
     return adapter, questions_about(adapter, data)
 
@@ -65,7 +65,7 @@ def test_kept_outputs_of_the_encoder_give_what_encoding_again_gives(name, checkp
         plain = encode(adapter, [questions.prepare(key) for key in keys])
         expected = questions.answers(data[1])
         questions.tune(("connector",))
-        for _ in range(2):  # the second time from memory
+        for _ in range(2):  # the second time, from cached images
             found = questions.answers(data[1])
             np.testing.assert_allclose(found, expected, atol=1e-4)
     assert len(plain) == 3
@@ -93,7 +93,7 @@ def test_items_of_one_image_share_its_pass_with_equal_gradients(name, checkpoint
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_soft_prompt_of_words_equals_these_words(name, checkpoint, data):
-    """Ids beyond the vocabulary with the embeddings of words act like those words."""
+    """Ids beyond the vocabulary with the embeddings of words act like these words."""
     adapter, questions = start(checkpoint, name, data)
     ids = adapter.plain_ids("the red square")
     plain = adapter.row

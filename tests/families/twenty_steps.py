@@ -1,4 +1,4 @@
-"""Three items for tuning a model, and the properties that twenty steps of an arm must have."""
+"""Three items for tuning a model, and properties that hold after twenty steps of an arm."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ STEPS = 20
 
 
 def three_items(folder):
-    """Save three images; return them and one item about each, with different answers."""
+    """Save three images; return them and one item about each, each with a different answer."""
     images, items = {}, []
     for n, image in enumerate(pixels(3)):
         image.save(path := folder / f"{n}.png")
@@ -29,13 +29,13 @@ def questions_about(adapter, data):
 
 
 def check_twenty_steps(adapter, questions, items, arm):
-    """An arm starts without any change, lowers the loss, and leaves all other weights alone."""
+    """An arm starts as the unchanged model, lowers the loss, and changes no other weights."""
     kept = {n: p.detach().clone() for n, p in adapter.model.named_parameters()}
     before = questions.answers(items)
     learner = arms.make_arm(adapter, arm, 2, questions.words(items))
     learner.start("seed", 0)
     questions.tune(learner.components)
-    if arm != "prompt_3":  # it starts without any change
+    if arm != "prompt_3":  # it starts as the unchanged model
         np.testing.assert_allclose(questions.answers(items), before, atol=1e-4)
     rate = 0.2 if arm == "prompt_3" else 0.02  # a prompt has few parameters
     optimizer = torch.optim.AdamW(learner.parameters.values(), lr=rate, weight_decay=0)

@@ -1,4 +1,4 @@
-"""The tested families, with what the tests need to know about each."""
+"""The tested families, with the facts about each that tests need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,16 +52,16 @@ class Case:
     def reference(
         self, adapter: Any, images: Any, row: Any, begun: Any = (), question: str = "what is it ?"
     ) -> torch.Tensor:
-        """Return next-token scores after the prompt and after each token of the answer begun.
+        """Return next-token scores after the prompt and after each token of a partial answer.
 
-        The class computes them from its own processor's inputs: (tokens begun + 1, words).
+        The class computes them from its own processor's inputs: (tokens of the answer + 1, words).
         """
         write = self.own_text or adapter.turn
         shown = {"images": [images] if len(images) > 1 else images} if images else {}
         text = write(question, len(images))
         inputs = dict(adapter.processor(text=[text], return_tensors="pt", **shown))
         inputs.pop("labels", None)
-        if "begun" in self.loosely:  # an answer in a separate decoder
+        if "begun" in self.loosely:  # the answer is in a separate decoder
             start = adapter.text_config.decoder_start_token_id
             inputs["decoder_input_ids"] = torch.tensor([[start, *begun]])
             return adapter.model(**inputs).logits[0]
@@ -69,7 +69,7 @@ class Case:
             if name in inputs:
                 later = torch.full((1, len(begun)), self.loosely.get("later", 0))
                 inputs[name] = torch.cat([inputs[name], later], dim=1)
-        if "cross_attention_mask" in inputs:  # answers see what the question's end sees
+        if "cross_attention_mask" in inputs:  # answers attend like the question's end
             last = inputs["cross_attention_mask"][:, -1:].expand(-1, len(begun), -1, -1)
             inputs["cross_attention_mask"] = torch.cat([inputs["cross_attention_mask"], last], 1)
         inputs["input_ids"] = torch.tensor([[*row.ids, *begun]])
@@ -141,7 +141,7 @@ ONE_OF_EACH_KIND = {
     "clip",  # an encoder with a text tower
     "dinov2",  # an encoder alone
     "llava",  # image tokens in a causal language model: a prefix can be shared
-    "paligemma",  # image tokens and prompt see each other
+    "paligemma",  # image tokens and prompt attend to each other
     "mllama",  # cross-attention
     "blip2_t5",  # learned queries, and a decoder
 }

@@ -95,7 +95,7 @@ def dinov2():
 
 @fam
 def dinov2_resized():
-    """As published, images are cropped to a smaller size than in training."""
+    """Return a DINOv2 that, as published, crops images to a smaller size than in training."""
     return _dinov2(T.Dinov2Config, T.Dinov2Model, image_size=64)
 
 

@@ -1,4 +1,4 @@
-"""Tiny random LLaVA and its descendants."""
+"""Tiny random models of LLaVA and its descendants."""
 
 import transformers as T
 from zoo_parts import SQUARE, TV, bpe, fam, ip, llama, tmpl, vit

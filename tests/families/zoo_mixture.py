@@ -9,7 +9,7 @@ SCALES = [[[0.5] * 3, [0.25] * 3], [[0.4, 0.5, 0.6], [0.2, 0.25, 0.3]]]
 
 
 def mixture(mix="additive", share=0.25, connector="mlp", queries=0, alike=False):
-    """Return a model and its processor; its CLIP and DINOv2 scale pixels alike or differently."""
+    """Return a model and its processor; the two encoders scale pixels equally or differently."""
     tok = bpe(extra={"image_token": "<image>"}, padding_side="left")
     clip = T.CLIPVisionConfig(**vit()).to_dict()
     sizes = vit(num_hidden_layers=2) | ({} if alike else {"patch_size": 4, "image_size": 16})

@@ -1,8 +1,8 @@
-"""The form of a fault: what is done where, and how it must end; and the injector that tries it.
+"""Fault: what is done where, and how it must end; and the injector that tries faults.
 
-A module ``of_<kind>.py`` of this folder holds the faults of one kind: ``KIND``, a sentence about
-them, and the list ``FAULTS``. ``test_faults.py`` tries each, ``write_docs.py`` lists all in
-docs/reliability.md.
+A module ``of_<kind>.py`` in this folder has the faults of one kind: ``KIND``, a docstring about
+them, and the list ``FAULTS``. ``test_faults.py`` tries each fault, and ``write_docs.py`` lists all
+in docs/reliability.md.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from typing import Any
 from eyechart.core.errors import UserError, shown
 
 MOST_SECONDS = 60
-MOST_CHARACTERS = 300  # of a sentence, without the paths in it
+MOST_CHARACTERS = 300  # characters of a sentence, without the paths in it
 OUTCOMES = {
     "refused": "ends with one sentence",
     "whole": "taken, with the same content as without the fault",
@@ -37,12 +37,12 @@ class Fault:
     Attributes
     ----------
     what : what is done, in a few words
-    where : the step, file or setting that it is done to
+    where : the step, file or setting where it is done
     outcome : how it must end, a key of OUTCOMES
-    inject : does the fault, then the step, in the empty working folder. ``refused``: a UserError
-        must be raised; ``noticed``: returns what was said; else returns what was found and what is
-        expected, which must be equal and not empty
-    says : a pattern that the sentence must hold
+    inject : makes the fault, then runs the step, in the empty working folder. ``refused``: it must
+        raise a UserError; ``noticed``: it returns the message; otherwise it returns the result
+        and the expected result, which must be equal and not empty
+    says : a pattern that the sentence must contain
     long : only ``make test-faults`` tries it
     """
 
@@ -59,14 +59,14 @@ class HangError(BaseException):
 
 
 def modules() -> list[ModuleType]:
-    """Return the modules that hold faults, sorted by name."""
+    """Return the modules with faults, sorted by name."""
     return [importlib.import_module(f"faults.{path.stem}") for path in sorted(HERE.glob("of_*.py"))]
 
 
 def attempt(fault: Fault, folder: Path) -> None:
-    """Do a fault in a folder of its own; assert that it ends as it must.
+    """Try a fault in a separate folder; assert that it ends as expected.
 
-    Whatever is written must be in the working folder ``folder/work`` or among the temporary files.
+    All written files must be in the working folder ``folder/work`` or in the temporary folder.
     """
     work, temporary = folder / "work", folder / "temporary"
     work.mkdir(), temporary.mkdir()
@@ -87,7 +87,7 @@ def attempt(fault: Fault, folder: Path) -> None:
 
 
 def check_sentence(text: str, says: str) -> None:
-    """Assert that a text is one short sentence that holds the pattern ``says``."""
+    """Assert that a text is one short sentence that matches the pattern ``says``."""
     assert re.search(says, text), text
     assert "\n" not in text and "Traceback" not in text, text
     without_paths = re.sub(r"/[^\s:;,)]+", "/", text)
@@ -96,7 +96,7 @@ def check_sentence(text: str, says: str) -> None:
 
 @contextmanager
 def working_in(work: Path, temporary: Path) -> Iterator[None]:
-    """Work in a folder, with temporary files in another."""
+    """Work in one folder, with temporary files in another."""
     before = Path.cwd(), os.environ.get("TMPDIR")
     os.chdir(work)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
@@ -111,7 +111,7 @@ def working_in(work: Path, temporary: Path) -> Iterator[None]:
 
 @contextmanager
 def time_limit(seconds: int) -> Iterator[None]:
-    """Raise a HangError in the block after so many seconds."""
+    """Raise a HangError in the block after the given number of seconds."""
 
     def over(signum: int, frame: Any) -> None:
         raise HangError(f"not done after {seconds} s")

@@ -51,7 +51,7 @@ def found() -> dict[str, str]:
 
 
 def taken(name: str) -> tuple[Any, Any]:
-    """Unpack; return the files and those expected; if refused, none may be there."""
+    """Unpack; return the files and the expected files, which are none if it is refused."""
     try:
         unpack(Path(name), ROOT, keep)
     except UserError:
@@ -92,7 +92,7 @@ def members() -> list[tarfile.TarInfo]:
 
 
 def written(name: str, data: bytes | Callable[[], bytes]) -> Callable[[], Any]:
-    """Return what writes an archive and unpacks it."""
+    """Return a function that writes an archive and unpacks it."""
 
     def inject() -> Any:
         Path(name).write_bytes(data() if callable(data) else data)
@@ -106,7 +106,7 @@ def _fault(what: str, name: str, data: Any, says: str = DAMAGED, **more: Any) ->
 
 
 def cuts() -> list[Fault]:
-    """Return archives that lack their end, or hold zeros instead of it."""
+    """Return archives whose end is missing or replaced with zeros."""
     faults = []
     for name, data in WHOLE.items():
         size = len(data)
@@ -131,12 +131,12 @@ def cuts() -> list[Fault]:
 
 
 def flips(name: str, step: int) -> Any:
-    """Flip one bit after another; return what became of all of them, and what must."""
+    """Flip one bit at a time; return the outcomes and the expected outcomes."""
     data, kinds = WHOLE[name], set()
     inside = [range(info.offset_data, info.offset_data + info.size) for info in members()]
     for bit in range(0, 8 * len(data), step):
         if name == "a.tar" and any(bit // 8 in part for part in inside):
-            continue  # a tar has checksums of headers only
+            continue  # a tar only has checksums of its headers
         altered = bytearray(data)
         altered[bit // 8] ^= 1 << bit % 8
         Path(name).write_bytes(altered)
@@ -150,7 +150,7 @@ def flips(name: str, step: int) -> Any:
 
 
 def bombs() -> list[Fault]:
-    """Return small archives of much."""
+    """Return small archives that unpack to much data."""
     zeros, more = bytes(1 << 20), "more than 100 times"
     big = [(f"{n}.bin", zeros * 9) for n in range(12)]
     packed = partial(gzip.compress, compresslevel=1, mtime=0)
@@ -175,7 +175,7 @@ def bombs() -> list[Fault]:
 
 
 def paths() -> list[Fault]:
-    """Return members that would be written elsewhere, or in one another's place."""
+    """Return archives whose members would be written elsewhere or over one another."""
     faults = []
     places = {"../evil": "outside", "/tmp/evil": "outside", "C:/evil": "outside",
               "photos\\..\\..\\evil": "outside", "a/../../evil": "outside"}  # fmt: skip
@@ -259,7 +259,7 @@ def named(name: str) -> bytes:
 
 
 def others() -> list[Fault]:
-    """Return what is no archive, and what looks odd and is one."""
+    """Return files that are not archives, and unusual files that are."""
     faults = [
         _fault(what, name, data)
         for name in WHOLE

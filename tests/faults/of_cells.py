@@ -29,7 +29,7 @@ FORMULAS = {
 
 
 def figure(text: str) -> Callable[[], Any]:
-    """Return what draws a figure with a text and numbers, and reads its CSV."""
+    """Return a function that draws a figure with a text and numbers, and reads its CSV."""
 
     def inject() -> Any:
         chart = empty("title", "reason")
@@ -42,7 +42,7 @@ def figure(text: str) -> Callable[[], Any]:
 
 
 def labels(text: str) -> Callable[[], Any]:
-    """Return what exports pairs of images with such a path, and reads the form and the table."""
+    """Return a function that exports image pairs with this path, and reads the form and table."""
 
     def inject() -> Any:
         pairs = pa.table({"first_id": ["a"], "second_id": ["b"]})

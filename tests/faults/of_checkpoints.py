@@ -65,14 +65,14 @@ def apart(change: Callable[[Path], Any]) -> None:
 
 
 def beside(name: str) -> Any:
-    """Describe a checkpoint with another file beside it; return the files that the card names."""
+    """Describe a checkpoint with an additional file; return the files that the card lists."""
     described("clip", holding(name, b"half"))
     card = json.loads(Path("card.json").read_text())
     return sorted(card["checkpoint"]), sorted(path.name for path in built("clip").iterdir())
 
 
 def setting(key: str, value: Any, file: str = "config.json") -> Callable[[Path], Any]:
-    """Return what sets a dotted key of a JSON file."""
+    """Return a function that sets a dotted key of a JSON file."""
 
     def change(folder: Path) -> None:
         held = section = json.loads((folder / file).read_text())
@@ -86,7 +86,7 @@ def setting(key: str, value: Any, file: str = "config.json") -> Callable[[Path],
 
 
 def holding(file: str, content: str | bytes) -> Callable[[Path], Any]:
-    """Return what replaces a file."""
+    """Return a function that replaces a file."""
     data = content.encode() if isinstance(content, str) else content
     return lambda folder: (folder / file).write_bytes(data)
 

@@ -19,7 +19,7 @@ LEVELS = "abcdefgh"
 
 
 def of(content: bytes | str, name: str = FILE) -> Callable[[], Any]:
-    """Return what writes a config file and reads it."""
+    """Return a function that writes a config file and reads it."""
 
     def inject() -> Any:
         Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -29,7 +29,7 @@ def of(content: bytes | str, name: str = FILE) -> Callable[[], Any]:
 
 
 def made(make: Callable[[Path], Any]) -> Callable[[], Any]:
-    """Return what makes something else in the file's place and reads it."""
+    """Return a function that puts something else in the file's place and reads it."""
 
     def inject() -> Any:
         make(Path(FILE))
@@ -43,7 +43,7 @@ def whole(content: bytes) -> Callable[[], Any]:
 
 
 def laughs() -> str:
-    """Return a document of a few lines that stands for a list of 9^8 words."""
+    """Return a document of a few lines that expands to a list of 9^8 words."""
     lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
     lines += [f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]" for a, b in pairwise(LEVELS)]
     return "\n".join(lines)
@@ -54,7 +54,7 @@ def _fault(what: str, inject: Callable[[], Any], says: str) -> Fault:
 
 
 def of_model(fault: Fault) -> Fault:
-    """Return the same fault of a model's file."""
+    """Return the same fault for a model's file."""
 
     def inject() -> Any:
         try:
@@ -92,8 +92,8 @@ FAULTS = [
     ),
     _fault("a Python tag", of('a: !!python/object/apply:os.system ["touch x"]'), "line 1: .*tag"),
     _fault("another tag", of("a: !secret b"), "line 1: .*tag"),
-    _fault("aliases that multiply", of(laughs()), "line 6: stands for more than 100000 values"),
-    _fault("an alias of what holds it", of("a: &a [*a]"), "line 1: .* within itself"),
+    _fault("aliases that multiply", of(laughs()), "line 6: represents more than 100000 values"),
+    _fault("an alias of what holds it", of("a: &a [*a]"), "line 1: .* contains itself"),
     _fault("an alias of nothing", of("a: *b"), "line 1: .*undefined alias"),
     _fault("two documents", of("a: 1\n---\nb: 2\n"), "line 2: .*single document"),
     _fault("a key twice", of("seed: 1\nseed: 2\n"), "the key 'seed' is in line 1 and again"),
@@ -136,7 +136,7 @@ FAULTS = [
         ),
         "line 6: stands for more than 100000 values",
     ),
-    _fault("a mapping merged into itself", of("a: &a\n  <<: *a"), "line 1: .* within itself"),
+    _fault("a mapping merged into itself", of("a: &a\n  <<: *a"), "line 1: .* contains itself"),
     _fault("a word merged into a mapping", of("a: {<<: b}"), "line 1: expected a mapping"),
     _fault("the same key with an escape", of('seed: 1\n"\\x73eed": 2'), "the key 'seed' is in"),
     _fault("yes as a key", of("yes: 1\n"), "line 1: the key yes is no text"),

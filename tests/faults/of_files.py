@@ -56,10 +56,10 @@ OUTPUTS = [
     *(paths.INTERVENTIONS, paths.VERDICT, paths.CLASSES, paths.DIFFERENCES, paths.PAIRS),
     *(paths.FIGURES, paths.REPORT),
 ]
-# Each of them is changed in every way, the others in the usual ones
+# These are changed in every way, the others only in the usual ways
 VARIED = [*LISTING, paths.ITEMS, paths.IMAGES, paths.ACTIVATIONS]
 USUAL = ("deleted", "one bit flipped, time set back")
-# A file that an output owns, below the output's folder, and the field that lists it
+# A file that an output lists, below the output's folder, and the field that lists it
 OWNED = {
     paths.SHARD: "images/val/CLEVR_val_000000.png",
     paths.READY: "model.safetensors",
@@ -78,7 +78,7 @@ def owned(pattern: paths.Pattern) -> Path:
 
 
 def finish() -> None:
-    """Write a file of each kind, as a finished run leaves them, with the ledger."""
+    """Write a file of each kind and the ledger, as after a finished run."""
     for pattern in OUTPUTS:
         path, field = at(pattern), "parts" if pattern == paths.MANIFEST else "files"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def flip_in_time(path: Path) -> None:
 
 
 def replace(make: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """Return what makes something else in a file's place."""
+    """Return a function that puts something else in a file's place."""
 
     def replaced(path: Path) -> None:
         path.unlink()
@@ -141,7 +141,7 @@ TEXTS = {
 
 
 def told(path: Path, change: Callable[[Path], Any]) -> Callable[[], str]:
-    """Return what changes a file of a finished run, and then the one sentence about it."""
+    """Return a function that changes a file of a finished run and returns the sentence about it."""
 
     def inject() -> str:
         finish()
@@ -165,7 +165,7 @@ def of_outputs() -> list[Fault]:
 
 
 def listing(text: str) -> Callable[[], str]:
-    """Return what a list of files with this text is called, where there is no ledger yet."""
+    """Return the message on a list of files with this text, when there is no ledger yet."""
 
     def inject() -> str:
         finish()
@@ -178,12 +178,12 @@ def listing(text: str) -> Callable[[], str]:
 
 
 def known() -> dict[str, Any]:
-    """Return what the ledger knows of each file, whether or not its bytes are looked at again."""
+    """Return the ledger's entries, whether or not the files are hashed again."""
     return {p: e._replace(changed=abs(e.changed)) for p, e in Ledger().entries.items()}
 
 
 def ledger(text: str) -> Callable[[], Any]:
-    """Return the entries of a ledger that had this text, and those it should have."""
+    """Return the entries of a ledger with this text, and the expected entries."""
 
     def inject() -> Any:
         finish()
@@ -209,7 +209,7 @@ def verify_beside_a_run() -> None:
 
 
 def run_beside_verify() -> str:
-    """Return what a run says that waits until the files have been verified."""
+    """Return the message of a run that waits until the files have been verified."""
     finish()
     flip(at(paths.VERDICT))
     with mock.patch("fcntl.flock", side_effect=chain([BlockingIOError], repeat(None))):
@@ -218,7 +218,7 @@ def run_beside_verify() -> str:
 
 
 def forbidden(name: str) -> Callable[[], Any]:
-    """Return a start in a folder of which one part is read-only."""
+    """Return a function that starts in a folder with a read-only part."""
 
     def inject() -> Any:
         Path(name).mkdir()
@@ -235,7 +235,7 @@ def without_temporary_files() -> None:
 
 
 def half_written(machine: str) -> Callable[[], Any]:
-    """Return which half-written files of a dead process stay, and should."""
+    """Return which half-written files of a dead process stay, and which should stay."""
 
     def inject() -> Any:
         names = [f".a.parquet.partial-{machine}-{pid}" for pid in (2**22 + 1, os.getpid())]

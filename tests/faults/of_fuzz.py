@@ -28,7 +28,7 @@ VALUES = (b"\0", b"\xff", b"\x80", b"\n", b"-1", b"9" * 30, b"null", b"[", b"{",
 
 
 def mutate(data: bytes, dice: random.Random) -> bytes:
-    """Return bytes of which some were changed, repeated, removed, moved or replaced."""
+    """Return a copy of the bytes with some changed, repeated, removed, moved or replaced."""
     held = bytearray(data)
     for _ in range(dice.choice((1, 1, 2, 4, 16))):
         at = dice.randrange(len(held) + 1)
@@ -80,11 +80,11 @@ def folder(dice: random.Random) -> None:
 
 
 def fuzzed(step: Callable[[random.Random], None], first: int, count: int) -> Any:
-    """Do a step with so many mutations; return how many ended with a sentence or were taken."""
+    """Run a step with many mutations; return how many ended with a sentence or were accepted."""
     ends: Counter[str] = Counter()
     for n in range(first, first + count):
         try:
-            with time_limit(MOST_SECONDS):  # of one; the injector's is of all
+            with time_limit(MOST_SECONDS):  # for one mutation; the injector's limit is for all
                 step(random.Random(f"{SEED} {step.__name__} {n}"))
             ends["ended well"] += 1
         except UserError as error:

@@ -50,21 +50,21 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, *chunks: bytes) -> bytes:
-    """Return a PNG that claims a size, with chunks of its own and the pixels of one row."""
+    """Return a PNG that claims the given size, with additional chunks and the pixels of one row."""
     head = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
     row = chunk(b"IDAT", zlib.compress(bytes(1 + 3 * min(width, 1000))))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + row + chunk(b"IEND", b"")
 
 
 def scans(width: int, height: int, count: int) -> bytes:
-    """Return a progressive JPEG of which the last scan is repeated."""
+    """Return a progressive JPEG whose last scan is repeated."""
     data = saved("JPEG", Image.new("RGB", (width, height), "white"), progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * count + data[-2:]
 
 
 def checked(data: bytes | Callable[[Path], Any], name: str = NAME) -> Callable[[], Any]:
-    """Return what writes an image, or makes something in its place, and prepares it."""
+    """Return a function that writes an image, or something in its place, and prepares it."""
 
     def inject() -> Any:
         data(Path(name)) if callable(data) else Path(name).write_bytes(data)
@@ -74,7 +74,7 @@ def checked(data: bytes | Callable[[Path], Any], name: str = NAME) -> Callable[[
 
 
 def shown(data: bytes) -> Callable[[], Any]:
-    """Return what writes an image and opens it; as it is in a file that needs no decoder."""
+    """Return a function that writes an image and returns its pixels and the expected pixels."""
 
     def inject() -> Any:
         Path(NAME).write_bytes(data)
@@ -84,7 +84,7 @@ def shown(data: bytes) -> Callable[[], Any]:
 
 
 def flips(kind: str, step: int, name: str = NAME) -> Any:
-    """Flip one bit after another; return whether each image was taken or refused."""
+    """Flip one bit at a time; return whether each image was accepted or refused."""
     data, kinds = saved(kind), set()
     for bit in range(0, 8 * len(data), step):
         altered = bytearray(data)

@@ -37,7 +37,7 @@ NOISE = np.random.default_rng(3).integers(0, 256, (300, 300, 3), dtype=np.uint8)
 
 @contextmanager
 def limited(kind: str, most: int) -> Iterator[None]:
-    """Limit this process: to files of so many bytes, so many more bytes, or no more open files."""
+    """Limit this process: the size of files, its additional memory, or its open files."""
     if kind == MEMORY:
         with memory_limit(most):
             yield
@@ -45,7 +45,7 @@ def limited(kind: str, most: int) -> Iterator[None]:
     number = getattr(resource, kind)
     soft, hard = resource.getrlimit(number)
     if kind == FILES:
-        os.close(most := os.open("/dev/null", os.O_RDONLY))  # the first that is free
+        os.close(most := os.open("/dev/null", os.O_RDONLY))  # the first free number
     resource.setrlimit(number, (most, hard))
     try:
         yield
@@ -59,9 +59,10 @@ def made() -> dict[str, bytes]:
 
 
 def healed(step: Callable[[], Any], kind: str, most: int) -> Any:
-    """Do a step under a limit, which must stop it, then without; return its files, and those due.
+    """Run a step with a limit that must stop it, then without; return its files and the expected
+    files.
 
-    What the limited step has left must be whole.
+    Files left by the limited step must be complete.
     """
     step()
     expected = made()
@@ -97,7 +98,7 @@ def table() -> None:
 
 
 def told(kind: str, most: int, work: Callable[[], Any]) -> str:
-    """Return what is said when work cannot be done under a limit."""
+    """Return the message when work fails under a limit."""
     try:
         with limited(kind, most):
             work()
@@ -109,7 +110,7 @@ def told(kind: str, most: int, work: Callable[[], Any]) -> str:
 def read(kind: str, most: int) -> str:
     write_table(Path("a.parquet"), pa.table({"a": np.random.default_rng(1).random(12_000_000)}))
     pool = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())  # others hold more than they use
+    pa.set_memory_pool(pa.system_memory_pool())  # other pools reserve more
     try:
         return told(kind, most, lambda: read_table(Path("a.parquet")))
     finally:
@@ -117,9 +118,9 @@ def read(kind: str, most: int) -> str:
 
 
 def look_at_images(kind: str, most: int) -> str:
-    """Look at images that are whole, of which none may be left out as damaged."""
+    """Open undamaged images; none may be left out as damaged."""
     names, faults = ["a.png", "b.png"], {}
-    for name in names:  # a decoded one is larger than what the process may have kept
+    for name in names:  # a decoded image is larger than any memory that the process may still hold
         save_array(Path(), name, np.zeros((8_000, 8_000, 3), np.uint8))
     said = told(kind, most, lambda: check_images(Path(), names, {}, faults=faults))
     assert not faults, faults
@@ -127,7 +128,7 @@ def look_at_images(kind: str, most: int) -> str:
 
 
 def sweep(kind: str, most: int) -> Any:
-    """Look after files for the first time; return what is known of them then, and should be."""
+    """Enter files in a new ledger; return its entries and the expected entries."""
     finish()
     expected = {path: entry.sha256 for path, entry in Ledger().entries.items()}
     LEDGER.unlink()

@@ -23,7 +23,7 @@ SPEC = {"family": "clip", "kind": "encoder", "checkpoint": "a/b", "revision": "m
 
 
 def configured(key: str, written: str) -> Callable[[], Any]:
-    """Return what checks a configuration in which a key has a value, as YAML has it."""
+    """Return a function that checks a configuration in which a key has this YAML value."""
 
     def inject() -> Any:
         config = json.loads(json.dumps(SMALL))
@@ -39,7 +39,7 @@ def configured(key: str, written: str) -> Callable[[], Any]:
 
 
 def described(field: str, value: Any) -> Callable[[], Any]:
-    """Return what reads a model's file in which a field has a value."""
+    """Return a function that reads a model's file in which a field has this value."""
 
     def inject() -> Any:
         Path("a.yaml").write_text(yaml.safe_dump(SPEC | {field: value}))

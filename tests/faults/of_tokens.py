@@ -23,14 +23,14 @@ from eyechart.core.errors import UserError
 from eyechart.models.sources import pull_model
 
 KIND = "Tokens"
-PARTS = (TOKEN[:6], TOKEN[4:], "secret")  # a token that is cut in two is still found
+PARTS = (TOKEN[:6], TOKEN[4:], "secret")  # half of a token is still found
 FILES = {"config.json": b"{}", WEIGHTS: bytes(20_000)}
 NOWHERE = "shown nowhere"
 
 
 @contextmanager
 def written() -> Iterator[io.StringIO]:
-    """Collect what is printed and logged."""
+    """Collect the printed and logged text."""
     told = io.StringIO()
     handler = logging.StreamHandler(told)
     logging.getLogger().addHandler(handler)
@@ -40,7 +40,7 @@ def written() -> Iterator[io.StringIO]:
 
 
 def shown(told: str, hub: HubServer) -> str:
-    """Return where a part of the token, or of a signature, stands or was sent."""
+    """Return the places where a part of the token, or of a signature, was written or sent."""
     files = [path for path in Path.cwd().parent.rglob("*") if path.is_file()]
     texts = {str(path): path.read_text(errors="replace") for path in files} | {"messages": told}
     texts["the other host"] = str([asked.token for asked in hub.asked if asked.host == "localhost"])
@@ -49,7 +49,7 @@ def shown(told: str, hub: HubServer) -> str:
 
 
 def pulling(token: str, *, pulled: bool, spoil: Callable[[HubServer], None] | None = None) -> Any:
-    """Pull with a token; return where it is shown, and whether the model came as it must."""
+    """Pull with a token; return where it is shown, and whether the model is complete."""
     patch = pytest.MonkeyPatch()
     try:
         with serving_clip(Path.cwd(), patch, FILES) as hub, written() as told:
@@ -69,7 +69,7 @@ def pulling(token: str, *, pulled: bool, spoil: Callable[[HubServer], None] | No
 
 
 def spelt(token: str) -> Any:
-    """Try to pull with a token that is refused before it is sent."""
+    """Try to pull with a token that must be refused before it is sent."""
     patch = pytest.MonkeyPatch()
     try:
         with serving_clip(Path.cwd(), patch, FILES) as hub, written() as told:
@@ -84,7 +84,7 @@ def spelt(token: str) -> Any:
 
 
 def cut(times: int) -> Callable[[HubServer], None]:
-    """Cut the connection so often, while the hub is asked and while it sends."""
+    """Cut the connection repeatedly, during requests to the hub and during transfers."""
 
     def spoil(hub: HubServer) -> None:
         hub.fails, hub.cuts[WEIGHTS] = [0] * min(times, 12), [0] * times
@@ -93,7 +93,7 @@ def cut(times: int) -> Callable[[HubServer], None]:
 
 
 def dead_end(hub: HubServer) -> None:
-    """Send large files from an address where nobody answers."""
+    """Redirect large files to an address that does not respond."""
     resolve = hub_server._Answer._resolve
 
     def redirect(self: Any, repository: Any, rest: list[str]) -> None:

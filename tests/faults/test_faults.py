@@ -1,4 +1,4 @@
-"""Every fault of the table ends as the table says, and the page lists them all."""
+"""Every fault ends as its table says, and docs/reliability.md lists all of them."""
 
 import re
 from pathlib import Path
@@ -28,4 +28,4 @@ def test_no_fault_is_listed_twice_and_each_has_an_outcome() -> None:
 
 
 def test_the_page_lists_the_faults() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m faults.write_docs in tests"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m faults.write_docs in tests"

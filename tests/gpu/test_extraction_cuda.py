@@ -1,4 +1,4 @@
-"""On a CUDA device the same numbers come out as on the CPU."""
+"""A CUDA device gives the same numbers as the CPU."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from test_extraction_steps import SETTINGS, Project
 
 from eyechart.tables.activations import read_column, read_ids, read_manifest
 
-# float32 on a GPU sums in another order; the activations of these models are of order one
+# a GPU sums float32 in another order; the activations of these models are of order 1
 TOLERANCE = 1e-3
 
 

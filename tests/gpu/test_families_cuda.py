@@ -1,4 +1,4 @@
-"""Every family gives on a CUDA device what it gives on the CPU."""
+"""Every family gives the same results on a CUDA device as on the CPU."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from zoo_parts import TV
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 
-# float32 on a GPU sums in another order; the scores of these models are of order one
+# a GPU sums float32 in another order; the scores of these models are of order 1
 TOLERANCE = 1e-3
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 
@@ -20,7 +20,7 @@ READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 @pytest.mark.parametrize("how", [{}, {"spread": True}])
 def test_scores_on_cuda_equal_scores_on_the_cpu(tmp_path, name, how):
     if FAMILIES[name].torchvision and not TV:
-        pytest.skip(f"{name} needs torchvision, and it is not installed here")
+        pytest.skip(f"{name} needs torchvision, which is not installed here")
     folder = build(name, tmp_path)
     picture = Image.fromarray(
         np.random.default_rng(0).integers(0, 255, (40, 64, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""On a CUDA device the training stages run, twice alike, and their weights load on the CPU."""
+"""Training stages on a CUDA device are reproducible, and their weights load on the CPU."""
 
 import pytest
 import torch

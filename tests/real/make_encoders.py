@@ -18,7 +18,7 @@ import torch
 from onnx import numpy_helper
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
 
-NODES = 4  # maximum number from a product to the sum with its bias, past conversions and scales
+NODES = 4  # most nodes between a product and the sum with its bias: conversions and scales
 
 
 class Graph:
@@ -31,13 +31,14 @@ class Graph:
         self.next = {name: node for node in reversed(graph.node) for name in node.input}
 
     def named(self, prefix):
-        """Return the tensors that kept their parameters' names."""
+        """Return the tensors that still have their parameters' names."""
         return {k: v for k, v in self.tensors.items() if k.startswith(prefix)}
 
     def products(self, kind):
         """Yield the names of the right factor and bias (or None) of each product with a weight.
 
-        An export transposes a linear layer's weight and drops its name, but keeps the bias's.
+        The export transposes a linear layer's weight and drops its name, but keeps the name of the
+        bias.
         """
         for node in self.nodes:
             if node.op_type == kind and node.input[1] in self.tensors:
@@ -56,7 +57,7 @@ class Graph:
 
 
 def dinov2_small(graph):
-    """Return the model; position embeddings are the unnamed tensors of shape (1, n, 384)."""
+    """Return the model; its position embeddings are the unnamed tensors of shape (1, n, 384)."""
     state = {k.removeprefix("backbone."): v for k, v in graph.named("backbone.").items()}
     for factor, bias in graph.products("MatMul"):
         state[bias.removeprefix("backbone.").removesuffix("bias") + "weight"] = graph.tensors[
@@ -81,12 +82,12 @@ def clip_vit_b16_vision(graph):
         name = bias.removesuffix("bias") + "weight" if bias else "visual_projection.weight"
         assert name not in state, name
         state[name] = ((numbers[0] - numbers[1]) * numbers[2]).T
-    config = CLIPVisionConfig(patch_size=16)  # other defaults are those of ViT-B
+    config = CLIPVisionConfig(patch_size=16)  # the other defaults are ViT-B's
     return filled(CLIPVisionModelWithProjection, config, state)
 
 
 def filled(model, config, state):
-    """Return a model with these weights; raise an error for a missing, unknown or misshapen one."""
+    """Return a model with these weights; raise an error if one is missing, unknown or misshapen."""
     weights = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in state.items()}
     made, report = model.from_pretrained(
         None, config=config, state_dict=weights, output_loading_info=True

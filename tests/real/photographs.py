@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_image
 
 from eyechart.core.randomness import generator
 
-SIDE = 112  # of a crop; a scene has four crops
+SIDE = 112  # pixels; a scene has four crops
 FILES = {"astronaut": "astronaut.png", "cat": "chelsea.png", "coffee": "coffee.png"}
 FILES |= {"motorcycle": "motorcycle_left.png", "rocket": "rocket.jpg"}
 SHOWN = (*FILES, "temple")  # the last photograph is from scikit-learn
@@ -46,7 +46,7 @@ def write_scenes(folder, photographs, count=60):
 
 
 def crop(image, draw):
-    """Return a random square crop of a photograph, six tenths of its short side wide."""
+    """Return a random square crop of a photograph, 0.6 times as wide as its short side."""
     side = int(0.6 * min(image.size))
     left, top = (int(draw.integers(0, length - side)) for length in image.size)
     return image.crop((left, top, left + side, top + side)).resize(
@@ -61,7 +61,7 @@ def write_views(folder, photographs, names=("astronaut", "motorcycle", "temple")
         sequence.mkdir(parents=True)
         first = photograph(photographs, name).resize((360, 360), Image.Resampling.BICUBIC)
         first.save(sequence / "1.ppm")
-        scale = np.diag([3.75, 5.0, 1.0])  # the homographies are of images of 96 × 72
+        scale = np.diag([3.75, 5.0, 1.0])  # the homographies are for images of 96 × 72 pixels
         for number in range(2, 7):
             matrix = scale @ homography(number) @ np.linalg.inv(scale)
             warp(first, matrix).save(sequence / f"{number}.ppm")

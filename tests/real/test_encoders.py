@@ -41,7 +41,7 @@ pytestmark = [
 
 
 def run(folder, config):
-    """Run a project of its own to the page and return it, and what Snakemake printed."""
+    """Run a new project up to the page; return it and Snakemake's output."""
     project = Project.create(folder)
     project.config = {**CONFIG, **config}
     project.configure({})
@@ -50,7 +50,7 @@ def run(folder, config):
 
 @pytest.fixture(scope="module")
 def exam(tmp_path_factory):
-    """The exam on photographs of Python packages: the project and its output."""
+    """The exam on photographs from Python packages: the project and its output."""
     folder = tmp_path_factory.mktemp("photographs")
     write_scenes(folder / "scenes", MADE / "photographs")
     write_views(folder / "views", MADE / "photographs")
@@ -138,11 +138,11 @@ def test_mined_pairs_have_the_cosines_of_the_activations_and_a_sheet(exam, monke
     assert pairs["similarity_first"].min() > 0.6 and pairs["similarity_second"].max() < 0.5
     page = (home / "sheet.html").read_text()
     assert page.count("<figure>") == min(len(pairs), 100)
-    assert "data:image/jpeg" in page  # photographs take too much room as PNG
+    assert "data:image/jpeg" in page  # photographs are too large as PNG
 
 
 def test_photographs_of_coco_are_probed_and_mined(tmp_path):
-    """Every label is that of the annotations, and a probe finds people better than its control."""
+    """Labels match the annotations, and a probe finds people better than its control task."""
     given = os.environ.get(COCO)
     if not given:
         pytest.skip(f"{COCO} is not set: photographs of COCO were NOT examined")
@@ -164,4 +164,4 @@ def test_photographs_of_coco_are_probed_and_mined(tmp_path):
     assert row["accuracy"] > row["chance"] and row["q"] < 0.05
     page = project.path("results/report/index.html").read_text()
     shown = set(re.findall(r"<span>has_(\w+) <b>no</b>", page))
-    assert shown <= {"person"}  # no label of what is not there, unless it is probed
+    assert shown <= {"person"}  # labels of absent categories exist only if they are probed

@@ -5,18 +5,18 @@ from PIL import Image
 
 from eyechart.models.spec import Spec, defaults
 
-FOLDERS = {  # folder of each checkpoint, with its family
+FOLDERS = {  # the folder and the family of each checkpoint
     "cogvlm": "cogvlm",
     "glamm": "glamm",
     "internlm_xcomposer": "internlm_xcomposer",
-    "internvl_chat": "internvl_chat",  # on Qwen2
+    "internvl_chat": "internvl_chat",  # based on Qwen2
     "internvl_chat_internlm2": "internvl_chat",
     "minicpm_o": "minicpm_o",
     "minicpm_v2": "minicpm_v2",
     "molmo": "molmo",
     "phi3_v": "phi3_v",
 }
-SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
+SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several slices, one slice
 QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
 
 OPERATORS = """
@@ -27,7 +27,7 @@ for name in ("nms", "qnms"):
         library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     except RuntimeError:
         pass
-"""  # a torchvision built for CUDA is importable beside a torch for the CPU once these are known
+"""  # these make a torchvision built for CUDA importable with a CPU-only torch
 
 
 def spec_of(folder, **fields):

@@ -1,4 +1,4 @@
-"""Attention and the logit lens of families whose code comes with the checkpoint, or a reason."""
+"""Attention and the logit lens of families with remote code, or a reason."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from eyechart.models.load_options import LoadOptions
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import whole_image
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # from the remote code
 
 SETTINGS = AttentionSettings("{question}", "text", 1, 1, 1)
 ITEM = {

@@ -1,4 +1,4 @@
-"""Every family whose code comes with the checkpoint, on tiny checkpoints that the user has."""
+"""Every family with remote code, on tiny checkpoints that the user provides."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from eyechart.models.describe_model import describe
 from eyechart.models.load import adapter_of, load
 from eyechart.models.load_options import LoadOptions
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # from the remote code
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def card(adapter, family):
 
 
 def extract(adapter, card, questions, batch, monkeypatch):
-    """Run the engine over pictures p0, p1, p2; give {column: {row: value}} of both scopes."""
+    """Run the engine over images p0, p1, p2; return {column: {row: value}} for both scopes."""
     shown = dict(zip(["p0", "p1", "p2"], drawn(), strict=True))
     return run_engine(adapter, card, shown, plan(questions, QUESTIONS), batch, monkeypatch)
 
@@ -42,14 +42,14 @@ def test_its_code_runs_only_where_the_configuration_allows_it(family, folder_of)
 def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path, monkeypatch):
     names = adapter_of(spec_of(family)).companions(folder_of(family))
     if not names:
-        return  # all that its code loads is in its own files
+        return  # its code loads only its own files
     folder = tmp_path / f"{family}_alone"
     folder.mkdir()
     for path in folder_of(family).iterdir():
         if path.is_file():
             (folder / path.name).symlink_to(path)
     loading = LoadOptions("cpu", remote_code=True)
-    with pytest.raises(UserError, match=f"no folder {names[0]} in it"):
+    with pytest.raises(UserError, match=f"has no folder {names[0]}"):
         load(spec_of(family), folder, loading)
     monkeypatch.setenv("EYECHART_COMPANIONS", str(folder_of(family)))
     assert load(spec_of(family), folder, loading)
@@ -109,7 +109,7 @@ def test_the_language_model_reads_at_its_image_tokens_what_the_connector_gave(ad
                 output = given if adapter.runs([picture]) > 1 else given[0]
                 hidden, masks = adapter.layout("connector", output, [picture])
                 read = found["read"][tokens.image]
-                if adapter.spec.family == "molmo":  # it adds to what it embeds
+                if adapter.spec.family == "molmo":  # it adds to the embedding
                     patch = adapter.processor.special_token_ids["<im_patch>"]
                     read = read - adapter.words(torch.tensor([patch]))
                 assert torch.allclose(read, hidden[masks["image_tokens"]], rtol=0, atol=1e-6)
@@ -154,7 +154,7 @@ def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypa
 def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(adapter):
     pictures = [adapter.prepare_image(image) for image in drawn()[:2]]
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 image per prompt"):
+        with pytest.raises(UserError, match="accepts 1 image per prompt"):
             adapter.row("which ?", pictures)
     else:
         row = adapter.row("which ?", pictures)

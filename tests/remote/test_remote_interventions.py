@@ -1,4 +1,4 @@
-"""Edits of remote families: identities, and what the model's own code computes under a hook."""
+"""Edits of remote families: identities, and agreement with a hook in the model's own code."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.statistics.eraser import fit
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # from the remote code
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_with_image_tokens_cut_from_all_text_no_answer_depends_on_the_image(batc
 
 def test_attention_without_a_mask_is_refused_in_a_sentence(batch, monkeypatch):
     monkeypatch.setattr(batch.adapter, "mask_argument", lambda address: ("padding_mask", True))
-    with pytest.raises(UserError, match=r"lm\.0: attention is cut through the mask"):
+    with pytest.raises(UserError, match=r"lm\.0: attention can only be cut in blocks"):
         batch.answers(OWN, [cut_off(batch.adapter)])
 
 
@@ -94,7 +94,7 @@ def test_zeros_and_erasures_are_what_the_models_own_code_gives_under_a_hook(batc
 
 
 def directly(adapter, path, question, address, new):
-    """Return the log-probability of each choice by the model's own code, a module hooked."""
+    """Return the log-probability of each choice from the model's own code, with a hooked module."""
     image = open_image(Path(path))
     picture = adapter.prepare_image(image)
     row = adapter.row(question, [picture])
@@ -106,7 +106,7 @@ def directly(adapter, path, question, address, new):
         own = torch.ones(hidden.shape[:-1], dtype=torch.bool)
         if address != "connector":
             own[:, : places[0]] = own[:, places[-1] + 1 :] = False
-        elif adapter.runs([picture]) == 1:  # else once per slice, and all that it returns counts
+        elif adapter.runs([picture]) == 1:  # otherwise one run per slice; its full output is edited
             _, masks = adapter.layout("connector", hidden, [picture])
             own = of_images(adapter, "connector", [picture], masks["image_tokens"])(hidden)
         hidden[own] = new(hidden[own], {})

@@ -1,4 +1,4 @@
-"""Remote families' image tokens lie where they look: a bright square is found where it is."""
+"""Token positions are correct in remote families: the token at a bright square changes most."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from eyechart.models.describe_model import describe
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # from the remote code
 
 NOWHERE = ("minicpm_v2", "minicpm_o")  # learned queries
 

@@ -1,4 +1,4 @@
-"""Maps by gradients of families whose code comes with the checkpoint."""
+"""Gradient maps of families with remote code."""
 
 import pytest
 from cases import spec_of
@@ -8,7 +8,7 @@ from eyechart.models.attention_weights import load_eager
 from eyechart.models.describe_model import describe
 from eyechart.models.load_options import LoadOptions
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # from the remote code
 
 NO_WEIGHTS = ("cogvlm", "molmo")  # their code returns no attention weights
 NOWHERE = ("minicpm_v2", "minicpm_o")  # learned queries

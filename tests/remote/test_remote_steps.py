@@ -1,4 +1,4 @@
-"""The workflow's own steps in an environment of an earlier transformers."""
+"""The workflow's steps in an environment with an older transformers."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
 
 
 def run(step, importable, **flags):
-    """Run a step as the workflow does, in a process of its own."""
+    """Run a step as the workflow does, in a separate process."""
     words = []
     for name, value in flags.items():
         several = value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""Families whose code comes with the checkpoint are tuned: each arm learns, and nothing else."""
+"""Tuning families with remote code: each arm learns, and nothing else changes."""
 
 import pytest
 from cases import spec_of
@@ -8,7 +8,7 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.tuning import arms
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+pytestmark = pytest.mark.filterwarnings("ignore")  # from the remote code
 
 
 @pytest.fixture(scope="module")

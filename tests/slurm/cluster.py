@@ -26,7 +26,7 @@ def is_up() -> bool:
 
 
 def jobs() -> list[Job]:
-    """Return all of Slurm's jobs so far, by number."""
+    """Return all Slurm jobs so far, by number."""
     shown = subprocess.run(
         ["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True
     )
@@ -47,12 +47,12 @@ def seconds(job: Job, field: str) -> float:
 def cancel_one(
     rule: str, run: subprocess.Popen[str], timeout_s: float = 600, known: Collection[str] = ()
 ) -> str:
-    """Cancel the first of a rule's jobs once it runs beside another; return its number.
+    """Cancel the first job of a rule once two of its jobs run; return its number.
 
     ``known`` are the job numbers of earlier runs.
 
-    Slurm's times are whole seconds, which would be too coarse to tell whether the next job waited
-    for one that was cancelled at once.
+    Slurm's times are whole seconds. If a job were cancelled at once, they could not show whether
+    the next job waited for it.
     """
     for found in _watch(run, timeout_s):
         own = [job for job in of_rule(found, rule) if job["JobId"] not in known]
@@ -85,9 +85,9 @@ def start(project: Project, log: IO[str], *arguments: str) -> subprocess.Popen[s
 def finish_with_one_cancelled(
     project: Project, rule: str, at: Callable[..., Any], *targets: str
 ) -> tuple[list[Job], str]:
-    """Run to the end with one of a rule's jobs cancelled; return all jobs and its number.
+    """Run to the end with one job of a rule cancelled; return all jobs and the number of that job.
 
-    No job of the rule ends earlier, since each waits at its first call of ``at``.
+    No job of the rule ends before that, since each waits at its first call of ``at``.
     """
     log, before = project.path("run.log"), {job["JobId"] for job in jobs()}
     reached = hold(project.path("workflow"), at)
@@ -102,7 +102,7 @@ def finish_with_one_cancelled(
 
 
 def memory_mb(job: Job) -> int:
-    """Return the memory that a job requested; Slurm prints 2200M, or 2.5G if that is exact."""
+    """Return the memory that a job requested; Slurm prints 2200M, or 2.5G if this is exact."""
     amount = job["MinMemoryNode"]
     return round(float(amount[:-1]) * {"M": 1, "G": 1024}[amount[-1]])
 

@@ -1,4 +1,4 @@
-"""Skip tests that need Slurm or a cluster's executor, with a message, if it is not there."""
+"""Skip tests that need Slurm or a cluster executor, with a message, if it is missing."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""Answers in parts, and readouts, through a real Slurm, with the profile that users get."""
+"""Answers in parts and readouts on a real Slurm, with the users' profile."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def configured(folder: Path) -> Project:
 
 
 def test_a_part_that_is_cancelled_is_answered_again_alone(tmp_path: Path) -> None:
-    """And what is joined and read out is what a run on this machine makes."""
+    """The joined answers and the readouts equal those of a local run."""
     project = configured(tmp_path / "slurm/project")
     jobs, cancelled = finish_with_one_cancelled(
         project, "answer_vlm_part", StimulusBuilder.stimuli, *TARGETS
@@ -56,7 +56,7 @@ def test_a_part_that_is_cancelled_is_answered_again_alone(tmp_path: Path) -> Non
 
 
 def check_answers(parts: list[Job], cancelled: str) -> None:
-    """Assert that there are two parts, of which the cancelled one alone has a second attempt."""
+    """Assert that there are two parts and that only the cancelled one has a second attempt."""
     (stopped,) = [job for job in parts if job["JobId"] == cancelled]
     first, again = (job for job in parts if job["Comment"] == stopped["Comment"])
     (other,) = [job for job in parts if job["Comment"] != stopped["Comment"]]

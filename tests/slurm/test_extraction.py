@@ -1,4 +1,4 @@
-"""The small exam's extraction through a real Slurm, with the profile that users get."""
+"""The small exam's extraction on a real Slurm, with the users' profile."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ROOTS = ("data/raw", "data/models", "results/datasets", "results/models", "resul
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its project, all jobs, the one that was cancelled."""
+    """A finished run: its project, all jobs, and the number of the cancelled job."""
 
     project: Project
     jobs: list[Job]
@@ -35,7 +35,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The extraction through Slurm, with the first part that is seen running cancelled."""
+    """The extraction on Slurm; the first part that is seen running is cancelled."""
     project = Project.create(tmp_path_factory.mktemp("slurm") / "project")
     return Run(project, *finish_with_one_cancelled(project, "extract_vlm", Shard.add, *TARGETS))
 
@@ -43,7 +43,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_results_are_those_of_a_run_on_this_machine(run: Run, tmp_path: Path) -> None:
     here = Project.create(tmp_path / "project")
     here.finish(*TARGETS)
-    assert run.project.plan(*TARGETS) == {}  # and what the cancelled job left half done is swept
+    assert run.project.plan(*TARGETS) == {}  # half-written files of the cancelled job are removed
     assert run.project.hashes(*ROOTS) == here.hashes(*ROOTS)
 
 
@@ -83,7 +83,7 @@ def test_small_jobs_become_one(run: Run) -> None:
     assert len(of_rule(run.jobs, "draw")) == 1  # four shards
     assert len(of_rule(run.jobs, "tables")) == 1  # questions and tables
     assert of_rule(run.jobs, "install_weights") == []  # no job at all
-    assert len(run.jobs) == 1 + 1 + 1 + 2 + 1 + 2  # model, parts, one again, scopes
+    assert len(run.jobs) == 1 + 1 + 1 + 2 + 1 + 2  # model, parts, repeated part, scopes
 
 
 def test_jobs_with_a_gpu_go_where_gpus_are_and_all_others_elsewhere(run: Run) -> None:
@@ -100,5 +100,5 @@ def test_the_one_gpu_of_this_machine_is_no_limit_for_the_cluster(run: Run) -> No
 
 
 def filled(project: Project) -> dict[str, Any]:
-    """Return the configuration of a project, as the rules have it."""
+    """Return the configuration of a project, as the rules see it."""
     return check(yaml.safe_load(project.path("small.yaml").read_text()), ["small.yaml"])

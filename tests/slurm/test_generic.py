@@ -1,4 +1,4 @@
-"""A run through the profile for any queue: here one that runs jobs in the background."""
+"""A run with the generic profile, on a queue that runs jobs in the background."""
 
 import subprocess
 from pathlib import Path
@@ -17,7 +17,7 @@ ROOTS = ("data/raw", "results/datasets", "results/models")
 
 @pytest.fixture
 def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put the commands of the queue into the path; give the folder where it keeps its jobs."""
+    """Add the queue's commands to PATH; return the folder where it keeps its jobs."""
     folder = tmp_path / "queue"
     folder.mkdir()
     monkeypatch.setenv("FAKE_QUEUE", str(folder))
@@ -32,7 +32,7 @@ def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
     log = project.path("run.log")
     profile = ["--profile", "profiles/generic", "--latency-wait", "5"]
     quick = ["--seconds-between-status-checks", "2"]
-    reached = hold(project.path("workflow"), load)  # which describe_model alone calls
+    reached = hold(project.path("workflow"), load)  # only describe_model calls it
     with open(log, "w") as file:
         run = subprocess.Popen(
             project.command(*profile, *quick, *TARGETS),
@@ -56,11 +56,11 @@ def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
 
 
 def vanish(queue: Path, rule: str) -> None:
-    """End the only job of a rule, which is running, without a word."""
+    """End the only job of a rule while it runs, without writing an exit status."""
     (job,) = [path.stem for path in queue.glob("*.asked") if f"-N {rule}" in path.read_text()]
     subprocess.run(["qdel", job], check=True)
 
 
 def memory_mb(asked: str) -> int:
-    """Return the memory that a job asked for."""
+    """Return the memory that a job requested."""
     return int(asked.split(":mem=")[1].split("mb", maxsplit=1)[0])

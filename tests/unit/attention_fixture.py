@@ -1,4 +1,4 @@
-"""A tiny random LLaVA, loaded, and a miniature dataset with regions."""
+"""A loaded tiny random LLaVA, and a miniature dataset with regions."""
 
 import json
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from eyechart.tables.regions import box, point, write_regions
 
 SETTINGS = {"items": 3, "prompt": "{question}", "choices": "text", "images": 1, "top": 1}
 LETTERS = {"A": "red", "B": "blue"}
-SIZE = (64, 48)  # of every image; only the central 32 x 32 pixels reach the model
+SIZE = (64, 48)  # size of every image; the model sees only the central 32 x 32 pixels
 
 
 def build_dataset(folder, count=4):
@@ -72,7 +72,7 @@ def load_llava(folder, attention="eager"):
 
 
 def flags(data, folder, spec, checkpoint, **changes):
-    """Return the command line of ``trace_items``."""
+    """Return the command-line arguments of ``trace_items``."""
     given = {
         "model": "tiny",
         "dataset": "mini",

@@ -1,7 +1,7 @@
 """Responses of two invented models to two invented datasets, in the schemas of the real tables.
 
-Scores are computed from the answers, so the tables agree with each other. ``tiny_llava`` uses the
-image, except for counting; ``tiny_clip`` cannot be asked without an image.
+Scores are computed from the answers, so the tables agree. ``tiny_llava`` uses the image, except for
+counting; ``tiny_clip`` cannot answer without an image.
 """
 
 import json
@@ -71,7 +71,7 @@ def item(dataset: str, number: int, task: str, choices: list[str], answer: str) 
 
 
 def coco_items(pictures: int) -> list[Row]:
-    """Return a question about presence, one about counting and a caption per image."""
+    """Return a question about presence, one about counting and a caption for each image."""
     rows = []
     draw = generator("behaviour items")
     for i in range(pictures):
@@ -113,7 +113,7 @@ def draw_picture(root: Path, dataset: str, name: str) -> Row:
 
 
 def answers_of(model: str, dataset: str, condition: str, items: list[Row]) -> list[Row]:
-    """Return a model's invented answers, in two orders of the options for MMVP, else in one."""
+    """Return a model's invented answers, for MMVP in both orders of the options."""
     draw = generator("behaviour answers", model, dataset, condition)
     lean = generator("behaviour prior", model, dataset).normal(0, 1.2, 16)
     rows = []

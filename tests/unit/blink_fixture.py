@@ -1,4 +1,4 @@
-"""A miniature of BLINK on the hub: one folder per sub-task, one Parquet file per split."""
+"""A miniature of BLINK on the hub: one folder per sub-task, with one Parquet file per split."""
 
 import csv
 from pathlib import Path

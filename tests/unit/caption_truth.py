@@ -1,4 +1,4 @@
-"""Check from a caption's words whether it is true of a scene."""
+"""Check whether the words of a caption are true of a scene."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ THING += r"(?:rubber |metal )?(?:cube|sphere|cylinder|thing)s?"
 
 
 def fits(obj, words):
-    """Return whether an object matches a description: all words but ``thing`` are its values."""
+    """Return whether an object has all values of a description, in which ``thing`` has none."""
     values = [obj[a] for a in ("size", "color", "material", "shape")]
     return all(word in values for word in words.removesuffix("s").split() if word != "thing")
 
@@ -34,7 +34,7 @@ def is_whole(text, objects):
 
 
 def added(listed):
-    """Sum the counts of equal descriptions: ``a red cube and a red cube`` are two."""
+    """Sum the counts of equal descriptions: ``a red cube and a red cube`` is two."""
     total = Counter()
     for n, words in listed:
         total[words.removesuffix("s")] += n

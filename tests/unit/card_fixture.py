@@ -29,7 +29,7 @@ def cell(skill: str, verdict: str, *values: float | None, **more: Any) -> Cell:
 
 
 def patterns(dataset: str, verdict: str, value: float) -> list[Cell]:
-    """Return the nine patterns, which only have answers."""
+    """Return the nine patterns, which have only answers."""
     own = {"dataset": dataset, "band": PATTERN, "n": 30, "chance": 0.5, "blind": 0.5}
     own |= {"pooled": (0.6, 0.5, 0.7)}
     return [cell(name, verdict, *[None] * 6, value, **own) for name in NINE]
@@ -78,7 +78,7 @@ MODELS: dict[str, tuple[str, list[Cell]]] = {
 
 
 def write_card(root: Path, copies: int = 0) -> list[Path]:
-    """Write the three tables of every model; return the paths of their values."""
+    """Write the three tables of every model; return the paths of the tables of values."""
     more = {f"tiny_llava_{k}": MODELS["tiny_llava"] for k in range(copies)}
     return [_write(root, model, *found) for model, found in (MODELS | more).items()]
 
@@ -133,7 +133,7 @@ def render(paths: list[Path]) -> str:
 
 
 def text(markup: str) -> str:
-    """Return the visible text of some markup."""
+    """Return the visible text of markup."""
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split())
 
 

@@ -1,4 +1,4 @@
-"""One model's effects and erasers, computed from shares, in the format of ``measure_effects``."""
+"""Effects and erasers of one model, computed from shares, in the format of ``measure_effects``."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def row(intervention: str, address: str, value: float, beside: float, **more: An
 
 
 def patches(image: dict[str, tuple[float, float]], **more: Any) -> list[Row]:
-    """Return the effects of patching the image from a donor, against one with the same answer."""
+    """Return the effects of patching a donor's image, relative to a donor with the same answer."""
     own = {"direction": "noise", "control": "same_answer", **more}
     return [
         part
@@ -51,13 +51,13 @@ def restored(value: float, control: float = 0.0) -> list[Row]:
 
 
 def erased(image: dict[str, tuple[float, float]], **more: Any) -> list[Row]:
-    """Return the effects of erasing colour, against random subspaces."""
+    """Return the effects of erasing colour, compared with random subspaces."""
     own = {"concept": "color", "control": "random", **more}
     return [row("erase", a, value, control, **own) for a, (value, control) in image.items()]
 
 
 def erasers(before: dict[str, float], after: float = 0.14) -> list[Row]:
-    """Return the rows of colour erasers; the most common answer has 0.14 of the tokens."""
+    """Return the rows of colour erasers; the most common answer has a share of 0.14."""
     return [
         {
             **{"model": "m", "dataset": "drawn", "address": a, "concept": "color", "control": ""},
@@ -71,7 +71,7 @@ def erasers(before: dict[str, float], after: float = 0.14) -> list[Row]:
 
 
 HELD = dict.fromkeys(ADDRESSES, 0.96)
-COLOR = [  # read only at the connector, by the first block, as tiny_llava reads colour
+COLOR = [  # only the first block reads it, at the connector, as in tiny_llava
     *patches({"connector": (0.92, 0.44)} | dict.fromkeys(ADDRESSES[1:], (0.02, 0.03))),
     *erased({"connector": (0.12, 0.69)} | dict.fromkeys(ADDRESSES[1:], (0.75, 0.76))),
     *restored(0.7),

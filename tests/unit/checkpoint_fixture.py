@@ -17,7 +17,7 @@ FOLDER = Path("data/models/clip")
 READY = FOLDER / "ready.json"
 LOCK = Path("data/models.lock.tsv")
 WEIGHTS = "model.safetensors"
-# Other files in a repository, none of which is needed
+# Other files in the repository, which are not needed
 BESIDE = {
     ".gitattributes": b"*.safetensors filter=lfs",
     "README.md": b"# A card",
@@ -58,7 +58,7 @@ def spec(**changes: object) -> Path:
 def serving_clip(
     folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]
 ) -> Iterator[HubServer]:
-    """Serve a repository of the model clip; ``folder`` is the working folder, with the spec."""
+    """Serve a repository of the model clip; ``folder`` is the working folder with the spec."""
     monkeypatch.chdir(folder)
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)

@@ -12,7 +12,7 @@ from PIL import Image
 from eyechart.data.layouts.coco import prepare as coco_prepare
 from eyechart.data.sources import local as sources_local
 
-# ids with gaps, as in COCO; later categories are rarer
+# ids have gaps, as in COCO; later categories are rarer
 CATEGORIES = {1: "person", 3: "dog", 18: "wine glass", 44: "umbrella", 67: "dining table", 77: "tv",
               84: "skis", 90: "toothbrush"}  # fmt: skip
 SIZE = (48, 32)
@@ -40,7 +40,7 @@ SETTINGS = {
 def thing(
     image: int, category: int, box: list[float], crowd: int = 0, number: int = 1
 ) -> dict[str, Any]:
-    """Return the annotation of an object; its outline is its box."""
+    """Return the annotation of an object whose outline is its box."""
     left, top, width, height = box
     outline = [left, top, left + width, top, left + width, top + height, left, top + height]
     return {

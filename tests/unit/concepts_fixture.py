@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 def write_tables(root, pictures=6, names=NAMES, prompts=("What color?",), full=False):
-    """Write items and images: the whole grid (without unreadable cells, unless full)."""
+    """Write items and images: the full grid, or all of it except unreadable cells."""
     images = []
     grid = itertools.product(names, names, names)
     for number, (word, font, background) in enumerate(grid):
@@ -61,11 +61,12 @@ def read_rows(root):
 
 
 def planted(rows, weights, width=64, noise=0.1, names=NAMES, seed=7, words=None, drawn=False):
-    """Return vectors (n, width); a word image's vector is the weighted sum of its cues' directions.
+    """Return vectors (n, width); each word image's vector is the weighted sum of its cues'
+    directions.
 
-    ``weights`` are those of word, font and background; a concept image's vector is its colour's
-    direction. All have noise of length ``noise``, or word images of length ``words`` if given. If
-    ``drawn``, each word image follows one cue, drawn with the weights as probabilities.
+    ``weights`` are for word, font and background. A concept image's vector is its colour's
+    direction. All vectors have noise of length ``noise``; for word images, ``words`` replaces it if
+    given. If ``drawn``, each word image follows one cue, drawn with the weights as probabilities.
     """
     rng = generator("planted", seed, width)
     directions = rng.standard_normal((len(names), width))

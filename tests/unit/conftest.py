@@ -1,4 +1,4 @@
-"""Fixture for tests of the configuration: the full demo's, checked and filled in."""
+"""Fixture for tests of the configuration: the full demo's config, checked and with defaults."""
 
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,6 @@ FULL = "config/presets/full_demo.yaml"
 
 @pytest.fixture
 def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the full demo's configuration, with the project as the working folder."""
+    """Return the full demo's configuration; the working folder is the project."""
     monkeypatch.chdir(ROOT)
     return check(yaml.safe_load(Path(FULL).read_text()), [FULL])

@@ -1,7 +1,7 @@
 """Questions and answers of invented VLMs, as tables for the scoring step.
 
-An invented VLM is a function of its inputs: the question, the options as shown, and the answer that
-the image shows (null if there is nothing to see).
+An invented VLM is a function of the question, the options as shown, and the answer that the image
+shows (null if it shows none).
 """
 
 import json
@@ -23,7 +23,7 @@ Vlm = Callable[[str, list[str], str | None], str]
 
 
 def says_a(question: str, options: list[str], seen: str | None) -> str:
-    """Return the first option."""
+    """Return the first option, always."""
     return options[0]
 
 
@@ -33,7 +33,7 @@ def looks(question: str, options: list[str], seen: str | None) -> str:
 
 
 def reads(question: str, options: list[str], seen: str | None) -> str:
-    """Return the answer given by the question's last word."""
+    """Return the answer that is the question's last word."""
     return question.rsplit(maxsplit=1)[-1]
 
 
@@ -92,7 +92,7 @@ def answers(
 def answer(
     name: str, condition: str, order: int, said: str, choices: list[str], model: str = "fake"
 ) -> dict:
-    """Return one row, in which the given choice is likelier than the others, which are equal."""
+    """Return one row in which the given choice is likelier than the others, which are equal."""
     return {
         "model": model,
         "dataset": "lamps",
@@ -118,7 +118,7 @@ def partner(row: dict, items: list[dict]) -> dict:
 
 
 def coin(p: float, seed: int) -> Vlm:
-    """Return a VLM that is right with probability p if it sees, and else draws uniformly."""
+    """Return a VLM that is right with probability p if it sees the image, and otherwise guesses."""
     rng = np.random.default_rng(seed)
 
     def vlm(question: str, options: list[str], seen: str | None) -> str:

@@ -29,7 +29,7 @@ def write_homography(path: Path, matrix: np.ndarray) -> None:
 
 
 def make_hpatches(root: Path) -> Path:
-    """Write a sequence of viewpoints and one of illuminations."""
+    """Write a sequence with changing viewpoints and one with changing illumination."""
     for seed, name in enumerate(("v_wall", "i_dome"), 1):
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)

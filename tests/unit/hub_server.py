@@ -18,7 +18,7 @@ TOKEN = "hf_welcome"
 
 @dataclass
 class Repository:
-    """One repository: files by commit, commits by revision, and access rights."""
+    """A repository: files by commit, commits by revision, and access rights."""
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     revisions: dict[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Repository:
 
 
 class Asked(NamedTuple):
-    """Handler of one request."""
+    """The handler of one request."""
 
     host: str
     path: str
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
 
 
 class HubServer(ThreadingHTTPServer):
-    """Repositories by owner/name; ``cuts`` are the numbers of bytes that the next responses send.
+    """A server of repositories by owner/name; ``cuts`` are the bytes that the next responses send.
 
     While ``stall`` is true, a cut response waits until the server is shut down. The next requests
     get the statuses in ``fails``, or no response for a status of 0.
@@ -74,13 +74,13 @@ class HubServer(ThreadingHTTPServer):
 
 @contextmanager
 def running(server: ThreadingHTTPServer) -> Iterator[Any]:
-    """Run a server in its own thread; ``closing`` is an event that its responses wait for."""
+    """Run a server in a thread; ``closing`` is an event that its responses wait for."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server
-        finally:  # a running thread would keep the tests from ending
+        finally:  # a running thread would prevent the tests from ending
             server.closing.set()
             server.shutdown()
             thread.join()

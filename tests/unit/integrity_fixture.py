@@ -1,4 +1,4 @@
-"""A working folder after a run, with the parts that the next run's check reads."""
+"""A working folder after a run, with the files that the next run's check reads."""
 
 import asyncio
 import os
@@ -28,10 +28,10 @@ OUTPUTS = [MANIFEST, PART, SHARD, RECEIPT, TABLES / "items.parquet", TABLES / "i
 
 
 def make_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enter a folder after a run, with two parts, a drawn shard and a prepared one."""
+    """Enter a folder as after a run, with two parts, a drawn shard and a prepared shard."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(integrity, "_own", integrity._Lock())
-    monkeypatch.setattr(ledger, "FINE", 0)  # no test may depend on how young a file is
+    monkeypatch.setattr(ledger, "FINE", 0)  # no test may depend on the age of a file
     Path(".snakemake").mkdir()
     for path in (PART, PART.with_name("part-000.parquet"), LABELS, PREPARED, *OUTPUTS[4:]):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def make_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def damage(path: Path, keep_time: bool = False) -> None:
-    """Change a byte, but not the size."""
+    """Change a byte without changing the size."""
     before, content = path.stat(), bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
@@ -58,7 +58,7 @@ def damage(path: Path, keep_time: bool = False) -> None:
 
 
 class Graph:
-    """A run's jobs, with the parts that the check reads from Snakemake."""
+    """The jobs of a run, with the attributes that the check reads from Snakemake."""
 
     def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
         self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
@@ -66,13 +66,13 @@ class Graph:
         self.forcefiles: set[str] = set()
 
     async def check_incomplete(self) -> None:
-        """Do nothing, whereas Snakemake looks for the marks of killed jobs."""
+        """Do nothing; Snakemake's own method looks for the marks of killed jobs."""
 
     async def finish(self, job: object) -> None:
-        """Do nothing, where Snakemake looks for jobs that can begin now."""
+        """Do nothing; Snakemake's own method looks for jobs that can begin."""
 
     def repair(self, found: list[ledger.Fault] | None = None) -> list[str]:
-        """Run the check as after Snakemake has built the jobs; return the warnings."""
+        """Run the check as if Snakemake had built the jobs; return the warnings."""
         said: list[str] = []
         graph = type("Checked", (Graph,), {})
         found = integrity.update("results") if found is None else found

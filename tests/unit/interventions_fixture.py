@@ -20,7 +20,7 @@ from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.regions import about_image, box, write_regions
 
-WORDS = ("cube", "colour", "the")  # the answers, one token each
+WORDS = ("cube", "colour", "the")  # the answers; each is one token
 SHADES = np.array([(200, 40, 40), (40, 200, 40), (40, 40, 200)])
 TOKENS, WIDTH, READ, SAID = 16, 24, slice(0, 3), slice(12, 15)
 OPTIONS = {
@@ -44,9 +44,9 @@ def encode_by_hand(adapter, images):
 
 
 def build_reading_model(folder):
-    """Save a LLaVA whose first block copies the class from image tokens; later blocks are idle.
+    """Save a LLaVA whose first block copies the class from image tokens; later blocks do nothing.
 
-    After this block, image tokens hold the class twice, but nothing reads it there.
+    After this block, image tokens hold the class twice, but no later block reads it.
     """
     checkpoint = build_llava(folder)
     adapter = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))

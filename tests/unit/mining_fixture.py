@@ -1,4 +1,4 @@
-"""Two encoders' activations of the same images as files, and a brute-force search."""
+"""Activations of the same images from two encoders, as files, and a brute-force search."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ def unit(values):
 def planted(n, widths, pairs, seed):
     """Return features of n images in two encoders, and the pairs planted there, as rows i < j.
 
-    A planted pair has cosine 0.97 or more in the first encoder and 0.5 or less in the second. For
-    each there is a decoy that is similar in both. Other rows are random and nearly orthogonal.
+    A planted pair has cosine 0.97 or more in the first encoder and 0.5 or less in the second. Each
+    has a decoy pair that is similar in both. Other rows are random and nearly orthogonal.
     """
     rng = np.random.default_rng(seed)
     first, second = (unit(rng.standard_normal((n, width))) for width in widths)
@@ -59,7 +59,7 @@ def write_activations(folder, model, name, values, ids, parts=1, scope="image"):
 
 
 def write_images(folder, ids, copies=()):
-    """Write images.parquet and a small image per id; for (a, b) in ``copies``, b looks like a."""
+    """Write images.parquet and a small image per id; for (a, b) in ``copies``, b equals a."""
     rows = []
     same = {b: a for a, b in copies}
     for image_id in ids:
@@ -75,7 +75,7 @@ def write_images(folder, ids, copies=()):
 
 
 def flags(first, second, images, output, changes):
-    """Return the command line of find_pairs."""
+    """Return the command-line arguments of find_pairs."""
     ask = {
         "first": "vision.0/cls", "second": "vision.0/cls", "similar": 0.95, "different": 0.6,
         "centre": False, "block": 64, "most": 500, "engine": "exact", "recall": 0.99,

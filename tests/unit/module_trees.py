@@ -9,7 +9,7 @@ MODELS = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
 def module_tree(model: str) -> list[str]:
-    """Return all module names of a model; ``layers.[0-2]`` in its file stands for three names."""
+    """Return all module names of a model; ``layers.[0-2]`` in its file means three names."""
     lines = (FOLDER / f"{model}.txt").read_text().splitlines()
     return [name for line in lines for name in _written_out(line)]
 

@@ -21,7 +21,7 @@ def shots() -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_mat(path: Path, images: np.ndarray, depths: np.ndarray) -> None:
-    with h5py.File(path, "w", userblock_size=512) as file:  # MATLAB stores its own header there
+    with h5py.File(path, "w", userblock_size=512) as file:  # where MATLAB stores its own header
         file["images"] = images.transpose(0, 3, 2, 1)
         file["depths"] = depths.transpose(0, 2, 1)
         names = file.create_group("#refs#")

@@ -1,4 +1,4 @@
-"""The verdict's former format, with one wide row per skill, for comparison."""
+"""The former format of the verdict, with one wide row per skill, for comparison."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A user's own images and tables, and the two steps that turn them into a dataset."""
+"""Images and tables of a user, and the two steps that turn them into a dataset."""
 
 import io
 import json

@@ -15,7 +15,7 @@ from eyechart.tables.regions import REGIONS
 from eyechart.tables.responses import ANSWERS
 
 NAMES = {"model": "eye", "dataset": "puzzles"}
-SIDE, PX = 8, 80  # tokens and pixels along a picture
+SIDE, PX = 8, 80  # tokens and pixels along one side of an image
 Row = dict[str, Any]
 
 

@@ -61,7 +61,7 @@ def write_readouts(root: Path, model: str, addresses: list[str], answers: bool =
 
 
 def interval(value: float) -> dict[str, float]:
-    """Return a value in [0, 1] with an interval as for a typical number of items."""
+    """Return a value in [0, 1] with the interval of a typical number of items."""
     value = float(np.clip(value, 0, 1))
     half = 1.96 * (value * (1 - value) / N) ** 0.5
     return {"value": value, "ci_low": max(0, value - half), "ci_high": min(1, value + half)}

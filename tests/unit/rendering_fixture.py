@@ -20,10 +20,10 @@ SETTINGS = {
     "light_jitter": 1.0,
     "camera": {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22, "jitter": 0.3},
     "truth": True,
-    "skills": list(BLINK.values()),  # only for the layout blink
+    "skills": list(BLINK.values()),  # only the layout blink has these
 }
 
-LOOK = {"image_px": [64, 64], "samples_per_pixel": 2}  # small, for frequent drawing
+LOOK = {"image_px": [64, 64], "samples_per_pixel": 2}  # small, because many tests draw them
 
 
 def step(name):

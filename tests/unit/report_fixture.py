@@ -1,6 +1,6 @@
 """Results of two invented models on an invented dataset, in the schemas of the real tables.
 
-Every stored metric is computed from the stored predictions, so the tables agree with each other.
+All stored metrics are computed from the stored predictions, so the tables agree.
 """
 
 import json
@@ -71,7 +71,7 @@ SETTINGS = {
 
 
 def knowledge(task: str, address: str, span: str) -> float:
-    """Return a column's invented knowledge (0 to 1) of a task's answers."""
+    """Return the invented share of a task's answers that a column encodes, from 0 to 1."""
     depth = [*VISION, "connector", *LM].index(address)
     hard = {"boolean": 0.02, "number": 0.35, "shape": 0.5, "majority_shape": 0.3}.get(task, 0.8)
     if task in ITEM_TASKS:
@@ -256,7 +256,7 @@ def write_benchmarks(root: Path) -> None:
 
 
 def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, list[str]]:
-    """Write all inputs of the report; return both steps' arguments, relative to ``root``."""
+    """Write all inputs of the report; return the arguments of both steps, relative to ``root``."""
     write_dataset(root, pictures)
     write_models(root)
     write_probes(root, n, seeds, ["tiny_llava", "tiny_clip"])
@@ -276,7 +276,7 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
 
 
 def flags(root: Path) -> list[str]:
-    """Write small results; return the command line of ``eyechart.report.build_report``."""
+    """Write small results; return the arguments of ``eyechart.report.build_report``."""
     answered = write_behaviour(root)
     given = answered | write_results(root, 40, 2, 12)
     read = write_readouts(root, "tiny_llava", ["vision.0", "connector", "lm.norm"], answers=False)

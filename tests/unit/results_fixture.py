@@ -1,4 +1,4 @@
-"""A tiny finished results folder with the tables that notebooks read, in the real schemas."""
+"""A tiny results folder with the tables that notebooks read, in the real schemas."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A hand-built LLaVA that answers with the colour of an image's only patch that is not black."""
+"""A hand-built LLaVA that answers with the colour of the only patch that is not black."""
 
 import json
 
@@ -18,10 +18,10 @@ from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import about_image, box, write_regions
 
-WORDS = ("cube", "colour", "the")  # the answers, one token each
+WORDS = ("cube", "colour", "the")  # the answers; each is one token
 SHADES = ((200, 20, 20), (20, 200, 20), (20, 20, 200))
 PATCH, SIDE = 8, 4  # patch size in pixels, and patches along an image
-FLAT = 1e4  # epsilon of the norms: states of any size are divided by its root, so all is linear
+FLAT = 1e4  # epsilon of the norms: all states are divided by its root, so the model is linear
 READ, SAID = slice(0, 3), slice(12, 15)
 METHODS = ["gradient", "integrated", "grad_cam", "relevancy"]
 SETTINGS = {
@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 def build_model(folder, reads=True):
-    """Save the model; unless ``reads``, it gets nothing from its connector."""
+    """Save the model; without ``reads``, its connector returns zeros."""
     checkpoint = build_llava(folder)
     adapter = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
     model = adapter.model

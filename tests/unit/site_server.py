@@ -18,9 +18,9 @@ HEADER = "\t".join(versions.COLUMNS)
 
 
 class Site(ThreadingHTTPServer):
-    """One file at any path; ``cuts`` are the numbers of bytes that the next responses send.
+    """A server of one file at any path; ``cuts`` are the bytes that the next responses send.
 
-    After ``stall`` bytes, unless this is None, a response waits until the server is shut down.
+    If ``stall`` is set, a response waits after this many bytes until the server is shut down.
     """
 
     daemon_threads = True

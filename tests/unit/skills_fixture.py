@@ -1,4 +1,4 @@
-"""Shared by tests of all vision-centric layouts: images, settings and a way to prepare."""
+"""Shared code for tests of all vision-centric layouts: images, settings and preparation."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def prepare(
 
 
 def one(table: pl.DataFrame, column: str, value: str) -> dict[str, Any]:
-    """Return the only row with a value in a column."""
+    """Return the only row with the given value in a column."""
     return table.row(by_predicate=pl.col(column) == value, named=True)
 
 

@@ -1,4 +1,4 @@
-"""Stop steps at a chosen point where they wait to be killed, at any speed of the machine."""
+"""Stop steps at a chosen point, where they wait to be killed, whatever the machine's speed."""
 
 import json
 import os
@@ -22,11 +22,11 @@ def hold(folder: Path, *functions: Callable[..., Any] | str, call: int = 1, only
     folder : Path
         Folder for ``sitecustomize.py``.
     functions : callable or str
-        Functions or methods of modules that the step imports, or ``"module:name"``; not of the
-        step's own module, which runs as ``__main__``.
+        Functions or methods of modules that the step imports, or ``"module:name"``. They cannot be
+        in the step's own module, which runs as ``__main__``.
     call : int
-        The number of the call in each process, counted from 1 over all functions. With 0 none
-        stops; each process appends its number of calls and its command to the file.
+        The number of the call in each process, counted from 1 over all functions. With 0, no
+        process stops; each appends its number of calls and its command to the file.
     only : str
         Only processes whose command contains this text are held.
 
@@ -53,7 +53,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def release(folder: Path) -> None:
-    """Let held processes continue, and later ones run freely."""
+    """Let held processes continue and later ones run freely."""
     for name in (SITE.name, "hold.json", "held"):
         (folder / name).unlink(missing_ok=True)
 

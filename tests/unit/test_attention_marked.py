@@ -31,7 +31,7 @@ def grid(rows, columns, step, view=0, left=0.0, top=0.0):
     )
 
 
-PLACES = grid(4, 6, 10.0)  # a picture of 60 x 40
+PLACES = grid(4, 6, 10.0)  # an image of 60 x 40
 
 
 def row_of(weights, shares, image=None):
@@ -92,8 +92,8 @@ def test_uniform_attention_has_a_ratio_of_one_whatever_the_region():
 
 def test_planted_attention_gives_its_mass_and_ratio():
     weights = np.zeros(30)
-    weights[:6] = 0.1  # on words
-    weights[6 + 7] = 0.3  # on the token at (10..20, 10..20)
+    weights[:6] = 0.1  # attention on words
+    weights[6 + 7] = 0.3  # attention on the token at (10..20, 10..20)
     weights[6 + 8] = 0.1
     image = np.arange(30) >= 6
     marks = {"A": box("A", 10, 10, 20, 20), "B": box("B", 15, 10, 25, 20), "C": point("C", 55, 35)}

@@ -1,4 +1,4 @@
-"""Means, intervals and controls for hand-made tables of attention and the logit lens."""
+"""Means, intervals and controls of hand-made tables of attention and the logit lens."""
 
 import json
 
@@ -42,7 +42,7 @@ def attention_rows(items, ratio, control, draw):
 
 
 def lens_rows(items, first):
-    """Return rows of items that settle on their answer at block ``first``."""
+    """Return rows of items whose answer is fixed from block ``first`` on."""
     rows = []
     for n in range(items):
         for block in range(BLOCKS):
@@ -130,7 +130,7 @@ def test_reasons_are_handed_on_where_there_are_no_rows(run):
 
 def test_a_table_of_another_model_is_an_error(run):
     rows = [row | {"model": "other"} for row in lens_rows(2, 0)]
-    with pytest.raises(UserError, match="a row is of other on d, expected m on d"):
+    with pytest.raises(UserError, match="a row is about other on d, expected m on d"):
         run([], rows)
 
 
@@ -139,7 +139,7 @@ def test_intervals_cover_a_mean_as_often_as_they_should():
     groups = np.repeat(np.arange(25), 2).astype(str)
     hits = 0
     for n in range(200):
-        values = np.repeat(draw.normal(0, 1, 25), 2)[:, None]  # items of a group are alike
+        values = np.repeat(draw.normal(0, 1, 25), 2)[:, None]  # items of a group are equal
         found = GroupBootstrap(groups, 200, np.random.default_rng(n)).means(values)
         hits += bool(found.low[0] <= 0 <= found.high[0])
     assert 0.85 <= hits / 200 <= 0.99

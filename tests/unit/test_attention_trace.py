@@ -1,4 +1,4 @@
-"""Attention and logit lens of one pass, against the class's own results."""
+"""Attention and logit lens of one pass equal the class's own results."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def directly(adapter, image):
-    """Return the class's own forward pass on its own inputs, and the prefix of both choices."""
+    """Return the class's own forward pass on its own inputs, and the choices' common prefix."""
     text = adapter.turn("what is it", 1)
     inputs = adapter.processor(text=[text], images=[image], return_tensors="pt")
     row = adapter.row("what is it", [adapter.prepare_image(image)])
@@ -156,7 +156,7 @@ def test_letters_are_decided_behind_the_bracket_that_they_share(adapter, image):
 
 @pytest.fixture(scope="module")
 def step(tmp_path_factory):
-    """Run the whole step on the tiny model."""
+    """Run the complete step on the tiny model."""
     folder = tmp_path_factory.mktemp("step")
     data = fixture.build_dataset(folder / "data")
     checkpoint = tiny_models.build_llava(folder / "llava")
@@ -180,7 +180,7 @@ def test_the_step_writes_every_item_block_head_and_region(step, tmp_path):
     assert own["item_id"].n_unique() == 6  # three of each task
     assert sorted(rows["role"].unique()) == ["image", "reference", "right", "wrong"]
     marked = own.filter(pl.col("task") == "depth_order")
-    assert len(marked) == 3 * 3 * 4 * 4  # items, blocks, heads; A, B, REF and the picture
+    assert len(marked) == 3 * 3 * 4 * 4  # items, blocks, heads; A, B, REF and the image
     assert set(own.filter(pl.col("task") == "plain")["region"]) == {""}
     assert rows.filter(pl.col("control"))["item_id"].n_unique() == 3
     inside = rows.filter(pl.col("region") != "")
@@ -196,7 +196,7 @@ def test_the_step_writes_every_item_block_head_and_region(step, tmp_path):
 
 @pytest.mark.parametrize("parts", [2, 5, 9])
 def test_however_many_parts_the_joined_tables_are_the_same(step, tmp_path, parts):
-    """This includes maps, which only each task's first items have; some parts have no item."""
+    """This includes maps, which only the first items of each task have, and parts without items."""
     step(tmp_path / "once")
     pieces = [tmp_path / f"{n:03d}" for n in range(parts)]
     for n, piece in enumerate(pieces):

@@ -50,7 +50,7 @@ ROWS = [
 
 
 class Asker(Project):
-    """A project with multiple-choice items; one model is loaded per call, as in the rules."""
+    """A project with multiple-choice items; each call loads one model, as a rule does."""
 
     def answer(
         self,
@@ -107,7 +107,7 @@ def test_one_table_per_condition_with_a_row_per_test_item_sorted(project, tmp_pa
         assert one["shown"] != other["shown"]
         assert len(one["shown"]) == len(other["shown"])
     seen = {c: tuple(found[c][0]["log_probability"]) for c in CONDITIONS}
-    assert len(set(seen.values())) == len(CONDITIONS)  # a's
+    assert len(set(seen.values())) == len(CONDITIONS)  # the first item, a
 
 
 @pytest.mark.parametrize("scoring", ["sum", "mean", "pmi"])
@@ -136,7 +136,7 @@ def test_the_answer_is_the_choice_with_the_highest_score(project, tmp_path, scor
 
 
 class Fake:
-    """Replaces ``PromptAnswerer``; a model's response is a function of image, prompt and choice.
+    """A replacement of ``PromptAnswerer``; responses are a function of image, prompt and choice.
 
     Choices have as many tokens as words.
     """
@@ -240,10 +240,10 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
     assert "blank: does not apply to 2 of 6 items" in caplog.text
     for condition, rows in found.items():
         asked = ["a", "b", "c", "e", *(["w", "x"] if condition != "blank" else [])]
-        assert [r["item_id"] for r in rows] == asked, "two white images leave nothing to choose"
+        assert [r["item_id"] for r in rows] == asked, "two white images give no choice"
         assert {r["scoring"] for r in rows} == {"similarity"}
         for row in rows:
-            if row["item_id"] == "c":  # which has no choices
+            if row["item_id"] == "c":  # it has no choices
                 assert row["log_probability"] == []
             else:
                 assert np.exp(row["log_probability"]).sum() == pytest.approx(1)

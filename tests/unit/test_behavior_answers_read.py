@@ -1,4 +1,4 @@
-"""Scoring of odd answers, missing conditions and unknown truth: what is refused and what counts."""
+"""Scoring with unusual answers, missing conditions and unknown truth: refusals and counts."""
 
 import logging
 
@@ -133,19 +133,19 @@ def test_texts_of_some_orders_only_are_scored_by_themselves(tmp_path):
 
 def test_other_scorings_are_counted_from_the_stored_numbers(tmp_path):
     rows = answers(ITEMS, looks, "sighted", orders=1)
-    for row in rows:  # per token "on" is likelier where it is right; as a sum "off" always is
+    for row in rows:  # per token, "on" is likelier where it is right; as a sum, "off" always is
         right = row["predicted"] == "on"
         row |= {"log_probability": [-2.0, -3.0], "tokens": [1, 4 if right else 1]}
     scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
     found = values(scores)
     assert (found["accuracy"], found["accuracy_sum"], found["changed_by_sum"]) == (1, 0.5, 0.5)
     assert "accuracy_pmi" not in found
-    for row in rows:  # without the image "on" is as unlikely, so nothing but the image counts
+    for row in rows:  # "on" is equally unlikely without the image, so only the image counts
         row["unconditional"] = [-2.0, -4.0] if row["predicted"] == "on" else [-3.0, -3.0]
     found = values(score(tmp_path, ITEMS, {"sighted": rows})[0])
     assert (found["accuracy_pmi"], found["changed_by_pmi"]) == (1, 0)
     for row in rows:
-        row["scoring"] = "letter"  # these numbers are of letters, not of texts
+        row["scoring"] = "letter"  # now the numbers score letters, not texts
     assert not [
         name for name in values(score(tmp_path, ITEMS, {"sighted": rows})[0]) if "_sum" in name
     ]

@@ -1,4 +1,4 @@
-"""Items answered in steps: each step asks its own items and joins them with earlier answers."""
+"""Items answered in steps: each step answers its own items and adds them to earlier answers."""
 
 import pyarrow as pa
 import pytest
@@ -17,7 +17,7 @@ def project(tmp_path_factory):
 def test_a_step_adds_only_its_own_items_and_no_model_is_loaded_for_none(
     project, tmp_path, monkeypatch
 ):
-    """Responses in steps equal responses at once, including swapped images."""
+    """Responses in steps equal those of a single job, including swapped images."""
     rows = [item(f"i{n}", [f"p00{n % 5}"], ["red", "the"], answer="red") for n in range(5)]
     rows += [item(f"u{n}", [f"p00{n % 5}"], ["red", "the"], answer="red", task="u")
              for n in range(5)]  # fmt: skip

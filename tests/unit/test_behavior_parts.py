@@ -1,4 +1,4 @@
-"""Items answered in parts and joined equal one job's answers, for any number of parts."""
+"""Answers in any number of parts, when joined, equal the answers of one job."""
 
 import pyarrow.parquet as pq
 import pytest

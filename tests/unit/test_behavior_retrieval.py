@@ -1,4 +1,4 @@
-"""Retrieval: captions matched with images, from vectors and by the step."""
+"""Retrieval: captions matched with images, from vectors and with the step."""
 
 import json
 from itertools import pairwise
@@ -27,7 +27,7 @@ def project(tmp_path_factory):
 
 
 def by_hand(views, words, captions, depths=(1, 5, 10)):
-    """Rank all others by similarity, with ties before one's own."""
+    """Rank all candidates by similarity; ties rank before the correct one."""
     score = views @ words.T
     found = {}
     every = list(zip(captions.image, captions.text, strict=True))

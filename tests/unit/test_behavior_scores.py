@@ -1,4 +1,4 @@
-"""Metrics distinguish VLMs that look, that read, that always answer (a), and that toss coins."""
+"""Metrics distinguish VLMs that look, read, always answer (a), or toss coins."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ EXPECTED = {
     "reads": {
         "accuracy": 1 / 2,
         "pair_accuracy": 0,
-        "tv_truth": 1 / 6,  # a third of its answers are "on", half of the true ones
+        "tv_truth": 1 / 6,  # a third of its answers are "on", but half of the true answers are
         "tv_blank": 0,
         "order_consistency": 1,
         "place_bias": 0,
@@ -106,7 +106,7 @@ def test_every_metric_names_the_level_of_chance(tables):
 
 def test_looking_is_significant_and_reading_is_not(tables):
     p = {name: values(tables[name][0], "swapped", column="p")["accuracy"] for name in tables}
-    assert p["looks"] == pytest.approx(2 * 0.5**12)  # twelve groups of one vote each
+    assert p["looks"] == pytest.approx(2 * 0.5**12)  # twelve groups, with one vote each
     assert p["says_a"] == p["reads"] == 1
     q = tables["looks"][0].filter(pl.col("p").is_not_null())
     assert (q["q"] >= q["p"]).all() and q["q"].null_count() == 0
@@ -202,7 +202,7 @@ def test_where_nothing_differs_tests_and_intervals_say_so():
         for metric in covered:
             covered[metric] += low[metric] <= (metric == "accuracy") / 2 <= high[metric]
     assert (np.array(p) <= 0.05).sum() <= stats.binom.ppf(0.999, 40, 0.05)
-    assert np.mean(p) > 0.4, "p of a null must not crowd at 0"
+    assert np.mean(p) > 0.4, "p under the null must not accumulate at 0"
     for metric, times in covered.items():
         assert times >= stats.binom.ppf(0.001, 40, 0.93), metric
 

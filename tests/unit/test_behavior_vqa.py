@@ -1,8 +1,8 @@
 """VQA accuracy and its normal form of answers, equal to the evaluation code of VQA v2.
 
-The expected values were computed by that code (its version of March 2021) and follow from its
-rules: a mark becomes a space, or goes if it stands beside a space anywhere or the answer has a
-comma between digits; periods go unless a digit follows, 32 of them at most; then numbers up to
+The expected values were computed with the March 2021 version of that code. Its rules: a punctuation
+mark becomes a space, but is removed if it occurs next to a space anywhere or if the answer has a
+comma between digits; up to 32 periods are removed unless a digit follows; then come numbers up to
 ten, articles and contractions.
 """
 
@@ -142,7 +142,7 @@ FORMS = [
     ('Yes, the 2 dogs.', 'yes 2 dogs'),
     ("." * 40, "." * 8),
 ]
-AGREED = [  # answer, references and how many give each, accuracy
+AGREED = [  # answer, references with their counts, accuracy
     ('Yes', {'yes': 10}, 0.0),
     ('yes', {'yes': 10}, 1.0),
     ('yes.', {'yes': 10}, 0.0),

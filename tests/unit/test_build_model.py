@@ -1,4 +1,4 @@
-"""Controlled models: weights changed by training, and mixtures equal to one encoder's model."""
+"""Controlled models: the weights that training changes, and mixtures that equal one encoder."""
 
 import json
 
@@ -19,7 +19,7 @@ CONNECTOR = "model.multi_modal_projector."
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return a read-only folder with images and the models that others are built from."""
+    """Return a read-only folder with images and the models from which others are built."""
     folder = tmp_path_factory.mktemp("made")
     draw(folder / "raw")
     ready = {s: str(folder / s / "model/ready.json") for s in ("contrastive", "language")}
@@ -89,7 +89,7 @@ def test_connectors_have_as_many_parameters_within_two_percent(kind):
     queries = 64 if kind in QUERIED else 0
     made = connector(kind, 128, inner_width(kind, 128, 128, queries), 128, queries)
     count = sum(parameter.numel() for parameter in made.parameters())
-    assert abs(count / 33_024 - 1) < 0.02, count  # 33,024: LLaVA's two layers of 128
+    assert abs(count / 33_024 - 1) < 0.02, count  # 33,024: LLaVA's two layers at width 128
 
 
 def test_a_linear_connector_is_linear_and_queries_see_the_whole_image():
@@ -102,7 +102,7 @@ def test_a_linear_connector_is_linear_and_queries_see_the_whole_image():
     for kind in QUERIED:
         asked = connector(kind, 8, 8, 6, 4).eval()
         assert asked(tokens).shape == (3, 4, 6)
-        assert torch.allclose(asked(tokens), asked(tokens.flip(1)), atol=1e-5)  # of any order
+        assert torch.allclose(asked(tokens), asked(tokens.flip(1)), atol=1e-5)  # in any order
         changed = tokens.clone()
         changed[:, 4] += 1
         assert ((asked(changed) - asked(tokens)).abs().amax((0, 2)) > 1e-6).all()

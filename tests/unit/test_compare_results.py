@@ -26,7 +26,7 @@ def results(tmp_path_factory) -> Path:
     write_probes(root, 10, 1, ["tiny_clip"])
     write_readouts(root, "tiny_llava", ["vision.0", "lm.norm"], answers=False)
     write_verdicts(root, 20)
-    for old, name in FOLDERS.items():  # as they were called
+    for old, name in FOLDERS.items():  # the former names
         if (root / "results" / name).exists():
             (root / "results" / name).rename(root / "results" / old)
     return root / "results"
@@ -135,7 +135,7 @@ def test_the_long_verdict_holds_every_value_of_the_wide_one(tmp_path, model):
     wide = pl.read_parquet(old / f"verdict/{model}.parquet")
     values, classes, differences = long_form(wide)
     split = (values.select(STAGE), classes, differences.select(DIFFERENCE))
-    assert sum(map(filled, split)) == filled(wide), "no value of the wide table is left out"
+    assert sum(map(filled, split)) == filled(wide), "no value may be lost"
     change(new / f"verdict/{model}.parquet", pl.col("ci_low") + pl.when(ROW).then(1).otherwise(0))
     assert main([str(old), str(new)]) == 1
 

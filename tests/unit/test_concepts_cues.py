@@ -17,7 +17,7 @@ from eyechart.tables.concepts import ALL
 
 CUES = ["word", "font", "background"]
 SUMMED, DRAWN, SILENT = "vision.0/cls", "vision.1/cls", "vision.2/cls"
-WEIGHTS = (0.3, 0.6, 0.1)  # of word, font, background
+WEIGHTS = (0.3, 0.6, 0.1)  # weights of word, font, background
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def column(table, name):
 def test_a_planted_cue_wins_nearly_always_at_every_n(tables, cue, method):
     own = column(tables[0], f"lm.{CUES.index(cue)}/last").filter(method=method)
     shares = own.filter(cue=cue)
-    assert shares["components"].to_list() == list(range(48))  # raw, then one less than 8 x 6
+    assert shares["components"].to_list() == list(range(48))  # raw, then 8 x 6 - 1 components
     assert shares["share"].min() > 0.95
     assert (shares["p"] < 1e-4).all()
     assert (shares["q"] >= shares["p"]).all()
@@ -87,7 +87,7 @@ def test_pictures_that_follow_cues_in_turn_give_their_shares_within_the_interval
 def test_without_a_signal_cues_and_congruent_pictures_are_at_chance(tables):
     own = column(tables[0], SILENT).filter(pl.col("cue").is_in(CUES))
     inside = own.filter(pl.col("ci_low") <= pl.col("chance"), pl.col("chance") <= pl.col("ci_high"))
-    # 95 % would be expected of independent rows; those of one n and the next are nearly the same
+    # with independent rows, 95 % would be expected; rows for neighbouring n are nearly equal
     assert len(inside) / len(own) > 0.8
     assert own["share"].mean() == pytest.approx(1 / 8, abs=0.02)
     assert (own["q"].drop_nulls() > 0.01).all()

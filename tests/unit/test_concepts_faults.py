@@ -1,4 +1,4 @@
-"""Intervals cover, results do not depend on what they should not, and bad input is one sentence."""
+"""Intervals cover, results do not depend on irrelevant inputs, and bad input gives one sentence."""
 
 import json
 
@@ -40,14 +40,14 @@ def test_intervals_cover_the_share_that_typefaces_are_drawn_from():
     rng = np.random.default_rng(1)
     inside = []
     for _ in range(100):
-        typefaces = rng.dirichlet([6, 12, 2, 4], 24)  # each has a leaning of its own
+        typefaces = rng.dirichlet([6, 12, 2, 4], 24)  # each has its own preference
         groups = np.repeat(np.arange(24).astype(str), 14)
         shares = np.concatenate([rng.multinomial(1, p, 14) for p in typefaces]).T.astype(float)
         hits = Hits(shares[None], np.zeros((1, 0)), groups, groups[:0])
         rows = cue_rows(hits, [{}], 8, 200, np.random.default_rng(2))
         font = next(row for row in rows if row["cue"] == "font")
         inside.append(font["ci_low"] <= 0.5 <= font["ci_high"])
-    assert np.mean(inside) > 0.87  # a percentile interval over 24 groups is a little short of 95 %
+    assert np.mean(inside) > 0.87  # with 24 groups, percentile intervals cover less than 95 %
 
 
 def test_pictures_of_one_typeface_are_no_independent_evidence():

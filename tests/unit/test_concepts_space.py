@@ -1,4 +1,4 @@
-"""Prefixes of principal components, nearest centroids and neighbours, against slower methods."""
+"""Prefixes of principal components, nearest centroids and neighbours equal slower methods."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def data():
 def test_a_prefix_is_what_scikit_learn_fits_with_so_many_components(data, n):
     words, concepts, _ = data
     basis = space.fit(concepts, 50)
-    assert len(basis.axes) == 29  # one less than there are concept vectors
+    assert len(basis.axes) == 29  # one less than the number of concept vectors
     reference = PCA(n, svd_solver="full").fit(concepts)
     signs = np.sign((basis.axes[:n] * reference.components_).sum(axis=1))
     np.testing.assert_allclose(basis.axes[:n], signs[:, None] * reference.components_, atol=1e-9)

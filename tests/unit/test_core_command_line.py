@@ -1,4 +1,4 @@
-"""Words consumed by Snakemake's greedy options give one sentence instead of a traceback."""
+"""Words that Snakemake's greedy options consume give one sentence instead of a traceback."""
 
 import runpy
 import subprocess
@@ -57,7 +57,7 @@ def test_a_greedy_option_is_told_of(words: list[str], sentence: str | None) -> N
 def test_snakemake_ends_with_that_sentence_where_make_set_it_up(
     program: list[str], folder: Path
 ) -> None:
-    """The test uses a separate environment with this one's packages, as left by `make`."""
+    """The test uses a separate environment with this one's packages, as `make` sets it up."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "env"], check=True)
     (site,) = (folder / "env/lib").glob("python*/site-packages")
     here = next(p for p in sys.path if p.endswith("site-packages"))
@@ -78,7 +78,7 @@ def test_snakemake_ends_with_that_sentence_where_make_set_it_up(
 
 
 def test_a_config_file_is_read_without_leaving_modules_of_this_checkout(folder: Path) -> None:
-    """The workflow that Snakemake then runs may be another checkout's."""
+    """The workflow that Snakemake then runs may belong to another checkout."""
     (folder / "fine.yaml").write_text("seed: 3\n")
     code = (
         "import runpy, sys\n"

@@ -1,4 +1,4 @@
-"""A file under its final name is complete, and equal content gives equal bytes."""
+"""A file with its final name is complete, and equal content gives equal bytes."""
 
 import errno
 import json
@@ -23,7 +23,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     with files.atomic(target) as partial:
         partial.write_text("half")
         assert not target.exists()
-        assert partial.parent == target.parent  # else the rename would be a copy
+        assert partial.parent == target.parent  # otherwise the rename would be a copy
     assert target.read_text() == "half"
     assert left(target.parent) == ["out.txt"]
 

@@ -27,7 +27,7 @@ def double(x):
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write a small package in place of the real one, which ``hash_of`` hashes."""
+    """Write a small package, which ``hash_of`` hashes instead of the real one."""
     root = tmp_path / "eyechart"
     (root / "tools").mkdir(parents=True)
     for name in ("__init__.py", "tools/__init__.py"):
@@ -133,7 +133,7 @@ def test_the_hash_is_the_same_in_every_process() -> None:
 
 
 def test_no_module_of_the_package_imports_relatively() -> None:
-    # a relative import would be overlooked
+    # the fingerprint would miss a relative import
     root = Path(fingerprint.__file__).parents[1]
     relative = [p for p in root.rglob("*.py") if "\nfrom ." in p.read_text()]
     assert relative == []
@@ -144,7 +144,7 @@ def test_what_is_known_of_a_text_is_kept_and_used(package: Path) -> None:
     fingerprint._save()
     kept = fingerprint.KNOWN.read_text()
     assert hash_of() == before
-    fingerprint.KNOWN.write_text(kept.replace('",', '0",'))  # other logic, as far as is known
+    fingerprint.KNOWN.write_text(kept.replace('",', '0",'))  # the cached hashes now differ
     assert hash_of() != before
-    fingerprint.KNOWN.write_text("{")  # a damaged file costs time only
+    fingerprint.KNOWN.write_text("{")  # a damaged cache only costs time
     assert hash_of() == before

@@ -1,4 +1,4 @@
-"""The ledger and the checks before a run: damage and loss are found, all else is left alone."""
+"""The ledger and the checks before a run find damage and loss, and change nothing else."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record(path: Path, kind: str = "metadata") -> None:
-    """Record an output as Snakemake does when its job ends, or has begun."""
+    """Record an output as Snakemake does when a job ends, or when it begins."""
     file = Path(".snakemake", kind, urlsafe_b64encode(str(path).encode()).decode())
     write_json(file, {"endtime": path.stat().st_mtime if path.exists() else 0})
 
@@ -45,7 +45,7 @@ def sentences() -> list[str]:
 
 
 def test_what_is_whole_is_left_alone_and_nothing_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("hashed without need"))
+    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("a file was hashed unnecessarily"))
     assert sentences() == []
 
 
@@ -57,7 +57,7 @@ def test_without_a_ledger_a_part_that_is_newer_than_its_manifest_is_hashed() -> 
 
 
 def test_what_a_finished_job_has_written_anew_is_entered() -> None:
-    damage(PART)  # a run that was stopped between the part and its manifest
+    damage(PART)  # as if a run was stopped between the part and its manifest
     os.utime(PART, (time.time() + 60,) * 2)
     record(PART)
     assert sentences() == []
@@ -115,7 +115,7 @@ def test_labels_are_the_users_to_fill_in_but_are_missed() -> None:
 def test_a_bit_that_the_disk_lost_is_found_by_a_full_check_and_then_by_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # everything about the file except its bytes is as before
+    # only the file's bytes have changed
     entry = Ledger().entries[str(WHOLE_IMAGE)]
     damage(WHOLE_IMAGE)
     kept = ledger._stamp
@@ -149,7 +149,7 @@ def test_a_dry_run_moves_nothing() -> None:
 
 
 def test_a_folder_or_a_dead_link_in_a_files_place_is_moved_away() -> None:
-    for _ in range(2):  # the second time something is in the way
+    for _ in range(2):  # the second time, the new place is taken
         PART.unlink(missing_ok=True)
         (PART / "inner").mkdir(parents=True)
         Graph(PART).repair()
@@ -174,7 +174,7 @@ def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not()
                           capture_output=True, text=True, check=True)  # fmt: skip
     left = FOLDER / f".part-002.parquet.partial-{MACHINE}-{int(dead.stdout)}"
     long_ago = FOLDER / ".part-004.parquet.partial-0123abcd-1"
-    elsewhere = FOLDER / ".part-005.parquet.partial-0123abcd-2"  # another container's
+    elsewhere = FOLDER / ".part-005.parquet.partial-0123abcd-2"  # from another container
     being_written = FOLDER / f".part-003.parquet.partial-{MACHINE}-{os.getpid()}"
     named_alike = FOLDER / "a.partial-copy"
     for path in (left, long_ago, elsewhere, being_written, named_alike):
@@ -195,7 +195,7 @@ def test_the_number_of_a_dead_process_protects_nothing_once_another_has_it() -> 
         assert own.exists() and not other.exists()
     ended = subprocess.Popen([sys.executable, "-c", ""])
     began = Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # dead, and its number not yet free
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # dead, but its number is still taken
     left = FOLDER / f".b.json.partial-{MACHINE}-{ended.pid}-{began}"
     left.write_text("half")
     remove_partials("results")

@@ -1,4 +1,4 @@
-"""Lock files: one process at a time, also if the file system has no locks."""
+"""Lock files: one process at a time, even if the file system has no locks."""
 
 import errno
 import fcntl
@@ -55,7 +55,7 @@ def test_other_errors_of_a_lock_are_told(monkeypatch):
 
 
 def test_two_runs_that_end_at_once_enter_their_files_one_after_the_other(monkeypatch):
-    """A flock of this process's own second handle waits just as another process would."""
+    """A flock on a second handle of this process waits just as another process would."""
     taken, adopt = [], Ledger.adopt
 
     def adopt_and_try(ledger: Ledger) -> None:

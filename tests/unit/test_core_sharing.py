@@ -1,4 +1,4 @@
-"""Runs that share ``data/``: which waits for which, and what ends in one sentence."""
+"""Runs that share ``data/``: which one waits, and which ends with one sentence."""
 
 import asyncio
 import errno
@@ -45,7 +45,7 @@ Other = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def other(folder: Path) -> Iterator[Other]:
-    """Return what begins a run in another folder, which makes and reads what it is told."""
+    """Return a function that begins a run in another folder, which makes and reads given files."""
     (folder / "other").mkdir()
     (folder / "other/data").symlink_to(folder / "own/data")
     begun: list[subprocess.Popen[str]] = []
@@ -111,7 +111,7 @@ def test_a_run_that_dies_is_waited_for_no_longer(other: Other) -> None:
 
 def test_other_files_and_other_runs_of_the_folder_are_not_waited_for(other: Other) -> None:
     other(makes=MADE)
-    other(makes="data/models/a/ready.json", at="own")  # Snakemake refuses the second
+    other(makes="data/models/a/ready.json", at="own")  # Snakemake refuses the second run
     own = Share()
     assert not own.wait({"data/raw/coco/acquired.json", "results/a.json"}, pytest.fail)
     assert not own.wait({"data/models/a/ready.json"}, pytest.fail)

@@ -1,4 +1,4 @@
-"""The ledger on disks that know times in whole seconds, or take long to look up a file."""
+"""The ledger on disks that store times in whole seconds, or are slow to look up files."""
 
 import os
 import time
@@ -18,7 +18,7 @@ NOW = 10**9 * 10**9 + 1
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Return what sets the time; files are changed at that time, in whole two seconds."""
+    """Return a function that sets the time; files get that time, in multiples of two seconds."""
     make_folder(tmp_path, monkeypatch)
     LEDGER.unlink()
     real, at = os.stat, [NOW]
@@ -39,7 +39,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
 
 
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list that grows by each file that is hashed."""
+    """Return a list to which every hashed file is appended."""
     found: list[str] = []
     digest = ledger._digest
     monkeypatch.setattr(ledger, "_digest", lambda path: (found.append(path), digest(path))[1])
@@ -59,7 +59,7 @@ def test_a_change_in_the_second_of_the_last_look_is_noticed(
 
 
 def test_a_listed_file_as_young_as_its_list_is_looked_at(clock: Callable[[int], None]) -> None:
-    damage(WHOLE_IMAGE)  # in the second in which its list was written, before any look
+    damage(WHOLE_IMAGE)  # in the same second as its list, before any check
     clock(60)
     assert str(WHOLE_IMAGE) in {fault.path for fault in integrity.update("results")}
 

@@ -37,13 +37,13 @@ def main(*, model: str, items: Path, answers: list[Path], heads: Paths, settings
          kind: Literal["vlm", "encoder"], shared: Shared, item_output: Path | None = None,
          pair: Annotated[Annotated[list[int], {"nargs": 2}], {"help": "two"}],
          share: float = 0.5) -> None:  # fmt: skip
-    """Keep what was given."""
+    """Store the arguments."""
     got.update(locals())
 
 
 @command
 def nested(args: More) -> None:
-    """Keep what was given."""
+    """Store the arguments."""
     got["args"] = args
 
 

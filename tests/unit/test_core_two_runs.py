@@ -1,4 +1,4 @@
-"""Concurrent Snakemake runs: which of them checks the files, and when."""
+"""Concurrent Snakemake runs: which of them check the files, and when."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Local datasets as a folder or zip: links, safe unpacking, resumption, one-sentence errors."""
+"""Local datasets as a folder or zip file: links, safe unpacking, resumption, errors."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_a_folder_is_linked_with_or_without_its_top_and_nothing_is_copied(source
 
 def test_every_source_gives_the_same_receipt_but_for_its_name(source, tmp_path):
     linked = acquire(source)
-    assert acquire(source) == linked  # again
+    assert acquire(source) == linked  # a second time
     shutil.rmtree(ROOT)
     unpacked = acquire(pack(source, Path("mine.zip")))
     make_receipt(source, COUNTS)
@@ -234,7 +234,7 @@ def test_a_truncated_zip_is_one_sentence(source, keep):
 def test_a_flipped_byte_in_a_zip_is_noticed(source):
     archive = pack(source, Path("flipped.zip"), how=zipfile.ZIP_STORED)
     data = bytearray(archive.read_bytes())
-    data[data.index(b"IDAT") + 20] ^= 1  # of an image
+    data[data.index(b"IDAT") + 20] ^= 1  # in an image
     archive.write_bytes(data)
     with pytest.raises(UserError, match=r"flipped.zip: truncated or damaged.*Bad CRC-32"):
         acquire(archive)
@@ -260,7 +260,7 @@ def test_unpacking_again_keeps_whole_files_and_mends_broken_ones(source):
     kept, broken = (ROOT / f"images/val/CLEVR_val_00000{n}.png" for n in (0, 1))
     number = kept.stat().st_ino
     data = bytearray(broken.read_bytes())
-    data[-1] ^= 1  # of the same size still
+    data[-1] ^= 1  # the size stays the same
     broken.write_bytes(data)
     acquire(archive)
     assert kept.stat().st_ino == number
@@ -279,12 +279,12 @@ def test_a_killed_run_leaves_no_receipt_and_the_next_one_completes(tmp_path, mon
         scenes["scenes"].append(scene)
     write(big / "scenes/CLEVR_val_scenes.json", scenes)
     archive = pack(big, Path("big.zip"))
-    reached = hold(tmp_path / "held", flush, call=12)  # written, and not yet renamed
+    reached = hold(tmp_path / "held", flush, call=12)  # written, but not yet renamed
     step = ("eyechart.data.sources.local", flags(archive, splits=("val",)))
     kill_step(*step, tmp_path / "held", reached.exists)
     assert not (ROOT / "acquired.json").exists()
     assert 0 < len(list(ROOT.glob("images/val/CLEVR*"))) < 20
-    left = list(ROOT.glob("images/val/.*.partial-*"))  # by the step just killed
+    left = list(ROOT.glob("images/val/.*.partial-*"))  # left by the killed step
     assert left and all(PARTIAL.fullmatch(path.name) for path in left)
     receipt = acquire(archive, splits=("val",))
     assert receipt["splits"]["val"]["images"] == 20

@@ -1,4 +1,4 @@
-"""BLINK: rows become items, marks are never guessed, bad rows are one sentence."""
+"""BLINK: rows become items, marks are never guessed, bad rows give one sentence."""
 
 import json
 import logging
@@ -204,7 +204,7 @@ def test_settings_that_cannot_be_are_refused():
         prepare(wording={"art_style": "Is it {a}?"})
     with pytest.raises(UserError, match=r"background is 'whitish', expected a colour"):
         prepare(background="whitish")
-    prepare(["art_style"], marks=False)  # these are not drawn in
+    prepare(["art_style"], marks=False)  # the images of these have no marks
 
 
 def test_a_dataset_without_any_wanted_file_is_named():

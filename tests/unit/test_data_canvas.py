@@ -1,4 +1,4 @@
-"""Canvas and marks: marks are found on the canvas at the positions of their moved regions."""
+"""Canvas and marks: marks on the canvas are at the positions of the moved regions."""
 
 import itertools
 from pathlib import Path
@@ -25,7 +25,7 @@ def style(**changes):
 
 
 def spot(size, at, side):
-    """Return a dark image with one bright square around a point, and the point's region."""
+    """Return a dark image with a bright square around a point, and the point's region."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     x, y = int(at[0]), int(at[1])
     pixels[max(y - side, 0) : y + side + 1, max(x - side, 0) : x + side + 1] = 255
@@ -52,7 +52,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
         rows, cols = np.indices(bright.shape)
         found = [(axis * bright).sum() / bright.sum() + 0.5 for axis in (cols, rows)]
         expected = moved[chosen][1].middle
-        # the square's centre is the centre of the point's pixel, half a pixel off at most
+        # the square is centred on the point's pixel, so it is at most half a pixel off
         scale = (moved[chosen][0].right - moved[chosen][0].left) / sizes[chosen][0]
         assert abs(found[0] - expected[0]) <= 0.5 * scale + 0.1
         assert abs(found[1] - expected[1]) <= 0.5 * scale + 0.1
@@ -61,7 +61,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
             whole, spotted = there[chosen]
             assert whole.left <= spotted.left <= whole.right
             assert whole.within(*marked.size)
-            # a point's own name may cover it only if the image has no room for both
+            # a point's label may cover it only if the image has no room for both
             if whole.right - whole.left > 40:
                 assert tuple(np.asarray(marked)[int(spotted.top), int(spotted.left)]) != (0, 0, 0)
 
@@ -139,7 +139,7 @@ def test_labels_stay_on_the_image_and_off_other_marks():
             others = draw_marks(image, [m for m in of if m != mark])
             both = np.asarray(draw_marks(image, of))
             added = (both != np.asarray(others)).any(axis=2).sum()
-            # every mark is fully visible among the others: none overlap
+            # every mark is fully visible, so no two marks overlap
             assert added >= 0.9 * (alone != (0, 0, 255)).any(axis=2).sum()
 
 

@@ -105,7 +105,7 @@ def test_a_hand_made_case_tells_the_three_samplings_apart():
     assert found.diagonal().tolist() == [5, 5, 3, 5, 1]
     there, absent = coco_questions.draw({dog}, 2, found, Random(1))
     assert there == [dog]
-    assert absent["popular"] == [person]  # of equals the first
+    assert absent["popular"] == [person]  # the first of equals
     assert absent["adversarial"] == [tie]
     drawn = {coco_questions.draw({dog}, 1, found, Random(n))[1]["random"][0] for n in range(99)}
     assert drawn == {person, tie, cup, kite}
@@ -170,7 +170,7 @@ def test_counting_is_right_and_leaves_out_crowds_and_what_is_too_many(there):
         (image, c) for image in there for c, f in countable(there[image]).items() if len(f) <= 3
     }
     assert seen == every
-    # a draw of 1 in 3 for every question about present categories; 5 standard deviations
+    # present categories are drawn with probability 1 / 3; 5 standard deviations
     assert abs(zeros - len(every) / 3) < 5 * (len(every) * 2 / 9) ** 0.5
 
 

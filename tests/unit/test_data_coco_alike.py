@@ -59,7 +59,7 @@ def test_annotations_are_of_the_image_as_its_camera_turns_it(source):
     assert turned.select("width", "height").equals(images.select("width", "height"))
     shown = open_image(Path(turned["path"][0]))
     assert np.abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 20
-    upright.save(source / "val2017" / name, exif=exif)  # annotated as it is stored
+    upright.save(source / "val2017" / name, exif=exif)  # annotations refer to the stored pixels
     acquire(source)
     told = sentence(prepare)
     assert "is 32 x 48 px, but its annotations are for 48 x 32 px" in told

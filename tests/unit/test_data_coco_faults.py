@@ -1,4 +1,4 @@
-"""COCO's faults, each one error sentence; its layout from folders and zips; its wording."""
+"""COCO's faults, each with one error sentence; its layout from folders and zips; its wording."""
 
 import doctest
 import json

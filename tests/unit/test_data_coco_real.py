@@ -1,7 +1,7 @@
-"""Every item about real photographs is recomputed from only the annotations.
+"""Every item about real photographs equals one computed from the annotations alone.
 
-``EYECHART_COCO`` names a folder in COCO 2017's official layout, such as a small extract of it, with
-``train2017`` and ``val2017``. Copies of its photographs are stored lying, upside down and grey.
+``EYECHART_COCO`` names a folder in COCO 2017's official layout, or a small extract of it, with
+``train2017`` and ``val2017``. The test adds rotated, upside-down and grey copies of photographs.
 """
 
 import json
@@ -26,7 +26,7 @@ WORDING = {
     "caption": "Describe the picture.",
 }
 MARGIN, MOST = 0.1, 10
-# EXIF orientation, and the stored orientation of pixels that then appear upright
+# EXIF orientation, and how to store pixels so that they appear upright
 STORED = {
     3: Image.Transpose.ROTATE_180,
     6: Image.Transpose.ROTATE_90,
@@ -87,7 +87,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(made):
-    """Return the annotations' facts by image: its file, and its boxes and crowds by category."""
+    """Return the annotated facts by image: its file, and its boxes and crowds by category."""
     _, listed, _, images, _ = made
     found = {image_id: {} for image_id in images["image_id"]}
     for split, own in listed.items():
@@ -101,7 +101,7 @@ def known(made):
 
 
 def side_of(box, size, asked):
-    """Return True if a box's centre is clearly on a side, False on the other, or None."""
+    """Return True if a box's centre is clearly on a side, False if on the other, otherwise None."""
     left, top, wide, high = box
     x, y = (left + wide / 2) / size[0], (top + high / 2) / size[1]
     distance = {"left": 0.5 - x, "right": x - 0.5, "top": 0.5 - y, "bottom": y - 0.5}[asked]
@@ -121,7 +121,7 @@ def test_no_item_about_a_photograph_is_wrong(made, known):
         elif kind == "many":
             expected = str(len(things)) if not any(crowd for _, crowd in things) else "?"
         else:
-            with Image.open(here / paths[image]) as photo:  # as in a viewer, using only Pillow
+            with Image.open(here / paths[image]) as photo:  # as in a viewer, with Pillow only
                 size = photo.size if photo.getexif().get(0x0112) not in (6, 8) else photo.size[::-1]
             alone = len(things) == 1 and not things[0][1]
             there = side_of(things[0][0], size, side[0]) if alone else None

@@ -1,4 +1,4 @@
-"""CV-Bench: rows about depth order become items with two boxes; bad rows are one sentence."""
+"""CV-Bench: rows about depth order become items with two boxes; bad rows give one sentence."""
 
 import logging
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_a_cap_keeps_so_many_items():
 @pytest.mark.parametrize("other", [False, True])
 def test_an_id_that_occurs_twice_is_one_sentence(other):
     twice = row(1438, "(A)")
-    if other:  # of another image
+    if other:  # for another image
         twice["image"] = {"bytes": png(photo(*SIZE, 9)), "path": ""}
         twice["bbox"] = [[1.0, 1.0, 5.0, 5.0], [6.0, 6.0, 9.0, 9.0]]
     words = "image_id 'depth_001438_1' is also" if other else "item_id 'depth_001438' occurs twice"

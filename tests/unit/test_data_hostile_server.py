@@ -1,4 +1,4 @@
-"""A server with arbitrary responses: one sentence, and nothing is written elsewhere."""
+"""A server with arbitrary responses gives one sentence, and nothing is written elsewhere."""
 
 import gc
 import json
@@ -64,7 +64,7 @@ OF_THE_HUB = {
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Sends the same bytes to everybody."""
+    """A server that sends the same bytes to every client."""
 
     daemon_threads = True
     answer = b""
@@ -91,7 +91,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield serving
         serving.shutdown()
         thread.join()
-    gc.collect()  # the sockets that the client's library leaves open
+    gc.collect()  # sockets that the client's library leaves open
 
 
 @pytest.mark.parametrize("size", [10, None])

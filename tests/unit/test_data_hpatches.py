@@ -74,7 +74,7 @@ def test_what_ref_marks_looks_like_what_the_answer_marks():
         other = [a for a in "ABCD" if a != item["answer"]]
         near = np.abs(patches["REF"] - patches[item["answer"]]).mean()
         close.append(near < min(np.abs(patches["REF"] - patches[a]).mean() for a in other))
-    assert sum(close) >= 4  # of five
+    assert sum(close) >= 4  # out of five
 
 
 def patch(image_id, place):
@@ -164,11 +164,11 @@ def test_a_zip_of_the_official_layout_is_taken():
 
 def test_corners_are_found_where_they_are():
     grey = np.zeros((40, 60))
-    grey[10:, 20:] = 200.0  # its one corner
+    grey[10:, 20:] = 200.0  # its only corner
     best = hpatches_prepare.corners(grey, 6)[0]
     assert np.abs(best - (20, 10)).max() <= 2
     strength = hpatches_prepare.strength(grey)
-    assert strength[30, 20] < 0.05 * strength.max()  # an edge is no corner
+    assert strength[30, 20] < 0.05 * strength.max()  # an edge is not a corner
 
 
 def test_a_point_that_the_camera_cannot_see_has_no_image():

@@ -107,7 +107,7 @@ def test_only_the_official_row_with_its_released_answer_is_corrected(change):
     for number, row in enumerate(rows):
         if change == "question":
             row[1] = "Is the cube long or short?"
-        elif change == "answers":  # a copy that is corrected already
+        elif change == "answers":  # an already corrected copy
             row[3] = ["(b)", "(a)"][number % 2]
         else:
             row[2] = "(a) Yes (b) No"

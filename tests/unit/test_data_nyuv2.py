@@ -1,4 +1,4 @@
-"""NYU Depth V2: images with depth maps in the official splits; inconsistent files."""
+"""NYU Depth V2: images with depth maps in the official splits, and inconsistent files."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images are opened in one way: tables, models, conditions and the page see the same image."""
+"""All code opens images in the same way: tables, models, conditions and the page agree."""
 
 import base64
 import hashlib
@@ -82,7 +82,7 @@ def test_files_and_bytes_of_every_kind_become_the_same_images(files, source):
         on_page = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
         assert (width, height) == on_page.size == size
         distance = np.asarray(on_page.convert("RGB"), float) - np.asarray(shown, float)
-        assert np.abs(distance).mean() < 3  # exact, unless the page has it as a JPEG
+        assert np.abs(distance).mean() < 3  # exact, unless the page embeds a JPEG
 
 
 def test_a_lying_photograph_stands_and_sixteen_bits_have_all_their_shades(files):

@@ -124,7 +124,7 @@ def test_other_formats_are_refused_whatever_the_name_says(tmp_path, begins):
     for look in (open_image, lambda _: check_images(tmp_path, ["a.png"], {})):
         with pytest.raises(UserError, match=r"a\.png: not .*begins with b'.* of PNG, JPEG") as told:
             look(path)
-        assert "0x7" not in str(told.value)  # no address of an object
+        assert "0x7" not in str(told.value)  # no memory address of an object
 
 
 def huge(folder, side):

@@ -1,4 +1,4 @@
-"""The user's folder or table gives the same items and images in every file format."""
+"""A user's folder or table gives the same items and images in every file format."""
 
 import json
 from pathlib import Path

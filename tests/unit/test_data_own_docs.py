@@ -1,4 +1,4 @@
-"""The page about the user's own data: its examples run as printed and it names every column."""
+"""The page on users' own data: its examples run as printed, and it names every column."""
 
 import re
 from pathlib import Path

@@ -57,7 +57,7 @@ def shards(folder: Path, name: str = "{split}-{n:05d}-of-{count:05d}.parquet") -
 
 
 def save(folder: Path, parts: list[tuple[int, int]], split: str | None) -> Path:
-    """Write the files that ``save_to_disk`` of the datasets library writes."""
+    """Write the same files as ``save_to_disk`` of the datasets library."""
     folder.mkdir(parents=True)
     names = [f"data-{n:05d}-of-{len(parts):05d}.arrow" for n in range(len(parts))]
     for name, (first, rows) in zip(names, parts, strict=True):

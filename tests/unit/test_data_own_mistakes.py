@@ -1,4 +1,4 @@
-"""One error sentence for every fault in the user's data, with file and row."""
+"""Every fault in a user's data gives one error sentence with file and row."""
 
 from pathlib import Path
 
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_image_is_named_when_preparing(name):
 
 
 def spoil(kind):
-    """Make one image of the table unreadable, in a way of its own."""
+    """Make one image of the table unreadable in the given way."""
     broken = Path("mine/sub/b.png")
     if kind == "missing":
         broken.unlink()
@@ -165,7 +165,7 @@ def spoil(kind):
         broken.write_bytes(UNKNOWN_TIFF)
 
 
-# 1 x 1 px, five samples of 16 bits a pixel
+# 1 x 1 px, five 16-bit samples per pixel
 UNKNOWN_TIFF = bytes.fromhex(
     "49492a0008000000060000010300010000000100000001010300010000000100000002010300010000001000000006"
     "01030001000000020000001101040001000000080000001501030001000000050000000000000000"

@@ -1,4 +1,4 @@
-"""File names are data whatever they contain, and the split of rows is stratified."""
+"""File names are data, whatever they contain, and the split of rows is stratified."""
 
 import os
 from pathlib import Path
@@ -65,8 +65,8 @@ def test_the_split_is_alike_in_every_answer_and_never_parts_a_group():
     assert by_group["group_split"].list.len().to_list() == [1] * 45
     tested = by_group.explode("answer").filter(pl.col("group_split").list.first() == "test")
     counts = dict(tested["answer"].value_counts().iter_rows())
-    assert counts["rare"] == 1  # of three groups
-    assert {counts["yes"], counts["no"]} == {7}  # of 21 each
+    assert counts["rare"] == 1  # out of three groups
+    assert {counts["yes"], counts["no"]} == {7}  # out of 21 groups each
     assert set(images["group_split"].value_counts().iter_rows()) == {("train", 30), ("test", 15)}
     again, _ = prepare(test_share=1 / 3, out="again")
     assert again.equals(items)

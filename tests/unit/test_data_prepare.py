@@ -1,4 +1,4 @@
-"""CLEVR's tables: correct answers and labels, whole groups, equal bytes, one-sentence errors."""
+"""CLEVR's tables: correct answers and labels, undivided groups, equal bytes, errors."""
 
 import json
 import random
@@ -58,7 +58,7 @@ def test_the_six_tasks_hold_every_question_with_its_answer_among_its_choices(roo
     expected = {"color": 8, "shape": 3, "material": 2, "size": 2, "number": 11, "boolean": 2}
     for task, choices in expected.items():
         rows = items.filter(task=task)
-        assert rows.height == 45  # the fixture asks one question of each task per image
+        assert rows.height == 45  # the fixture has one question of each task per image
         assert rows["choices"].list.n_unique().unique().to_list() == [choices]
         assert rows.select(pl.col("answer").is_in(pl.col("choices")).all()).item()
     asked = {
@@ -158,7 +158,7 @@ def test_group_split_has_the_share_asked_for_and_depends_on_the_seed():
     names = [f"val_{n:06d}" for n in range(4000)]
     sides = {s: [group_split(n, "clevr", s, 0.25) for n in names] for s in (1, 2)}
     for side in sides.values():
-        # 5 standard deviations of a binomial draw: sqrt(4000 * 0.25 * 0.75) = 27.4
+        # 5 binomial standard deviations: sqrt(4000 * 0.25 * 0.75) = 27.4
         assert abs(Counter(side)["test"] - 1000) < 137
     assert sides[1] != sides[2]
     assert set(sides[1]) == {"train", "test"}

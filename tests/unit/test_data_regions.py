@@ -1,4 +1,4 @@
-"""The region of an item's object, in CLEVR, COCO, the six tasks and the user's own data."""
+"""Regions of an item's object, in CLEVR, COCO, the six tasks and users' own data."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ SCENE = {
 
 
 def program(*steps):
-    """Return a chain of functions, each applied to the last one's output, from ``name:value``."""
+    """Return a chain of functions from ``name:value``; each uses the output of the one before."""
     nodes = []
     for n, step in enumerate(steps):
         name, _, value = step.partition(":")
@@ -74,7 +74,7 @@ def test_questions_of_one_object_have_it_and_another_object_of_the_scene():
 
 
 def test_the_box_of_an_official_scene_comes_from_size_depth_and_camera():
-    # 0.7 units at depth 10.5, seen by 35 mm on a sensor of 32 mm: 35 of 480 pixels
+    # 0.7 units at depth 10.5, with a 35 mm lens and a 32 mm sensor: 35 of 480 pixels
     large = clevr.place(SCENE, 0, "REF")
     assert large == box("REF", 65, 15, 135, 85)
     small = clevr.place(SCENE, 1, "REF")
@@ -92,7 +92,7 @@ def test_an_object_alone_has_the_farthest_corner_as_another():
     assert [other[edge] for edge in ("left", "top")] == [480 - 2 * half, 0]
     assert other["bottom"] == pytest.approx(20 + half)
     assert box("REF", 0, 0, 300, 300).elsewhere(480, 320) == [box("OTHER", 300, 20, 480, 320)]
-    assert box("REF", 0, 0, 480, 320).elsewhere(480, 320) == []  # no room is left beside it
+    assert box("REF", 0, 0, 480, 320).elsewhere(480, 320) == []  # there is no room next to it
     assert point("REF", 1, 1).elsewhere(480, 320) == [point("OTHER", 479, 319)]
 
 
@@ -119,9 +119,9 @@ def test_an_item_of_coco_has_the_boxes_of_its_category_and_of_another(tmp_path, 
     assert found[f"{image}_counting_person"] in people
     assert found["val2017_000000000002_position_left_person"] == {
         "REF": (1, 1, 9, 9),
-        "OTHER": (40, 24, 48, 32),  # nothing else there: the farthest corner
+        "OTHER": (40, 24, 48, 32),  # no other object: the farthest corner
     }
-    for item, category in categories.items():  # none without the object: a box without area, too
+    for item, category in categories.items():  # none without the object, or if its box has no area
         there = {"1": {"dog", "person"}, "2": {"person"}}[item.split("_")[1][-1]]
         assert (item in found) == (category in there)
 
@@ -166,7 +166,7 @@ def test_one_column_may_hold_boxes_and_no_column_holds_none(here):
     rows = own_regions({"region": "where"})
     own_box = next(r for r in rows if r["item_id"] == "all_000001" and r["name"] == "REF")
     assert [own_box[edge] for edge in ("left", "top", "right", "bottom")] == [1, 2, 6, 5]
-    assert own_regions({}) == []  # a column x may be anything
+    assert own_regions({}) == []  # a column x need not be a position
 
 
 @pytest.mark.parametrize(
@@ -203,4 +203,4 @@ def test_the_referent_of_a_vision_centric_task_is_its_reference_or_its_choices()
         "other_object": ("c", (first,)),  # the wrong choice
     }
     apart = {name: (name, whole_image(name, 9, 9)) for name in "ABC"}
-    assert referents(apart, ITEM) == {}  # choices on three images have no single place
+    assert referents(apart, ITEM) == {}  # choices on three images have no common region

@@ -1,4 +1,4 @@
-"""Sources without a published checksum, and hub repositories, are locked, enforced and resumed."""
+"""Sources without a published checksum, and hub repositories: locks, checks and resumption."""
 
 import hashlib
 import json
@@ -84,7 +84,7 @@ def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive
     LOCK.write_text("".join(before.splitlines(True)[:1]))
     archive.asked.clear()
     download.main(flags())
-    assert archive.asked == []  # a refused file need not be fetched again
+    assert archive.asked == []  # a refused file is not downloaded again
     assert contents(ROOT) == contents(new)
     assert LOCK.read_text() != before
 

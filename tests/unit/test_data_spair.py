@@ -1,4 +1,4 @@
-"""SPair-71k: pairs become items of four keypoints, nothing leaks, bad annotations are named."""
+"""SPair-71k: pairs become items with four keypoints, nothing leaks, bad annotations are named."""
 
 import json
 import logging
@@ -97,7 +97,7 @@ def test_a_keypoint_just_off_the_image_is_moved_and_one_farther_off_is_named(cap
     make_spair(Path("mine"))
     cats, ids = IMAGES["cat"], list(KEYPOINTS)
     off = annotation(1, "cat", *cats[:2], ids)
-    off["src_kps"][0] = [60, 6]  # pixels of an image 60 px wide end with 59
+    off["src_kps"][0] = [60, 6]  # the last pixel of an image 60 px wide is 59
     write_pair(Path("mine"), "test", off)
     acquire(Path("mine"), "spair", ROOT, ("test",))
     with caplog.at_level(logging.WARNING):

@@ -45,7 +45,7 @@ def card(adapter):
 
 
 class Table:
-    """Rows as they are emitted, by number and column; a row emitted twice is an error."""
+    """The emitted rows, by number and column; a row emitted twice is an error."""
 
     def __init__(self):
         self.rows = {}
@@ -185,7 +185,7 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
         return look(self, pictures)
 
     def count_read(self, tokens, *args, **kwargs):
-        filled.extend(tokens.encoded)  # the encoded images that fill this pass's image tokens
+        filled.extend(tokens.encoded)  # the encoded images for the image tokens of this pass
         read(self, tokens, *args, **kwargs)
 
     monkeypatch.setattr(family, "encode_images", count_look)

@@ -1,4 +1,4 @@
-"""One pass for a single question, and batch sizes found by timing, give the same values."""
+"""A single pass for a single question, and batch sizes found by timing, give the same values."""
 
 from test_extraction_engine import adapter, card, close, data, run  # noqa: F401
 from tiny_models import build_dataset
@@ -9,7 +9,7 @@ from tiny_models import build_dataset
 def test_a_single_question_about_an_image_is_read_with_it_in_one_pass(
     adapter, card, tmp_path, monkeypatch
 ):
-    """The second image has two questions, which share its prefix; the third has none."""
+    """The second image has two questions, which share its prefix; the third image has none."""
     data = build_dataset(tmp_path, 3, [("a", [0], "what?"), ("b", [1], "is?"), ("c", [1], "why?")])
     family, passes = type(adapter), []
     read = family.read
@@ -21,7 +21,7 @@ def test_a_single_question_about_an_image_is_read_with_it_in_one_pass(
     monkeypatch.setattr(family, "read", note)
     image, item = run(adapter, card, data)
     prefix = len(passes[1])
-    assert len(passes) == 3  # the whole prompt; two prefixes; two packed questions
+    assert len(passes) == 3  # the full prompt; two prefixes; two packed questions
     assert (len(passes[0]), prefix, len(passes[2])) == (1, 2, 1)
     joint = run(adapter, card | {"shares_prefix": False}, data, spans=["last", "all_mean"])[1]
     for key, value in joint.rows.items():

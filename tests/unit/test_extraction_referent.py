@@ -1,4 +1,4 @@
-"""The span referent equals the weighted mean of whole tokens, in every pass and part."""
+"""The span referent equals the weighted mean of stored tokens, in every pass and part."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ ROWS = [(f"q{i}-{j}", [i], "what is it?" * (1 + j)) for i in range(3) for j in r
 ROWS += [("pair", [0, 2], "which?")]
 ADDRESSES = ["vision.*", "connector", "lm.*", "lm.norm"]
 SPANS = ["referent", "other_object", "image_tokens", "last"]
-REGIONS = {  # of every image: each question has others; the last none
+REGIONS = {  # regions of every image, which differ by question; the last question has none
     0: [box("REF", 3, 5, 21.5, 30), point("OTHER", 40, 9)],
     1: [point("REF", 12, 33)],
     2: [box("REF", 8, 0, 16, 40), box("REF2", 20, 2, 40, 20), box("OTHER", 8, 8, 10, 10)],
@@ -53,7 +53,7 @@ def data(tmp_path_factory):
 
 
 class Rows(dict):
-    """Rows as they are emitted, by number and column; a row emitted twice is an error."""
+    """The emitted rows, by number and column; a row emitted twice is an error."""
 
     def __call__(self, numbers, values):
         for name, value in values.items():
@@ -76,7 +76,7 @@ def plan(data, part=(0, 1), **more):
 
 
 def joint(card):
-    """Return the card of a model that reads every prompt whole."""
+    """Return the card of a model that runs every prompt in full."""
     places = [
         {**a, "scopes": dict.fromkeys(a["scopes"], "item")} if a["region"] == "lm" else a
         for a in card["addresses"]
@@ -89,7 +89,7 @@ def names_of(card, spans=("referent", "other_object")):
 
 
 def compare(adapter, card, part, image, item, whole):
-    """Compare every row with the mean of whole tokens; return how many there were."""
+    """Compare every row with the mean of stored tokens; return the number of rows."""
     compared = 0
     for question in part.questions:
         for column in names_of(card):
@@ -168,7 +168,7 @@ def test_rows_without_a_region_are_null_and_other_columns_must_be_numbers(tmp_pa
         shard.add([0, 1], {referent.name: values})
     assert read_table(path)[referent.name].null_count == 1
     values[1, 0] = np.nan
-    for column in (last, referent):  # a vector that is NaN in part is a fault
+    for column in (last, referent):  # a vector that is partly NaN is a fault
         with (
             pytest.raises(UserError, match=r"NaN in the activations of '[ab]'"),
             open_shard(path, ["a", "b"], [column], "float16", {"scope": "item"}) as shard,

@@ -12,7 +12,7 @@ from eyechart.plan import resources
 
 
 class Device:
-    """Has room for a limited number of rows at once."""
+    """A device with room for a limited number of rows at a time."""
 
     def __init__(self, room, error=torch.cuda.OutOfMemoryError):
         self.room, self.error, self.tried = room, error, []
@@ -64,7 +64,7 @@ QUICKEST_8 = {1: 0.382, 2: 0.365, 4: 0.351, 8: 0.338, 16: 0.374}
 
 
 class Machine:
-    """A clock, and work with a given time and memory per row."""
+    """A clock, and work that takes a given time and memory per row."""
 
     def __init__(self, monkeypatch, seconds, row_bytes=0, free=1 << 40):
         self.now, self.seconds, self.peak, self.row_bytes, self.tried = (
@@ -87,7 +87,7 @@ class Machine:
 
 
 class Model:
-    """What names a model."""
+    """The attributes that identify a model."""
 
     device, dtype = torch.device("cpu"), torch.float32
 
@@ -99,14 +99,14 @@ class Model:
 def settled(machine, batches, **kind):
     done = [out for _, out in batches.over(range(160), machine, **kind)]
     assert [row for out in done for row in out] == [row * 10 for row in range(160)]
-    return machine.tried[-2]  # the last may be a rest
+    return machine.tried[-2]  # the last batch may be smaller
 
 
 def test_the_quickest_size_is_found_and_the_largest_of_a_cpu_is_what_is_requested(monkeypatch):
     machine = Machine(monkeypatch, QUICKEST_8)
     assert settled(machine, AdaptiveBatchSize("auto")) == 8
     assert machine.tried[:8] == [1, 1, 2, 2, 4, 4, 8, 16]
-    assert set(machine.tried[8:]) == {8, 2}  # and a rest
+    assert set(machine.tried[8:]) == {8, 2}  # and a smaller last batch
     assert LARGEST["cpu"] == resources.AUTO_BATCH == max(machine.tried)
 
 

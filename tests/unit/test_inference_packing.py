@@ -1,4 +1,4 @@
-"""Questions packed in one row keep their positions, and see only the prefix and themselves."""
+"""Questions packed in one row keep their positions, and attend only to prefix and themselves."""
 
 import torch
 
@@ -19,7 +19,7 @@ def test_a_token_sees_the_prefix_and_its_own_questions_earlier_tokens():
         [0, 1, 5],
     ]
     assert [torch.nonzero(row).flatten().tolist() for row in sees[1][:2]] == [[0, 2], [0, 2, 3]]
-    assert sees.any(dim=2).all()  # a padding token that saw nothing would be NaN
+    assert sees.any(dim=2).all()  # a padding token without keys would be NaN
 
 
 def test_positions_begin_anew_with_each_question():

@@ -1,4 +1,4 @@
-"""Batches are prepared ahead of the model in bounded memory, and a bad image costs only itself."""
+"""Batches are prepared in advance in bounded memory, and a bad image affects only itself."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, mos
     made, taken, waited = [], [], []
 
     def work(value):
-        waited.append(len(made) - len(taken))  # finished by now, but not consumed
+        waited.append(len(made) - len(taken))  # finished, but not consumed
         made.append(value)
         return value
 
@@ -26,7 +26,7 @@ def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, mos
         time.sleep(0.01)
     assert taken == list(range(20))
     assert max(waited) <= most
-    assert max(waited) > 3 or room < 100  # with room, the thread runs far ahead
+    assert max(waited) > 3 or room < 100  # with enough memory, the thread runs far ahead
 
 
 def test_an_error_of_the_thread_comes_where_its_result_would():
@@ -38,7 +38,7 @@ def test_an_error_of_the_thread_comes_where_its_result_would():
     found = []
     with pytest.raises(ValueError, match="third"):
         found.extend(ahead(work, range(9), lambda _: 1, 1000))
-    assert found in ([], [0, 1])  # extend may drop what came before
+    assert found in ([], [0, 1])  # extend may drop earlier batches
 
 
 def test_the_thread_ends_when_the_consumer_leaves():
@@ -50,7 +50,7 @@ def test_the_thread_ends_when_the_consumer_leaves():
 
 
 class Processor:
-    """An adapter that takes images of a height of at least 4."""
+    """An adapter that accepts images with a height of at least 4."""
 
     spec = SimpleNamespace(checkpoint="toy")
 
@@ -69,7 +69,7 @@ def test_an_image_that_cannot_be_used_is_named_and_costs_no_other():
     images = [(f"p{n}", Image.new("RGB", (8, 2 if n == 1 else 6))) for n in range(3)]
     found, unusable = prepare_images(adapter, images)
     assert {name: one.size for name, one in found.items()} == {"p0": (8, 6), "p2": (8, 6)}
-    assert str(unusable["p1"]) == "image 'p1': toy cannot take it (ValueError: too low)"
+    assert str(unusable["p1"]) == "image 'p1': toy cannot process it (ValueError: too low)"
     assert adapter.calls == [3, 1, 1, 1]
 
 

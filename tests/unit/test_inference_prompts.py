@@ -132,7 +132,7 @@ def test_a_picture_that_lies_on_its_side_is_blanked_as_it_is_shown(tmp_path) -> 
 def test_noise_is_a_pictures_own_uniform_and_the_same_every_run(project) -> None:
     asked = items([("g", ["p0", "p1"], "t"), ("g", ["p0", "p1"], "u"), ("h", ["p2"], "t")])
     (first, _), (second, _), (third, _) = StimulusBuilder(asked, project, 1).stimuli("noise")
-    assert first == second  # one image for all questions about it
+    assert first == second  # the same image for all questions about it
     drawn = [np.asarray(stimulus.draw()) for stimulus in (*first, *third)]
     assert (np.asarray(second[1].draw()) == drawn[1]).all()
     assert all((a != b).any() for n, a in enumerate(drawn) for b in drawn[:n])
@@ -152,7 +152,7 @@ def test_swapped_pictures_are_another_groups_of_the_same_task_each_once(seed) ->
         assert of[image]["group"] != own[item]["group"]
         assert of[image]["task"] == own[item]["task"]
     assert len({image for (image,) in found.values()}) == 20  # a derangement
-    assert found == swap(asked[::-1], seed)  # whatever the order of the items
+    assert found == swap(asked[::-1], seed)  # for any order of the items
 
 
 def test_swapping_takes_another_task_or_repeats_where_it_must() -> None:
@@ -171,7 +171,7 @@ def test_swapping_keeps_the_number_of_pictures_and_never_shows_ones_own() -> Non
     assert found["i0"] == ("d", "e")
     assert found["i2"] == ("a", "b")
     lone = swap(items([("g0", ["a", "b"], "t"), ("g1", ["c"], "t"), ("g2", ["d"], "t")]), 3)
-    assert set(lone["i0"]) == {"c", "d"}, "no other item has two pictures"
+    assert set(lone["i0"]) == {"c", "d"}, "no other item has two images"
 
 
 @pytest.mark.parametrize(

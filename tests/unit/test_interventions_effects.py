@@ -19,7 +19,7 @@ PLAIN = {"until": "", "direction": "", "target": "image", "concept": "", "draw":
 
 
 def rows(intervention, values, address="", control="", **changes):
-    """Return rows of an edit whose answers are right where values are 1; two items per group."""
+    """Return rows of an edit; answers with value 1 are right, and groups have two items."""
     return [
         {
             **PLAIN,
@@ -44,7 +44,7 @@ def measured(parts, **which):
     return rows[0]
 
 
-ONES, HALF = np.ones(ITEMS), np.arange(ITEMS) % 4 < 2  # of whole groups, every second
+ONES, HALF = np.ones(ITEMS), np.arange(ITEMS) % 4 < 2  # every second group
 
 
 def test_an_effect_is_target_minus_the_mean_control_on_the_same_items():
@@ -94,7 +94,7 @@ def test_the_best_address_is_scored_on_other_groups_than_it_is_chosen_on():
     best = measured(parts, address="best")
     assert best["chosen"] == "lm.0" and best["difference"] == pytest.approx(-0.5)
     found = pl.DataFrame(list(effects(table(parts), 0.1, 7))).filter(metric="right")
-    assert found["address"].to_list() == [*ADDRESSES, "best"]  # in the order of the forward pass
+    assert found["address"].to_list() == [*ADDRESSES, "best"]  # in the order of the layers
 
 
 def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate():
@@ -102,9 +102,9 @@ def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate(
     p = {"one": [], "best": []}
     differences, equal = [], []
     for _ in range(200):
-        shared = np.repeat(draw.random(ITEMS // 2), 2)  # items of a group are alike
+        shared = np.repeat(draw.random(ITEMS // 2), 2)  # items of a group are equal
         parts = [rows(NONE, ONES)]
-        for address in ADDRESSES:  # edit and control from one distribution
+        for address in ADDRESSES:  # edit and control have the same distribution
             for control in ("", "random"):
                 parts.append(rows("erase", draw.random(ITEMS) < shared, address, control))
         found = pl.DataFrame(list(effects(table(parts), 0.1, 7))).filter(metric="right")
@@ -116,12 +116,12 @@ def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate(
         rate = np.mean(np.array(values) < 0.05)
         assert rate < 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(values)), (kind, rate)
     assert abs(np.mean(differences)) < 0.01
-    assert np.mean(equal) < 0.1  # sixty noisy items seldom suffice to show the absence of an effect
+    assert np.mean(equal) < 0.1  # sixty noisy items seldom show the absence of an effect
 
 
 def test_donors_that_differ_in_nothing_move_the_answer_in_no_skill_beyond_the_level(monkeypatch):
-    """In 200 skills with donor and control from one distribution, no fact or horizon is found."""
-    monkeypatch.setattr(measure_effects, "best", lambda *_: {})  # facts do not depend on it
+    """In 200 skills with equally distributed donors and controls, no fact or horizon is found."""
+    monkeypatch.setattr(measure_effects, "best", lambda *_: {})  # facts do not use it
     draw, bar = np.random.default_rng(4), VerdictThresholds(0.05, 0.1)
     found, differences = [], []
     for _ in range(200):

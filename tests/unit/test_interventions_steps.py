@@ -1,4 +1,4 @@
-"""The step on a model that reads a concept in its first block: the effect of each edit."""
+"""The step, on a model that reads a concept in its first block: the effect of each edit."""
 
 import shutil
 import sys
@@ -57,7 +57,7 @@ def measured(path):
 
 
 def effect(made, **which):
-    """Return the one row of the table of effects."""
+    """Return the only matching row of the table of effects."""
     rows = made[1].filter(**which).to_dicts()
     assert len(rows) == 1, rows
     return rows[0]
@@ -153,7 +153,7 @@ def test_a_family_without_writable_attention_is_a_sentence(tmp_path, checkpoint,
     _, _, path = fixture.run(tmp_path, checkpoint, data, items=10, edits=["knockout", "ablate"])
     table, notes = read_noted(path, EDITS)
     assert set(pl.DataFrame(table)["intervention"]) == {"none", "swap", "ablate"}
-    assert "knockout: lm.0: attention is cut through the mask" in notes["note"]
+    assert "knockout: lm.0: attention can only be cut in blocks" in notes["note"]
 
 
 def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, data, monkeypatch):
@@ -173,7 +173,7 @@ def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, da
 
 
 def test_edits_that_change_nothing_have_no_effect(tmp_path, checkpoint, data, monkeypatch):
-    """The edits are identities at every address, and donors with the item's own image."""
+    """The edits are identities at every address, and patches from the item's own image."""
 
     def edits(setup):
         for address in setup.addresses("image"):

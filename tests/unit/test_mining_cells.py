@@ -69,7 +69,7 @@ def test_pairs_further_apart_need_more_cells():
     first, cells = (unit(rng.standard_normal((n, 32))) for n in (500, 20))
     alike, near, far = (needed_probes(first, cells, cosine, "x") for cosine in (1.0, 0.9, 0.0))
     assert near.shape == (module.PLANTED,)
-    assert (alike == 1).all()  # a vector with the cosine 1 is in the same cell
+    assert (alike == 1).all()  # vectors with cosine 1 are in the same cell
     assert 1 <= near.min() < near.max() <= 20
     assert near.mean() < far.mean()
 
@@ -77,7 +77,7 @@ def test_pairs_further_apart_need_more_cells():
 def test_a_recall_that_takes_too_many_cells_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_PROBES", 2)
     first = unit(np.random.default_rng(0).standard_normal((3000, 64)))
-    with pytest.raises(UserError, match=r"^mining.recall: 0.999 takes \d+ of 109 cells per image"):
+    with pytest.raises(UserError, match=r"^mining.recall: 0.999 needs \d+ of 109 cells per image"):
         divide(first, 0.8, 0.999)
 
 

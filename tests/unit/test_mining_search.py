@@ -1,4 +1,4 @@
-"""Mining finds the same pairs as brute force for any blocks, within its stated memory."""
+"""Mining finds the same pairs as brute force for any block size, within its stated memory."""
 
 import os
 import subprocess
@@ -83,7 +83,7 @@ def test_ties_are_ordered_by_ids_and_cut_there(monkeypatch):
 def test_a_cosine_at_the_threshold_does_not_match_and_one_just_above_does():
     first = np.float32([[1, 0], [0.6, 0.8], [0.8, 0.6]])
     second = np.eye(3, dtype=np.float32)
-    exact = float(np.float32(0.8))  # of rows 0 and 2, in float64
+    exact = float(np.float32(0.8))  # the cosine of rows 0 and 2, in float64
     below = np.nextafter(exact, 0)
     for similar, wanted in ((exact, [(1, 2)]), (below, [(1, 2), (0, 2)])):
         assert pairs(search((first, second), {**ASK, "similar": similar})) == wanted
@@ -98,7 +98,7 @@ def test_the_second_encoder_is_not_looked_at_where_the_first_has_nothing():
 
 def test_where_nothing_matches_the_nearest_cosines_are_told():
     first, second, _ = planted(300, (64, 48), 20, 3)
-    alike = second[:, :1] * 0 + second[:1]  # every picture looks the same to the second
+    alike = second[:, :1] * 0 + second[:1]  # all images are equal in the second encoder
     found = search((first, np.ascontiguousarray(alike)), ASK)
     assert found.matching == 0
     assert found.highest_first == pytest.approx(np.triu(first @ first.T, 1).max(), abs=1e-6)
@@ -125,4 +125,4 @@ def test_a_process_grows_by_no_more_than_stated():
         [sys.executable, "-c", STATED], env=environment, capture_output=True, text=True, check=True
     )
     grown, stated = map(int, done.stdout.split())
-    assert grown < stated + 32e6, done.stdout  # plus the library's own working memory
+    assert grown < stated + 32e6, done.stdout  # plus working memory of the library

@@ -1,4 +1,4 @@
-"""The steps of mining, from activations on disk to pairs, a browsable page and a form."""
+"""The mining steps, from activations on disk to pairs, a page to browse and a form."""
 
 import csv
 import json
@@ -127,7 +127,7 @@ def test_equal_input_gives_equal_bytes(tmp_path, two_eyes):
 
 
 def mine_in_parts(folder, parts, changes):
-    """Mine the files of ``mine`` in a folder in jobs; return the path of the joined table."""
+    """Mine the files of ``mine`` in separate jobs; return the path of the joined table."""
     manifests = (folder / f"eye_{name}/manifest.json" for name in ("one", "two"))
     aligned = folder / "features/images.parquet"
     words = flags(*manifests, folder / "images.parquet", aligned, changes)
@@ -163,7 +163,7 @@ def test_jobs_that_share_the_images_write_the_bytes_of_one_job(tmp_path, two_eye
 def test_faiss_finds_the_same_pairs_and_the_page_says_how_many_it_would_miss(tmp_path, two_eyes):
     everything, _ = mine(tmp_path, *two_eyes[:2])
     table, note = mine(tmp_path, *two_eyes[:2], engine="faiss")
-    assert table.equals(everything)  # all, of so few
+    assert table.equals(everything)  # all of them, since there are few
     recall = note["recall"]
     assert recall["planted"] == 10_000
     assert 0.99 <= recall["low"] <= recall["found"] / 10_000 <= recall["high"]
@@ -193,7 +193,7 @@ def test_features_without_a_cosine_are_refused(tmp_path, two_eyes, spoil, change
 
 def test_a_picture_that_was_not_extracted_and_a_wrong_scope_are_refused(tmp_path, two_eyes):
     images = write_images(tmp_path, [*IDS, "z"])
-    with pytest.raises(UserError, match=r"no row of 'z' \(of 1 of 201 images\)"):
+    with pytest.raises(UserError, match=r"no row for 'z' \(for 1 of 201 images\)"):
         mine(tmp_path, *two_eyes[:2], images=images)
     item = write_activations(tmp_path, "eye", NAME, two_eyes[0], IDS, scope="item")
     with pytest.raises(UserError, match="scope is 'item', expected 'image'"):

@@ -19,7 +19,7 @@ from eyechart.models.load import load
 from eyechart.models.sources.ready_file import NAME
 from eyechart.models.spec import bases, read_spec
 
-# peft's use of transformers, not ours
+# from peft's use of transformers
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
 
@@ -93,7 +93,7 @@ def test_a_merged_adapter_equals_pefts_own_model(made, tmp_path):
     shown = pictures(base)
     plain = scores(base, shown)
     found = scores(derived, shown)
-    PeftModel.from_pretrained(base.model, folder)  # attaches its layers to the model
+    PeftModel.from_pretrained(base.model, folder)  # adds its layers to the model
     torch.testing.assert_close(found, scores(base, shown), rtol=0, atol=1e-4)
     assert not torch.allclose(found, plain, atol=1e-2)
 

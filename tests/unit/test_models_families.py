@@ -1,4 +1,4 @@
-"""Every address of every family is the tensor that its name describes."""
+"""In every family, every address is the tensor that its name describes."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Hooks never outlive their block, and outputs are read after edits."""
+"""Hooks never outlive their ``with`` block, and outputs are read after edits."""
 
 import pytest
 import torch
@@ -159,7 +159,7 @@ def test_skipped_modules_return_the_known_output_and_later_ones_run(model):
     with first_output(model, "1") as found:
         model(numbers)
     torch.testing.assert_close(found, [behind])
-    model[1].forward = lambda *_: behind * 0  # as where blocks are spread over devices
+    model[1].forward = lambda *_: behind * 0  # as when blocks are on several devices
     with skipped(model, ["0", "1"], found[0]):
         torch.testing.assert_close(model(torch.zeros(2, 3)), whole)
     assert not model[1](numbers).any()

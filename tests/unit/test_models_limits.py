@@ -1,4 +1,4 @@
-"""Limits of chat templates: they hold for every prompt, not only for the first."""
+"""Limits on chat templates apply to every prompt, not only to the first."""
 
 import resource
 import threading
@@ -37,7 +37,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Sly(Asker):
-    """A model whose template does something for the questions that hold a word, and no others."""
+    """A model whose template misbehaves only for questions that contain a certain word."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -77,7 +77,7 @@ def test_a_template_that_refuses_one_prompt_costs_that_item_alone(sly: Sly, tmp_
     sly.be(RAISES)
     (rows,) = sly.ask(tmp_path / "answered").values()
     assert [row["item_id"] for row in rows] == ["a", "b", "c"]
-    files = sly.extract(tmp_path / "extracted")  # its image is read without a question
+    files = sly.extract(tmp_path / "extracted")  # its image is processed without a question
     assert len(read_table(files["image_output"])) == 5
     assert read_table(files["item_output"])["item_id"].to_pylist() == ["a", "c"]
 

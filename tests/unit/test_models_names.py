@@ -1,4 +1,4 @@
-"""VLM-Lens's module names lead to the same modules here."""
+"""VLM-Lens's module names refer to the same modules here."""
 
 import re
 import subprocess
@@ -17,8 +17,8 @@ from eyechart.models.load import module_of
 from eyechart.models.spec import families, read_spec
 
 SPECS = Path(__file__).parents[2] / "config" / "models"
-# Per model, the lists of vision blocks and of language-model blocks, by their old names; GLaMM's
-# log was written before its vision tower was built
+# For each model, the former names of the vision blocks and of the language-model blocks. GLaMM's
+# log was written before its vision tower was built.
 BLOCKS = {
     "aya_vision_8b": ("vision_tower.vision_model.encoder.layers", "language_model.model.layers"),
     "blip2_opt_2_7b": ("vision_model.encoder.layers", "language_model.model.decoder.layers"),
@@ -44,8 +44,8 @@ BLOCKS = {
     "qwen2_vl_2b": ("visual.blocks", "model.layers"),
     "qwen2_vl_7b": ("visual.blocks", "model.layers"),
 }
-# Modules requested in VLM-Lens's own configuration files; its vpm.encoder.layers.26 of MiniCPM-V-2
-# is not among that model's modules
+# Modules requested in VLM-Lens's configuration files, except vpm.encoder.layers.26, which
+# MiniCPM-V-2 does not have
 PATTERNS = {
     "aya_vision_8b": ["language_model.model.layers.15.input_layernorm"],
     "blip2_opt_2_7b": ["language_model.lm_head", "vision_model.post_layernorm"],
@@ -76,9 +76,9 @@ PATTERNS = {
     "pixtral_12b": ["layers.19.attention_norm", "layers.39.attention_norm"],
     "qwen2_vl_2b": ["lm_head", "visual.blocks.31", "model.layers.13.post_attention_layernorm"],
 }
-# A pattern of the language model's modules; its head is now beside it
+# The head of the language model is now outside of it
 BESIDE = {"lm_head", "model.language_model"}
-# These module names no longer exist; the rest of the family's trees does
+# These module names no longer exist; the family's other names do
 GONE = {"qwen2_vl": r"\.self_attn\.rotary_emb$"}
 
 
@@ -103,7 +103,7 @@ def test_the_blocks_of_old_are_those_that_the_family_addresses(model):
     vision, lm = BLOCKS[model]
     if vision and getattr(adapter, "VISION", None):
         assert modern(family, vision) == adapter.VISION
-    if lm and family != "blip2":  # whose blocks stand elsewhere in OPT than in T5
+    if lm and family != "blip2":  # the blocks of OPT and T5 have different paths
         assert modern(family, lm) == adapter.LM
 
 

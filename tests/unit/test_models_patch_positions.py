@@ -1,4 +1,4 @@
-"""The origin of a tile's pixels is measured to half a pixel, however the image was processed."""
+"""The origin of a tile's pixels is measured to half a pixel, for any image processing."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SIZES = [(336, 336), (1000, 400), (40, 97), (6, 9), (1, 1), (2000, 1333)]
 
 
 def tile(image):
-    """Return an image as an encoder sees it, with each colour scaled differently."""
+    """Return an image as an encoder gets it, with each channel scaled differently."""
     scale = np.array([[0.3], [0.25], [0.2]])[:, :, None]
     return (np.asarray(image).transpose(2, 0, 1) / 255 - 0.4) / scale
 
@@ -56,7 +56,7 @@ def test_tiles_of_a_resized_picture_lie_side_by_side(size, resample):
 @pytest.mark.parametrize("late", [False, True])
 def test_padding_is_told_from_the_picture(fill, late):
     def pad(image):
-        if late:  # resized first, so that the border is sharp
+        if late:  # resized first, so the border is sharp
             small = image.resize((96, 48))
             square = Image.new("RGB", (96, 96), fill)
             square.paste(small, (0, 24))
@@ -109,7 +109,7 @@ def test_patches_are_united_joined_and_looked_up():
     pooled = merge(whole, 2)
     assert pooled.shape == (4, 5, 5)
     np.testing.assert_array_equal(pooled[0, 2, :4], [8, 0, 12, 4])
-    np.testing.assert_array_equal(pooled[3, 4, :4], [16, 12, 20, 14])  # blocks at the end are cut
+    np.testing.assert_array_equal(pooled[3, 4, :4], [16, 12, 20, 14])  # last blocks are cut off
     found = finish(on_grid(np.array([[0, 3, 4], [0, -1, -1]]), [pooled]))
     np.testing.assert_array_equal(found[0], [0, 3, 4, 16, 12, 20, 14])
     assert np.isnan(found[1, 3:]).all()

@@ -28,7 +28,7 @@ from eyechart.tables.regions import REGIONS
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 190, 40), "blue": (40, 60, 220)}
 WORDS = ["the", "cube", "colour"]
-SIDE, CELL = 32, 8  # pixels of an image and of a patch
+SIDE, CELL = 32, 8  # sides of an image and of a patch in pixels
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_shared_prefix_gives_the_same_answers_without_retrieval(made):
 
 
 def coloured(count, seed=0):
-    """Return images with one coloured cell, by place and colour: a concept with a known region."""
+    """Return images with one coloured cell, by position and colour: a concept at a known region."""
     draw = generator("patients", seed)
     found = {}
     for n in range(count):
@@ -147,7 +147,7 @@ def coloured(count, seed=0):
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory):
-    """Write items about the colour of a region; three quarters are for training."""
+    """Write items about the colour of a region; three quarters are training items."""
     folder = tmp_path_factory.mktemp("marked")
     items, images, regions = [], [], []
     for (n, colour, left, top), image in coloured(240).items():
@@ -196,7 +196,7 @@ def training():
 
 
 def cells(adapter, split):
-    """Return the connector's token of each item's region, and its colour."""
+    """Return the connector's token at each item's region, and its colour."""
     found, labels = [], []
     for (n, colour, left, top), image in coloured(240).items():
         if (n % 4 == 3) == (split == "test"):
@@ -207,7 +207,7 @@ def cells(adapter, split):
 
 
 def around(adapter):
-    """Return the tokens of each training region: its mean, its centre and the four sides."""
+    """Return the tokens of each training region: the mean, the centre and the four sides."""
     grid, found = SIDE // CELL, []
     steps = ((0, 0), (0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
     for (n, _, left, top), image in coloured(240).items():

@@ -100,7 +100,7 @@ def test_a_killed_pull_is_resumed_by_the_next_run(hub, checkpoint, tmp_path):
 
 def test_a_file_that_differs_is_fetched_again_and_the_others_are_not(hub, checkpoint):
     pull()
-    for name in (WEIGHTS, "config.json"):  # with a SHA-256 of its own, and with git's
+    for name in (WEIGHTS, "config.json"):  # one has its own SHA-256, the other git's hash
         damaged = bytearray((FOLDER / name).read_bytes())
         damaged[9] ^= 0xFF
         (FOLDER / name).write_bytes(damaged)
@@ -204,9 +204,9 @@ def test_a_revision_that_moved_is_refused_until_the_user_says_so(hub, checkpoint
     told = sentence()
     assert f"{LOCK}: 'main' of {REPOSITORY} was {first} and is now {second}" in told
     assert f"revisions: {{clip: {first}}}" in told
-    assert pull(first)["commit"] == first  # the first way out
+    assert pull(first)["commit"] == first  # the first remedy
     LOCK.write_text("".join(LOCK.read_text().splitlines(True)[:1]))
-    assert pull()["commit"] == second  # the second
+    assert pull()["commit"] == second  # the second remedy
 
 
 def test_many_jobs_lose_none_of_each_others_lines(tmp_path):
@@ -240,7 +240,7 @@ def test_a_malformed_lock_is_named(hub, text, expected):
 def test_code_of_a_checkpoint_needs_spec_and_user_and_a_commit(hub, checkpoint):
     commit = hub.repositories[REPOSITORY].revisions["main"]
     pull(commit, "--allow-remote-code")
-    assert not list(FOLDER.glob("*.py"))  # the spec does not say so
+    assert not list(FOLDER.glob("*.py"))  # the spec does not list it
     READY.unlink()
     spec(trust_remote_code=True)
     assert "write remote_code: [clip] in the configuration" in sentence(commit)

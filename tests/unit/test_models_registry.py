@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[2]
 PATHS = sorted((FOLDER / "config" / "models").glob("*.yaml"))
 SPECS = {path.stem: read_spec(path) for path in PATHS}
 ENVIRONMENTS = {path.stem for path in (FOLDER / "envs").glob("*.yaml")}
-# All checkpoints that VLM-Lens supports, with the corresponding model here
+# All checkpoints that VLM-Lens supports, with the corresponding models here
 VLM_LENS = {
     "CohereLabs/aya-vision-8b": "aya_vision_8b",
     "Salesforce/blip2-opt-2.7b": "blip2_opt_2_7b",

@@ -1,4 +1,4 @@
-"""The chosen files of a checkpoint, with companions and from a user's folder."""
+"""The files that are chosen from a checkpoint, its companions or a user's folder."""
 
 import json
 import shutil

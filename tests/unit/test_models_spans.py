@@ -1,4 +1,4 @@
-"""A span names the same tokens regardless of the rest of the batch."""
+"""A span selects the same tokens regardless of the rest of the batch."""
 
 import torch
 
@@ -83,12 +83,12 @@ def test_each_tile_has_a_class_token_and_pads_belong_to_none():
 
 
 def test_tiles_and_packed_patches_are_shared_out_by_picture():
-    tiles = torch.arange(12.0).reshape(3, 2, 2)  # the second picture has two tiles
+    tiles = torch.arange(12.0).reshape(3, 2, 2)  # the second image has two tiles
     hidden, valid = by_image(tiles, [1, 2])
     assert torch.equal(hidden[1], tiles[1:].reshape(4, 2))
     assert torch.equal(hidden[0, :2], tiles[0])
     assert valid.tolist() == [[True, True, False, False], [True] * 4]
-    merged, valid = by_image(torch.arange(6.0).reshape(3, 2), [4, 8])  # four patches to one row
+    merged, valid = by_image(torch.arange(6.0).reshape(3, 2), [4, 8])  # four patches per row
     assert torch.equal(merged[0, :1], torch.tensor([[0.0, 1.0]]))
     assert valid.sum(dim=1).tolist() == [1, 2]
 

@@ -1,4 +1,4 @@
-"""A torchvision built differently from torch gives one sentence before any model is loaded."""
+"""A torchvision whose build does not match torch gives one sentence before a model is loaded."""
 
 import sys
 from pathlib import Path
@@ -23,7 +23,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_builds_that_do_not_fit_are_named(package: Path) -> None:
-    """torchvision itself fails like this with a torch for the CPU only."""
+    """torchvision itself fails like this with a CPU-only torch."""
     package.write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')\n")
     with pytest.raises(UserError) as found:
         load.load(None, Path("nowhere"), None)

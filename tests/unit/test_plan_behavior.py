@@ -70,7 +70,7 @@ def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
         "everything else is examined"
     ]
     tasks = configuration.tasks_for(config, plan.specs, "siglip_base", "clevr")
-    assert "has_red" in tasks  # it is probed nevertheless
+    assert "has_red" in tasks  # it is still probed
     assert BehaviorPlan(config, configuration.read_specs()).can_answer("siglip_base", "mmvp")
 
 

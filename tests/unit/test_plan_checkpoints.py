@@ -1,4 +1,4 @@
-"""The source of every model's checkpoint, with one producer each, and code that may not run."""
+"""Every checkpoint has one source and one producing rule; remote code is refused if not allowed."""
 
 import copy
 import json
@@ -111,7 +111,7 @@ def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(
 def test_what_cannot_be_had_is_refused_before_anything_runs(
     specs: dict[str, Spec], changes: dict[str, Any], expected: str
 ) -> None:
-    checkpoints(specs).check()  # a model that is not examined may need code that is not allowed
+    checkpoints(specs).check()  # only examined models are checked for code that is not allowed
     with pytest.raises(UserError, match=expected):
         checkpoints(specs, **changes).check()
 
@@ -165,7 +165,7 @@ def test_a_fitted_patient_needs_its_datasets_tables_and_the_split_of_probes(
     assert tables == ["items.parquet", "images.parquet", "regions.parquet"]
     assert found.split(of("nerve")) == "official"
     assert found.examples(of("tiny_llava_prior")) == []
-    assert found.split(of("tiny_llava_prior")) == "group"  # so that probes' split reruns nothing
+    assert found.split(of("tiny_llava_prior")) == "group"  # so the split of probes reruns nothing
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sizes of datasets: as prepared, as released, and from the user's own files."""
+"""Sizes of datasets: as prepared, as released, and from users' own files."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from eyechart.plan.config.check import check
 from eyechart.plan.resources import JobResources
 
 WEEK = 7 * 24 * 60
-NOWHERE = "no results"  # not the checkout's results, so that nothing is prepared
+NOWHERE = "no results"  # a folder without results, so no dataset is prepared
 
 
 def filled(datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def test_a_folder_of_images_has_as_many_as_files_and_a_missing_one_is_unknown(
     config = filled({"mine": section})
     assert counts.count("mine", counts.expected(config, "mine"), NOWHERE).images == 5
     config["datasets"]["mine"]["path"] = str(tmp_path / "nowhere")
-    wanted = counts.expected(config, "mine")  # a missing folder is refused elsewhere
+    wanted = counts.expected(config, "mine")  # another check refuses a missing folder
     assert counts.count("mine", wanted, NOWHERE).items == counts.UNKNOWN
 
 

@@ -1,4 +1,4 @@
-"""The environments of models have exact pins, are built from them, and suit the package's steps."""
+"""Environments of models have exact pins, are built from them, and can run the package's steps."""
 
 import ast
 import importlib.util
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 ALL = environments.names()
 OWN = [env for env in ALL if env != "base"]
-# What runs in a model's environment
+# Steps that run in a model's environment
 RULE = re.compile(r"conda:\n +OF_MODEL\n.*?-m (eyechart\.[a-z_.]+)", re.DOTALL)
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 STEPS = sorted({step for path in RULES for step in RULE.findall(path.read_text())})
@@ -39,14 +39,14 @@ def distribution(pin: str) -> str:
 @pytest.mark.parametrize("env", ALL)
 def test_an_environment_is_pinned_exactly_in_condas_format(env: str) -> None:
     text = (ROOT / f"envs/{env}.yaml").read_text()
-    assert text.startswith("# "), "no word on why it exists"
+    assert text.startswith("# "), "the file does not say why it exists"
     held = yaml.safe_load(text)
     assert held.pop("channels") == ["conda-forge"]  # nodefaults fails under conda 26
     python, pip, packages = held.pop("dependencies")
     assert held == {}
     assert re.fullmatch(r"python=3\.1[0-2]\.\d+", python)
     assert re.fullmatch(r"pip=\d+\.\d+(\.\d+)?", pip)
-    assert isinstance(packages["pip"], list)  # a bare string would install nothing, silently
+    assert isinstance(packages["pip"], list)  # a plain string would silently install nothing
     assert [pin for pin in packages["pip"] if not PIN.fullmatch(pin)] == []
     names = [distribution(pin) for pin in packages["pip"]]
     assert len(names) == len(set(names))
@@ -113,7 +113,7 @@ def test_a_built_environment_holds_exactly_its_pins(built: str) -> None:
         if held.get(distribution(name)) != version
     }
     assert differing == {}
-    # a build of torch for another processor brings libraries of its own
+    # torch builds for other devices have additional libraries
     more = set(held) - {distribution(name) for name in pins} - {"pip"}
     assert {name for name in more if not name.startswith(("nvidia-", "cuda-", "triton"))} == set()
 
@@ -129,7 +129,7 @@ def test_the_steps_can_be_imported_in_a_built_environment(built: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-# The values that rules get
+# Values that rules get
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_job_runs_in_the_environment_of_its_model(envs: Path, specs: dict[str,
     base = SimpleNamespace(model="new")
     assert plain.file(MODEL) == "../../envs/old.yaml"
     assert plain.python(base, None) == conda.python(base, None) == "python"
-    assert conda.python(MODEL, None) == "python"  # what conda activates
+    assert conda.python(MODEL, None) == "python"  # the one that conda activates
     stamp(envs)
     assert plain.python(MODEL, None) == str(envs / ".venvs/old/bin/python")
 

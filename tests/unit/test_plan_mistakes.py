@@ -1,4 +1,4 @@
-"""The first mistake in the configuration or in targets becomes one sentence."""
+"""The first mistake in the configuration or the targets gives one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def refusal(config: dict[str, Any], *files: str) -> str:
 
 
 def sentence(changes: dict[str, Any], *files: str) -> str:
-    """Return the error of the full demo with changes given by ``--config``."""
+    """Return the error for the full demo with changes given by ``--config``."""
     return refusal(merge(yaml.safe_load(Path(FULL).read_text()), changes), FULL, *files)
 
 

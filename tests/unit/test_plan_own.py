@@ -1,4 +1,4 @@
-"""The plan's facts about the user's own data: files, splits, tasks, and tasks not probed."""
+"""The plan for users' own data: files, splits, tasks, and tasks that are not probed."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def rows(count: int, task: str = "dark", answers: str = "yn", part: str = "all")
 
 
 def config_of(folder: Path, lines: list[str], **changes: Any) -> dict[str, Any]:
-    """Return the checked configuration of three lines and a table with these rows."""
+    """Return the checked three-line configuration for a table with these rows."""
     (folder / "mine.csv").write_text(HEADER + "".join(lines), encoding="utf-8")
     mine = {"layout": "table", "source": "local", "path": str(folder / "mine.csv"), **changes}
     return check({"models": ["tiny_llava", "tiny_clip"], "datasets": {"mine": mine}}, [])
@@ -131,7 +131,7 @@ def test_files_whose_names_snakemake_would_read_as_patterns_are_watched_by_size_
     (tmp_path / "x{y}.png").write_text("22")
     assert own.other_files(JOB) != before
     config["datasets"]["mine"]["layout"] = "clevr"
-    assert own.files(JOB) == [], "an official layout has no tables of the user's"
+    assert own.files(JOB) == [], "an official layout has no user tables"
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

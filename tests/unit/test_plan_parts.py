@@ -1,4 +1,4 @@
-"""The number of parts of a model's work: the given number, or one based on its size."""
+"""The number of parts of a model's work: the configured one, or one based on the size."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The list of paths: names are inserted and parsed back, and no path is written elsewhere."""
+"""The list of paths: names are inserted and parsed back, and no other module has paths."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ READS_FOLDERS = re.compile(r"\.parent\.(name|stem|parent)\b|\.parents\[\d\]\.nam
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and value of every string of a module, except docstrings."""
+    """Yield the line and value of every string in a module, except docstrings."""
     tree = ast.parse(path.read_text())
     scopes = (ast.Module, ast.ClassDef, ast.FunctionDef)
     held = [n for n in ast.walk(tree) if isinstance(n, scopes) and ast.get_docstring(n, False)]
@@ -74,7 +74,7 @@ def test_names_that_are_put_in_are_read_back(name: str, results: str) -> None:
     names = {key: f"{key}_2.5" for key in pattern.names}
     path = pattern.at(results, **names)
     assert paths.find(path, results) == (pattern, names)
-    assert pattern.match(f"/tmp/somewhere/{path}") == names, "a step reads them anywhere"
+    assert pattern.match(f"/tmp/somewhere/{path}") == names, "a step can read names in any folder"
     assert Path(path).match(pattern.glob(results))
 
 
@@ -135,4 +135,4 @@ def test_every_target_is_checked_wherever_the_results_are(
         targets.check(config, specs, [target], "out")
     assert expected in str(found.value)
     if target.startswith("out/"):
-        targets.check(config, specs, [target])  # of no results that are known here
+        targets.check(config, specs, [target])  # it is not in this run's results folder

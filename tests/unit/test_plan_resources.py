@@ -15,7 +15,7 @@ from eyechart.plan import sizes as estimates
 from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
-NOWHERE = "no results"  # not the checkout's results, so that nothing is prepared
+NOWHERE = "no results"  # a folder without results, so no dataset is prepared
 JOB = SimpleNamespace(
     dataset="clevr", split="train", shard="000", part="000", model="tiny_llava", scope="item",
     task="color", first="tiny_clip", second="tiny_llava",
@@ -28,7 +28,7 @@ OF_A_DATASET = [
     *("scene_minutes", "dataset_mb", "dataset_minutes", "extraction_minutes", "manifest_minutes"),
     *("probing_mb", "probing_minutes", "mining_mb", "mining_minutes", "aligning_minutes"),
 ]
-# Observed: the rule's method, changes of the job's model, MB or seconds of a run on a CPU
+# Measured on a CPU: the rule's method, changes of the model, MB or seconds
 MEASURED = [
     ("card_mb", {}, 426),
     ("model_mb", {}, 528),
@@ -127,7 +127,7 @@ def test_no_job_asks_for_less_than_was_seen(
     config: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(estimates, "START_MINUTES", 0)  # which would cover any work of the demo
+    monkeypatch.setattr(estimates, "START_MINUTES", 0)  # would exceed any work of the demo
     amount = ask(sizes(config, spec, loading={"device": "cpu"}), name)
     assert amount > (seen / 60 if name.endswith("minutes") else seen)
 

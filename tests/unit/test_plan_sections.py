@@ -1,4 +1,4 @@
-"""The plans and refusals of readouts, concepts, attention and verdicts."""
+"""Plans and refusals of readouts, concepts, attention and verdicts."""
 
 import json
 from types import SimpleNamespace
@@ -74,7 +74,7 @@ def test_saliency_is_off_unless_asked_for_and_depends_on_its_own_settings(config
     config["saliency"]["datasets"] = ["clevr"]
     of = SimpleNamespace(model="tiny_llava", dataset="clevr")
     runs = {model for model, _ in saliency(config).runs()}
-    assert {"tiny_llava", "tiny_clip"} <= runs  # an encoder with a text tower, too
+    assert {"tiny_llava", "tiny_clip"} <= runs  # also an encoder with a text tower
     before = saliency(config).settings(of)
     assert json.loads(before)["steps"] == 32 and json.loads(before)["choices"] == "text"
     config["saliency"]["bootstrap"] = 200
@@ -145,7 +145,7 @@ def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     assert "image_tokens" in spans("blink") and "image_tokens" in spans("nyuv2")
     assert "image_tokens" not in spans("clevr") + spans("stroop")
     config["datasets"]["blink"]["tasks"] = ["art_style"]
-    assert set(config["extraction"]["spans"]) < set(spans("blink")), "probes need theirs as well"
+    assert set(config["extraction"]["spans"]) < set(spans("blink")), "probes also need their spans"
 
 
 def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -> None:
@@ -158,7 +158,7 @@ def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -
     config["readout"]["addresses"] = ["vision.*[1369]", "connector", "lm.norm"]
     assert "vision.read" in addresses("blink")
     config["extraction"]["addresses"] = ["lm.*"]
-    assert "vision.read" not in addresses("clevr")  # nothing of the encoder was asked for
+    assert "vision.read" not in addresses("clevr")  # no address of the encoder was requested
 
 
 def test_patterns_of_few_pairs_are_named_before_anything_runs(config: Config) -> None:
@@ -204,17 +204,17 @@ def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> 
     asked = ["color", "shape", "material", "size", "number", "boolean"]
     assert verdict.probes(ASKED) == [
         f"<results>/probing/tiny_llava/clevr/{task}.parquet" for task in asked
-    ], "a task about images is no skill"
+    ], "image tasks are not skills"
     assert verdict.encoder_responses(ASKED) == [
         f"<results>/behavior/responses/tiny_clip/mmvp_vlm/{c}.parquet" for c in ("sighted", "blank")
     ]
-    assert verdict.encoder_responses(OF_CLIP) == [], "an encoder contains none"
+    assert verdict.encoder_responses(OF_CLIP) == [], "an encoder contains no encoder"
 
 
 def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(
     config: Config,
 ) -> None:
-    dino = SimpleNamespace(model="tiny_dino")  # its probes are all of images
+    dino = SimpleNamespace(model="tiny_dino")  # all its probes are image tasks
     verdict = exam(config).verdict
     assert "<results>/datasets/clevr/items.parquet" not in verdict.items(dino)
     assert verdict.probes(dino) == verdict.probe_predictions(dino) == []

@@ -1,4 +1,4 @@
-"""The recipe of the tiny models: each one's dependencies, so that a new model changes no other."""
+"""The recipe of each tiny model has only its own dependencies, so a new model changes no other."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""The plan and the refusals of tuning."""
+"""Plan and refusals of tuning."""
 
 import json
 from types import SimpleNamespace

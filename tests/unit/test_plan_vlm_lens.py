@@ -1,4 +1,4 @@
-"""The page for users of VLM-Lens: every key, span, file and page that it names exists."""
+"""The page for VLM-Lens users: every key, span, file and page that it mentions exists."""
 
 import re
 from typing import Any, get_args

@@ -24,7 +24,7 @@ def test_a_type_has_one_label_in_training_and_test():
 
 @pytest.mark.parametrize("types", [12, 40, 400])
 def test_type_labels_have_the_tasks_shares_however_few_types_there_are(types):
-    # drawn independently, the labels of 12 types have a majority share between 1/3 and 1
+    # if drawn independently, labels of 12 types would have a majority share between 1/3 and 1
     _, y, types = _examples(types=types)
     largest = np.unique(types, return_counts=True)[1].max() / len(y)
     for seed in range(20):
@@ -37,7 +37,7 @@ def test_every_class_gets_every_type_in_its_turn():
     _, y, types = _examples(types=12)
     drawn = np.array([type_labels(types, y, seed, "t") for seed in range(300)])
     shares = [(drawn[:, types == t][:, 0] == 0).mean() for t in np.unique(types)]
-    assert min(shares) > 0.35 and max(shares) < 0.65  # half of the examples are of class 0
+    assert min(shares) > 0.35 and max(shares) < 0.65  # half of the examples have class 0
 
 
 def test_type_labels_know_nothing_of_the_task():

@@ -22,7 +22,7 @@ STORED = pq.read_table(Path(__file__).parents[1] / "data" / "tiny_llava_clevr.pa
 COLUMNS = ("vision.3/cls", "connector/image_mean", "lm.3/image_mean")
 TASKS = ("has_red", "has_metal", "majority_shape", "object_count")
 SEEDS, FOLDS, TESTED = [7, 8, 9], 3, 4000
-MEAN, MOST = 0.005, 0.03  # allowed differences of accuracies
+MEAN, MOST = 0.005, 0.03  # allowed differences in accuracy
 Problem = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -37,9 +37,9 @@ def stored(column: str, task: str) -> Problem:
 def spectrum(width: int, examples: int, seed: int = 0) -> Problem:
     """Return a problem of four classes with few strong and many weak features.
 
-    Variances fall as 1 / rank, as those of activations do. Labels depend on eight strong
-    directions, a little on all others, and on products of two strong ones, of no use to a linear
-    probe.
+    Variances fall as 1 / rank, as in activations. Labels depend on eight strong directions,
+    slightly on all others, and on products of two strong directions, which a linear probe cannot
+    use.
     """
     rng = np.random.default_rng([seed, width, examples])
     n = examples + TESTED
@@ -114,12 +114,12 @@ def linear(problem: Problem) -> Pipeline:
 def penalised(x: np.ndarray, y: np.ndarray, share: float) -> Pipeline:
     """Fit scikit-learn's logistic regression with our penalty.
 
-    Its C weighs the sum of the losses, not their mean. Of two classes it has one vector of weights;
-    ours are two, each half of it and of opposite signs, whose squares are half as large.
+    Its C weights the sum of the losses, not their mean. For two classes, it has one weight vector.
+    Ours has two, plus and minus half of that vector, so the sum of squares is half as large.
     """
     weight = 2 if y.max() == 1 else 1
     c = weight / (share * x.shape[1] * len(y))
-    steps = 2000 if len(y) < 1000 else 500  # stored activations take more than 500
+    steps = 2000 if len(y) < 1000 else 500  # stored activations need more than 500
     model = LogisticRegression(C=c, max_iter=steps, tol=1e-6)
     found = make_pipeline(StandardScaler(), model)
     with warnings.catch_warnings():
@@ -132,7 +132,7 @@ def differences(problems: list[Problem], hidden: int) -> np.ndarray:
 
 
 def check_equal(found: np.ndarray) -> None:
-    """Check that most are 0; a single example may decide which penalty is best."""
+    """Check that most differences are 0; a single example may decide which penalty is best."""
     assert (found == 0).mean() >= 0.75, found
     assert abs(found.mean()) <= MEAN, found
     assert abs(found).max() <= MOST, found

@@ -101,7 +101,7 @@ def test_no_false_discovery_among_many_noise_addresses():
 
 
 def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
-    # one-hot types that recur in the test part, so any label of a type can be memorised
+    # types are one-hot and recur in the test part, so labels of types can be memorised
     rng = np.random.default_rng(4)
     code = rng.integers(0, 20, 800)
     y = np.arange(20)[code] % 4
@@ -112,11 +112,11 @@ def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
     assert control["accuracy"] > 0.95
     assert task["selectivity"] < 0.05
     assert task["selectivity_low"] < 0.05
-    assert task["p"] < 0.001, "permuted labels know no types: they miss this"
+    assert task["p"] < 0.001, "permuted labels ignore types, so they miss this"
 
 
 def test_a_feature_that_names_the_group_does_not_lift_accuracy():
-    # every group has one label; a random split of rows would reveal it through the group's name
+    # all items of a group have one label, so a random split of rows would reveal it
     rng = np.random.default_rng(5)
     code = np.repeat(np.arange(120), 6)
     y = rng.integers(0, 2, 120)[code]
@@ -126,13 +126,13 @@ def test_a_feature_that_names_the_group_does_not_lift_accuracy():
     low, high = stats.binom.ppf([0.0005, 0.9995], 40, 0.5) / 40  # 40 test groups
     assert low <= row["accuracy"] <= high
     assert row["cv_accuracy"] < 0.5 + 3.3 * 0.5 / np.sqrt(80), "folds leak"
-    assert row["train_accuracy"] > 0.8, "the names are there to be learnt"
+    assert row["train_accuracy"] > 0.8, "the probe can learn the names"
     assert row["ci_high"] - row["ci_low"] > 0.2, "an interval over rows would be narrower"
 
 
 def test_shuffled_activations_are_significant_as_often_as_said():
-    # of three types: against a control task by type, whose majority share is another one, far more
-    # than 5 % were significant
+    # There are three types. Compared with a control task by type, whose majority share differs, far
+    # more than 5 % were significant.
     problems = list(product(COLUMNS, TASKS))
     p, found = [], 0
     for number in range(10):

@@ -34,7 +34,7 @@ def _stack(hidden, penalty=0.02):
     xs, plan = _problem(columns=2)
     data, _ = stack_inputs(xs[1:], [(plan.train, plan.test)], plan.tasks)
     layers = _layers(D, hidden)
-    if hidden:  # the output layer starts at zero, where the first layer has no gradient
+    if hidden:  # the output layer starts at zero, so the first layer would have no gradient
         layers[1] = (
             torch.randn(1, 1, K, hidden, generator=torch.Generator().manual_seed(1)),
             layers[1][1],
@@ -59,7 +59,7 @@ def test_loss_and_gradient_are_those_of_autograd(hidden):
     loss.backward()
     assert float(stack.loss) == pytest.approx(loss.item(), abs=1e-5)
     slope = torch.cat([p.grad.flatten() for p in params])
-    # the stack's weights and its gradient have their own units
+    # the stack's weights and gradients have different units
     torch.testing.assert_close(
         stack._scaled(stack.grad, 1 / stack.unit)[0, 0], slope, rtol=1e-3, atol=1e-5
     )
@@ -124,7 +124,7 @@ def test_all_columns_seeds_and_controls_together_equal_one_at_a_time(hidden, mon
         assert (alone[0].penalty, alone[0].epochs) == (choices[c].penalty, choices[c].epochs)
         assert alone[0].loss == pytest.approx(choices[c].loss, abs=1e-4)
         differing = (fitted[0].predictions != fits[c].predictions).mean()
-        assert differing <= 0.02  # of two classes that are as likely
+        assert differing <= 0.02  # the two classes are equally likely
     for s in range(2):
         one = Plan([plan.seeds[s]], plan.folds, plan.labels[s : s + 1])
         fitted = search.refit(xs, one, choices, K, hidden)
@@ -168,7 +168,7 @@ def test_a_linear_probe_has_the_penalty_with_the_highest_held_out_accuracy(monke
     assert chosen.loss == pytest.approx(
         min(c.loss for c in path if c.accuracy == pytest.approx(best)), abs=1e-4
     )
-    assert least.accuracy < best - 0.02  # here the loss would have chosen another one
+    assert least.accuracy < best - 0.02  # the loss would have chosen a different one
 
 
 def test_standardisation_never_sees_what_is_held_out():
@@ -184,7 +184,7 @@ def test_standardisation_never_sees_what_is_held_out():
 def test_a_feature_that_is_constant_where_it_is_learnt_is_only_centred(value):
     xs, plan = _problem(columns=1)
     plain, plain_held = stack_inputs(xs, [(plan.train, plan.test)], plan.tasks)
-    # rounding leaves the mean of a constant a little off, and it must not be blown up to a feature
+    # the mean of a constant has a rounding error, which must not be scaled up to a feature
     x = torch.cat([xs[0], torch.full((N, 1), value)], 1)
     learnt, held = stack_inputs([x], [(plan.train, plan.test)], plan.tasks)
     for one, other in ((plain, learnt), (plain_held, held)):

@@ -1,4 +1,4 @@
-"""The step as a command: its tables, its errors, and its dependence on inputs."""
+"""The step as a command: its tables, its errors, and how they depend on inputs."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def _world(folder: Path, order: np.ndarray | None = None, **changes) -> Path:
         {"item_id": n, "task": "shape", "answer": a, "images": [], "prompt": "?", **c}
         for n, a, c in rows
     ]
-    items.append(dict(items[0], item_id="y000", task="size"))  # another task's question
+    items.append(dict(items[0], item_id="y000", task="size"))  # a question of another task
     items = [items[i] for i in [*order, N]]
     images = [{"image_id": n, "label/majority": a, **c} for n, a, c in (rows[i] for i in order)]
     images.append(dict(images[0], image_id="z000") | {"label/majority": None})
@@ -152,7 +152,7 @@ def test_selectivity_is_task_minus_control_and_q_never_below_p(tmp_path):
 
 def test_group_split_uses_its_own_column(tmp_path):
     metrics, _ = _run(_world(tmp_path), split="group")
-    assert set(metrics["n_test"].to_pylist()) == {TRAIN}  # the world's group split is the reverse
+    assert set(metrics["n_test"].to_pylist()) == {TRAIN}  # ``world`` has the reverse split
 
 
 def test_row_order_of_the_inputs_changes_no_byte(tmp_path):
@@ -213,7 +213,7 @@ def test_an_item_without_activations_is_named(tmp_path):
 
 
 def _regional(rng, y, missing=()):
-    """Return vectors of the referent with the answer, and of another object without it."""
+    """Return vectors of the referent, with the answer, and of another object, without it."""
     own = {"lm.1/referent": rng.standard_normal((N, 5)) + 3 * np.eye(3, 5)[y]}
     own["lm.1/other_object"] = rng.standard_normal((N, 5))
     for name in missing:
@@ -223,13 +223,13 @@ def _regional(rng, y, missing=()):
 
 def test_a_planted_referent_is_found_and_another_object_is_at_chance(tmp_path):
     rng = np.random.default_rng(1)
-    y = np.random.default_rng(0).integers(0, 3, N)  # the world's own answers
+    y = np.random.default_rng(0).integers(0, 3, N)  # the answers of ``world``
     metrics, _ = _run(_world(tmp_path, inputs=_regional(rng, y)))
     task = [r for r in metrics.to_pylist() if r["kind"] == "task" and r["probe"] == "linear"]
     found = {r["span"]: r for r in task if r["address"] == "lm.1"}
     assert found["referent"]["accuracy"] > 0.85
     assert found["referent"]["q"] < 0.05
-    assert found["other_object"]["accuracy"] < 0.55  # chance is 1/3, of 30 test items
+    assert found["other_object"]["accuracy"] < 0.55  # chance is 1/3, with 30 test items
     assert found["other_object"]["q"] > 0.05
 
 
@@ -252,7 +252,7 @@ def test_probes_are_trained_where_the_configuration_says(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train_probes, "read_inputs", read_inputs)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    _run(_world(tmp_path))  # the settings say cpu: a GPU that happens to be there is left alone
+    _run(_world(tmp_path))  # the settings say cpu, so a GPU is not used even if there is one
     assert set(asked) == {"cpu"}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="device: 'cuda' requested, but none was found"):

@@ -1,4 +1,4 @@
-"""Questions without a region, probed by type if activations depend only on the image."""
+"""Questions without a region are probed by type if activations depend only on the image."""
 
 import json
 from pathlib import Path
@@ -82,7 +82,7 @@ def _run(world, **changes):
 
 
 def _typed(rows):
-    """Return the floor and the task rows by address, for probes per type."""
+    """Return the floor and the task rows by address, for probes by type."""
     floor = next(r for r in rows if r["kind"] == "majority_type")
     return floor, {r["address"]: r for r in rows if r["kind"] == "task" and r["n_types"]}
 
@@ -106,7 +106,7 @@ def test_a_signal_of_each_type_is_found_where_one_probe_for_all_finds_none(tmp_p
         ("item", "image_mean"),
     }
     (together,) = (r for r in rows if r["kind"] == "task" and r["n_types"] is None)
-    assert together["accuracy"] < 0.75, "the same vectors, the types not told apart"
+    assert together["accuracy"] < 0.75, "the same vectors, without types"
     ids = {
         address: [p["id"] for p in predictions if (p["address"], p["kind"]) == (address, "task")]
         for address in ("lm.1", "vision.0", "vision.1")
@@ -117,7 +117,7 @@ def test_a_signal_of_each_type_is_found_where_one_probe_for_all_finds_none(tmp_p
 
 
 def test_probes_that_know_only_the_type_are_at_the_floor_and_never_significant(tmp_path):
-    # a permutation across types would call them so: types differ in their commonest answer
+    # a permutation across types would do so, since types differ in their most common answer
     rng = np.random.default_rng(1)
     truth = _answers(rng, (0.9, 0.1, 0.85, 0.15, 0.5))
     inputs = {f"vision.{i}/cls": rng.standard_normal((N, D)) for i in range(20)}
@@ -135,7 +135,7 @@ def test_only_types_with_groups_and_answers_enough_are_probed(tmp_path):
     rng = np.random.default_rng(2)
     truth = _answers(rng)
     truth[:, 3] = True  # a type whose answer never changes
-    asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)  # and a rare one, with 30 groups
+    asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)  # and a rare type, with 30 groups
     world = _world(tmp_path, truth, {"vision.0/cls": _features(rng, truth)}, asks=asks)
     floor, found = _typed(_run(world, groups=31)[0])
     assert (floor["n_types"], found["vision.0"]["n_types"]) == (3, 3)
@@ -214,7 +214,7 @@ def _pairs(world, **changes) -> question_types.Pairs:
 
 def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
     rng = np.random.default_rng(7)
-    truth = _answers(rng, (0.06, 0.5, 0.5, 0.5, 0.5))  # the first is rare, and asked in balance
+    truth = _answers(rng, (0.06, 0.5, 0.5, 0.5, 0.5))  # a rare answer, asked in balance
     asks = np.where(truth[:, 0] | (rng.random(N) < 0.08), 0, 1)
     world = _world(tmp_path, truth, {"vision.0/cls": _features(rng, truth)}, asks=asks, known=[0])
     few = _world(tmp_path / "few", truth, {"vision.0/cls": _features(rng, truth)}, asks=asks)
@@ -227,7 +227,7 @@ def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
     share = (truth[asked, 0].sum() + 5 * 0.5) / (asked.sum() + 5)
     yes = weights[own] @ (e.y[own] == 1) / weights[own].sum()
     assert yes == pytest.approx(share, abs=0.03)
-    assert 0.3 < yes < 0.7, "though few images have it"
+    assert 0.3 < yes < 0.7, "although few images have it"
     found = _typed(_run(world, groups=60)[0])[1]["vision.0"]
     assert found["accuracy"] > 0.85
 
@@ -287,7 +287,7 @@ def test_the_report_shows_types_beside_their_own_floor(tmp_path, monkeypatch):
         for end in (".parquet", ".predictions.parquet"):
             write_table(path.with_suffix(end), pq.read_table(world / f"out{end}"))
         result = read_task(path, path.with_suffix(".predictions.parquet"))
-        assert result.best["address"] == "lm.1", "of all items"
+        assert result.best["address"] == "lm.1", "the best over all items"
         assert set(result.components) == components
         known = {row["kind"]: row["accuracy"] for row in rows}
         shown = {name: best["majority"] for name, best in result.components.items()}

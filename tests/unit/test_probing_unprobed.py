@@ -1,4 +1,4 @@
-"""A task that cannot be probed has a row with the reason; rare classes are left out and counted."""
+"""A task that cannot be probed has a row with the reason; rare classes are omitted and counted."""
 
 import numpy as np
 import pyarrow.compute as pc
@@ -43,9 +43,9 @@ def test_a_task_that_cannot_be_probed_has_one_row_with_the_reason(
 
 def test_classes_in_too_few_training_groups_are_left_out_and_counted(tmp_path):
     answers = ["cube", "ball"] * (N // 2)
-    answers[0] = answers[TRAIN] = "hail"  # one example to learn, one to be tested
+    answers[0] = answers[TRAIN] = "hail"  # one training and one test example
     answers[2:6] = ["snow"] * 4  # four examples in two groups of the training part
-    answers[-1] = "fog"  # only tested
+    answers[-1] = "fog"  # only in the test part
     answers[8] = None
     metrics, predictions = run(world_of(tmp_path, answers=answers))
     rows = metrics.to_pylist()

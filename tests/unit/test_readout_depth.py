@@ -1,4 +1,4 @@
-"""Depth heads recover planted depth and no noise, and refuse maps that do not fit."""
+"""Depth heads recover planted depth but not noise, and refuse maps that do not fit."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ DEEP = {"model": "eye", "dataset": "rooms"}
 
 
 def scene(rng: np.random.Generator) -> np.ndarray:
-    """Return the depths of a tilted plane, (PX, PX), from 1 to 9, some of them unknown."""
+    """Return the depths of a tilted plane, (PX, PX), from 1 to 9; some are unknown."""
     y, x = np.mgrid[:PX, :PX] / PX
     depth = 5 + rng.uniform(-2, 2) * (2 * x - 1) + rng.uniform(-2, 2) * (2 * y - 1)
     depth[:4, :4] = 0
@@ -55,7 +55,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
 
 
 def features(depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return tokens (t, 6), in which one number encodes the depth on an arbitrary scale."""
+    """Return tokens (t, 6), where one number encodes the depth on an arbitrary scale."""
     mean = mean_depths(np.maximum(depth, 1), grid())
     noise = 0.3 * rng.standard_normal((SIDE * SIDE, 5))
     return np.concatenate([(40 - 3 * mean)[:, None], noise], axis=1).astype(np.float32)
@@ -108,7 +108,7 @@ def test_both_heads_recover_a_planted_depth(trained):
         assert row["constant_abs_rel"] > 0.1 > row["abs_rel"]
         assert (row["train_images"], row["test_images"]) == (30, 10)
     reads = {a: row["blocks"] for (a, name), row in rows.items() if name == "depth_dpt"}
-    twice = ["lm.0", "lm.0"]  # so that the head is as large as the encoder's
+    twice = ["lm.0", "lm.0"]  # so the head is as large as the encoder's
     assert reads == {"vision": ["vision.0", "vision.1"], "lm": twice, "lm.0": twice}
 
 
@@ -208,7 +208,7 @@ def test_ridge_heeds_no_feature_that_never_changes():
 
 def test_cells_of_a_map_stand_where_their_tokens_do():
     places = np.concatenate([grid(2, 3, (0, 0, 60, 40)), grid(2, 2, (10, 10, 30, 30), view=1)])
-    places[3, 3:] = np.nan  # of the first view, which is no grid then
+    places[3, 3:] = np.nan  # in the first view, which is then not a grid
     assert [g.tokens.tolist() for g in grids(places)] == [[6, 7, 8, 9]]
     places = np.roll(grid(2, 3, (0, 0, 60, 40)), 2, axis=0)
     cells = cell_places(places, 4)

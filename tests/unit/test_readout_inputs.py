@@ -1,4 +1,4 @@
-"""The inputs of readouts: views and tiles, several images, and reported mistakes."""
+"""Inputs of readouts: views and tiles, several images, and reported mistakes."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ SPOTS = {"A": (20, 20), "B": (60, 20), "C": (20, 60), "D": (60, 60)}
 def puzzles(
     n: int, spots: dict[str, tuple[float, float]] = SPOTS, **more: object
 ) -> tuple[list[Row], list[Row]]:
-    """Return items with two equal images, in which REF is at the answer's place."""
+    """Return items with two equal images, where REF is at the position of the answer."""
     items, regions = [], []
     for i in range(n):
         answer = "ABCD"[i % 4]
@@ -102,9 +102,9 @@ def test_pictures_in_one_prompt_are_told_apart_by_their_views(views, tmp_path):
 
 
 def test_items_whose_points_no_token_shows_are_told_of_and_do_not_count(tmp_path, caplog):
-    cropped = grid(4, 4, (20, 20, 60, 60))  # a middle crop
+    cropped = grid(4, 4, (20, 20, 60, 60))  # a centre crop
     items, regions = puzzles(12)
-    for one in regions[:10]:  # the first item has a point at the picture's edge
+    for one in regions[:10]:  # the first item has a point at the image's edge
         if one["name"] == "D":
             one |= {"left": 79.0, "right": 79.0}
     write_dataset(tmp_path, items, regions)
@@ -116,9 +116,7 @@ def test_items_whose_points_no_token_shows_are_told_of_and_do_not_count(tmp_path
     with caplog.at_level(logging.WARNING):
         found = run(tmp_path, flags(tmp_path, [source]))
     assert found["n"].to_list() == [11] * 4
-    assert found["answer"].to_numpy() == pytest.approx(
-        2 / 11
-    )  # q0000, of the answer A, is left out
+    assert found["answer"].to_numpy() == pytest.approx(2 / 11)  # q0000, with answer A, is left out
     assert "1 of 12 items cannot be read and do not count; q0000: D: point (79, 60)" in caplog.text
     note = json.loads(pq.read_schema(tmp_path / "scores.parquet").metadata[NOTE])
     told = [

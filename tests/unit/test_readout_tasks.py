@@ -1,4 +1,4 @@
-"""Readouts on planted features: on every task, truth scores 1, noise and shuffled tokens chance."""
+"""Readouts of every task score 1 on planted features, and chance on noise or shuffled tokens."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def position(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class Puzzles:
-    """Items of one task, seen alone (a row per picture) and on a canvas of all side by side."""
+    """Items of one task, shown alone (a row per image) and side by side on a canvas."""
 
     def __init__(self, task: str, letters: str, pictures: int, reference: bool):
         self.items: list[Row] = []
@@ -144,7 +144,7 @@ def test_features_that_are_the_truth_score_1_and_shuffled_ones_chance(puzzles, t
     assert set(own["address"]) == {"vision.0", "lm.1"}
     control = found.filter(pl.col("readout").str.ends_with("/shuffled"))
     assert control.select("seen", "address", "readout").height == own.height
-    # over independent deals, the share of right ones is binomial
+    # over independent shuffles, the share of correct answers is binomial
     right, n = (control["value"] * control["n"]).sum(), control["n"].sum()
     chance = 1 / len(KINDS[task][0])
     assert abs(right / n - chance) < 3.5 * (chance * (1 - chance) / n) ** 0.5
@@ -211,7 +211,7 @@ def test_a_second_run_gives_the_same_bytes(puzzles, tmp_path):
 
 @pytest.mark.parametrize("groups", [["a"] * 4, list("abcd")])
 def test_four_items_never_have_a_single_point_as_interval(groups):
-    # one group of four gave [.75, .75], four right ones [1, 1]
+    # one group of four used to give [.75, .75], and four correct items [1, 1]
     for right in (3, 4):
         items = [
             SimpleNamespace(

@@ -1,4 +1,4 @@
-"""Rendered BLINK: marks on the right parts, points and styles, balance, official files."""
+"""Rendered BLINK: marks on the correct parts, points and styles, balance, official files."""
 
 import csv
 import itertools
@@ -28,7 +28,7 @@ def blink(tmp_path_factory):
 
 
 def part_at(root, item, view, spot):
-    """Return the part under a point, from the saved mask's number there."""
+    """Return the part at a point, from the number in the saved mask."""
     mask = read(root / f"truth/val/{item['idx'].removeprefix('val_')}_{view}_mask.png")
     return mask[int(spot[1]), int(spot[0])]
 
@@ -115,7 +115,7 @@ def test_the_right_point_is_the_same_point_of_the_world():
         for letter, world in item.facts["facts"]["world"].items():
             x, y, depth = project(second.camera, world, (64, 64))
             assert points[1][letter] == pytest.approx((x, y))
-            assert abs(second.depth[int(y), int(x)] - depth) < 0.2  # nothing stands before it
+            assert abs(second.depth[int(y), int(x)] - depth) < 0.2  # nothing is in front of it
             back = project(first.camera, world, (64, 64))
             away = np.hypot(*np.subtract(back[:2], points[0]["REF"]))
             assert away < 1e-6 if letter == item.facts["answer"] else away >= 64 * APART - 1e-6
@@ -128,7 +128,7 @@ def test_the_place_in_the_image_is_right_as_often_as_a_guess(blink, task):
         ref, spots = item["points"][0]["REF"], item["points"][1]
         away = {letter: np.hypot(*np.subtract(spot, ref)) for letter, spot in spots.items()}
         nearest.append(min(away, key=away.get) == item["answer"])
-    assert sum(nearest) == 1  # of four
+    assert sum(nearest) == 1  # out of four
 
 
 def test_light_changes_in_half_of_the_items_and_the_view_in_all():

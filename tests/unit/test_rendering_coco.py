@@ -103,7 +103,7 @@ def test_every_caption_is_true_of_its_image(root):
 
 
 def box_scenes(count):
-    """Return plans with more objects than rendered here, whose boxes may share columns."""
+    """Return plans with more objects than in the rendered scenes; their boxes may share columns."""
     look = {"objects": [1, 6], "extent": 3, "gap": 0.05, "light_jitter": 1.0}
     look["camera"] = {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 30, "jitter": 0.3}
     for i in range(count):

@@ -1,4 +1,4 @@
-"""Projections agree with cameras and rays, and hidden points are recognised."""
+"""Projections agree with cameras and rays, and hidden points are detected."""
 
 import random
 
@@ -69,7 +69,7 @@ def test_a_point_of_one_view_projects_onto_its_surface_in_another():
         for row, column in rng.sample(np.argwhere(shown).tolist(), 20):
             point = first.position[row, column]
             x, y, _ = project(second.camera, point, IMAGE_PX)
-            # the nearest hit of a ray of the second view is at most half a pixel away
+            # the nearest ray of the second view is at most half a pixel away
             met = project(second.camera, second.position[int(y), int(x)], IMAGE_PX)
             assert abs(met[0] - x) < 1 and abs(met[1] - y) < 1
             back = project(first.camera, point, IMAGE_PX)

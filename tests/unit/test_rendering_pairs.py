@@ -21,7 +21,7 @@ from eyechart.rendering.scene.materials import draw_text
 from eyechart.tables.receipt import read_receipt
 
 SPLITS = {"test": 36}
-# Allowed differences of a pair's plans: number of objects and their fields, or the camera
+# Allowed differences between a pair's plans: number of objects, their fields, or the camera
 ALLOWED = {
     "orientation": {"rotation"},
     "state": {"form"},
@@ -58,7 +58,7 @@ def read(path):
 
 def drawn_pairs(pattern, count):
     for i in range(count):
-        with contextlib.suppress(NoRoomError):  # a step draws again
+        with contextlib.suppress(NoRoomError):  # the step would draw again
             yield draw_pair(randomness.dice("pair", pattern, i), pattern, SETTINGS)
 
 
@@ -98,7 +98,7 @@ def is_left(plan, one, other):
 
 
 def seen(pattern, plan, question):
-    """Return the answer to a question from only the plan and boxes, by its pattern and words."""
+    """Return the answer to a question, from only the plan, the boxes, its pattern and words."""
     words = question.rstrip("?").replace("cubes", "cube").replace("spheres", "sphere")
     words = words.replace("cylinders", "cylinder").split()
     shape = next((w for w in words if w in ("cube", "sphere", "cylinder")), "")
@@ -199,7 +199,7 @@ def test_noise_is_the_same_wherever_no_ray_met_the_difference(pattern):
 def test_the_place_of_the_right_option_tells_nothing(mmvp):
     answers = [row["Correct Answer"] for row in rows(mmvp / "Questions.csv")]
     assert Counter(answers) == {"(a)": 18, "(b)": 18}
-    assert set(answers[::2]) == {"(a)", "(b)"}  # neither does the first of a pair
+    assert set(answers[::2]) == {"(a)", "(b)"}  # also for the first item of a pair
 
 
 def test_pairs_are_spread_evenly_in_the_order_of_the_paper():

@@ -1,4 +1,4 @@
-"""Rendered datasets in official layouts are read back with the same ground truth."""
+"""Rendered datasets in official layouts have the same ground truth when read back."""
 
 import importlib
 import json

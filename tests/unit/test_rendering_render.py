@@ -1,4 +1,4 @@
-"""Images agree with their plans, and their bytes do not depend on the number of shards."""
+"""Images match their plans, and their bytes do not depend on the number of shards."""
 
 import json
 
@@ -125,10 +125,10 @@ def test_depth_of_the_floor_is_along_the_axis_of_the_camera():
     focal = 32 / np.tan(np.radians(24) / 2)
     right, up, forward = view.camera.axes()
     ways = forward + ((columns - 32)[..., None] * right - (rows - 24)[..., None] * up) / focal
-    expected = -view.camera.position[2] / ways[..., 2]  # where such a ray meets z = 0
+    expected = -view.camera.position[2] / ways[..., 2]  # where this ray meets z = 0
     floor = view.part == 0
     assert floor.sum() > 1000
-    assert np.abs(view.depth / expected - 1)[floor].max() < 0.01  # rays pass within the pixel
+    assert np.abs(view.depth / expected - 1)[floor].max() < 0.01  # rays pass inside the pixel
 
 
 @pytest.mark.parametrize("color", ["red", "green", "blue"])

@@ -1,4 +1,4 @@
-"""The shipped images of the demo match its config and are restored byte by byte."""
+"""The demo's shipped images match its config and are restored byte by byte."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def shards():
 
 
 def drawing(dataset, split, shard, root, **changes):
-    """Return the flags of such a job."""
+    """Return the flags of a drawing job."""
     settings = json.loads(plan().scene_settings(SimpleNamespace(dataset=dataset, split=split)))
     output = root / "shards" / f"{split}-{shard:03d}.json"
     flags = {"dataset": dataset, "split": split, "shard": shard, "root": root, "output": output}

@@ -1,4 +1,4 @@
-"""Rendered Stroop images: the grid is complete and balanced, words and colours match the table."""
+"""Rendered Stroop images: a complete, balanced grid; words and colours match the table."""
 
 import csv
 import itertools
@@ -69,7 +69,7 @@ def test_a_word_has_its_colours_and_stands_where_the_table_says(root):
         inked = (picture != ground).any(axis=-1)
         assert 0.02 < inked.mean() < 0.6
         reach = np.abs(font - ground).max()
-        assert (np.abs(picture - font).max(axis=-1) < 0.4 * reach).sum() >= 15  # not only edges
+        assert (np.abs(picture - font).max(axis=-1) < 0.4 * reach).sum() >= 15  # not only its edges
         down, across = np.nonzero(inked)
         middle = (across.min() + across.max() + 1) / 2, (down.min() + down.max() + 1) / 2
         assert middle == pytest.approx((float(row["x"]), float(row["y"])), abs=1.5)
@@ -146,7 +146,7 @@ def test_short_words_stand_in_each_ninth_of_the_image_about_equally(dice):
     drawn = [draw_word(CELL, COLORS, small, dice) for _ in range(450)]
     counts = Counter((int(d.x // 30), int(d.y // 30)) for d in drawn)
     assert len(counts) == 9
-    assert min(counts.values()) > 25  # of 50 expected
+    assert min(counts.values()) > 25  # 50 are expected
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -71,7 +71,7 @@ def test_the_nearer_thing_is_nearer_in_the_depth_map(cv_bench):
         medians = []
         for left, top, right, bottom in item["boxes"]:
             inside = mask[top:bottom, left:right]
-            number = np.bincount(inside[inside > 0]).argmax()  # what the box is around
+            number = np.bincount(inside[inside > 0]).argmax()  # the object inside the box
             found = np.argwhere(mask == number)[:, ::-1]
             assert [*found.min(axis=0), *(found.max(axis=0) + 1)] == [left, top, right, bottom]
             medians.append(np.median(depth[mask == number]))
@@ -117,7 +117,7 @@ def test_the_odd_one_has_the_same_parts_in_another_arrangement(mochi):
 
 
 def turned_apart(one, other):
-    """Count the relocated parts under the best of eight rotations and reflections, by angles."""
+    """Count the moved parts, by angle, under the best of eight rotations and reflections."""
     counts = []
     for turn, way in itertools.product((0, 90, 180, 270), (1, -1)):
         same = sum(

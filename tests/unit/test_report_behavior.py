@@ -1,4 +1,4 @@
-"""Responses are read with their statistics or refused, and described no stronger than tested."""
+"""Responses are read with their statistics or refused, and sentences claim only tested effects."""
 
 import re
 from dataclasses import replace
@@ -148,7 +148,7 @@ def test_sentences_claim_only_what_the_paired_test_shows():
     said = sentences(llava, CRITERIA)
     assert any(re.match(r"It uses the image on presence \(.*n = 24, q .*\)\.$", s) for s in said)
     assert any(s.startswith("No significant difference between with and without") for s in said)
-    strict = sentences(llava, Criteria(1e-30, 0.1))  # nothing is sure enough
+    strict = sentences(llava, Criteria(1e-30, 0.1))  # no result meets this criterion
     assert not any("uses the image" in s and "no evidence" not in s for s in strict)
     assert not any(s.startswith("It uses") for s in strict)
     swapped = with_value(llava.scores, pl.col("condition") == "sighted", "value", 0.0)
@@ -243,7 +243,7 @@ def test_the_page_says_what_decides_and_how_many_items_other_scorings_change() -
     assert (other["changed"], other["n"]) == (12, 48)
     assert other["right"]["value"] == 0.4
     plain = replace(behavior, scores=behavior.scores.filter(pl.col("metric") == "accuracy"))
-    assert scorings(plain) == found | {"others": []}, "nothing is told of what was not counted"
+    assert scorings(plain) == found | {"others": []}, "uncounted facts must not be shown"
 
 
 def test_examples_are_judged_by_the_scores_that_decide() -> None:

@@ -1,4 +1,4 @@
-"""A model's card page shows the card's content, folds similar blocks, and needs no network."""
+"""The page of a model's card shows its content, folds similar blocks, and needs no network."""
 
 import re
 

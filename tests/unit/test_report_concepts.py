@@ -1,4 +1,4 @@
-"""Concept similarity is read with its controls or refused, drawn in full, described as tested."""
+"""Concept similarity is read with controls or refused, drawn in full, and described as tested."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The section of controlled models: stages beside answers, and the curve of mixtures."""
+"""The section on controlled models: stages next to answers, and the curve of mixtures."""
 
 import json
 
@@ -74,7 +74,7 @@ def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
     row = next(part for part in page.split("<tr>") if "<td>b</td><td>clip, dino" in part)
     for number in ("additive 0.25", "<b>0.90</b>", "0.80 to 0.95", "<b>0.50</b>", ">60<", "0.12<"):
         assert number in row, (number, row)
-    assert row.count("–") == 1  # nothing was read in the language model
+    assert row.count("–") == 1  # no address of the language model was read
     spec = found["chart"]
     assert len(spec["datasets"]["points"]) == 12
     assert {"low", "high"} <= set(spec["datasets"]["points"][0])

@@ -30,7 +30,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(words: list[str]) -> None:
-    """Draw in a separate process, as the rule does, since Vega numbers gradients per process."""
+    """Draw in a separate process, like the rule, since Vega numbers gradients per process."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     step = [sys.executable, "-m", "eyechart.report.draw"]
     subprocess.run([*step, *words], check=True, env=environment)
@@ -45,7 +45,7 @@ def arguments(root: Path, output: Path) -> list[str]:
 
 
 def marks(svg: Path, word: str) -> list[dict[str, str]]:
-    """Return the described marks of an SVG whose description has a certain word."""
+    """Return the marks of an SVG whose description contains a word."""
     texts = [e.get("aria-label") or "" for e in ElementTree.parse(svg).iter()]
     described = [t for t in texts if f"; {word}: " in t]
     return [dict(re.findall(r"(?:^|; )([^:;]+): ([^;]*)", text)) for text in described]

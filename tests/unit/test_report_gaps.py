@@ -1,4 +1,4 @@
-"""Tasks that are not probed are on the page with the reason, and affect nothing else."""
+"""Tasks that are not probed are on the page with a reason, and affect nothing else."""
 
 import json
 import re
@@ -26,7 +26,7 @@ COUNTS = "hail (1), <b>snow</b> (2)"
 
 
 def refuse(path: Path, dataset: str = "clevr") -> None:
-    """Replace a table of probes by one for a task that is not probed."""
+    """Replace a table of probes with the table of a task that is not probed."""
     model, task = path.parts[-3], path.stem
     row = {"model": model, "dataset": dataset, "task": task, "scope": "image", "kind": "majority"}
     row |= {"address": "", "span": "", "probe": "", "reason": REASON, "left_out": COUNTS}

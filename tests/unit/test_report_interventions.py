@@ -1,4 +1,4 @@
-"""The charts, tables and refusals of the section about interventions."""
+"""Charts, tables and refusals of the section on interventions."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_the_page_has_three_charts_each_with_control_interval_and_n(path):
     ))  # fmt: skip
     assert f"<th>color</th>{line}" in found
     assert '<td class="tight">lm.1 to lm.3</td>' in found
-    assert "−0.06 to +0.04 ≈ 0" in found  # shown to be nothing
+    assert "−0.06 to +0.04 ≈ 0" in found  # shown to be no effect
     assert "Omitted: ablate: no image tokens." in found
     assert "figures/interventions/drawn/m/" in found
 
@@ -55,7 +55,7 @@ def test_cut_attention_is_shown_by_the_run_of_blocks_and_of_the_widest_queries(p
     at = {run: [r["address"] for r in rows if r["run"] == run] for run in (ALONE, WINDOW, ONWARDS)}
     assert at[ALONE] == ["lm.0", "lm.1", "lm.2", "lm.3"]
     assert at[WINDOW] == ["lm.0", "lm.1", "lm.2"]
-    assert at[ONWARDS] == ["lm.0", "lm.1", "lm.2", "lm.3"]  # each with all later ones
+    assert at[ONWARDS] == ["lm.0", "lm.1", "lm.2", "lm.3"]  # each with all later blocks
 
 
 def test_the_matrix_shows_an_effect_in_bold_and_nothing_in_grey(path):
@@ -92,7 +92,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
     found = page(path, *cards)
     assert "There are no interventions in aligned: these verdicts" in found
     assert "eye: no inter" not in found and "m: no inter" not in found
-    assert context(Inputs(cards), SETTINGS) is None  # of none: there is no section
+    assert context(Inputs(cards), SETTINGS) is None  # without data there is no section
     empty = write(tmp_path / "empty", [], [], {"note": "knockout: no attention mask"})
     assert "Omitted: knockout: no attention mask." in page(empty)
     output = tmp_path / "o/figures.json"

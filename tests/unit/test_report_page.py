@@ -1,4 +1,4 @@
-"""The page holds everything, shows data as text, asks the network for nothing, and stays small."""
+"""The page is complete and small, shows data as text, and does not use the network."""
 
 import re
 from html import unescape
@@ -19,7 +19,7 @@ OUTSIDE = (
     r"""(?:src|href|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//"""
     r"""|@import|url\(\s*["']?(?:https?:)?//"""
 )
-# Chooses every option of every list one by one, and returns the page's text.
+# Selects every option of every list in turn, and returns the page's text.
 CHOOSE = """async () => {
   const said = {};
   const choose = async (block, name, option, chart) => {
@@ -65,13 +65,13 @@ def page(built: tuple[Path, list[str]]) -> str:
 
 
 def before_end(page: str, more: str) -> str:
-    """Put markup before the end of the page's body."""
+    """Insert markup before the end of the page's body."""
     start, end = page.rsplit("</body>", 1)
     return f"{start}{more}</body>{end}"
 
 
 def own_part(page: str) -> str:
-    """Return the page without the Vega bundle, which names addresses but never opens them."""
+    """Return the page without the Vega bundle, which contains URLs but never opens them."""
     return re.sub(r"<script>(?:(?!</script>).){100000,}?</script>", "", page, flags=re.S)
 
 
@@ -80,7 +80,7 @@ def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
     assert len(own_part(page)) < len(page) - 100_000
     assert not re.findall(OUTSIDE, own_part(page))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
-    assert policy, "the browser itself must forbid fetching"
+    assert policy, "the browser must block all requests"
     assert "default-src 'none'" in policy[1]
     assert "http" not in policy[1]
 
@@ -113,7 +113,7 @@ def test_texts_from_data_are_shown_and_never_run(page):
 def test_building_again_gives_the_same_bytes(page, built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
-    again = Path(words[-1]).with_name("again.html")  # links are relative to its folder
+    again = Path(words[-1]).with_name("again.html")  # links are relative to the page's folder
     build_report.main([*words[:-1], str(again)])
     assert again.read_text(encoding="utf-8") == page
 
@@ -158,7 +158,7 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(shown):
     for place, sentence in probed.items():
         assert sentence.startswith(f"Best address of {place.split('/')[1]}: ")
     answered = [text for place, text in sentences.items() if place.startswith("responses-")]
-    assert len(answered) == 48  # coco: 3 answers, 1 place; mmvp: 10 and 10; of two models
+    assert len(answered) == 48  # coco: 3 answers, 1 position; mmvp: 10 and 10; for two models
     assert all(re.match(r"Total variation from the truth .*n = \d+", text) for text in answered)
     coco, mmvp = ["accuracy", "responses"], ["accuracy", "pair_accuracy", "responses"]
     blocks = ["overview", *coco * 2, *mmvp * 2]
@@ -254,7 +254,7 @@ def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path,
 
 
 def without(words: list[str], tables: tuple[str, ...]) -> list[str]:
-    """Return a command line without the files of some tables."""
+    """Return a command line without the files of the given tables."""
     start, end = words.index("--tables") + 1, words.index("--settings")
     kept = [path for path in words[start:end] if identify(path).table not in tables]
     return [*words[:start], *kept, *words[end:]]

@@ -1,4 +1,4 @@
-"""A model's page about pairs is one static file that states the basis of its numbers."""
+"""A model's page on pairs is one static file that states the basis of its numbers."""
 
 import base64
 import json
@@ -98,7 +98,7 @@ def test_texts_from_data_are_shown_and_never_run(page):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt;" in page
     assert "onerror=alert(2)>" not in page
     charts = [base64.b64decode(t).decode() for t in re.findall(r"svg\+xml;base64,([^\"]*)", page)]
-    assert len(charts) == 6  # pair accuracy, places, answers, radar, two slopes
+    assert len(charts) == 6  # pair accuracy, positions, answers, radar, two slopes
     assert not any("<script" in chart or "<img" in chart for chart in charts)
 
 

@@ -1,4 +1,4 @@
-"""Benchmarks are summed per rule, images are drawn by seed, curves keep their ends."""
+"""Benchmarks are summed per rule, images are drawn by seed, and curves keep their ends."""
 
 import base64
 import io
@@ -35,7 +35,7 @@ def test_time_and_memory_are_summed_per_rule(tmp_path: Path):
     assert found["draw_scenes"]["jobs"] == 3
     assert found["draw_scenes"]["seconds"] == pytest.approx(3.5 + 4.5 + 5.5)
     assert found["draw_scenes"]["longest"] == 5.5
-    assert found["draw_scenes"]["peak"] == 240.5  # the third job was too short to be sampled: NA
+    assert found["draw_scenes"]["peak"] == 240.5  # the third job was too short to be measured: NA
 
 
 def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch):
@@ -55,7 +55,7 @@ def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch
     assert page.workflow() == {"eyechart": VERSION, "commit": commit} and len(commit) == 40
     (tmp_path / "file").write_text("two")
     assert page.workflow()["commit"] == f"{commit} with changes"
-    (tmp_path / "unpacked").mkdir()  # no checkout itself, inside of one
+    (tmp_path / "unpacked").mkdir()  # not a checkout, but inside one
     monkeypatch.setattr(page, "ROOT", tmp_path / "unpacked")
     assert page.workflow() == {"eyechart": VERSION, "commit": "unknown"}
 
@@ -133,7 +133,7 @@ def test_a_drawing_is_embedded_exactly_and_a_photograph_in_little_room(tmp_path:
     shown = Image.open(io.BytesIO(base64.b64decode(content)))
     small = photograph.resize(shown.size, reducing_gap=2.0)
     assert np.abs(np.asarray(shown, int) - np.asarray(small, int)).mean() < 6
-    assert 200 * len(content) < 3e6  # 100 pairs on the sheet of mined pairs, of 10 MB at most
+    assert 200 * len(content) < 3e6  # 100 mined pairs on one sheet of at most 10 MB
 
 
 def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
@@ -176,7 +176,7 @@ def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_onc
     found = {"has_category_7", "sky"}
     (entry,) = gallery("mine", items, pl.DataFrame([row]), found, {**SETTINGS, "gallery": 1})
     assert entry["labels"] == {"has_category_3": "yes", "has_category_7": "no", "object_count": "0"}
-    assert entry["split"] == ""  # all are held out, and there is one official split
+    assert entry["split"] == ""  # all are held out, since there is one official split
     both = pl.DataFrame([row, {**row, "image_id": "b", "group_split": "train", "split": "train"}])
     two = gallery("mine", items, both, found, {**SETTINGS, "gallery": 2})
     assert [one["split"] for one in two] == ["val; held out", "train; trains probes"]
@@ -204,7 +204,7 @@ def test_many_categories_and_long_names_are_readable_on_a_phone_and_in_the_dark(
     shown.write_text(f"<!doctype html><style>{style}</style><main>{markup}</main>", "utf-8")
     with opened(shown, 390, dark=True) as (view, _):
         short = "document.querySelectorAll('.qa dt')[1].getBoundingClientRect().height"
-        assert view.evaluate(short) < 30  # beside a long answer elsewhere
+        assert view.evaluate(short) < 30  # with a long answer in another place
         tall = "document.querySelector('.tile').getBoundingClientRect().height"
         assert view.evaluate(tall) < 600  # 80 tasks are folded
         behind = "getComputedStyle(document.querySelector('figure img')).backgroundColor"

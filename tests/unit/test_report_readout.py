@@ -1,4 +1,4 @@
-"""Readouts on the page have a control, interval and test or are refused; charts show them all."""
+"""Readouts on the page have a control, an interval and a test or are refused; charts show all."""
 
 import json
 from pathlib import Path
@@ -104,7 +104,7 @@ def test_outputs_that_the_connector_does_not_read_are_marked(charts):
     marked = parts(charts["small"])
     assert marked and {row["name"] for row in marked} == {"not read"}
     assert {row["first"] for row in marked} == {"vision.1"}
-    assert not parts(charts["encoder"])  # no card says so
+    assert not parts(charts["encoder"])  # no card has it
 
 
 def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):

@@ -1,4 +1,4 @@
-"""Seeds are merged to the least favourable, and the best address ignores the test part."""
+"""Merged seeds have the least favourable values, and the best address ignores the test part."""
 
 import doctest
 

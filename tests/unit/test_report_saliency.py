@@ -1,4 +1,4 @@
-"""The section about saliency: deletion curves, tests, images under maps, from a finished stage."""
+"""The section on saliency: deletion curves, tests, and images under maps, from finished results."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ SETTINGS = {"alpha": 0.05, "png_scale": 1, "maps": 2, "gallery_px": 100}
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    """Return the section's inputs for the model that reads one patch of an image."""
+    """Return the section's inputs for a model that reads one patch of an image."""
     root = tmp_path_factory.mktemp("results") / "results"
     data = root / "datasets/mine"
     folder = root / "saliency/llava/mine"
@@ -46,7 +46,7 @@ def test_the_section_has_curves_tests_and_images(inputs):
     assert page.count("data:image/png;base64,") == 2
     said = "better than random orders (q &lt; 0.05): gradient times state, connector; Grad-CAM, "
     assert said + "vision.1" in page
-    assert "16.00" in page  # times uniform: all of the map is in one of 16 patches
+    assert "16.00" in page  # multiples of uniform: one of 16 patches has the complete map
     assert 'id="saliency-mine-llava"' in page and "figures/saliency/mine/llava/" in page
 
 

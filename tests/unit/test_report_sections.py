@@ -1,4 +1,4 @@
-"""A section is one folder and one entry, shown by a toy; a decoder is a component."""
+"""A toy section needs only one folder and one entry; a decoder is a component."""
 
 import json
 import os
@@ -44,7 +44,7 @@ ENTRY = '    "toy": PageSection("Toys", ("items",), Figures(WHOLE, ("items",), (
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a folder with data and a copy of the package that has a toy section."""
+    """Return a folder with data and a copy of the package with a toy section."""
     package = tmp_path / "workflow/eyechart"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     folder = package / "report/sections/toy"

@@ -1,4 +1,4 @@
-"""The section about tuning: numbers as in the table, refusals, and one chart."""
+"""The section on tuning: the table's numbers, refusals, and one chart."""
 
 import polars as pl
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""The report refuses verdicts with a number without control, and draws the others as figures."""
+"""The report refuses verdicts with uncontrolled numbers, and draws figures of the others."""
 
 import json
 from pathlib import Path

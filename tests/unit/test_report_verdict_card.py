@@ -1,4 +1,4 @@
-"""The exam card matches the tables in words, shapes and numbers, on every screen size."""
+"""The exam card matches the tables in words, shapes and numbers, at every screen size."""
 
 import json
 import re
@@ -100,7 +100,7 @@ def test_a_cell_says_where_it_is_lost_or_what_would_decide_it(found, page):
     remarks = {key: one["remark"] for key, one in found.items()}
     where = "between image tokens and answer position"
     assert remarks["tiny_llava", "color"] == f"loses 20 points {where}"
-    assert remarks["tiny_llava", "material"] == ""  # it is used, so no loss is the reason
+    assert remarks["tiny_llava", "material"] == ""  # it is used, so no loss is given as the reason
     assert remarks["a_patient", "material"] == "loses 30 points inside the language model"
     assert remarks["tiny_llava", "shape"] == "about 260 items would decide it"
     assert remarks["a_patient", "boolean"] == "not even 16 times as many items would decide it"
@@ -122,7 +122,7 @@ def test_the_strip_shows_the_largest_loss_gaps_and_nothing_that_a_model_has_not(
     lost = {name: one[0]["lost"] for name, one in color.items() if one[0]["lost"] is not None}
     assert lost == {"answer position": pytest.approx(0.98)}
     assert color["answer position"][0]["value"] == 0.78
-    assert color["answer"][0]["floor"] == 0.125  # what the blind answer gives
+    assert color["answer"][0]["floor"] == 0.125  # the accuracy of the blind answer
     inside = bars("a_patient", "material")["image tokens"]
     assert [one["value"] for one in inside] == [0.88, 0.58]
     assert [one["lost"] for one in inside] == [None, pytest.approx(0.88)]
@@ -153,7 +153,7 @@ def test_vlms_come_first_and_the_two_halves_of_mmvp_are_one_line(paths):
         assert (vlm["row"]["dataset"], encoder["row"]["dataset"]) == ("mmvp", "mmvp_vlm")
         assert patient is None and line["datasets"] == ["mmvp", "mmvp_vlm"]
     clip = next(one for one in card(paths)["models"] if one["exam"].model == "tiny_clip")
-    assert sum(c["row"]["band"] == "pattern" for c in clip["cells"]) == 18  # both, where it is told
+    assert sum(c["row"]["band"] == "pattern" for c in clip["cells"]) == 18  # both halves
 
 
 def test_halves_are_apart_where_the_settings_do_not_pair_them(tmp_path):
@@ -196,7 +196,7 @@ def test_findings_name_no_stage_that_does_not_hold_it_and_sum_up_many(found):
     assert summarise([weak]).startswith("Color is seen and in part not retrieved (loses 31 points")
     blind = {"verdict": "not_encoded", "partly": False, "loss_first": "encoder", "loss": 0.03}
     lacking = color | {"row": color["row"] | blind | {"loss_second": "connector"}}
-    assert summarise([lacking]) == "Color is not encoded."  # whatever is lost of it after that
+    assert summarise([lacking]) == "Color is not encoded."  # later losses are not mentioned
     both = summarise([color, weak | {"name": "shape"}])
     assert "Color and shape are seen and in part not retrieved (lose 20 to 31 points" in both
     shape = found["tiny_llava", "shape"]
@@ -239,7 +239,7 @@ def test_nothing_is_told_by_colour_alone_and_nothing_is_fetched(page):
     for name, look in LOOKS.items():
         assert f'id="class-{look.shape}"' in page, name
         badge = rf'href="#class-{look.shape}"/></svg>{look.word}'
-        assert len(re.findall(badge, page)) >= 2, name  # in the key and in a cell
+        assert len(re.findall(badge, page)) >= 2, name  # in the legend and in a cell
     assert "<script" not in page and "http" not in page and "src=" not in page
 
 
@@ -277,14 +277,14 @@ CUT = """() => {
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("copies", [0, 4, 6])  # of 7 models the bars are narrow, of 9 cells wrap
+@pytest.mark.parametrize("copies", [0, 4, 6])  # with 7 models, bars are narrow; with 9, cells wrap
 def test_the_card_fits_its_screen_and_no_model_is_cut(tmp_path, width, copies):
     shown = standing(tmp_path / "card.html", render(write_card(tmp_path, copies)))
     with opened(shown, width) as (view, _):
         cells, cut, named = view.evaluate(CUT)
         assert view.evaluate(WIDE) <= width
     assert cells == 14 + 5 + 11 + 14 * copies and cut == 0
-    assert named == (cells if width == 390 or copies == 6 else 0)  # there is no line of names then
+    assert named == (cells if width == 390 or copies == 6 else 0)  # then there is no line of names
 
 
 @pytest.mark.browser

@@ -1,4 +1,4 @@
-"""Saliency is complete, equal to captum's, and right about a model that reads one patch."""
+"""Saliency is complete, equals captum's, and is correct for a model that reads one patch."""
 
 import json
 from functools import partial
@@ -43,7 +43,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(models, data, tmp_path_factory):
-    """Return the tables of the model that reads the patch, and of the one that reads nothing."""
+    """Return the tables of a model that reads the patch, and of one that reads nothing."""
     folder = tmp_path_factory.mktemp("made")
     return {r: fixture.run(folder / str(r), models[r], data) for r in models}
 
@@ -95,7 +95,7 @@ def test_deletion_and_region_beat_their_controls_where_the_model_reads(made):
 
 def test_a_model_that_reads_nothing_does_not_differ_from_random_orders(made):
     rows = pl.read_parquet(made[False][2]).to_dicts()
-    assert {row["metric"] for row in rows} == {"drop"}  # without a map there is no share of it
+    assert {row["metric"] for row in rows} == {"drop"}  # without a map, there are no shares of it
     for row in rows:
         assert row["difference"] == pytest.approx(0, abs=1e-6) and row["p"] == 1
     assert (
@@ -125,7 +125,7 @@ def test_gradients_and_integrated_gradients_are_captums(random_llava):
     states, blank = (states_at(random_llava(b), "connector") for b in (False, True))
     count = len(states.x)
 
-    def forward(x):  # captum asks many points of the path in one batch
+    def forward(x):  # captum evaluates many points of the path in one batch
         parts = x.reshape(-1, count, x.shape[-1])
         return torch.stack([states.run(part).sum() for part in parts])
 
@@ -143,7 +143,7 @@ def test_gradients_and_integrated_gradients_are_captums(random_llava):
 
 
 def test_relevancy_is_the_product_of_chefers_rule(random_llava):
-    """The whole matrix R by the paper's rule, one prompt at a time, without padding."""
+    """The expected matrix R follows the paper's rule, one prompt at a time, without padding."""
     batch = random_llava()
     found = METHODS["relevancy"](states_at(batch, "connector"))
     for own, question in zip(found, batch.questions, strict=True):

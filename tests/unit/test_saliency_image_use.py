@@ -1,4 +1,4 @@
-"""Image use of a model, from hand-made tables and from a hand-built model."""
+"""A model's use of the image, from hand-made tables and from a hand-built model."""
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ NAMED = {"model": "llava", "dataset": "mine"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return the table of the model that reads one patch, from only its inputs."""
+    """Return the table of a model that reads one patch, from only its inputs."""
     folder = tmp_path_factory.mktemp("use")
     model = fixture.build_model(folder)
     data = tmp_path_factory.mktemp("data")
@@ -50,9 +50,9 @@ def test_norms_are_those_of_the_tokens_that_the_model_takes(made):
     model, home, table = made
     adapter = load(spec("llava", model), model, LoadOptions("cpu"))
     (row,) = rows_of(table, metric="norm")
-    assert row["control_value"] == 0  # the words of this model have no length
+    assert row["control_value"] == 0  # the word embeddings of this model are zero
     assert row["n"] == 8 and row["ci_low"] <= row["value"] <= row["ci_high"]
-    # one patch of 16 has the channels of its colour, all others are 0
+    # one of 16 patches is coloured; all others are 0
     values = [r["value"] for r in rows_of(home / "inputs.parquet", metric="norm")]
     assert len(values) == 8 and min(values) > 0
     through = adapter.model.model.multi_modal_projector

@@ -1,4 +1,4 @@
-"""The build of torch is chosen by pip's index, per environment, as documented."""
+"""The build of torch is chosen by pip's index for each environment, as documented."""
 
 import os
 import shutil

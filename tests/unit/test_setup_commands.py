@@ -1,4 +1,4 @@
-"""Commands that texts and docstrings tell a reader to type: targets of make, flags of steps."""
+"""Commands in documents and docstrings: their make targets and the flags of steps exist."""
 
 import argparse
 import ast
@@ -13,12 +13,12 @@ from documented_commands import ROOT, Command, in_docstrings, in_texts
 
 TEXTS = in_texts()
 OF_STEPS = [*in_docstrings(), *(c for c in TEXTS if "-m eyechart." in c.line)]
-# Each command once, from the first text that names it
+# Each command once, from the first document that has it
 OF_MAKE = list({tuple(c.words): c for c in reversed(TEXTS) if c.words[0] == "make"}.values())
 
 
 class ParsedError(Exception):
-    """The flags were read."""
+    """The flags were parsed."""
 
 
 def named(command: Command) -> str:
@@ -48,7 +48,7 @@ def test_a_step_has_the_flags_that_are_shown(
 ) -> None:
     words = command.words
     module, flags = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
-    if flags in ([], ["…"]):  # the text omits the flags, so only the step must exist
+    if flags in ([], ["…"]):  # the document omits the flags, so only the step must exist
         assert (ROOT / "workflow" / Path(*module.split("."))).with_suffix(".py").exists()
         return
     read = argparse.ArgumentParser.parse_args
@@ -66,7 +66,7 @@ def test_a_step_has_the_flags_that_are_shown(
 
 
 def of_remote_tests() -> list[ast.Call]:
-    """Return the calls by which tests of remote code run steps; no other test here makes them."""
+    """Return the calls by which tests of remote code run steps; no other test runs them."""
     tree = ast.parse((ROOT / "tests/remote/test_remote_steps.py").read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "run"]

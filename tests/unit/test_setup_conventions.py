@@ -1,4 +1,4 @@
-"""Conventions beyond a linter's: rules, file sizes, layers, and imports at parse time."""
+"""Conventions that a linter does not check: rules, file sizes, layers, imports at parse time."""
 
 import ast
 import re
@@ -46,8 +46,8 @@ FOLDERS = [
 ]
 STAGES = FOLDERS[FOLDERS.index("extraction") : FOLDERS.index("training")]
 READERS = ["report", "mining", "probing", "readout", "concepts", "verdict"]
-# `plan` comes before them, since Snakemake imports it at parse time. It may import modules that
-# need no heavy library; from `plan`, folders may import only the paths of files between stages.
+# `plan` is not in this order, since Snakemake imports it at parse time. It may import modules that
+# need no heavy library. Other folders may import only the paths of files from `plan`.
 OF_PLAN = {"paths"}
 PARSED = [
     "eyechart.plan.behavior",
@@ -100,7 +100,7 @@ def test_a_rule_has_all_directives_of_the_house(name: str) -> None:
     assert "code=" in text
     assert ".jsonl" in text or "REPORT.benchmark" in text
     assert "config[" not in text.split("shell:")[1]
-    for key in ("mem_mb", "runtime"):  # both grow with every retry
+    for key in ("mem_mb", "runtime"):  # both increase with every retry
         asked = rf"^ +{key}=(RESOURCES\.\w+|resources\.fixed\(\d+\)),$"
         assert re.search(asked, text, re.MULTILINE), key
 
@@ -215,7 +215,7 @@ def imports(path: Path) -> set[str]:
 def may_import(module: str, name: str) -> bool:
     """Return whether a module may import a name, given both folders."""
     folder, other = module.split(".")[1], name.split(".")[1]
-    if module.endswith(".section"):  # a layout's information for the plan
+    if module.endswith(".section"):  # a layout's facts for the plan
         return other in {"core", "data", "plan"}
     if folder in {other, "plan"}:
         return True
@@ -237,7 +237,7 @@ def test_a_folder_imports_only_from_folders_above_it() -> None:
 
 @pytest.mark.parametrize("step", COSTLY)
 def test_a_step_of_hours_does_not_depend_on_the_plan(step: str) -> None:
-    """Otherwise a new pattern in plan/paths.py or a new config key would rerun it."""
+    """Otherwise, a new pattern in plan/paths.py or a new config key would rerun it."""
     assert [name for name in closure(f"eyechart.{step}") if name.startswith("eyechart.plan.")] == []
 
 

@@ -1,4 +1,4 @@
-"""The documents: a short README, every page in the site's navigation, and links that resolve."""
+"""Documents: a short README, every page in the site's navigation, and links that resolve."""
 
 import re
 import runpy

@@ -1,8 +1,8 @@
-"""The common extensions in CONTRIBUTING.md, each done with a toy in a copy of the project.
+"""The usual additions of CONTRIBUTING.md, each tested with a toy in a copy of the project.
 
-A dataset's layout, a family, a readout, a model: one folder or file each and, but for families and
-models, which are found in their folders, one line in a registry. test_report_sections.py does the
-same with a section of the report.
+A dataset's layout, a family, a readout and a model are one folder or file each. Layouts and
+readouts also need one line in a registry. test_report_sections.py does the same with a section of
+the report.
 """
 
 import json
@@ -123,7 +123,7 @@ FILES = {
     f"{PACKAGE}/readout/toy.py": READOUT,
     f"{PACKAGE}/models/families/toy.py": FAMILY,
 }
-LINES = {  # registry, the line before, and the one line that is added
+LINES = {  # registry, the line before, and the added line
     f"{PACKAGE}/plan/registry.py": ("FOLDERS = (\n", '    "data.layouts.toy",\n'),
     f"{PACKAGE}/readout/registry.py": (
         "READOUTS = {\n",
@@ -199,7 +199,7 @@ def test_a_layout_a_family_and_a_model_are_planned(project):
     assert found["manifests"] == ["<results>/extraction/toy/mine/image/manifest.json"]
     assert found["step"] == "eyechart.data.layouts.toy.prepare"
     assert json.loads(found["settings"]) == {"splits": ["test"], "test_share": 0.5}
-    assert len(found["code"].split()) == 2, "the step's, and the layout's, which it finds by name"
+    assert len(found["code"].split()) == 2, "the step, and the layout that it finds by name"
     assert len(found["family"].split()) == 2
     assert found["heavy"] == []
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ADDED = ["requirements-dev.lock", "requirements-cluster.lock", "requirements-docs.lock"]
 LOCKS = ["requirements.lock", *ADDED]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
-# Called as programs, or required by a library that the package imports
+# Run as programs, or required by a library that the package imports
 NOT_IMPORTED = {"accelerate"}
 
 
@@ -67,7 +67,7 @@ def test_the_conda_environment_holds_the_same_pins_as_the_lock() -> None:
     environment = yaml.safe_load((ROOT / "envs/base.yaml").read_text())
     conda = [line for line in environment["dependencies"] if isinstance(line, str)]
     (pip,) = [line["pip"] for line in environment["dependencies"] if isinstance(line, dict)]
-    assert isinstance(pip, list)  # a bare string would install nothing, silently
+    assert isinstance(pip, list)  # a plain string would silently install nothing
     assert pip == pins("requirements.lock")
     assert re.fullmatch(r"python=3\.11\.\d+", conda[0])
     assert re.fullmatch(r"pip=\d+\.\d+(\.\d+)?", conda[1])

@@ -1,4 +1,4 @@
-"""The commands that a user types, tested without installing anything."""
+"""Commands that users type, tested without installing anything."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     for name in ("Makefile", "requirements.lock", "requirements-dev.lock"):
         shutil.copy(ROOT / name, folder / name)
-    # as typed by a user, even if make started these tests
+    # as a user types it, even if make started these tests
     outside = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     return subprocess.run(
         ["make", *arguments],
@@ -107,7 +107,7 @@ def test_only_the_quick_tier_leaves_tests_out(tmp_path: Path) -> None:
     assert "slow" not in whole
     folders = set(re.findall(r"tests/(\w+)", whole))
     tested = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
-    assert folders == tested - {"demo", "slurm", "real"}  # which have targets of their own
+    assert folders == tested - {"demo", "slurm", "real"}  # these have their own targets
 
 
 def test_continuous_integration_runs_the_tests() -> None:
@@ -130,5 +130,5 @@ def test_hooks_call_only_what_the_locks_install() -> None:
 def test_profiles_hold_machine_settings_only() -> None:
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
     assert not {"config", "configfile", "configfiles"} & set(profile)
-    assert profile["rerun-incomplete"] is True  # else a killed run would need a flag to go on
-    assert profile["max-checksum-file-size"] >= 10**12  # else touching a large file reruns
+    assert profile["rerun-incomplete"] is True  # a killed run needs no flag to continue
+    assert profile["max-checksum-file-size"] >= 10**12  # touching a large file reruns nothing

@@ -1,4 +1,4 @@
-"""Every value in every shell command is quoted, and names are first checked against a pattern."""
+"""Every value in every shell command is quoted, and names must match a pattern."""
 
 import re
 import string
@@ -13,7 +13,7 @@ from eyechart.plan import configuration, parts
 from eyechart.plan.configuration import output_flag, read_specs
 
 SHELL = re.compile(r"^( *)shell:\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
-# Made of flags and numbers; output_flag quotes the value of `regions`
+# These contain only flags and numbers; output_flag quotes the value of `regions`
 FLAGS = {"params.allowance", "params.parts", "params.regions"}
 
 

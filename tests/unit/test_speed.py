@@ -1,4 +1,4 @@
-"""Speed and memory: counts, the row of a precision that cannot run, and the page."""
+"""Speed and memory: counts, the row for a precision that cannot run, and the page."""
 
 import json
 
@@ -65,7 +65,7 @@ def test_operations_are_those_of_the_models_matrix_products(checkpoint):
     measure.run(adapter, [(shown, row)])
     for handle in handles:
         handle.remove()
-    assert products < counted < 2 * products  # attention and the patches' convolution on top
+    assert products < counted < 2 * products  # plus attention and the patch convolution
 
 
 def test_pictures_are_seeded_and_of_one_size():
@@ -81,7 +81,7 @@ def test_pictures_are_seeded_and_of_one_size():
         ("NVIDIA A40", "bfloat16", 149.7e12),
         ("NVIDIA H200", "float32", 67e12),
         ("NVIDIA A100-SXM4-80GB", "bfloat16", 312e12),
-        ("NVIDIA H100 PCIe", "bfloat16", None),  # slower than the others of its name
+        ("NVIDIA H100 PCIe", "bfloat16", None),  # slower than the others with its name
         ("NVIDIA A4000", "bfloat16", None),
         ("cpu", "float32", None),
     ],

@@ -1,4 +1,4 @@
-"""Erasers: LEACE's guarantees on its own data, and agreement with the reference implementation."""
+"""Erasers: LEACE's guarantees on the fitted data, and agreement with the reference code."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_nothing_of_the_classes_is_left_and_as_little_as_can_be_changes(sample):
 
 
 def test_it_is_what_the_reference_implementation_gives(sample):
-    leace = pytest.importorskip("concept_erasure", reason="the oracle, concept-erasure, is absent")
+    leace = pytest.importorskip("concept_erasure", reason="needs concept-erasure")
     x, labels, covariance = sample
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(labels))
     options = {"method": "leace", "constrain_cov_trace": False, "shrinkage": False}
@@ -59,7 +59,7 @@ def test_a_random_eraser_removes_as_many_dimensions_and_leaves_the_classes(sampl
     left = [np.abs(between(eraser(x), labels)).max() for eraser in erasers]
     assert min(left) > 0.1 * np.abs(between(x, labels)).max()
     assert not np.allclose(erasers[0].matrix, erasers[1].matrix)
-    # white vectors lose any direction alike: the share of dimensions, on average
+    # white vectors lose the same share of every direction, on average
     white = [e.matrix for e in (fit_random(np.zeros(WIDTH), np.eye(WIDTH), 3, g) for g in draws())]
     np.testing.assert_allclose(np.mean(white, axis=0), np.eye(WIDTH) * 3 / WIDTH, atol=0.06)
 

@@ -41,7 +41,7 @@ def test_a_planted_relation_is_found_and_items_of_one_group_are_no_evidence_for_
     good = np.where(rng.random(120) < 0.5, truth, rng.integers(0, 3, 120))
     p, _ = permutation_test(good[None], truth, _groups(120), np.random.default_rng(1))
     assert p[0] < 0.001
-    # four groups of thirty alike items, all right: four coins
+    # four groups of thirty equal items, all right: like four coins
     truth, said = np.repeat([0, 1, 0, 1], 30), np.repeat([0, 1, 0, 1], 30)
     p, _ = permutation_test(said[None], truth, _groups(120, 30), np.random.default_rng(1))
     assert p[0] == pytest.approx(1 / 6, abs=0.02)  # one of 4! / (2! 2!) arrangements
@@ -99,12 +99,12 @@ def test_interval_covers_the_true_accuracy_when_items_of_a_group_agree():
     groups = np.repeat(np.arange(80), 5).astype(str)
     covered = {"grouped": 0, "by item": 0}
     for _ in range(200):
-        correct = np.repeat(rng.random(80) < 0.7, 5)[None]  # a whole group is right or wrong
+        correct = np.repeat(rng.random(80) < 0.7, 5)[None]  # groups are all right or all wrong
         for name, units in (("grouped", groups), ("by item", np.arange(400).astype(str))):
             low, high = bootstrap_interval(correct, units, 200, rng)[0]
             covered[name] += low <= 0.7 <= high
     assert covered["grouped"] >= stats.binom.ppf(0.001, 200, 0.93)
-    assert covered["by item"] < 150, "resampling items would claim far too much"
+    assert covered["by item"] < 150, "resampling items gives far too narrow intervals"
 
 
 def test_interval_of_a_perfect_probe_is_a_point():
@@ -147,4 +147,4 @@ def test_few_groups_have_no_interval_of_a_single_point(g):
     assert low < 0.9 - 0.3 / g
     assert high == 1
     many = bootstrap_interval(np.ones((1, 20)), _groups(20, 2), 200, np.random.default_rng(0))
-    assert many.tolist() == [[1, 1]], "from ten groups on it is the bootstrap"
+    assert many.tolist() == [[1, 1]], "the bootstrap is used from ten groups on"

@@ -38,7 +38,7 @@ def test_every_schema_and_every_path_of_a_table_is_on_the_page():
 
 
 def source(module: str) -> set[str]:
-    """Return the names that a module assigns itself, and does not import."""
+    """Return the names that a module assigns, not those that it imports."""
     text = Path(str(importlib.import_module(f"eyechart.tables.{module}").__file__)).read_text()
     return {line.split(" = ")[0] for line in text.splitlines() if " = " in line}
 

@@ -13,7 +13,7 @@ from eyechart.tables.parquet import read_notes, read_table, write_table
 
 @pytest.fixture
 def table() -> pa.Table:
-    """Return numbers that do not compress, so that nearly every bit belongs to one."""
+    """Return numbers that do not compress, so nearly every bit belongs to a number."""
     rng = np.random.default_rng(0)
     names = [f"item-{n}" for n in rng.integers(0, 10**9, 2000)]
     return pa.table({"id": names, "value": rng.random(2000)}).replace_schema_metadata({"a": "b"})

@@ -1,4 +1,4 @@
-"""Scores from stored numbers, with ties drawn so that exact tests stay valid."""
+"""Scores from stored numbers; ties are drawn so that exact tests stay valid."""
 
 import numpy as np
 import pytest
@@ -28,13 +28,13 @@ def test_scores_as_close_as_rounding_are_drawn_evenly(gap):
 
 def test_a_clear_difference_is_never_drawn_and_a_tie_always_in_the_same_way():
     assert {choose([-1 - 2 * TIE, -1], f"item {n}", 0) for n in range(50)} == {1}
-    for n in range(50):  # the same under two conditions, and for another level of all scores
+    for n in range(50):  # the same for two conditions, and if all scores are shifted
         assert choose([-1.0] * 3, f"item {n}", 1) == choose([-9.0] * 3, f"item {n}", 1)
     assert len({choose([0.0] * 4, "item", order) for order in range(20)}) == 4
 
 
 def test_a_guesser_against_ties_is_within_the_level_of_the_test():
-    """A quarter point per tie would never lose and win 3 of 4 times: always rejected."""
+    """A quarter point per tie would never lose, so the test would always reject."""
     rng = np.random.default_rng(0)
     drawn, shared = [], []
     for run in range(200):

@@ -1,4 +1,4 @@
-"""Tokens at points and in boxes: bilinear as in torch, means by area, the finest view first."""
+"""Tokens at points and in boxes: bilinear as in torch, area means, finest view first."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_a_box_asks_the_finest_view_that_holds_most_of_it() -> None:
     places = np.concatenate([grid(2, 2, 0, 0, 100, 100), grid(4, 4, 0, 0, 50, 50, view=1)])
     assert weights_in_box(places, 10, 10, 60, 40)[:4].sum() == 0
     assert weights_in_box(places, 40, 10, 90, 40)[4:].sum() == 0
-    # no view contains most of this box, so the view with more of it
+    # no view contains most of this box, so the view that contains more
     assert weights_in_box(places, 30, 0, 400, 50)[:4].sum() == pytest.approx(1)
 
 

@@ -1,4 +1,4 @@
-"""Training: packing changes nothing, stages train the right parameters, kills lose nothing."""
+"""Training: packing has no effect, stages train the right parameters, kills lose nothing."""
 
 import json
 from itertools import pairwise
@@ -31,7 +31,7 @@ from eyechart.training.loop import learning_rate
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Return ten rendered training images and four held-out ones; read-only."""
+    """Return ten rendered training images and four held-out images; read-only."""
     root = tmp_path_factory.mktemp("raw")
     draw(root)
     return root
@@ -80,7 +80,7 @@ def test_alignment_moves_the_projector_alone(trained):
 
 def test_instruction_moves_everything_that_the_answer_depends_on(trained):
     aligned, tuned = load(trained, "alignment"), load(trained, "instruction")
-    # vision_feature_layer is -2: the last of the two blocks, and the norm after it, are unused
+    # vision_feature_layer is -2, so the last of the two blocks and the final norm are unused
     unread = ("encoder.layers.1.", "post_layernorm")
     for name, value in aligned.items():
         moved = not torch.equal(value, tuned[name])

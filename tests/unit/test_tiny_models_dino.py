@@ -1,4 +1,4 @@
-"""The self-supervised encoder: its teacher, its views, and resumption after kills."""
+"""The self-supervised encoder: teacher, views, and resumption after kills."""
 
 import json
 
@@ -25,7 +25,7 @@ STILL |= dict.fromkeys(("brightness", "contrast", "saturation"), 0.0)
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Return ten rendered training images and four held-out ones; read-only."""
+    """Return ten rendered training images and four held-out images; read-only."""
     root = tmp_path_factory.mktemp("raw")
     draw(root)
     return root

@@ -1,4 +1,4 @@
-"""Gains of arms on hand-set answers, against controls, other arms and before tuning."""
+"""Gains of arms on hand-set answers, relative to controls, other arms and before tuning."""
 
 import polars as pl
 import pyarrow as pa
@@ -6,15 +6,15 @@ import pytest
 
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.readouts import READOUTS
-from eyechart.tables.tuning import ON_BLANK, TUNED
+from eyechart.tables.tuning import ON_BLANK, TUNED, adaptable_at
 from eyechart.tuning import compare
 
-N = 40  # items, each a group of its own
+N = 40  # items; each is its own group
 # items right before and after tuning on true data, white images and shuffled answers
 RIGHT = {
     "lora_lm": (10, 34, 12, 14),
     "lora_vision": (10, 13, 12, 10),
-    "lora_connector": (10, 12, 2, 10),  # white images harm it
+    "lora_connector": (10, 12, 2, 10),  # training on white images harms it
     "prompt_5": (10, 20, 10, 10),
 }
 
@@ -72,7 +72,7 @@ def test_a_gain_is_true_minus_blank_on_the_same_items(table):
     found = row(table, "lora_lm")
     assert (found["before"], found["after"], found["gain"]) == (0.25, 0.85, pytest.approx(0.55))
     assert found["gain_low"] < 0.55 < found["gain_high"]
-    assert found["p"] == pytest.approx(2 * 0.5**22)  # McNemar: 22 items of one kind
+    assert found["p"] == pytest.approx(2 * 0.5**22)  # McNemar: 22 items, all in one direction
     assert found["over_shuffled"] == 0.5
     assert found["p_shuffled"] == pytest.approx(2 * 0.5**20)
     assert (found["part"], found["n"], found["groups"]) == ("lm", N, N)
@@ -82,12 +82,14 @@ def test_a_gain_is_true_minus_blank_on_the_same_items(table):
 
 def test_a_control_that_white_images_harm_is_no_gain(table):
     found = row(table, "lora_connector")
-    assert found["gain"] == pytest.approx(0.05)  # over before, not over .05 after white images
+    assert found["gain"] == pytest.approx(
+        0.05
+    )  # relative to before, not to 0.05 after white images
     assert found["p"] == 0.5
 
 
 def test_answers_that_are_frequent_are_no_gain():
-    """A model tuned on white images may give its frequent answer only to white images."""
+    """A model tuned on white images may give the frequent answer to white images only."""
     rows = list(answers("lora_lm", (10, 34, 12, 14)))
     white = [r | {"data": ON_BLANK, "right": n < 33} for n, r in enumerate(rows[2 * N : 3 * N])]
     found = compare.compared(pl.DataFrame(rows + white, schema_overrides={"seed": pl.Int32}), {})
@@ -102,6 +104,7 @@ def test_only_the_part_that_beats_controls_and_other_parts_is_adaptable(table):
         **{"lora_lm": True, "lora_vision": False, "lora_connector": False},
         "prompt_5": None,
     }
+    assert adaptable_at(table.to_dicts()) == ["kind of mine at the part lm"]
     assert row(table, "lora_lm")["over_others"] == pytest.approx((34 - 13) / N)
     assert row(table, "prompt_5")["over_others"] is None
     assert row(table, "lora_lm", seed=0)["adaptable"] is None
@@ -111,12 +114,12 @@ def test_q_counts_all_tests_of_the_table(table):
     tested = table.filter(pl.col("p").is_not_null()).sort("p")
     assert len(tested) == 2 * len(RIGHT)  # one seed, and the mean over all
     assert tested["q"].is_sorted()
-    assert tested["q"][0] == pytest.approx(tested["p"][0] * len(tested) / 2)  # a tie of two
+    assert tested["q"][0] == pytest.approx(tested["p"][0] * len(tested) / 2)  # two tests are tied
 
 
 def test_readouts_distributions_and_other_tasks(table):
     found = row(table, "lora_lm")
-    assert found["closed"] == pytest.approx(0.6 / (0.85 - 0.25))  # the control's 1.0 is no readout
+    assert found["closed"] == pytest.approx(0.6 / (0.85 - 0.25))  # 1.0 is the control's
     assert (found["tv_before"], found["tv_after"]) == (0.75, pytest.approx(0.15))
     assert found["other_n"] == 2 * N
     assert found["forgotten"] == pytest.approx((6 + 2) / (2 * N))
@@ -126,7 +129,7 @@ def test_readouts_distributions_and_other_tasks(table):
 def test_attention_to_regions_before_and_after(table):
     found = row(table, "lora_lm")
     assert (found["mass_before"], found["mass_after"]) == pytest.approx((0.1095, 0.3095))
-    assert found["mass_low"] == found["mass_high"] == pytest.approx(0.2)  # the same in all items
+    assert found["mass_low"] == found["mass_high"] == pytest.approx(0.2)  # equal for all items
     assert row(table, "lora_lm", "blank")["mass_after"] == pytest.approx(0.1095)
 
 

@@ -1,4 +1,4 @@
-"""Which linear layers of a model learn."""
+"""The linear layers of a model that are trained."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +12,7 @@ from eyechart.tuning import arms
 
 
 class AdaptedLinear(nn.Linear):
-    """A linear layer with another inside, as InternLM-XComposer's adapters for image tokens."""
+    """A linear layer that contains another, like InternLM-XComposer's adapters for image tokens."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, width)
@@ -25,7 +25,7 @@ class AdaptedLinear(nn.Linear):
 
 @pytest.fixture
 def adapter() -> LanguageAdapter:
-    """A model of one block per part, each with a linear layer."""
+    """Return a model of one block per part, each with a linear layer."""
     torch.manual_seed(0)
     model = nn.ModuleDict(
         {

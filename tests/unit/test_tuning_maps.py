@@ -29,8 +29,8 @@ from eyechart.tuning.arms import make_arm, save
 from eyechart.tuning.region_mass import HiddenError
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
-WORD = 20  # the dimension that all words have, and no image token
-SLOW = 2  # the half of a head's last pair, which positions hardly turn
+WORD = 20  # a dimension that all words have, but no image token
+SLOW = 2  # half of a head's last pair, which rotary positions hardly rotate
 SETTINGS = {"maps": 2, "prompt": "{question}", "choices": "text"}
 ADAPTERS = ("prompt_2", "lora_lm")
 
@@ -116,7 +116,7 @@ def test_all_arms_have_the_same_items_and_the_same_attention_before(maps):
         same = ("item_id", "image_id", "number", "before", "places", "seed")
         assert {n: one[n] for n in same} == {n: other[n] for n in same}
     moved = [np.subtract(row["after"], row["before"]) for row in first]
-    assert all((change < 0).all() for change in moved)  # two more tokens share the attention
+    assert all((change < 0).all() for change in moved)  # two additional tokens share the attention
 
 
 def test_items_are_drawn_by_seed_and_more_of_them_keep_the_first(root, maps):
@@ -129,7 +129,7 @@ def test_items_are_drawn_by_seed_and_more_of_them_keep_the_first(root, maps):
 
     assert drawn(2) == kept and kept < drawn(5)
     assert drawn(5, 8) != drawn(5)
-    assert drawn(2, where=None) == kept  # without regions any item is drawn
+    assert drawn(2, where=None) == kept  # without regions, any item can be drawn
     with pytest.raises(UserError, match="no item of task 'kin'"):
         map_attention.mapped_items(items, None, "kin", 2, 7)
 

@@ -1,4 +1,4 @@
-"""The tuning step learns from images, runs are equal, and kills lose nothing."""
+"""The tuning step learns from images, is reproducible, and loses nothing when killed."""
 
 import json
 import os
@@ -39,7 +39,7 @@ from eyechart.tuning.train import shuffled
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 EAGER = LoadOptions("cpu", attention="eager")
-ANSWERS = (*WORDS[1:], WORDS[0])  # the random model gives others
+ANSWERS = (*WORDS[1:], WORDS[0])  # the random model gives other answers
 SETTINGS = {
     **{
         "data": ["true", "blank"],
@@ -163,7 +163,7 @@ def test_maps_of_attention_are_those_whose_mass_is_measured(tuned, registry, tmp
     for row in found.to_dicts():
         answers = pl.DataFrame(read_table(tuned(row["arm"]) / "answers.parquet"))
         own = answers.filter(item_id=row["item_id"])
-        left = np.array(row["places"])[:, 3] < 16  # the half that the item is about
+        left = np.array(row["places"])[:, 3] < 16  # the image half that the item is about
         for data, column in (("none", "before"), ("true", "after")):
             (mass,) = own.filter(data=data)["region_mass"]
             assert np.array(row[column])[left].sum() == pytest.approx(mass, abs=1e-5)
@@ -187,13 +187,13 @@ def contents(folder):
     return found
 
 
-@pytest.mark.slow  # so must a run that is killed, below
+@pytest.mark.slow  # the test of killed runs, below, also checks this
 def test_a_second_run_writes_equal_bytes(tuned, registry, tmp_path):
     tune.main(flags(registry, tmp_path, "lora_lm"))
     assert contents(tmp_path / "lora_lm") == contents(tuned("lora_lm"))
 
 
-# In the first fold; in the training on white images
+# During the first fold, and during training on white images
 @pytest.mark.parametrize("call", [pytest.param(3, marks=pytest.mark.slow), 10])
 def test_a_killed_training_goes_on_to_the_same_bytes(call, tuned, registry, tmp_path):
     expected = contents(tuned("lora_lm"))
@@ -215,7 +215,7 @@ def test_recomputed_activations_give_the_same_training(tuned, registry, tmp_path
 
 
 def test_skewed_answers_that_no_image_tells_are_no_gain(registry, tmp_path):
-    """Four of five answers are the same word, which tuning also learns on white images."""
+    """Four of five answers are the same word, which the model also learns from white images."""
     drawn = random.Random(3)
     items = [
         item | {"answer": WORDS[2] if drawn.random() < 0.8 else drawn.choice(WORDS[:2])}
@@ -253,7 +253,7 @@ def test_ranks_are_matched():
     llava = {"vision": 423_936, "connector": 13_312, "lm": 2_498_560}
     assert matched_ranks(llava, 4) == {"vision": 24, "connector": 751, "lm": 4}
     assert matched_ranks({"vision": 6144, "connector": 512, "lm": 10240}, 1)["lm"] == 3
-    near = matched_ranks({"vision": 9700, "lm": 10000}, 1)  # from 21 on, one more is 2 % at most
+    near = matched_ranks({"vision": 9700, "lm": 10000}, 1)  # the first ranks within 2 %
     assert near == {"vision": 21, "lm": 20}
 
 
@@ -266,7 +266,7 @@ def test_an_unknown_task_is_named(registry, tmp_path):
 
 def test_a_soft_prompt_of_another_width_or_a_second_one_is_refused(tuned, registry):
     make(registry, "once", **{"from": "llava", "by": f"{tuned('prompt_2')}/true-0"})
-    with pytest.raises(UserError, match="has a soft prompt already"):
+    with pytest.raises(UserError, match="already has a soft prompt"):
         make(registry, "twice", **{"from": "once", "by": f"{tuned('prompt_2')}/true-0"})
     for name in ("once", "twice"):
         (registry / f"{name}.yaml").unlink()

@@ -1,4 +1,4 @@
-"""Planted models through all steps: hardly ever a wrong class, and the right one with 300 items."""
+"""Planted models in all steps: hardly ever a wrong class, and the right one with 300 items."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from eyechart.verdict.planted import SCENARIOS, write_tables
 
 SETTINGS = {"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}
 LOOKS = [36, 72, 144, 216, 288, 400]
-HARD = {"sees nothing, of two choices": 0.9}  # absence at chance 0.5 takes some 340 items
+HARD = {"sees nothing, of two choices": 0.9}  # at chance 0.5, absence needs about 340 items
 
 
 def test_every_class_is_planted():
@@ -56,7 +56,7 @@ def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch, capl
     assert page.count("\n") == 4 and "| works | used |" in page
     assert "| in steps to 20 | items answered in steps |" in page and "| – | – |" in page
     assert "<svg" in (tmp_path / "c.svg").read_text()
-    assert caplog.messages == []  # those of planted models are of no interest
+    assert caplog.messages == []  # messages on planted models are suppressed
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The verdict's causal facts: cause, horizon, reading position, and contradictions."""
+"""Causal facts of the verdict: cause, horizon, where it is read, and contradictions."""
 
 from pathlib import Path
 
@@ -66,11 +66,11 @@ def test_the_horizon_is_the_last_address_that_moves_the_answer_after_correction(
     wide = patches({"lm.2": (0.02, 0.0)}, reach=0.2)
     assert not evidence([*patches(values)[:-2], *wide], []).still("lm.1", BAR)
     rows = patches(values)
-    for one in rows:  # 0.004 is significant alone, and not as one of four tests
+    for one in rows:  # 0.004 is significant alone, but not as one of four tests
         one["p"] = 0.004 if one["address"] == "lm.1" else one["p"]
     assert evidence(rows, []).horizon(BAR) == "connector"
     small = patches({"connector": (0.9, 0.4), "lm.0": (0.09, 0.0)}, reach=0.01)
-    assert evidence(small, []).horizon(BAR) == "connector"  # less than the margin is nothing
+    assert evidence(small, []).horizon(BAR) == "connector"  # less than the margin is no effect
     assert evidence(OPEN, []).horizon(BAR) is None
 
 
@@ -78,11 +78,11 @@ def test_a_concept_is_read_where_erasing_it_costs_answers_and_unread_where_it_is
     found = evidence(COLOR, erasers(HELD))
     assert found.used(BAR) == ["connector"] and found.unused(BAR) == list(ADDRESSES[1:])
     still_there = evidence(COLOR, erasers(HELD, after=0.5))
-    assert still_there.used(BAR) == []  # what is still decodable was not erased
+    assert still_there.used(BAR) == []  # a decodable concept was not erased
     nowhere = evidence(COLOR, erasers(HELD | {"lm.1": 0.16}))
-    assert nowhere.unused(BAR) == ["lm.0", "lm.2"]  # what is not held cannot be held unused
+    assert nowhere.unused(BAR) == ["lm.0", "lm.2"]  # a concept must be decodable to be unused
     wide = evidence([*COLOR, *erased({"lm.0": (0.7, 0.75)}, control="permuted")], erasers(HELD))
-    assert wide.unused(BAR) == ["lm.1", "lm.2"]  # every control must show it
+    assert wide.unused(BAR) == ["lm.1", "lm.2"]  # all controls must show it
     assert evidence(COLOR, []).erased == {}
 
 
@@ -126,7 +126,7 @@ def test_the_page_lists_the_causes_as_the_table_has_them():
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch) -> Path:
-    """Return a folder with a planted model that uses the requested concept."""
+    """Return a folder for a planted model that uses the requested concept."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -165,7 +165,7 @@ def test_effects_of_another_model_or_dataset_are_refused(asked):
 def test_a_model_set_by_hand_is_said_to_read_its_first_copy_and_not_the_second(
     tmp_path, monkeypatch
 ):
-    """Image tokens hold the class twice; only the copy that the first block reads is used."""
+    """Image tokens hold the class twice, but only the copy that the first block reads is used."""
     checkpoint = build_reading_model(tmp_path / "model")
     by_hand(monkeypatch)
     data = build_asked(tmp_path)

@@ -1,4 +1,4 @@
-"""The chain from encoder to answer: the largest loss, weak signals, and null results."""
+"""The chain from encoder to answer: largest loss, weak signals, and null results."""
 
 from collections import Counter
 from dataclasses import replace
@@ -21,14 +21,14 @@ BLIND = {"blind": 0.25}
 
 
 def chain(*values: float, **more: float) -> dict[str, float]:
-    """Return values of encoder, connector, image tokens, answer position and answer, then blind."""
+    """Return the values of encoder, connector, image tokens, answer position, answer and blind."""
     return dict(zip(WAY, values, strict=True)) | {"lm_last": values[2]} | BLIND | more
 
 
 @pytest.mark.parametrize("name", CHAIN)
 def test_every_planted_chain_gets_its_class_through_the_step(tmp_path, name):
     rows, right = decided(tmp_path, name, 130, 6), {*SCENARIOS[name].right, "undecided"}
-    if "15" in name:  # and a few between the answer position's first block and the answer
+    if "15" in name:  # some also lose between the answer position's first block and the answer
         right.add("not_verbalised")
     found = Counter(row["verdict"] for row in rows)
     assert set(found) <= right and found["undecided"] <= 2, found
@@ -50,24 +50,24 @@ def test_losses_in_part_are_named_beside_what_is_used(tmp_path):
 
 CASES = [
     (chain(0.97, 0.97, 0.97, 0.97, 0.95), "used", None),
-    (chain(0.97, 0.7, 0.7, 0.4, 0.4), "not_retrieved", "lm_best"),  # the larger of two
+    (chain(0.97, 0.7, 0.7, 0.4, 0.4), "not_retrieved", "lm_best"),  # the larger of two losses
     (chain(0.97, 0.6, 0.6, 0.4, 0.4), "lost_in_connector", "encoder"),
     (chain(0.97, 0.97, 0.6, 0.6, 0.5), "lost_in_lm", "connector"),
-    (chain(0.97, 0.97, 0.97, 0.4, 0.4, lm_last=0.45), "lost_in_lm", "lm_best"),  # before it is read
+    (chain(0.97, 0.97, 0.97, 0.4, 0.4, lm_last=0.45), "lost_in_lm", "lm_best"),  # before
     (chain(0.97, 0.97, 0.97, 0.95, 0.4, lm_last=0.4), "not_verbalised", "position_best"),  # after
     (chain(0.97, 0.97, 0.97, 0.97, 0.6), "not_verbalised", "position_best"),
-    # what a later stage has was not lost
+    # information that a later stage has was not lost
     (chain(0.97, 0.5, 0.95, 0.95, 0.95), "used", None),
     (chain(0.97, 0.97, 0.95, 0.5, 0.95), "used", None),
     (chain(0.97, 0.97, 0.97, 0.95, 0.95, lm_last=0.3), "used", None),
-    (chain(0.95, 0.26, 0.8, 0.3, 0.3), "not_retrieved", "lm_best"),  # most of it came through
-    (chain(0.98, 0.26, 0.62, 0.6, 0.11), "lost_in_connector", "encoder"),  # a part came back
-    # what was never there is not lost
+    (chain(0.95, 0.26, 0.8, 0.3, 0.3), "not_retrieved", "lm_best"),  # most of it is recovered
+    (chain(0.98, 0.26, 0.62, 0.6, 0.11), "lost_in_connector", "encoder"),  # part of it is recovered
+    # information that was never there is not lost
     (chain(0.1, 0.1, 0.25, 0.1, 0.1), "not_encoded", None),
-    (chain(0.26, 0.26, 0.26, 0.8, 0.26), "not_verbalised", "position_best"),  # found elsewhere
-    (chain(0.5, 0.5, 0.5, 0.26, 0.26), "not_encoded", None),  # more is missing than is lost
+    (chain(0.26, 0.26, 0.26, 0.8, 0.26), "not_verbalised", "position_best"),  # from another source
+    (chain(0.5, 0.5, 0.5, 0.26, 0.26), "not_encoded", None),  # more is missing than lost
     (chain(0.5, 0.26, 0.26, 0.26, 0.26), "lost_in_connector", "encoder"),
-    (chain(0.5, 0.5, 0.5, 0.36, 0.36), "not_retrieved", "lm_best"),  # the rest is used
+    (chain(0.5, 0.5, 0.5, 0.36, 0.36), "not_retrieved", "lm_best"),  # the remainder is used
     (chain(0.4, 0.4, 0.4, 0.4, 0.4), "used", None),
 ]
 
@@ -103,7 +103,7 @@ def test_what_image_tokens_hold_is_never_looked_at_if_answers_are_the_same_blind
 
 
 def test_what_the_connector_lost_is_not_held_by_the_language_model():
-    """Without an image, tokens at an object still tell where it lies, and so its size in part."""
+    """Even without an image, tokens at an object encode its position, and thus partly its size."""
     lost = chain(0.97, 0.26, 0.4, 0.26, 0.26)
     assert decide(numbers(lost, changed=0.02, probed=True), BAR).name == "says the same blind"
     assert decide(numbers(lost, changed=0.5, probed=True), BAR).verdict == "lost_in_connector"
@@ -112,7 +112,7 @@ def test_what_the_connector_lost_is_not_held_by_the_language_model():
 
 
 def skill_of(values: dict[str, float]) -> Skill:
-    """Return a skill for sentences, which take their numbers from the findings."""
+    """Return a skill for sentences, whose numbers come from the findings."""
     stages = {stage: StageEvidence(np.zeros(4), stage, "probe", 0.25) for stage in values}
     return Skill("d", "s", "question", "", np.arange(4).astype(str), 0.25, stages)
 
@@ -148,7 +148,7 @@ def test_whatever_the_numbers_one_class_holds_and_says_nothing_false(probed, rea
 
 @pytest.mark.parametrize("n", [60, 250])
 def test_of_nothing_planted_no_class_is_given_that_names_a_place(n):
-    """200 skills have uninformative features and random answers."""
+    """Here, 200 skills have uninformative features and random answers."""
     decided_now = apply_rules(skills_of("chain: sees nothing", n, 0, 200), "vlm", BAR)
     found = Counter(rule.verdict for _, _, rule in decided_now)
     free = found["prior"] + found["undecided"] + found["not_encoded"]

@@ -189,7 +189,7 @@ def test_a_verdict_does_not_depend_on_which_other_skills_were_examined(tmp_path)
 
 
 def test_where_readouts_are_only_the_answer_position_is_probed(tmp_path):
-    """A probe finds more than a readout, so only a probe's failure is compared."""
+    """A probe finds more than a readout, so the two are compared only if the probe fails."""
     words = write_model(tmp_path, "works", n=200, task="color")
     decide.main(with_probes(words, write_probes(tmp_path, "color", 0.3, 200)))
     (row,) = read(tmp_path / OUT)
@@ -217,7 +217,7 @@ def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
 
 
 def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
-    """MMVP's questions and MMVP-VLM's statements are different items: compared but never paired."""
+    """MMVP's questions and MMVP-VLM's statements are different items, so they are never paired."""
     words = write_model(tmp_path, "sees nothing, of two choices", n=300, task="color")
     write_model(tmp_path / "other", "works, of two choices", n=200, task="color", model="eyes")
     (tmp_path / "results/datasets/vlm").mkdir(parents=True)
@@ -243,7 +243,7 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
     assert row["encoder_address"] == "eyes on vlm" and row["encoder_evidence"] == "answer"
     assert row["n"] == 300 and row["encoder_n"] == 200 and row["encoder_value"] > 0.7
     assert row["verdict"] == "undecided" and row["why"].startswith("Lost after the encoder")
-    # the encoder itself: its answers are all that it gives
+    # the encoder itself, which has only answers
     decide.main(flags(tmp_path, model="eyes", kind="encoder", items=[statements], answers=answers))
     (own,) = read(tmp_path / "results/verdict/eyes.parquet")
     assert own["encoder_value"] == own["sighted_value"] and "lm_best_value" not in own

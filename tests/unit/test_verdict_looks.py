@@ -1,4 +1,4 @@
-"""Items answered in steps: levels add up, the order is stable, and decided skills are not asked."""
+"""Items answered in steps: levels add up, the order is stable, decided skills are not answered."""
 
 import json
 from dataclasses import replace
@@ -49,10 +49,10 @@ def test_a_null_that_is_tested_at_every_look_is_rejected_as_often_as_the_level(l
     p = ndtr(-sums[:, np.array(LOOKS) - 1] / np.sqrt(LOOKS))
     crossed, band = p < levels, 3 * np.sqrt(level / 40_000)
     assert crossed.any(axis=1).mean() == pytest.approx(level, abs=band)
-    for k, share in enumerate(shares):  # what is spent up to each look
+    for k, share in enumerate(shares):  # the level spent up to each look
         spent = crossed[:, : k + 1].any(axis=1).mean()
         assert spent == pytest.approx(level * share, abs=band)
-    assert (p < level).any(axis=1).mean() > 2 * level  # and without spending it would be more
+    assert (p < level).any(axis=1).mean() > 2 * level  # without spending, the error rate is higher
 
 
 def test_one_look_has_the_whole_level_and_several_rise_to_less():
@@ -80,14 +80,14 @@ def test_a_skill_is_tested_at_the_level_of_the_look_at_which_it_stopped():
     ],
 )
 def test_a_class_at_a_look_is_one_that_the_whole_levels_give_as_well(name, seed, refused):
-    """With few items, a class may be shown before an exception to it or an earlier class."""
+    """With few items, a class may be shown before its exception or an earlier class."""
     for k in (*range(seed - 7, seed), seed):
         (skill,) = skills_of(name, 72, k, 1)
         early = replace(skill, looks=tuple(LOOKS), answered=72)
         (_, found, rule), (_, _, once) = (apply_rules([s], "vlm", BAR)[0] for s in (early, skill))
         assert rule.verdict in (once.verdict, "undecided")
     assert rule.verdict == "undecided"
-    assert decide_class(found, thresholds_of(early, BAR)).verdict == refused, "but for this"
+    assert decide_class(found, thresholds_of(early, BAR)).verdict == refused, "without the look"
 
 
 # The order of items
@@ -110,7 +110,7 @@ def test_the_order_is_of_the_seed_and_does_not_depend_on_other_skills_or_items()
     assert {k: v for k, v in both.items() if k in found} == found and plans["t"] == planned["t"]
     assert plan_looks(own, COUNTS, seed=2)[0] != found
     first = {name for name, look in found.items() if look == 0}
-    assert first != {item["item_id"] for item in own[:10]}, "not the order of the file"
+    assert first != {item["item_id"] for item in own[:10]}, "the order must differ from the file's"
     shared = {i["group"] for i in own if i["item_id"] in first}
     assert {i["group"] for i in other if both.get(i["item_id"]) == 0} <= shared, "the same scenes"
 
@@ -157,7 +157,7 @@ def test_a_step_asks_only_what_the_look_before_left_undecided(tmp_path):
     assert LookFlags({}, [], []).choose(asked, "d", 1) == (asked, {})
 
 
-# Through the steps
+# With the real steps
 
 
 def write_answers(paths: list[Path], keep: set[str], planned: dict) -> None:
@@ -168,7 +168,7 @@ def write_answers(paths: list[Path], keep: set[str], planned: dict) -> None:
 
 
 def test_the_verdict_is_that_of_the_look_at_which_a_skill_stopped_and_says_so(tmp_path):
-    """Later answers do not matter, and the numbers are that look's."""
+    """Later answers have no effect, and the numbers are from that look."""
     tasks = {"s0": 200, "s1": 200}
     case, rng = SCENARIOS["ignored by the head"], generator("looks")
     found = write_tables(tmp_path, "m", "drawn", case, tasks, rng)

@@ -1,4 +1,4 @@
-"""From probes to classes under the null: activations are shuffled and answers drawn."""
+"""From probes to classes under the null: shuffled activations and random answers."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,20 +20,20 @@ from eyechart.tables.parquet import write_table
 from eyechart.tables.responses import ANSWERS
 from eyechart.verdict import decide
 
-# Of an image's states: where each is read, and the stored column that stands for it
+# The address and span of each stage, and the stored column that is used for it
 STAGES = {
     ("vision.2", "referent_center"): COLUMNS[0],
     ("connector", "referent_center"): COLUMNS[1],
     ("lm.0", "referent_center"): COLUMNS[2],
     ("lm.3", "last"): COLUMNS[2],
 }
-SHUFFLES = 50  # of each task
+SHUFFLES = 50  # per task
 
 
 def write_skills(root: Path, task: str) -> tuple[list[Path], list[dict[str, object]]]:
     """Write the probes of a task on shuffled activations; return their paths and the test items.
 
-    Groups keep their labels and exchange their activations, a different way in every table.
+    Groups keep their labels but exchange their activations, differently in every table.
     """
     x = {column: stored(column, task)[0] for column in set(STAGES.values())}
     _, y, groups, train = stored(COLUMNS[0], task)

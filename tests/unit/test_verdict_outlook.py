@@ -1,4 +1,4 @@
-"""The number of items that would decide a skill, and accuracies shrunk towards the mean."""
+"""The number of items that would decide a skill, and accuracies shrunk towards their mean."""
 
 from dataclasses import replace
 
@@ -18,12 +18,12 @@ BAR = VerdictThresholds(alpha=0.01, margin=0.1)
 
 
 def asked(sighted: float, blind: float, n: int = 40, band: str = "six", name: str = "s") -> Skill:
-    """Return a skill with only responses, which are right on these shares of its items."""
+    """Return a skill with only responses, which are right on the given shares of its items."""
     stages = {
         stage: StageEvidence((order < round(share * n)).astype(float), "", "answer", 0.25)
         for stage, share, order in (
             ("sighted", sighted, np.arange(n)),
-            ("blind", blind, np.arange(n)[::-1]),  # on other items
+            ("blind", blind, np.arange(n)[::-1]),  # right on other items
         )
     }
     groups = np.char.add(name, np.arange(n).astype(str))
@@ -34,7 +34,7 @@ def test_the_items_needed_fall_with_the_effect_and_are_none_where_nothing_is():
     needed = [items_needed(asked(0.25 + gap, 0.25), "vlm", BAR) for gap in (0.125, 0.15, 0.2)]
     assert needed[0] > needed[1] > needed[2] > 40
     assert items_needed(asked(0.25, 0.25), "vlm", BAR) is None
-    assert items_needed(asked(0.30, 0.25), "vlm", BAR) is None, "less than the margin"
+    assert items_needed(asked(0.30, 0.25), "vlm", BAR) is None, "below the margin"
 
 
 def test_with_the_items_needed_the_skill_is_decided_and_with_fewer_it_is_not():
@@ -93,7 +93,7 @@ def test_for_many_groups_the_normal_p_is_the_exact_one():
 
 
 def drawn(rng: np.random.Generator, k: int, a: float, b: float) -> tuple[np.ndarray, ...]:
-    """Return true shares of k groups from a beta distribution, right items and items."""
+    """Return true shares of k groups from a beta distribution, correct items and items."""
     n, truth = rng.integers(14, 50, size=k), rng.beta(a, b, size=k)
     return truth, rng.binomial(n, truth).astype(float), n
 
@@ -112,7 +112,7 @@ def test_pooled_shares_are_nearer_to_the_truth_than_raw_ones_and_intervals_cover
 
 
 def test_pooling_is_the_posterior_mean_of_the_beta_distribution_that_was_drawn_from():
-    """With many groups, the distribution is known and Bayes' rule gives the estimate."""
+    """With many groups, the distribution is known, and Bayes' rule gives the estimate."""
     truth, right, n = drawn(generator("many groups"), 300, 6, 4)
     found = pool_shares(right, n)
     assert found[:, 0] == pytest.approx((6 + right) / (10 + n), abs=0.02)

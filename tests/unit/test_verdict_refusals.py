@@ -1,4 +1,4 @@
-"""Refusals of the verdict step: tables that do not belong together, and settings."""
+"""Refusals of the verdict step: tables that do not match one another, and invalid settings."""
 
 import json
 

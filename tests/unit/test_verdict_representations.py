@@ -37,7 +37,7 @@ def write(root: Path, probes: list[Probe], scope: str = "item") -> Path:
 
 
 def stages(root: Path, probes: list[Probe], encoder: tuple[str, ...] = ("vision.3",)) -> dict:
-    """Return each stage's representative, after checking that its items are those of its probe."""
+    """Return the probe that represents each stage, after checking its items."""
     found = read_probes(write(root, probes), "m", "d", encoder)
     assert found is not None and found[0] == "color"
     order = [f"{address}/{span}" for address, span, *_ in probes]
@@ -134,7 +134,7 @@ def test_a_table_of_another_model_or_dataset_is_refused(tmp_path, model, dataset
 
 
 def test_the_test_part_chooses_nothing(tmp_path):
-    """Of two addresses, the one that is better in cross-validation represents the stage."""
+    """The address with the higher cross-validated accuracy represents the stage."""
     probes = [("lm.0", "last", "linear", 0.6), ("lm.norm", "last", "linear", 0.5)]
     _, found = read_probes(write(tmp_path, probes), "m", "d", ())
     right = {stage: int(np.sum(own)) for stage, (_, own) in found.stages.items()}

@@ -1,4 +1,4 @@
-"""Planted bottlenecks get their class, few items leave it open, and rules are exclusive."""
+"""Planted bottlenecks get their class or, with few items, none; rules exclude one another."""
 
 from collections import Counter
 from dataclasses import replace
@@ -52,7 +52,7 @@ def test_where_all_is_chance_nothing_is_called_held_lost_or_used(n):
 
 @pytest.mark.parametrize("name", ["works", "sees nothing", "ignored by the head"])
 def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
-    """Five questions per scene that are right together decide as much as one per scene."""
+    """Five questions per scene that are all right or all wrong decide as much as one per scene."""
     (many,), (once,) = skills_of(name, 300, 0, 1, size=5), skills_of(name, 60, 0, 1)
     found, alone, naive = (
         measure(skill, "vlm", compare_all(skill), BAR)
@@ -65,7 +65,7 @@ def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
     for comparison, test in found.tests.items():
         wide, narrow = (t.high - t.low for t in (test, naive.tests[comparison]))
         assert narrow < 0.75 * wide
-        # different halves choose the best address, so that a null p may vary
+        # other halves choose the best address, so p under the null may vary
         assert test.p >= min(naive.tests[comparison].p, 0.05)
     assert (found.changed.high - found.changed.low) > 1.5 * (naive.changed.high - naive.changed.low)
 
@@ -75,25 +75,25 @@ ASKED = {"sighted": LOW, "blind": LOW}
 CASES = [
     ({"encoder": HIGH, "lm_best": HIGH, "sighted": HIGH, "blind": LOW}, "used"),
     ({"encoder": HIGH, "lm_best": HIGH} | ASKED, "not_used"),
-    ({"encoder": HIGH, "lm_best": HIGH, "sighted": 0.5, "blind": LOW}, "not_used"),  # in part
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": 0.5, "blind": LOW}, "not_used"),  # partly used
     ({"encoder": HIGH, "connector": LOW, "lm_best": LOW} | ASKED, "lost_in_connector"),
     ({"encoder": HIGH, "connector": HIGH, "lm_best": LOW} | ASKED, "lost_in_lm"),
     ({"encoder": HIGH, "connector": LOW} | ASKED, "lost_in_connector"),
-    # what was not read may have it
+    # a stage that was not measured may have it
     ({"encoder": LOW, "lm_best": LOW} | ASKED, "undecided"),
     ({"encoder": LOW, "connector": LOW} | ASKED, "undecided"),
     ({"encoder": LOW}, "undecided"),
     ({"encoder": HIGH, "lm_best": HIGH, "sighted": 0.5, "blind": 0.5}, "prior"),
-    ({"lm_best": HIGH} | ASKED, "not_used"),  # no place for encoder and connector
+    ({"lm_best": HIGH} | ASKED, "not_used"),  # encoder and connector have no address
     ({"lm_best": LOW} | ASKED, "undecided"),
     ({"position_best": HIGH} | ASKED, "not_verbalised"),
-    ({"encoder": HIGH} | ASKED, "undecided"),  # lost, nobody knows where
+    ({"encoder": HIGH} | ASKED, "undecided"),  # lost, but it is unknown where
     ({"encoder": LOW, "lm_best": HIGH, "sighted": 0.65, "blind": 0.5}, "used"),
-    ({"encoder": LOW, "lm_best": HIGH}, "undecided"),  # the two contradict each other
+    ({"encoder": LOW, "lm_best": HIGH}, "undecided"),  # these contradict each other
     ({"encoder": LOW, "connector": HIGH, "lm_best": LOW, "sighted": LOW}, "lost_in_lm"),
     ({"encoder": LOW, "connector": 0.36, "lm_best": LOW, "sighted": LOW}, "undecided"),
     ({"encoder": LOW, "connector": LOW, "lm_best": LOW, "sighted": LOW}, "not_encoded"),
-    ({"encoder": HIGH, "lm_best": HIGH, "sighted": HIGH}, "undecided"),  # not asked blind
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": HIGH}, "undecided"),  # no blind answers
     ({}, "undecided"),
 ]
 
@@ -108,7 +108,7 @@ def test_a_model_that_says_the_same_blind_answers_from_its_prior():
     assert decide(found, BAR).name == "says the same blind"
     assert decide(numbers(ASKED), BAR) == NO_RULE
     held = numbers({"lm_best": HIGH} | ASKED, changed=0.03)
-    assert decide(held, BAR).verdict == "not_used"  # what it could have known weighs more
+    assert decide(held, BAR).verdict == "not_used"  # information that it has takes precedence
 
 
 def test_an_encoder_alone_is_never_blamed_for_a_brain():
@@ -118,7 +118,7 @@ def test_an_encoder_alone_is_never_blamed_for_a_brain():
 
 
 def test_an_encoder_s_features_count_before_its_own_answers():
-    """A text tower that does not look makes no prior of what the features hold."""
+    """If the features have the information, a text tower that ignores the image is not a prior."""
     said = numbers({"alone": HIGH, "sighted": 0.5, "blind": 0.5})
     found = replace(said, kind="encoder", decisive="alone")
     assert decide(found, BAR).verdict == "encoded"

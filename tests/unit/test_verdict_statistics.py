@@ -1,4 +1,4 @@
-"""Intervals cover, also where items are few or of few groups; the best address is not flattered."""
+"""Intervals cover even with few items or few groups; the best address has no optimistic bias."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_a_share_lies_in_its_interval_19_times_of_20(n, size, p):
         right = rng.random(n) < np.repeat(ease, size)
         low, high = share_interval(right.astype(float), groups)
         inside += low <= p <= high
-    assert inside / DRAWS >= 0.93  # 95 %, less two standard errors of this test
+    assert inside / DRAWS >= 0.93  # 95 % minus two standard errors of this test
 
 
 @pytest.mark.parametrize("n", [30, 400])
@@ -44,7 +44,7 @@ def test_a_paired_difference_lies_in_its_interval_19_times_of_20(n):
 
 
 def under(t: float) -> float:
-    """Return P(a + b / 2 < t) of uniform a and b, for t of 0.5 to 1."""
+    """Return P(a + b / 2 < t) for uniform a and b, where t is between 0.5 and 1."""
     return t - 0.25
 
 
@@ -84,14 +84,14 @@ def test_the_best_of_many_addresses_that_know_nothing_is_at_chance():
         naive.append(right.mean(1).max())
     error = np.std(best) / np.sqrt(len(best))
     assert abs(np.mean(best) - 0.25) < 3 * error
-    assert np.mean(naive) > 0.33  # what picking and scoring on the same items would have said
+    assert np.mean(naive) > 0.33  # the result of choosing and scoring on the same items
 
 
 def test_groups_are_never_on_both_sides_of_the_choice():
     rng = generator("sides")
     groups = groups_of(40, 4)
     for _ in range(20):
-        # candidate k is right on the items of half the groups: which is chosen tells the half
+        # each candidate is right on half of the groups, so the choice reveals the half
         side = rng.permutation(10) < 5
         right = np.stack([side, ~side]).astype(float)[:, np.arange(40) // 4]
         found, _ = cross_fitted(right, groups, rng)
@@ -105,11 +105,11 @@ def test_an_address_that_stands_out_is_chosen_twice_and_a_lone_one_stands():
     assert chosen == [2] and (found == right[2]).all()
     found, chosen = cross_fitted(right[:1], groups_of(80, 1), rng)
     assert chosen == [0] and (found == right[0]).all()
-    assert cross_fitted(right, groups_of(80, 80), rng)[1] == [4]  # one group: nothing to choose on
+    assert cross_fitted(right, groups_of(80, 80), rng)[1] == [4]  # a single group has no halves
 
 
 def test_the_best_address_hardly_depends_on_the_draw():
-    """Five equally good addresses: one random halving moves by eight points, the mean by two."""
+    """With five equally good addresses, one split varies by eight points, the mean by two."""
     right = (generator("equal").random((5, 60)) < 0.5).astype(float)
     values = [cross_fitted(right, groups_of(60, 1), generator("draw", k))[0] for k in range(20)]
     means = [value.mean() for value in values]
@@ -154,7 +154,7 @@ def test_the_sign_flip_test_rejects_a_true_null_as_often_as_it_says(size):
 
 @pytest.mark.parametrize(("first", "second"), [(12, 1), (3, 12)])
 def test_a_test_of_the_best_of_several_addresses_keeps_its_level(first, second):
-    """Taking the choice as given rejects a true null in about 10 % of cases at the level of 5 %."""
+    """A test with a fixed choice rejects a true null in about 10 % of cases at the 5 % level."""
     rng, p, groups = generator("null of choices", first), [], groups_of(60, 1)
     for _ in range(400):
         stages = []

@@ -53,7 +53,7 @@ def spec(family: str, checkpoint: Path, **changes: object) -> Spec:
 
 
 def build_llava(folder: Path) -> Path:
-    """Save a random LLaVA with weights large enough for its layers to differ."""
+    """Save a random LLaVA whose weights are large enough that its layers differ."""
     tokenizer = _tokenizer({"image_token": "<image>"})
     text = transformers.LlamaConfig(vocab_size=len(tokenizer), **TEXT, **_ids(tokenizer))
     config = transformers.LlavaConfig(

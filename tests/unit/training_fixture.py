@@ -1,4 +1,4 @@
-"""A small recipe for all training stages, and images to train on."""
+"""A small recipe for all training stages, and training images."""
 
 import json
 
@@ -57,7 +57,7 @@ def draw(root):
 
 
 def flags(raw, folder, stage, recipe=RECIPE, device="cpu"):
-    """Return the command line shared by training steps."""
+    """Return the command-line arguments that training steps share."""
     return [
         "--receipt", str(raw / "acquired.json"), "--recipe", json.dumps(recipe), "--seed", "3",
         "--device", device,

@@ -1,4 +1,4 @@
-"""Planted models (eyechart.verdict.planted) in memory, and the step's command line."""
+"""Planted models (eyechart.verdict.planted) in memory, and the step's arguments."""
 
 import json
 from dataclasses import replace
@@ -140,7 +140,7 @@ def flags(
     reads: list[str] | None = None,
     **lists: list[Path],
 ) -> list[str]:
-    """Return the step's command line; lists that are not named are empty."""
+    """Return the step's command-line arguments; lists that are not given are empty."""
     card = root / f"results/models/{model}/card.json"
     write_json(card, {"reads": reads or [READ_BLOCK]})
     words = ["--model", model, "--kind", kind, "--contains", contains, "--card", str(card)]
@@ -162,7 +162,7 @@ def flags(
 
 
 def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Path:
-    """Write language-model probes that know a share of the answers, with their predictions."""
+    """Write language-model probes that are right on some share of items, with predictions."""
     rng = generator("planted probes", task)
     letters = list("ABCDEFGH"[:c])
     truth = rng.integers(c, size=n)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from project import Project
 
-QUICK = "test_small.py"  # what `make test` runs
+QUICK = "test_small.py"  # `make test` runs these
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return the small exam after an undisturbed run on two cores; it must not be changed."""
+    """Return the small exam after an undisturbed run on two cores; tests must not change it."""
     project = Project.create(tmp_path_factory.mktemp("finished") / "project")
     project.finish()
     return project

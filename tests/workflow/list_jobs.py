@@ -17,7 +17,7 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 def jobs(
     configfiles: list[str], config: dict[str, Any], targets: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return rule, wildcards, inputs and outputs of every job for the targets or the default."""
+    """Return rule, wildcards, inputs and outputs of every job for the given or default targets."""
     settings = ConfigSettings(configfiles=[Path(file) for file in configfiles], config=config)
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(

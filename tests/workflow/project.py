@@ -47,7 +47,7 @@ ROOTS = (
     "results/probing",
     "results/verdict",
 )
-SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the tests' Python
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the Python of the tests
 LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 LISTED = {"configfiles": ["small.yaml"], "config": {}}
 _JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
@@ -107,7 +107,7 @@ class Project:
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text that occurs exactly once in a file."""
         text = self.path(name).read_text()
-        assert text.count(old) == 1, f"{name}: {old!r} stands there {text.count(old)} times"
+        assert text.count(old) == 1, f"{name}: {old!r} occurs {text.count(old)} times"
         self.path(name).write_text(text.replace(old, new))
 
     def command(self, *arguments: str) -> list[str]:
@@ -129,7 +129,7 @@ class Project:
         return done.stdout
 
     def jobs(self, *targets: str) -> list[dict[str, Any]]:
-        """Return all jobs of targets, starting with those whose outputs no other job reads."""
+        """Return all jobs for the targets, starting with those whose outputs no other job reads."""
         command = [sys.executable, str(LIST_JOBS), json.dumps(LISTED | {"targets": targets})]
         listed = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
         found = json.loads(listed.stdout)
@@ -151,7 +151,7 @@ class Project:
             for output in map(self.path, job["outputs"]):
                 if not output.exists():
                     output.parent.mkdir(parents=True, exist_ok=True)
-                    listing = output.suffix == ".json"  # the ledger reads the listed files
+                    listing = output.suffix == ".json"  # the ledger reads lists of files
                     output.write_text('{"files": []}' if listing else str(output))
         self.finish("--touch", "--forceall", *targets)
 
@@ -174,12 +174,12 @@ class Project:
         meanwhile: Callable[[], None] = lambda: None,
         how: signal.Signals = signal.SIGKILL,
     ) -> None:
-        """Start a run, and kill Snakemake and all its jobs without warning at one point.
+        """Start a run, and kill Snakemake and all its jobs at one point.
 
-        The first job to reach that call of the function waits there while ``meanwhile()`` runs; see
-        :func:`stopping_steps.hold`. With SIGTERM for ``how``, Snakemake ends by itself.
+        The first job that reaches this call of the function waits there while ``meanwhile()`` runs;
+        see :func:`stopping_steps.hold`. If ``how`` is SIGTERM, Snakemake ends by itself.
         """
-        reached = hold(self.path("workflow"), function, call=call)  # on the path of jobs only
+        reached = hold(self.path("workflow"), function, call=call)  # only on the path of jobs
         run = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,

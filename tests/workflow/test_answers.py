@@ -1,4 +1,4 @@
-"""Answers, scores and pages of a small exam that only asks: made once, and what runs again."""
+"""Answers, scores and pages of a small exam with answers only: a first run, and reruns."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ JUDGED = {"decide": 1, "draw_verdict": 1}
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The exam after an undisturbed run; not to be changed."""
+    """The exam after an undisturbed run; tests must not change it."""
     project = Project.create(tmp_path_factory.mktemp("asked") / "project")
     project.configure(ASKED)
     project.finish()

@@ -1,4 +1,4 @@
-"""Commands of Snakemake that texts tell a reader to type can be planned; paths in them exist."""
+"""Snakemake commands in documents can be planned, and the paths in them exist."""
 
 import itertools
 import json
@@ -20,16 +20,16 @@ pytestmark = pytest.mark.workflow
 TEXTS = in_texts()
 OF_SNAKEMAKE = [c for c in TEXTS if c.words[0].rsplit("/")[-1] == "snakemake"]
 LIST_JOBS = Path(__file__).with_name("list_jobs.py")
-# Executors are installed by `make cluster` alone: the Slurm tests run these profiles
+# Only `make cluster` installs executors; the Slurm tests run these profiles
 EXECUTORS = ("profiles/slurm", "profiles/generic")
 PRESETS = [
     f"config/presets/{name}.yaml"
     for name in ("causal", "clevr_official", "encoders", "full_demo", "hidden", "laptop", "tuning")
 ]
-# A config of the reader's own, where the text does not show one
+# A user's config, for documents that do not show one
 OWN = "{models: [tiny_clip], datasets: {clevr: {layout: clevr, source: render, splits: {val: 9}}}}"
-# What no preset has: datasets that only downloads fill, the reader's own data, a derived model,
-# traces and mined pairs in parts
+# Missing from all presets: datasets that must be downloaded, a user's data, a derived model, traces
+# and mined pairs in parts
 EXTRA = """
 models: [tiny_llava, tiny_llava_prior, tiny_clip, tiny_dino]
 datasets:
@@ -46,7 +46,7 @@ mining:
   parts: 2
 """
 OF_CONDA = ("--use-conda", "--conda-create-envs-only", "--containerize")
-ELSEWHERE = {"~/eyechart/Snakefile": "Snakefile", "/data/exam": "exam"}  # of the reader's machine
+ELSEWHERE = {"~/eyechart/Snakefile": "Snakefile", "/data/exam": "exam"}  # on a user's machine
 CARD = "results/models/tiny_llava/card.html"
 _FILE = re.compile(r"(?:results|data)/[\w./{}-]+")
 
@@ -57,7 +57,7 @@ def named(command: Command) -> str:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A fresh copy of the project; only planned in."""
+    """A fresh copy of the project, used only for planning."""
     return Project.create(tmp_path_factory.mktemp("commands") / "project")
 
 
@@ -83,7 +83,7 @@ def test_a_documented_run_can_be_planned(command: Command, project: Project) -> 
 
 @pytest.fixture(scope="module")
 def made(project: Project) -> set[str]:
-    """All files that the workflow can make: of the demo, its training, presets and EXTRA."""
+    """All files that the workflow can make for the demo, its training, presets and EXTRA."""
     project.path("data/mine").mkdir(parents=True)
     project.path("data/mine/questions.csv").write_text("image,prompt,task\n1.png,What?,a\n")
     project.path("extra.yaml").write_text(EXTRA)
@@ -113,7 +113,7 @@ def made(project: Project) -> set[str]:
 def test_a_step_is_shown_with_files_that_the_workflow_makes(
     command: Command, made: set[str]
 ) -> None:
-    line = re.sub(r"--source \S+", "", command.line)  # the reader's own
+    line = re.sub(r"--source \S+", "", command.line)  # the user's file
     single = (pattern for pattern in paths.PATTERNS.values() if not pattern.names)
     kept = {pattern.text.replace("<results>", "results") for pattern in single}
     folders = {parent.as_posix() for path in made for parent in Path(path).parents}

@@ -1,4 +1,4 @@
-"""The workflow elsewhere: another folder, another workflow, a run with a name, a container."""
+"""The workflow in other settings: another folder, another workflow, a named run, a container."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ SMALL = {
     "models": ["tiny_clip"],
     "datasets": {"clevr": {"layout": "clevr", "source": "render", "splits": {"val": 9}}},
 }
-# What tools that deploy workflows write, with the folder of a clone in place of an address
+# Written by tools that deploy workflows, with a clone's folder in place of a URL
 DEPLOYED = """
 configfile: "config/config.yaml"
 
@@ -66,7 +66,7 @@ def finish(folder: Path, *words: str) -> str:
 def test_another_folder_gets_what_ships_and_its_own_files_go_first(
     project: Project, elsewhere: Path
 ) -> None:
-    """A real run there; and with --directory from a third folder there is nothing left to do."""
+    """A real run there; with --directory, a third folder then has nothing to do."""
     own = elsewhere / "config/models/mine.yaml"
     own.parent.mkdir(parents=True)
     own.write_text("derived: {from: tiny_llava, by: prior}")
@@ -108,7 +108,7 @@ def test_a_deployed_workflow_runs_from_its_own_folder(project: Project, elsewher
 def test_a_module_among_other_rules_makes_what_they_ask_for(
     project: Project, elsewhere: Path
 ) -> None:
-    """A real run; rules of both have the names that the outer workflow gives them."""
+    """A real run; the outer workflow names the rules of both."""
     (elsewhere / "config").mkdir()
     (elsewhere / "Snakefile").write_text(AMONG_OTHERS.format(project=project.folder))
     (elsewhere / "config/outer.yaml").write_text(yaml.safe_dump({"exam": SMALL, "mine": 1}))
@@ -120,7 +120,7 @@ def test_a_module_among_other_rules_makes_what_they_ask_for(
 
 
 def test_runs_with_names_stand_beside_each_other(project: Project) -> None:
-    """A real run of two: neither reruns the other, and they differ as their configurations do."""
+    """Two real runs: neither reruns the other, and they differ like their configurations."""
     items = "results/datasets/clevr/items.parquet"
     first = [items, "--configfile", "small.yaml"]
     second = [f"runs/b/{items}", *first[1:], "--config", "run=b", "seed=8"]
@@ -162,4 +162,4 @@ def test_the_catalog_file_names_what_the_catalog_knows() -> None:
     assert set(usage) <= {"mandatory-flags", "software-stack-deployment", "report"}
     deployment = usage["software-stack-deployment"]
     assert deployment == {"conda": True, "apptainer": False, "apptainer+conda": True}
-    assert (root / "workflow/Snakefile").is_file()  # where it looks
+    assert (root / "workflow/Snakefile").is_file()  # where the catalog looks

@@ -1,4 +1,4 @@
-"""Each model in its own environment, through real Snakemake: with conda as planned, and without."""
+"""Each model in its own environment, with real Snakemake: planned with conda, run without."""
 
 import json
 import os
@@ -20,7 +20,7 @@ CARDS = [f"results/models/{model}/card.json" for model in ENVS]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Three models, each of another environment, with the same weights."""
+    """Three models with the same weights, each in a different environment."""
     project = Project.create(tmp_path / "project")
     weights = shutil.copytree(ROOT / "data/weights/tiny_clip", project.path("mine"))
     for model, env in ENVS.items():
@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A conda that only says where it is."""
+    """A conda that only prints its path."""
     told = {"conda_prefix": str(tmp_path), "platform": "linux-64", "version": "26.7.1"}
     told |= {"get": {"channel_priority": "strict"}}
     (tmp_path / "bin").mkdir()
@@ -62,7 +62,7 @@ def test_with_conda_every_job_that_loads_a_model_names_the_models_environment(
 def test_where_software_lies_and_comments_about_it_rerun_nothing(
     project: Project, conda: None
 ) -> None:
-    """The pins do: they stand in params."""
+    """A change of the pins does, since they are in the params."""
     project.configure({"models": ["tiny_clip"]})
     project.finish(CARDS[0])
     assert project.plan(CARDS[0]) == project.plan(CARDS[0], "--use-conda") == {}
@@ -81,7 +81,7 @@ def test_a_dry_run_shows_the_rule_and_the_reason_of_every_job(project: Project) 
 
 
 def build(project: Project, env: str) -> Path:
-    """Put a Python in the place of a built environment's that notes its calls."""
+    """Replace the Python of a built environment with one that logs its calls."""
     folder = project.path(f".venvs/{env}")
     (folder / "bin").mkdir(parents=True)
     python = folder / "bin/python"
@@ -94,18 +94,18 @@ def build(project: Project, env: str) -> Path:
 def test_without_conda_a_job_runs_in_what_make_built_or_says_what_to_do(project: Project) -> None:
     done = project.run(*CARDS)
     assert done.returncode == 1
-    for env in ("torchvision", "legacy_4_48"):  # told before the run, and by the job
+    for env in ("torchvision", "legacy_4_48"):  # reported before the run and by the job
         sentence = f"the environment {env} is not built; run `make env ENV={env}`, or snakemake"
         assert f"eyechart: {sentence}" in done.stdout
         assert f"eyechart: error: {sentence}" in done.stdout
     assert "Traceback" not in done.stdout
-    assert project.path(CARDS[0]).exists()  # the other model is none the worse
+    assert project.path(CARDS[0]).exists()  # the other model is not affected
     calls = [build(project, env) for env in ("torchvision", "legacy_4_48")]
     project.finish(*CARDS)
     for made in calls:
         assert made.read_text().startswith("-m eyechart.models.describe_model")
     assert project.plan(*CARDS) == {}
-    shutil.rmtree(project.path(".venvs"))  # where software lies is no reason to run again
+    shutil.rmtree(project.path(".venvs"))  # the path of software does not rerun jobs
     assert project.plan(*CARDS) == {}
     project.edit("envs/legacy_4_48.yaml", "einops==0.8.2", "einops==0.8.1")
     assert project.plan(*CARDS) == {"describe_model": 1}

@@ -1,4 +1,4 @@
-"""The whole workflow once, as small as it goes: what `make demo-fast` runs."""
+"""The complete workflow once, with minimal data, as `make demo-fast` runs it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ SKILLS = {
 
 @pytest.fixture(scope="module")
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The preset after an undisturbed run; not to be changed."""
+    """The preset after an undisturbed run; tests must not change it."""
     project = Project.create(tmp_path_factory.mktemp("fast") / "project")
     project.config = yaml.safe_load(project.path(str(PRESET)).read_text())
     project.configure({"datasets": {"clevr": {"rendering": {"samples_per_pixel": 2}}}})
@@ -41,7 +41,7 @@ def verdicts(**changes: object) -> Callable[[Project], None]:
 
 PAGES = {"draw_verdict": 1, "build_report": 1}
 DECIDED = {"decide": 1, **PAGES}
-READ = {"read_out": 1, "draw_readout": 1, **DECIDED}  # of one dataset
+READ = {"read_out": 1, "draw_readout": 1, **DECIDED}  # for one dataset
 
 
 @pytest.mark.parametrize(

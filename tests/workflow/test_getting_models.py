@@ -1,4 +1,4 @@
-"""A model from a hub, through real Snakemake: pulled once, again only for a reason, then described.
+"""A model from a hub, with real Snakemake: pulled once, repeated only if needed, described.
 
 The hub is a server on this machine; nothing here uses the network.
 """
@@ -48,7 +48,7 @@ def test_a_model_of_the_hub_is_pulled_once_and_again_only_for_a_reason(
     assert json.loads(project.path(CARD).read_text())["parameters"]
     assert project.plan(CARD) == {}
     first = ready["commit"]
-    project.edit(SPEC, "licence: Apache-2.0", "licence: Apache-1.0")  # read by describe_model alone
+    project.edit(SPEC, "licence: Apache-2.0", "licence: Apache-1.0")  # only describe_model reads it
     assert project.plan(PULLED) == {}
     lock = project.path("data/models.lock.tsv").read_text()
     assert lock.splitlines()[1] == f"owner/clip\tmain\t{first}"

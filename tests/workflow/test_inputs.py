@@ -1,4 +1,4 @@
-"""The inputs of every planned job agree: whatever is said about items comes with these items."""
+"""The inputs of every planned job agree: tables about items come with these items."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         for section in SECTIONS
     },
 }
-# What a file is about, by its kind
+# The kind of each file
 KINDS = {
     paths.ITEMS: "items",
     paths.IMAGES: "images",
@@ -44,7 +44,7 @@ KINDS = {
     paths.INTERVENTIONS: "interventions",
     paths.SALIENCY: "saliency",
 }
-# What a step is given of one kind it is given of the other, where it reads both
+# A step that reads both kinds gets both for the same datasets and models
 TOGETHER = [("scores", "distributions"), ("items", "images")]
 Job = dict[str, Any]
 
@@ -65,7 +65,7 @@ def planned(project: Project, *presets: str, **config: Any) -> list[Job]:
 
 
 def about(files: list[str]) -> dict[str, set[tuple[str, ...]]]:
-    """Return what paths are about: (dataset,) or (dataset, model), by the kind of their file."""
+    """Return (dataset,) or (dataset, model) of each path, by the kind of its file."""
     found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for file in files:
         pattern, names = paths.find(file) or (None, {})
@@ -76,7 +76,7 @@ def about(files: list[str]) -> dict[str, set[tuple[str, ...]]]:
 
 
 def faults(job: Job) -> list[str]:
-    """Return how the inputs of a job disagree."""
+    """Return the disagreements between the inputs of a job."""
     where, model = f"{job['rule']} {job['wildcards']}", job["wildcards"].get("model")
     return [
         f"{where}: {fault}"
@@ -86,14 +86,14 @@ def faults(job: Job) -> list[str]:
 
 
 def _groups(inputs: dict[str, list[str]]) -> list[list[str]]:
-    """Return the inputs about the model itself, and those about the encoder that it contains."""
+    """Return the inputs about the model itself, and those about the contained encoder."""
     own = [p for name, files in inputs.items() if not name.startswith("encoder_") for p in files]
     other = [p for name, files in inputs.items() if name.startswith("encoder_") for p in files]
     return [own, other]
 
 
 def _lacking_items(files: list[str], model: str | None) -> list[str]:
-    """Return what comes without its items; scores of an encoder beside the model need none."""
+    """Return the inputs without their items; scores of an encoder next to a model need none."""
     found = about(files)
     tables = {dataset for kind in ("items", "images") for dataset, *_ in found[kind]}
     if not tables:
@@ -122,7 +122,7 @@ def _parted(files: list[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A fresh copy of the project; only planned in."""
+    """A fresh copy of the project, used only for planning."""
     return Project.create(tmp_path_factory.mktemp("planned") / "project")
 
 

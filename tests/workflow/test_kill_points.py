@@ -1,9 +1,9 @@
-"""100 random kill points of a whole small run, each followed by one plain run: the same bytes.
+"""Kill a small run at 100 random points; after each, one plain run gives the same bytes.
 
-A point is one of the moments at which a job begins, is about to write, to flush or to rename a
-file, has renamed it, is between two images, activations or probes, or ends; or at which Snakemake
-is about to record something. Every job is killed once; those on which little depends more often, as
-what depends on a job is made again after it. Each batch begins with a run from nothing.
+A point is a moment at which a job begins, is about to write, flush or rename a file, has renamed
+it, is between two images, activations or probes, or ends; or at which Snakemake is about to write a
+record. Every job is killed once. Jobs with few dependants are killed more often, because dependants
+are made again. Each batch begins with a run from nothing.
 """
 
 import os
@@ -45,7 +45,7 @@ Job = dict[str, Any]
 
 
 class Point(NamedTuple):
-    """Which job is killed at which of its moments, how, and what was deleted before."""
+    """The job that is killed, the moment, the way, and the files that are deleted before."""
 
     job: Job
     call: int
@@ -57,7 +57,7 @@ def dependent(jobs: list[Job]) -> dict[str, list[Job]]:
     """Return the jobs that depend on each job, itself included, by its first output."""
     found: dict[str, list[Job]] = {}
     takes = [(job, {file for files in job["inputs"].values() for file in files}) for job in jobs]
-    for job in jobs:  # those first on which nothing depends
+    for job in jobs:  # jobs without dependants come first
         takers = [other["outputs"][0] for other, taken in takes if taken & set(job["outputs"])]
         below = {j["outputs"][0]: j for taker in takers for j in found[taker]}
         found[job["outputs"][0]] = [job, *below.values()]
@@ -65,7 +65,7 @@ def dependent(jobs: list[Job]) -> dict[str, list[Job]]:
 
 
 def drawn(jobs: list[Job], calls: dict[str, int]) -> list[Point]:
-    """Return the random points, in random order."""
+    """Return random points in random order."""
     chance, below = random.Random(SEED), dependent(jobs)
     often = [1 / len(below[job["outputs"][0]]) for job in jobs]
     chosen = jobs + chance.choices(jobs, often, k=POINTS - len(jobs))
@@ -82,7 +82,7 @@ def drawn(jobs: list[Job], calls: dict[str, int]) -> list[Point]:
 
 
 def start(project: Project, point: Point, *words: str) -> tuple["subprocess.Popen[bytes]", int]:
-    """Start a run; return it, and the number of the process that waits at the point."""
+    """Start a run; return it and the number of the process that waits at the point."""
     itself = "while Snakemake writes" in point.how
     folder = project.path("held" if itself else "workflow")
     functions, only = (OF_SNAKEMAKE, "") if itself else (OF_A_JOB, point.job["outputs"][0])
@@ -103,7 +103,7 @@ def start(project: Project, point: Point, *words: str) -> tuple["subprocess.Pope
 
 
 def end(run: "subprocess.Popen[bytes]", held: int, how: str) -> None:
-    """Kill what is to be killed."""
+    """Kill the processes of the given kind."""
     match how:
         case "the job is killed":
             os.kill(held, signal.SIGKILL)
@@ -117,20 +117,20 @@ def end(run: "subprocess.Popen[bytes]", held: int, how: str) -> None:
 
 
 def kill_and_finish(project: Project, point: Point, expected: dict[str, str], *words: str) -> None:
-    """Kill a run at a point; then insist that one plain run ends with the expected files."""
+    """Kill a run at a point; assert that one plain run then ends with the expected files."""
     for name in point.deleted:
         project.path(name).unlink()
     run, held = start(project, point, *words)
     alive = os.pidfd_open(held)
     end(run, held, point.how)
     for folder in ("held", "workflow"):
-        (project.path(folder) / SITE.name).unlink(missing_ok=True)  # what is held stays so
+        (project.path(folder) / SITE.name).unlink(missing_ok=True)  # held processes stay held
     project.finish()
     whole = {name: found for name, found in project.hashes(*ROOTS).items() if not is_partial(name)}
     assert whole == expected, point
     for folder in ("held", "workflow"):
         release(project.path(folder))
-    select.select([alive], [], [])  # the job that went on ends now
+    select.select([alive], [], [])  # now the job that continued ends
     os.close(alive)
     assert project.hashes(*ROOTS) == expected, point
     if "goes on" in point.how:
@@ -139,7 +139,7 @@ def kill_and_finish(project: Project, point: Point, expected: dict[str, str], *w
 
 @pytest.fixture(scope="module")
 def points(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
-    """The points, by the moments that each job has when all are made again."""
+    """The points, drawn from the moments of each job when all jobs run again."""
     project = finished.clone(tmp_path_factory.mktemp("counted") / "project")
     told = hold(project.path("workflow"), *OF_A_JOB, call=0)
     project.finish("--cores", "1", "--forceall")

@@ -29,7 +29,7 @@ def test_a_run_killed_while_drawing_extracting_and_probing_ends_as_an_undisturbe
     finished: Project, tmp_path: Path
 ) -> None:
     project = Project.create(tmp_path / "project")
-    # one core here, two in the undisturbed run: bytes do not depend on that either
+    # the undisturbed run uses two cores; bytes do not depend on this either
     run = ("--cores", "1")
     project.kill_at(drawing.save_view, *run, call=5)
     assert len(list(project.folder.glob("data/raw/clevr/images/*/*.png"))) == 4
@@ -83,7 +83,7 @@ def test_a_run_that_begins_while_files_are_verified_waits_and_heals_what_it_find
 
 
 def locks() -> str:
-    """Return the kernel's list of locks, and of who waits for one."""
+    """Return the kernel's list of locks and of the processes that wait for them."""
     return Path("/proc/locks").read_text()
 
 

@@ -1,4 +1,4 @@
-"""A run with limits of file sizes and memory: one sentence, and the next plain run completes."""
+"""A run with limits on file sizes and memory gives one sentence; the next plain run completes."""
 
 import resource
 import subprocess
@@ -9,13 +9,13 @@ from project import Project
 
 pytestmark = pytest.mark.workflow
 
-WEIGHTS = "data/models/tiny_llava/ready.json"  # beside 3 MB of weights
+WEIGHTS = "data/models/tiny_llava/ready.json"  # next to 3 MB of weights
 CARD = "results/models/tiny_llava/card.json"
 ROOTS = ("data/models/tiny_llava", "results/models/tiny_llava")
 
 
 def limited(project: Project, kind: int, most: int, target: str) -> str:
-    """Run under a limit, which must stop the run, and return its output."""
+    """Run with a limit that must stop the run; return its output."""
     done = subprocess.run(
         project.command(target),
         cwd=project.folder,
@@ -39,7 +39,7 @@ def test_limits_end_a_run_with_one_sentence_and_the_next_run_completes(
     assert not project.path("data/models/tiny_llava/model.safetensors").exists()
     assert not project.path(WEIGHTS).exists()
     project.finish(WEIGHTS)
-    told = limited(project, resource.RLIMIT_AS, 700 << 20, CARD)  # as torch is imported
+    told = limited(project, resource.RLIMIT_AS, 700 << 20, CARD)  # while torch is imported
     assert "eyechart: error: not enough memory; lift the limit (ulimit -v" in told
     assert not project.path(CARD).exists()
     project.finish(CARD)

@@ -1,4 +1,4 @@
-"""A small exam whose items are answered in steps: the jobs, the tables, and what is asked again."""
+"""A small exam whose items are answered in steps: jobs, tables, and answers that are repeated."""
 
 from itertools import pairwise
 
@@ -21,9 +21,9 @@ STEPS = {
         },
     },
     "behavior": {"datasets": ["clevr", "mmvp"], "conditions": ["sighted", "blank", "swapped"]},
-    "verdict": {"look": "sequential", "looks": [8, 16, 30], "alpha": 0.2},  # so that few decide
+    "verdict": {"look": "sequential", "looks": [8, 16, 30], "alpha": 0.2},  # few decide early
 }
-CHAIN = {  # CLEVR is asked in two parts, at each of two looks and then at the last
+CHAIN = {  # CLEVR is answered in two parts, at each of two looks and at the last one
     **{"answer_vlm_part": 6, "join_answers_vlm_look": 2, "join_answers_vlm": 1},
     **{"answer_vlm_look": 2, "decide_look": 2, "answer_vlm": 1, "decide": 1},
 }
@@ -34,7 +34,7 @@ LOOK = "results/behavior/looks/tiny_llava/{}/{}/{}.parquet"
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The exam after an undisturbed run; not to be changed."""
+    """The exam after an undisturbed run; tests must not change it."""
     project = Project.create(tmp_path_factory.mktemp("steps") / "project")
     project.configure(STEPS)
     jobs = project.plan()
@@ -69,14 +69,14 @@ def test_only_undecided_skills_are_asked_again_and_the_table_says_where_they_sto
     then = pl.concat(
         classes.join(early.filter(look=k), on=SKILL, how="semi") for k, classes in at.items()
     )
-    assert kept.equals(then.select(kept.columns).sort(SKILL)), "a class stays as it was"
+    assert kept.equals(then.select(kept.columns).sort(SKILL)), "a decided class must not change"
     for k, classes in at.items():
         decided = classes.filter(pl.col("verdict") != "undecided")
         assert not len(decided.join(final.filter(pl.col("look") <= k), on=SKILL, how="anti"))
     pairs = pl.read_parquet(steps.path("results/datasets/mmvp/items.parquet"))
     asked = pl.read_parquet(steps.path(LAST.format("mmvp", "sighted")))
     counts = pairs.join(asked, on="item_id").group_by("pair").len()
-    assert set(counts["len"]) == {2}, "pairs stay whole"
+    assert set(counts["len"]) == {2}, "pairs are never divided"
     page = steps.path("results/report/index.html").read_text()
     assert "items answered, look" in page
 

@@ -1,4 +1,4 @@
-"""What bad input gets from real Snakemake: one sentence, exit status 1, no traceback, no loss."""
+"""Bad input to real Snakemake gives one sentence, exit status 1, no traceback, and no loss."""
 
 import subprocess
 import zipfile
@@ -11,7 +11,7 @@ from project import Project, snakemake
 
 pytestmark = pytest.mark.workflow
 
-# What is only asked of a plan, as arguments, and what the sentence must say
+# Arguments of a dry run, and the expected sentence
 MISTAKES = {
     "misspelt key": (["--config", "sed=3"], "unknown key 'sed'; did you mean 'seed'?"),
     "misspelt value": (
@@ -36,7 +36,7 @@ MISTAKES = {
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which nothing has run."""
+    """A project in which no job has run."""
     return Project.create(tmp_path_factory.mktemp("fresh") / "project")
 
 
@@ -67,7 +67,7 @@ def test_an_unknown_address_lists_what_there_is_and_loses_nothing(
     project.configure({"extraction": {"addresses": ["vison.1"]}})
     done = project.run("--until", "extract_encoder")
     assert done.returncode == 1
-    # once where it happened, once at the end, where it is read
+    # printed where it happens, and again at the end, where users look
     sentences = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
     assert "vison.1" in sentences[-1] and "vision.1" in sentences[-1]
     assert "Traceback" not in done.stdout
@@ -115,11 +115,11 @@ def test_a_zip_that_is_cut_off_is_one_sentence_and_the_rest_of_the_plan_waits(
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """Mount a disk of 16 KiB, or skip the test and say why."""
+    """Mount a disk of 16 KiB, or skip the test with a reason."""
     folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a full disk was not tried: mounting a small one needs root")
+        pytest.skip("a full disk was not tested: mounting a small one needs root")
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A stranger's table in three lines of config: answers, probes where rows suffice, a page."""
+"""A user's table and three lines of config give answers, a page, and probes if rows suffice."""
 
 import csv
 import re
@@ -20,7 +20,7 @@ TWO = "Which is brighter?"
 
 
 def make(folder: Path, count: int) -> None:
-    """Write pictures and a table: of six rows, three closed, one open, one about two pictures."""
+    """Write images and a table; six rows include three closed, one open, one about two images."""
     folder.mkdir()
     rows = []
     for n in range(count):
@@ -45,7 +45,7 @@ def make(folder: Path, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def examined(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tables of all sizes, examined in a project whose path has braces and spaces."""
+    """Tables of all sizes, examined in a project whose path has braces and spaces."""
     project = Project.create(tmp_path_factory.mktemp("own") / "my {project} (it's v2)")
     for size in SIZES:
         make(project.path(f"mine{size}"), size)
@@ -58,7 +58,7 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def table(project: Project, size: int) -> list[dict[str, str]]:
-    """Return the user's own rows, read with nothing but the csv module."""
+    """Return the user's rows, read with only the csv module."""
     with project.path(f"mine{size}/questions.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -89,7 +89,7 @@ def test_scores_are_those_of_a_count_by_hand(examined: Project, size: int) -> No
         values = {task: (pytest.approx(np.mean(own)), len(own)) for task, own in right.items()}
         assert {r["task"]: (r["value"], r["n"]) for r in found.to_dicts()} == values
         widths = (found["ci_high"] - found["ci_low"]).filter(found["groups"] < 10)
-        assert (widths > 0.2).all(), "few groups have a wide interval, also if all are right"
+        assert (widths > 0.2).all(), "few groups have a wide interval even if all are right"
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -139,7 +139,8 @@ def test_nothing_runs_again_and_names_are_safe_in_the_check(examined: Project) -
 
 
 def test_six_rows_take_less_than_two_minutes_of_work(examined: Project) -> None:
-    """The processor time of all jobs of the six rows, and of what is shared with more rows."""
+    """The time is processor time of all jobs for the six rows, and of jobs shared with more
+    rows."""
     folder = examined.path("benchmarks")
     files = [path for path in folder.rglob("*.jsonl") if "m6/" in f"{path.with_suffix('')}/"]
     shared = [*folder.glob("*.jsonl"), *(folder / "decide").glob("*.jsonl")]

@@ -1,4 +1,4 @@
-"""The page about the user's own data, followed to the letter: its files, configs and commands."""
+"""The page on users' own data, followed exactly: its files, configs and commands."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def type_in(project: Project, line: str) -> str:
-    """Run a command of the page as it stands, with the Python of these tests."""
+    """Run a command of the page unchanged, with the Python of these tests."""
     program, *words = shlex.split(line)
     assert program == "snakemake"
     done = snakemake(project.folder, *words)
@@ -52,7 +52,7 @@ def test_the_example_gives_what_the_page_says(project: Project) -> None:
     for model, count in (("tiny_llava", 5), ("tiny_clip", 4)):
         said = folder / f"behavior/responses/{model}/mine"
         assert len(pl.read_parquet(said / "sighted.parquet")) == count
-        assert len(pl.read_parquet(said / "swapped.parquet")) == 0, "there is a single group"
+        assert len(pl.read_parquet(said / "swapped.parquet")) == 0, "there is only one group"
     page = folder.joinpath("report/index.html").read_text()
     assert "The task is not probed: fewer than two answers" in page
     assert "Not asked of this model: 1 item (2 images" in page

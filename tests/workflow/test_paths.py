@@ -1,4 +1,4 @@
-"""Another folder of results: every job is planned there, and nothing is left where it was."""
+"""With another results folder, every job is planned there and nothing in the default folder."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The presets can be planned; how long that takes grows with their jobs and not faster."""
+"""Presets can be planned, in time proportional to their jobs."""
 
 import json
 import re
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.workflow
 
 
 def planned(project: Project, preset: str, *arguments: str) -> str:
-    """Return the plan of a preset, without its jobs one by one."""
+    """Return the plan of a preset, without the list of single jobs."""
     words = ["-n", "-q", "rules", "--configfile", preset, *arguments]
     done = snakemake(project.folder, *words)
     assert done.returncode == 0, done.stdout
@@ -44,7 +44,7 @@ def test_the_paper_preset_leaves_out_only_what_nobody_pinned(tmp_path: Path) -> 
     models = yaml.safe_load(project.path("config/presets/paper.yaml").read_text())["models"]
     registered = {path.stem for path in project.path("config/models").glob("*.yaml")}
     left_out = {name for name in registered - set(models) if not name.startswith("tiny_")}
-    assert left_out == {"molmoe_1b", "clip_vit_b16_vision"}  # the latter is in no hub
+    assert left_out == {"molmoe_1b", "clip_vit_b16_vision"}  # no hub has the latter
 
 
 def test_a_derived_model_is_planned_from_its_base_like_any_other(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ ROWS = "image,prompt,choices,answer,task\na.png,What?,b|c,b,t\n"
 
 
 def own(project: Project, text: str, rows: str = ROWS) -> dict[str, int]:
-    """Return the plan of a config of one's own, by rule."""
+    """Return the plan of a user's config, by rule."""
     project.path("mine").mkdir()
     project.path("mine/questions.csv").write_text(rows)
     project.path("mine.yaml").write_text(text)

@@ -1,4 +1,4 @@
-"""What profiles/default does to jobs that are not ours: on one GPU they take turns."""
+"""With profiles/default, jobs of other workflows also take turns on one GPU."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from project import ROOT
 
 pytestmark = pytest.mark.workflow
 
-# A job with a GPU fails if another is there; a job without one fails unless the other comes
+# A job with a GPU fails if another one runs; a job without one fails unless another one starts
 SNAKEFILE = """
 rule all:
     input: expand("{kind}-{n}", kind=["gpu", "cpu"], n=[1, 2])

@@ -1,4 +1,4 @@
-"""The span referent from the configuration to the probes of an encoder alone and of a VLM."""
+"""The span referent, from the configuration to the probes of an encoder and of a VLM."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ def test_snakemakes_report_holds_every_figure_with_its_caption(copy: Callable[[]
     project.finish("--report", "report.html")
     page = project.path("report.html").read_text()
     figures = [path.name for path in project.path("results/report/figures").rglob("*.svg")]
-    # four of each of two models, the training curves, one exam card and the comparison
+    # four for each of two models, training curves, one exam card and the comparison
     assert len(figures) == 11
     assert all(name in page for name in figures)
-    assert "one panel per task" in " ".join(page.split())  # the caption of the layer curves
+    assert "one panel per task" in " ".join(page.split())  # the caption of layer curves

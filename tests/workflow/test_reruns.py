@@ -1,4 +1,4 @@
-"""What runs again after a change, and what does not: real plans on a finished run."""
+"""Which jobs run again after a change: real plans on a finished run."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ WHOLE_IMAGE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
 
 
 CASES: dict[str, tuple[Change, dict[str, int]]] = {
-    # nothing depends on it
+    # no result depends on these
     "touch everything": (touch_everything, {}),
     "comment and docstring in every module": (edit_words, {}),
     "order of keys": (reorder_keys, {}),
@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     "share of the test split": (clevr(test_share=0.3), TABLES),
     "one task more": (
         clevr(tasks=["shape", "has_metal", "has_red"]),
-        # of whole images: it has no questions, so the verdict does not need it
+        # an image task has no questions, so the verdict does not need it
         {"train_probes": 2, **REPORT},
     ),
     "one model less": (configure(models=["tiny_clip"]), {"draw_training": 1, **PAGE}),
@@ -119,7 +119,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
 }
 
 
-# Stages that the small exam leaves out; their outputs are pretended, since only plans are made
+# Stages that the small exam omits; their outputs are pretended, since nothing is run
 ASKED = {
     "tuning": {"tasks": {"clevr": ["shape"]}, "arms": ["lora_connector", "lora_lm"], "seeds": 2},
     "saliency": {"datasets": ["clevr"]},
@@ -131,13 +131,13 @@ ASKED = {
 TARGETS = [
     *("results/speed/index.html", "results/tuning/tiny_llava.html"),
     *("results/saliency/tiny_llava.parquet", "results/saliency/tiny_clip/clevr/summary.parquet"),
-    "data/models/tiny_vlm_supervised/ready.json",  # needs that of tiny_supervised
+    "data/models/tiny_vlm_supervised/ready.json",  # needs the file of tiny_supervised
 ]
 SPEED = {"measure_speed": 2, "draw_speed": 1}
 TUNING_PAGE = {"build_tuning_page": 1}
 ARMS = {"compare_arms": 1, **TUNING_PAGE}
 TUNING = {"tune": 2, "map_attention": 1, **ARMS}
-SUMMARY = {"summarise_saliency": 1}  # that of the encoder is asked for
+SUMMARY = {"summarise_saliency": 1}  # the encoder's is a target
 SALIENCY = {"attribute": 2, "measure_image_use": 1, **SUMMARY}
 MORE: dict[str, tuple[Change, dict[str, int]]] = {
     "nothing changes in further stages": (touch_everything, {}),
@@ -186,7 +186,7 @@ MORE: dict[str, tuple[Change, dict[str, int]]] = {
 
 @pytest.fixture(scope="module")
 def further(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small exam as if further stages had run; not to be changed."""
+    """The small exam as if further stages had run; tests must not change it."""
     project = finished.clone(tmp_path_factory.mktemp("further") / "project")
     project.configure(ASKED)
     project.pretend(*TARGETS)
@@ -197,7 +197,7 @@ def further(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
 def plans(
     request: pytest.FixtureRequest, finished: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, int]]:
-    """Return the plan of every case that was asked for; two are made at a time."""
+    """Return the plan of every requested case; two are made at a time."""
     folder = tmp_path_factory.mktemp("plans")
     every = {**CASES, **MORE}
     calls = [getattr(item, "callspec", None) for item in request.session.items]

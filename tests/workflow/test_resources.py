@@ -1,4 +1,4 @@
-"""What the jobs of every preset ask for fits the shipped partitions, and the docs show it."""
+"""The requests of all jobs of every preset fit the shipped partitions, and the docs show them."""
 
 import json
 import re
@@ -30,13 +30,13 @@ print(json.dumps([asdict(job) for job in found]))
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A fresh copy of the project; only planned in."""
+    """A fresh copy of the project, used only for planning."""
     return Project.create(tmp_path_factory.mktemp("planned") / "project")
 
 
 @pytest.fixture(scope="module")
 def asked(project: Project) -> Any:
-    """Return what the jobs of a preset ask for; each is planned once."""
+    """Return a function from a preset to its jobs' requests; each preset is planned once."""
     known: dict[str, list[Asked]] = {}
 
     def jobs(preset: str) -> list[Asked]:
@@ -57,7 +57,7 @@ def asked(project: Project) -> Any:
 
 
 def fits(job: Asked, limits: dict[str, Any], attempt: int) -> bool:
-    """Return whether a partition takes an attempt at a job."""
+    """Return whether an attempt of a job fits a partition."""
     more = GROWTH ** (attempt - 1)
     return (
         job.minutes * more <= limits["max_runtime"]
@@ -71,7 +71,7 @@ def fits(job: Asked, limits: dict[str, Any], attempt: int) -> bool:
 def test_every_job_of_a_preset_fits_a_week_and_the_shipped_partitions(
     preset: str, asked: Any
 ) -> None:
-    """At its third attempt, too."""
+    """This includes the third attempt."""
     partitions = yaml.safe_load((ROOT / "profiles/slurm/partitions.yaml").read_text())["partitions"]
     found = asked(preset)
     assert len(found) > 10
@@ -82,7 +82,7 @@ def test_every_job_of_a_preset_fits_a_week_and_the_shipped_partitions(
 
 
 def test_the_docs_show_the_table_of_the_paper_preset(asked: Any) -> None:
-    """As `snakemake plan_resources --configfile config/presets/paper.yaml` prints it."""
+    """The table is printed by `snakemake plan_resources --configfile config/presets/paper.yaml`."""
     page = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
     assert table(asked("paper.yaml")) in page
 

@@ -1,4 +1,4 @@
-"""Two folders that share `data/`: a run waits for what another makes there, and takes it over."""
+"""Two folders that share `data/`: a run waits for files that another makes, and uses them."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ ROOTS = ("data/raw/clevr", "data/models/tiny_clip")
 
 
 def sharing(one: Project, folder: Path) -> Project:
-    """Return a fresh project in a folder, which uses the data of another."""
+    """Return a fresh project that uses the data of another one."""
     project = Project.create(folder)
     shutil.rmtree(project.path("data"))
     project.path("data").symlink_to(one.path("data"))
@@ -36,7 +36,7 @@ def start(project: Project, *words: str) -> "subprocess.Popen[str]":
 def begin(
     tmp_path: Path,
 ) -> tuple[Project, Project, "subprocess.Popen[str]", "subprocess.Popen[str]"]:
-    """Return two projects, a run of the first that is held while it draws, and one of the other."""
+    """Return two projects, a run of the first, held while it draws, and a run of the second."""
     one = Project.create(tmp_path / "one")
     other = sharing(one, tmp_path / "other")
     reached = hold(one.path("workflow"), drawing.save_view, call=3)

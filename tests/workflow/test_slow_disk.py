@@ -1,4 +1,4 @@
-"""The small exam on a network disk: slow look-ups, times in whole two seconds, old answers."""
+"""The small exam on a network disk: slow look-ups, times in steps of two seconds, stale answers."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def slow(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """Return a fresh project on such a disk."""
+    """Return a fresh project on a slow disk."""
     project = Project.create(tmp_path / "project")
     settings = {"ROOT": str(project.folder), "MS": "1", "SECONDS": "2", "STALE": "1000"}
     for name, value in settings.items():
@@ -38,7 +38,7 @@ def test_on_a_slow_disk_the_exam_ends_with_the_same_bytes_and_changes_are_notice
 ) -> None:
     slow.finish()
     assert slow.hashes(*ROOTS) == finished.hashes(*ROOTS)
-    page = slow.path("results/report/index.html")  # written last, in this or the last second
+    page = slow.path("results/report/index.html")  # written last, within the last two seconds
     whole, before = page.read_bytes(), page.stat()
     page.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
     os.utime(page, ns=(before.st_atime_ns, before.st_mtime_ns))

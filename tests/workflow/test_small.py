@@ -1,4 +1,4 @@
-"""The small exam once, from nothing to the page; the one test of the workflow in `make test`."""
+"""The small exam once, from nothing to the page; the only workflow test in `make test`."""
 
 import pytest
 from project import Project

@@ -1,4 +1,4 @@
-"""Attention: where a language model attends, and the block from which its answer is fixed."""
+"""Attention: where a language model attends, and from which block on its answer is fixed."""
 
 
 rule trace_items:

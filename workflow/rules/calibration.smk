@@ -1,4 +1,4 @@
-"""Calibration: how often the verdict is right on models with planted failures."""
+"""Calibration: how often the verdict is correct on models with planted failures."""
 
 
 rule calibrate:

@@ -39,7 +39,7 @@ start_planning()
 OWN = "config/config.yaml"
 if not workflow.overwrite_configfiles:
     FILE = OWN if os.path.exists(OWN) else str(PROJECT / OWN)
-    config_files.check(FILE)  # Snakemake's own reader ends with a traceback
+    config_files.check(FILE)  # Snakemake's own reader fails with a traceback
 
     configfile: FILE
 
@@ -98,21 +98,22 @@ if workflow.is_main_process:
 
 configuration.put_own_python_first()
 
-# Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to threads scaled to --cores, on
-# which results must not depend. Braces in the project's path are doubled, as the prefix is formatted.
+# Snakemake drops PYTHONPATH in conda jobs. It also sets OMP_NUM_THREADS to threads scaled to
+# --cores, but results must not depend on --cores. Braces in the project's path are doubled, because
+# Snakemake formats the prefix.
 QUOTED = shlex.quote(CODE).replace("{", "{{").replace("}", "}}")
 shell.prefix(
     "set -euo pipefail; "
     f"export PYTHONPATH={QUOTED} OMP_NUM_THREADS={config['threads']}; "
 )
 
-# A param of every rule whose results depend on library versions and thread counts. Rules that load a
-# model use its own environment instead: ENVIRONMENTS.state.
+# A param of all rules whose results depend on library versions and thread counts. Rules that load a
+# model use ENVIRONMENTS.state of the model's environment instead.
 ENVIRONMENT = environments.base_state(config["threads"])
 
 STARTED = time.time()
 BASE = conda_file("base")
-# A Dockerfile lists the environments of all rules, but none that are chosen per job
+# A Dockerfile can list the environments of rules, but not those that are chosen per job
 CONTAINERIZE = "--containerize" in sys.argv
 OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 

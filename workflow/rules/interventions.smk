@@ -1,4 +1,4 @@
-"""Interventions: what a language model's answers depend on."""
+"""Interventions: the states and attention that a language model's answers depend on."""
 
 
 rule intervene:

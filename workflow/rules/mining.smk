@@ -1,4 +1,4 @@
-"""Mining: pairs of images that are similar for one encoder and different for another."""
+"""Mining: pairs of images that are similar to one encoder and different to another."""
 
 
 rule find_pairs:

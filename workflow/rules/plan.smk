@@ -52,7 +52,7 @@ rule check_data:
         " --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
-# The check itself runs before jobs are planned, as in every run, but reads every byte.
+# As in every run, the check runs before jobs are planned; here it reads every byte.
 rule verify:
     log:
         "<logs>/verify.log",

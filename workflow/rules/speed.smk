@@ -1,4 +1,4 @@
-"""Speed: the cost of running each model. Run it alone, because other jobs disturb the times."""
+"""Speed: time and memory of each model. Run this stage alone: other jobs disturb the times."""
 
 from eyechart.plan.speed import SpeedPlan
 

@@ -1,4 +1,4 @@
-"""The tiny models: five training stages, packing, and installing shipped or trained weights."""
+"""Tiny models: five training stages, packing, and installation of shipped or trained weights."""
 
 from eyechart.plan.controlled import ControlledPlan
 

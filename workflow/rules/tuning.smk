@@ -1,4 +1,4 @@
-"""Tuning: which part has to learn for a model to answer a task."""
+"""Tuning: which component has to learn before a model can answer a task."""
 
 
 rule tune:
@@ -36,7 +36,7 @@ rule tune:
         settings=TUNING.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,
-        threads=config["threads"],  # Snakemake scales a rule's own down to --cores
+        threads=config["threads"],  # Snakemake would scale a rule's threads down to --cores
         seed=config["seed"],
         code=PLAN.code_with_family("eyechart.tuning.tune"),
         environment=ENVIRONMENTS.state,

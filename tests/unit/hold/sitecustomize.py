@@ -1,9 +1,9 @@
 """Hold this process at one call of some functions; ``stopping_steps.hold`` installs this file.
 
-Python imports it on startup. ``hold.json`` beside it names the functions, the number of the call
-(over all functions together) before which the process stops, and a file that is then written with
-the process id, to notify the waiting test. The process continues once ``hold.json`` is removed.
-Number 0 holds nothing; instead, each process appends its number of calls and its command to that
+Python imports this file on startup. ``hold.json`` next to it has the functions, the number of the
+call (counted over all functions) before which the process stops, and a file. The process then
+writes its id to that file, to notify the waiting test, and continues once ``hold.json`` is removed.
+With number 0, no process stops; instead, each appends its number of calls and its command to the
 file when it ends.
 """
 
@@ -27,7 +27,7 @@ HOLD = Path(__file__).with_name("hold.json")
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Finds modules as usual, and replaces their functions once they are loaded."""
+    """A finder that finds modules as usual, and replaces their functions once they are loaded."""
 
     def __init__(self, functions: dict[str, list[str]], call: int, reached: str) -> None:
         self.functions, self.call, self.reached = functions, call, Path(reached)

@@ -147,7 +147,7 @@ class _Nodes:
     def check(self, node: yaml.Node, at: str, above: tuple[int, ...]) -> int:
         """Return how many values a node represents; raise a UserError for invalid ones."""
         if id(node) in above:
-            raise self._error(node, "a value that stands within itself")
+            raise self._error(node, "a value that contains itself")
         kind = node.tag.rpartition(":")[2]
         if kind in NOT_PLAIN:
             raise self._error(node, f"YAML's kind {kind} is not supported, expected plain values")
@@ -164,7 +164,7 @@ class _Nodes:
                     self.check(value, f"{at}{key.value}.", inner) for key, value in node.value
                 )
             if size > MOST_VALUES:
-                raise self._error(node, f"stands for more than {MOST_VALUES} values")
+                raise self._error(node, f"represents more than {MOST_VALUES} values")
             self._sizes[id(node)] = size
         return self._sizes[id(node)]
 

@@ -1,11 +1,11 @@
 """Choose the penalty by grouped k-fold cross-validation, then refit on all training groups.
 
-All columns of one width, folds, seeds and controls share stacks. Penalties are tried from the
-largest down. A linear probe is trained to its optimum with each penalty, and the one with the
-highest held-out accuracy is chosen, because on hard tasks the held-out loss is lowest for a probe
-that hardly learns. A probe with a hidden layer is trained until the held-out loss reaches a
-plateau, with ever smaller penalties until that loss has risen. The controls are refitted with the
-task's penalty (as in Hewitt & Liang 2019).
+All columns of one width, folds, seeds and controls share stacks; wide linear probes share inputs
+too (``linear``). Penalties are tried from the largest down. A linear probe is trained to its
+optimum with each penalty, and the one with the highest held-out accuracy is chosen, because on hard
+tasks the held-out loss is lowest for a probe that hardly learns. A probe with a hidden layer is
+trained until the held-out loss reaches a plateau, with ever smaller penalties until that loss has
+risen. The controls are refitted with the task's penalty (as in Hewitt & Liang 2019).
 
 Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one column if that is more, in addition
 to the float32 columns passed in.
@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.stacked import MEMORY, ProbeStack, initial_layers
+from eyechart.probing.linear import LinearStack, Shared, known, share_inputs
+from eyechart.probing.stacked import MEMORY, ProbeStack, forward, initial_layers, shapes_of, split
 from eyechart.probing.training_plan import Data, Plan, stack_inputs
 
 STACK_BYTES = 64 << 20  # stacks of about the CPU cache's size also train faster
@@ -29,6 +30,9 @@ HIDDEN_SHARES = tuple(0.001 * 10 ** (-e / 2) for e in range(7))
 STEPS = 1000  # maximum number of L-BFGS steps
 EVERY = 4  # steps between evaluations of the held-out loss
 GAIN = 0.005  # nats; if the held-out loss falls by less, it is on the plateau
+# From this width and number of training rows per feature, linear probes are faster on shared inputs
+# than along principal axes (bench/probing.md)
+SHARED_WIDTH, SHARED_ROWS = 384, 1.25
 _EVALUATED = 4096  # rows predicted at once
 
 
@@ -62,12 +66,31 @@ def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int)
     hidden : width of the hidden layer; 0 for a linear probe
     """
     parts, choices = plan.parts(), []
-    tasks, path = len(plan.tasks), _hidden_path if hidden else _linear_path
-    for own in _chunks(columns, len(parts), tasks, plan, classes, hidden):
-        learnt, held = stack_inputs(own, parts, plan.tasks, plan.weights)
-        layers = _start(plan.seeds[:1] * tasks, own[0].shape[1], hidden, classes, learnt.x)
-        choices += path(learnt, held, layers, len(own), own[0].shape[1])
+    width, path = columns[0].shape[1], _hidden_path if hidden else _linear_path
+    shared = _shared(plan, width, hidden)
+    members, variants = (1, len(parts)) if shared else (len(parts), 1)
+    variants *= len(plan.tasks)
+    for own in _chunks(columns, members, variants, plan, classes, hidden):
+        if shared:
+            learnt, held = _folds(own, plan)
+        else:
+            learnt, held = stack_inputs(own, parts, plan.tasks, plan.weights)
+        layers = _start(plan.seeds[:1] * variants, width, hidden, classes, learnt.x)
+        choices += path(learnt, held, layers, len(own), width)
     return choices
+
+
+def _shared(plan: Plan, width: int, hidden: int) -> bool:
+    """Return whether folds and labels share inputs, which is faster for wide linear probes."""
+    return not hidden and width >= SHARED_WIDTH and len(plan.train) >= SHARED_ROWS * width
+
+
+def _folds(columns: list[Tensor], plan: Plan) -> tuple[Shared, Data]:
+    """Return the training data and the held-out data of all folds, on shared inputs."""
+    learnt, held = (list(rows) for rows in zip(*plan.parts(), strict=True))
+    data, _ = share_inputs(columns, plan.train, learnt, plan.tasks, plan.weights)
+    y, weight = known(data.x, plan.train, held, plan.tasks, plan.weights)
+    return data, Data(data.x, data.variance, y, weight)
 
 
 def _linear_path(
@@ -75,12 +98,12 @@ def _linear_path(
 ) -> list[Choice]:
     """Return each column's point with the highest accuracy on the path of penalties.
 
-    The members of the stack are a = columns × folds.
+    The members of the stack are a = columns × folds, or columns if folds share inputs.
     """
     theta, best = ProbeStack.flat(layers), [Choice(0.0, None, np.inf, -1.0)] * columns
     for penalty in (share * width for share in LINEAR_SHARES):
-        theta = ProbeStack(layers, theta, penalty, learnt).solve(STEPS)
-        measured = _measured(ProbeStack(layers, theta, penalty, learnt), held, columns)
+        theta = _stack(layers, theta, penalty, learnt).solve(STEPS)
+        measured = _measured(_logits(shapes_of(layers), theta, held.x), held, columns)
         found = [Choice(penalty, None, *values) for values in zip(*measured, strict=True)]
         best = [max(pair, key=_by_accuracy) for pair in zip(best, found, strict=True)]
     return best
@@ -121,7 +144,8 @@ def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> 
     for step in range(EVERY, STEPS, EVERY):
         for _ in range(EVERY):
             stack.iterate()
-        loss, accuracy = _measured(stack, held, len(alive))
+        logits = _logits(stack.shapes, stack.parameters(), held.x)
+        loss, accuracy = _measured(logits, held, len(alive))
         settled = stack.settled().view(len(alive), -1).all(1).cpu().numpy()
         going = []
         for i, c in enumerate(alive):
@@ -137,12 +161,12 @@ def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> 
     return best
 
 
-def _measured(stack: ProbeStack, held: Data, columns: int) -> tuple[list[float], list[float]]:
+def _measured(logits: Tensor, held: Data, columns: int) -> tuple[list[float], list[float]]:
     """Return the held-out loss and accuracy of each column over its folds."""
-    log_p = torch.log_softmax(_logits(stack, held.x), 2)  # (a, v, k, m)
+    log_p = torch.log_softmax(logits, 2)  # (a, v, k, m)
     surprise = -log_p.gather(2, held.y[:, :, None])[:, :, 0] * held.weight
     right = (log_p.argmax(2) == held.y) * held.weight
-    total = held.weight.view(columns, -1).sum(1)
+    total = held.weight.reshape(columns, -1).sum(1)
     loss, accuracy = (v.reshape(columns, -1).sum(1) / total for v in (surprise, right))
     return loss.tolist(), accuracy.tolist()
 
@@ -167,15 +191,21 @@ def refit(
     chunks = _chunks([columns[c] for c in order], 1, len(labels), plan, classes, hidden)
     for own in chunks:
         chosen = [choices[c] for c in order[len(fits) : len(fits) + len(own)]]
-        learnt, held = stack_inputs(own, [(plan.train, plan.test)], labels, weights)
+        if _shared(plan, own[0].shape[1], hidden):
+            learnt, scaling = share_inputs(own, plan.train, [plan.train], labels, weights)
+            tested = scaling.apply(own, plan.test)
+        else:
+            learnt, held = stack_inputs(own, [(plan.train, plan.test)], labels, weights)
+            tested = held.x
         layers = _start(starts, own[0].shape[1], hidden, classes, learnt.x)
         penalty = torch.tensor([[c.penalty] for c in chosen], device=learnt.x.device)
-        stack = ProbeStack(layers, ProbeStack.flat(layers), penalty, learnt)
+        stack = _stack(layers, ProbeStack.flat(layers), penalty, learnt)
         theta = stack.solve(STEPS, [c.epochs for c in chosen])
-        stack = ProbeStack(layers, theta, penalty, learnt)
-        guesses, known = (_logits(stack, d.x).argmax(2) for d in (held, learnt))
+        guesses, recalled = (
+            _logits(shapes_of(layers), theta, x).argmax(2) for x in (tested, learnt.x)
+        )
         share = learnt.weight.double() / learnt.weight.sum(2, keepdim=True)
-        right = ((known == learnt.y) * share).sum(2)
+        right = ((recalled == learnt.y) * share).sum(2)
         found = (values.cpu().numpy()[:, back] for values in (guesses, right))
         for c, guess, accuracy in zip(order[len(fits) :], *found, strict=False):
             shape = (seeds, variants)
@@ -196,8 +226,17 @@ def _start(
     return [(stacked(i, 0), stacked(i, 1)) for i in range(2 if hidden else 1)]
 
 
-def _logits(stack: ProbeStack, x: Tensor) -> Tensor:
-    return torch.cat([stack.logits(part) for part in x.split(_EVALUATED, 1)], 3)
+def _stack(
+    layers: list[tuple[Tensor, Tensor]], theta: Tensor, penalty: Tensor | float, data: Data
+) -> ProbeStack:
+    kind = LinearStack if isinstance(data, Shared) else ProbeStack
+    return kind(layers, theta, penalty, data)
+
+
+def _logits(shapes: list[torch.Size], theta: Tensor, x: Tensor) -> Tensor:
+    """Return the logits (a, v, k, m) of parameters (a, v, p) and inputs (a, m, d)."""
+    parts = split(theta, shapes)
+    return torch.cat([forward(parts, part)[1] for part in x.split(_EVALUATED, 1)], 3)
 
 
 def _chunks(
@@ -208,5 +247,6 @@ def _chunks(
     parameters = hidden * (width + classes) if hidden else width * classes
     # parameters, trial, gradients and L-BFGS pairs; activations and their gradients
     state = variants * ((2 * MEMORY + 6) * parameters + 3 * (hidden + classes) * n)
-    size = max(1, STACK_BYTES // (4 * members * (n * width + state)))
+    products = 2 * width**2 if _shared(plan, width, hidden) else 0  # covariance and factor
+    size = max(1, STACK_BYTES // (4 * (members * (n * width + state) + products)))
     yield from (columns[i : i + size] for i in range(0, len(columns), size))

@@ -17,10 +17,10 @@ from eyechart.probing.training_plan import Data
 
 MEMORY = 10
 TOLERANCE = 1e-6  # nats above the minimum at which a probe counts as optimal
-_CURVATURE = 0.125  # approximate curvature of the cross-entropy in the logits; at most 0.25
+CURVATURE = 0.125  # approximate curvature of the cross-entropy in the logits; at most 0.25
 _PER_MEMBER = (
     *("theta", "x", "y", "weight", "unit", "penalty"),
-    *("loss", "grad", "step", "scale", "move", "past"),
+    *("loss", "grad", "conditioned", "step", "scale", "move", "past"),
 )
 _LEAVING = 0.25  # finished members are removed once they reach this share
 _ARMIJO, _SHORTER, _LEAST, _FLAT = 1e-4, 0.25, 1e-6, 1e-8
@@ -44,6 +44,30 @@ def initial_layers(
     return [(w.astype(np.float32), b.astype(np.float32)) for w, b in layers]
 
 
+def shapes_of(layers: list[tuple[Tensor, Tensor]]) -> list[torch.Size]:
+    """Return the shapes of each probe's weights and biases."""
+    return [p.shape[2:] for layer in layers for p in layer]
+
+
+def split(theta: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
+    """Return the weights and biases, (a, v, out, in) and (a, v, out, 1), of theta (a, v, p)."""
+    parts = theta.split([math.prod(shape) for shape in shapes], 2)
+    return [p.unflatten(2, s) for p, s in zip(parts, shapes, strict=True)]
+
+
+def forward(params: list[Tensor], x: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Return (hidden activations or None, logits), both (a, v, out, n), of inputs (a, n, d)."""
+    w, b = params[:2]
+    out = torch.bmm(w.flatten(1, 2), x.transpose(1, 2))  # (a, v·out, n)
+    out = out.view(*w.shape[:3], x.shape[1]).add_(b)
+    if len(params) == 2:
+        return None, out
+    hidden = out.relu_()
+    w, b = params[2:]
+    out = torch.bmm(w.flatten(0, 1), hidden.flatten(0, 1))  # (a·v, k, n)
+    return hidden, out.view(*w.shape[:3], x.shape[1]).add_(b)
+
+
 class ProbeStack:
     """A stack of probes: mean cross-entropy plus ``penalty / 2`` times the squared weights.
 
@@ -65,31 +89,41 @@ class ProbeStack:
         penalty: Tensor | float,
         data: Data,
     ) -> None:
-        params = [p for layer in layers for p in layer]
-        self.shapes = [p.shape[2:] for p in params]
+        self.shapes = shapes_of(layers)
         self.y, self.weight = data.y, data.weight / data.weight.sum(-1, keepdim=True)
         penalty = torch.as_tensor(penalty, device=theta.device).expand(len(theta), 1)
-        # The scale of the weights along each axis; it makes the loss about equally curved along all
-        # axes, so that few steps are needed
-        self.unit = (data.variance + penalty / _CURVATURE).rsqrt()  # (a, d)
-        self.x = data.x * self.unit[:, None]
-        out = self.shapes[0][0]
-        shares = [self.unit.square().repeat(1, out)]
+        self.unit, self.x, share = self._inputs(penalty, data)
+        shares = [share.repeat(1, self.shapes[0][0])]
         shares += [
-            self.unit.new_full((len(theta), math.prod(s)), 1.0 - i % 2)
+            share.new_full((len(theta), math.prod(s)), 1.0 - i % 2)
             for i, s in enumerate(self.shapes)
         ][1:]
         self.penalty = penalty[..., None] * torch.cat(shares, 1)[:, None]  # (a, 1, p)
-        self.theta = self._scaled(theta, 1 / self.unit)
+        self.theta = self._inner(theta)
         shape = theta.shape[:2]
-        # steps s (the first m) and turns y of the gradient, and their products sᵀy and yᵀy
+        # steps s (the first m) and conditioned turns Hy of the gradient, where H is the approximate
+        # inverse curvature; their products sᵀy and yᵀHy
         self.past = theta.new_zeros(*shape, 2 * MEMORY, theta.shape[2])
         self.products = theta.new_zeros(2, *shape, MEMORY, MEMORY)
         self.order = list(range(MEMORY))  # slots of past steps, oldest first
         self.loss, self.grad = self._evaluate(self.theta)
+        self.conditioned = self._conditioned(self.grad)
         self.step = torch.ones_like(self.loss)
         self.scale = torch.ones_like(self.loss)  # scale of the inverse curvature
-        self.move = -self.grad
+        self.move = -self.conditioned
+
+    def _inputs(self, penalty: Tensor, data: Data) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the scale of the weights (a, v or 1, d), the inputs, and penalty shares (a, d).
+
+        Each axis has the scale that makes the loss about equally curved along all axes, so that few
+        steps are needed.
+        """
+        unit = (data.variance + penalty / CURVATURE).rsqrt()
+        return unit[:, None], data.x * unit[:, None], unit.square()
+
+    def _conditioned(self, grad: Tensor) -> Tensor:
+        """Return the gradient times the approximate inverse curvature, 1 in these units."""
+        return grad
 
     @staticmethod
     def flat(layers: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -125,30 +159,42 @@ class ProbeStack:
 
     def parameters(self) -> Tensor:
         """Return the parameters in the inputs' units, (a, v, p)."""
-        return self._scaled(self.theta, self.unit)
+        return self._outer(self.theta)
+
+    def _outer(self, theta: Tensor) -> Tensor:
+        """Return own parameters in the inputs' units."""
+        return self._scaled(theta, self.unit)
+
+    def _inner(self, theta: Tensor) -> Tensor:
+        """Return parameters in the inputs' units as own ones."""
+        return self._scaled(theta, 1 / self.unit)
 
     def _scaled(self, theta: Tensor, unit: Tensor) -> Tensor:
-        """Return parameters with the first layer's weights multiplied by units (a, d)."""
+        """Return parameters with the first layer's weights multiplied by units (a, v or 1, d)."""
         out, width = self.shapes[0]
-        first = theta[..., : out * width].unflatten(2, (out, width)) * unit[:, None, None]
+        first = theta[..., : out * width].unflatten(2, (out, width)) * unit[:, :, None]
         return torch.cat([first.flatten(2), theta[..., out * width :]], 2)
 
     def iterate(self) -> None:
         """Take one step of every probe whose loss it lowers; shorten the other steps."""
         trial = self.theta + self.step[..., None] * self.move
         loss, grad = self._evaluate(trial)
+        conditioned = self._conditioned(grad)
         slope = (self.grad * self.move).sum(-1)
         lower = loss <= self.loss + _ARMIJO * self.step * slope
         taken = lower[..., None]
         change, turn = trial - self.theta, grad - self.grad
-        curved, squared = (change * turn).sum(-1), (turn * turn).sum(-1)
+        turned = turn if conditioned is grad else conditioned - self.conditioned
+        curved, squared = (change * turn).sum(-1), (turn * turned).sum(-1)
         bent = lower & (curved > _FLAT * squared)  # otherwise useless, or not convex here
         self.scale = torch.where(bent, curved / squared, self.scale)
         self.theta = torch.where(taken, trial, self.theta)
         self.loss = torch.where(lower, loss, self.loss)
+        alone = conditioned is grad
         self.grad = torch.where(taken, grad, self.grad)
+        self.conditioned = self.grad if alone else torch.where(taken, conditioned, self.conditioned)
         self.step = torch.where(lower, 1, self.step * _SHORTER)
-        move = self._direction(torch.stack([change, turn], 2) * bent[..., None, None])
+        move = self._direction(change, turn, turned, bent[..., None])
         self.move = move if lower.all() else torch.where(taken, move, self.move)
 
     def settled(self) -> Tensor:
@@ -156,37 +202,22 @@ class ProbeStack:
         gap = -(self.grad * self.move).sum(-1) / 2  # to the minimum, for a quadratic loss
         return (gap <= TOLERANCE) | (self.step < _LEAST)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """Return the logits (a, v, k, m) of inputs (a, m, d)."""
-        return self._forward(self._layers(self.theta), x * self.unit[:, None])[1]
-
     def keep(self, chosen: Tensor) -> None:
         """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
         for name in _PER_MEMBER:
             setattr(self, name, getattr(self, name)[chosen])
         self.products = self.products[:, chosen]
 
-    def _layers(self, theta: Tensor) -> list[Tensor]:
-        sizes = [math.prod(shape) for shape in self.shapes]
-        parts = theta.split(sizes, 2)
-        return [p.unflatten(2, s) for p, s in zip(parts, self.shapes, strict=True)]
-
-    def _forward(self, params: list[Tensor], x: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Return (hidden activations or None, logits), both (a, v, out, n)."""
-        w, b = params[:2]
-        out = torch.bmm(w.flatten(1, 2), x.transpose(1, 2))  # (a, v·out, n)
-        out = out.view(*w.shape[:3], x.shape[1]).add_(b)
-        if len(params) == 2:
-            return None, out
-        hidden = out.relu_()
-        w, b = params[2:]
-        out = torch.bmm(w.flatten(0, 1), hidden.flatten(0, 1))  # (a·v, k, n)
-        return hidden, out.view(*w.shape[:3], x.shape[1]).add_(b)
-
     def _evaluate(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return the penalised loss (a, v) and its gradient (a, v, p)."""
-        params = self._layers(theta)
-        hidden, logits = self._forward(params, self.x)
+        loss, grad = self._entropy(theta)
+        shrunk = self.penalty * theta
+        return loss + (shrunk * theta).sum(-1) / 2, grad + shrunk
+
+    def _entropy(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean cross-entropy (a, v) and its gradient (a, v, p)."""
+        params = split(theta, self.shapes)
+        hidden, logits = forward(params, self.x)
         log_p = torch.log_softmax(logits, 2)
         loss = -(log_p.gather(2, self.y[:, :, None])[:, :, 0] * self.weight).sum(-1)
         grad = log_p.exp_()
@@ -202,39 +233,38 @@ class ProbeStack:
             grad *= hidden.sign_()  # the slope of ReLU, 0 or 1
         product = torch.bmm(grad.flatten(1, 2), self.x)  # (a, v·out, d)
         parts = [product.view_as(params[0]), grad.sum(-1, keepdim=True), *parts]
-        shrunk = self.penalty * theta
-        loss = loss + (shrunk * theta).sum(-1) / 2
-        return loss, torch.cat([p.flatten(2) for p in parts], 2) + shrunk
+        return loss, torch.cat([p.flatten(2) for p in parts], 2)
 
-    def _direction(self, pair: Tensor) -> Tensor:
-        """Return the L-BFGS direction (a, v, p) after a step and turn (a, v, 2, p); 0 means none.
+    def _direction(self, change: Tensor, turn: Tensor, turned: Tensor, bent: Tensor) -> Tensor:
+        """Return the L-BFGS direction (a, v, p) after a step and its (conditioned) turn.
+
+        Steps that are not ``bent`` (a, v, 1) leave an empty slot.
 
         Source: Byrd, Nocedal & Schnabel 1994, equation 3.1, the compact form, which multiplies
         whole matrices instead of one past step at a time. R is the upper triangle of sᵀy.
         """
         new = self.order[0]
         self.order = order = [*self.order[1:], new]
-        self.past[:, :, [new, MEMORY + new]] = pair
-        beside = torch.cat([pair, self.grad[:, :, None]], 2)
+        self.past[:, :, new] = change * bent
+        self.past[:, :, MEMORY + new] = turned * bent
+        beside = torch.stack([turn * bent, self.grad], 2)
         # In this order, the product is twice as fast as in the other
-        with_change, with_turn, with_grad = (beside @ self.past.mT).unbind(2)  # each (a, v, 2m)
+        with_turn, with_grad = (beside @ self.past.mT).unbind(2)  # each (a, v, 2m)
         crossed, squares = self.products
-        crossed[:, :, new], crossed[:, :, :, new] = (
-            with_change[..., MEMORY:],
-            with_turn[..., :MEMORY],
-        )
+        crossed[:, :, :, new] = with_turn[..., :MEMORY]  # R needs no product with older turns
         squares[:, :, new] = squares[:, :, :, new] = with_turn[..., MEMORY:]
         crossed, squares = self.products[:, :, :, order][..., order]
-        along, turned = with_grad.unflatten(2, (2, MEMORY))[..., order, None].unbind(2)
+        along, against = with_grad.unflatten(2, (2, MEMORY))[..., order, None].unbind(2)
         own = crossed.diagonal(dim1=2, dim2=3)
         r = crossed.triu() + torch.diag_embed(
             (own == 0).to(own.dtype)
         )  # empty slots have no effect
         solved = torch.linalg.solve_triangular(r, along, upper=True)
         scale = self.scale[..., None, None]
-        right = own[..., None] * solved + scale * (squares @ solved - turned)
+        right = own[..., None] * solved + scale * (squares @ solved - against)
         steps = torch.linalg.solve_triangular(r.transpose(2, 3), right, upper=False)
         weights = torch.empty_like(with_grad)
         weights[..., order] = steps[..., 0]
         weights[..., [MEMORY + slot for slot in order]] = -(scale * solved)[..., 0]
-        return -(weights[:, :, None] @ self.past)[:, :, 0] - self.scale[..., None] * self.grad
+        newton = self.scale[..., None] * self.conditioned
+        return -(weights[:, :, None] @ self.past)[:, :, 0] - newton

@@ -66,7 +66,7 @@ class Data:
 
     def keep(self, chosen: Tensor) -> "Data":
         """Return only the chosen members of axis ``a`` (bool, shape (a,))."""
-        return Data(*(getattr(self, own.name)[chosen] for own in fields(self)))
+        return type(self)(*(getattr(self, own.name)[chosen] for own in fields(self)))
 
 
 def stack_inputs(

@@ -3,11 +3,11 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-SPLITS = 96  # a multiple of every number of orders, so the sign-flip test counts whole steps
-FEW = 24  # splits of the flip test, which repeats the choice for every flip
-FLIPS = 1999  # the smallest p is one in two thousand
+SPLITS = 96  # a multiple of all numbers of orders, so the sign-flip test counts integer steps
+FEW = 24  # splits in the flip test, which repeats the choice for every flip
+FLIPS = 1999  # so the smallest p is about 1 / 2,000
 DRAWN = 499  # flips, used only to estimate the spread
-OFTEN = 0.25  # an address is reported if it gets at least this share of the choices
+OFTEN = 0.25  # an address is reported if it is chosen on at least this share of the halves
 
 
 def cross_fitted(
@@ -17,9 +17,9 @@ def cross_fitted(
 
     Groups are split into two halves many times. The best candidate on each half is scored on the
     other half, so the choice does not inflate the score. An item's value is its mean over the
-    splits. For addresses without information this mean is at chance, and it hardly depends on the
-    draw. A majority vote over the splits would be biased: it beats each of several informative
-    addresses.
+    splits. For addresses without information, this mean is at chance. It hardly depends on the
+    draw. A majority vote over the splits would be biased: its accuracy exceeds that of each of
+    several informative addresses.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def cross_fitted(
         return right[-1], [len(right) - 1]
     first = _halves(SPLITS, len(distinct), rng)[:, code]  # (splits, n)
     means = [part @ right.T / part.sum(1, keepdims=True) for part in (first, ~first)]
-    best = [mean.argmax(1) for mean in means]  # on each half
+    best = [mean.argmax(1) for mean in means]  # the best candidate on each half
     value = np.where(first, right[best[1]], right[best[0]]).mean(0)
     often = np.bincount(np.concatenate(best), minlength=len(right)) / (2 * SPLITS)
     order = np.argsort(-often, kind="stable")
@@ -61,7 +61,7 @@ def cross_fitted_flips(
     The best candidate is chosen on one half of the groups and scored on the other, over ``FEW``
     splits. If no candidate gains anything, each group's sign is a coin flip, shared by all
     candidates. The choice is repeated after every flip, so a test on these values keeps its level.
-    (A test that treats the choice as fixed does not: its error rate is twice as high.)
+    (A test that treats the choice as fixed has twice that error rate.)
 
     Parameters
     ----------

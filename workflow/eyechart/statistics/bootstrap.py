@@ -37,11 +37,11 @@ class GroupBootstrap:
     Attributes
     ----------
     code : int, shape (n,)
-        The index of each item's group.
+        The index of the group of each item.
     g : int
         The number of groups.
     counts : float, shape (draws, g)
-        How often each draw holds each group.
+        How often each draw contains each group.
     """
 
     def __init__(self, groups: np.ndarray, draws: int, rng: np.random.Generator) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def connected(keys: Sequence[Sequence[Hashable]]) -> np.ndarray:
-    """Return the index of each row's component, int (n,); rows that share a key have the same one.
+    """Return the index of each row's component, int (n,); rows with a common key share one.
 
     >>> connected([["b"], ["a", "c"], ["c", "b"], ["d"]]).tolist()
     [0, 0, 0, 1]

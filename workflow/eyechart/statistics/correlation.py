@@ -1,4 +1,4 @@
-"""Correlation over few points, with a permutation p and a bootstrap interval."""
+"""Correlation of few points, with a permutation p and a bootstrap interval."""
 
 from functools import lru_cache, partial
 from itertools import chain, permutations
@@ -13,7 +13,7 @@ FEWEST = 3  # with two points every correlation is 1 or -1
 
 
 class Correlation(NamedTuple):
-    """A correlation; all fields are null if it is undefined, the interval if most resamples are."""
+    """A correlation; null fields if it is undefined, a null interval if most resamples are."""
 
     r: float | None
     ci_low: float | None
@@ -70,7 +70,7 @@ def correlate(
     one, two = (_unit(level(values)) for values in (x, y))
     exact = factorial(n) <= permuted
     order = _all_orders(n) if exact else rng.permuted(np.tile(np.arange(n), (permuted, 1)), axis=1)
-    far = np.abs(two[order] @ one) >= abs(r) - 1e-12  # keeps ties despite rounding
+    far = np.abs(two[order] @ one) >= abs(r) - 1e-12  # ties count as equal despite rounding
     p = far.mean() if exact else (far.sum() + 1) / (permuted + 1)
     return Correlation(r, low, high, float(p))
 

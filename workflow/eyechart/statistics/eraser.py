@@ -7,7 +7,7 @@ eraser
 
 makes cov(r(x), z) zero on the vectors it was fitted on, for any S, so no linear classifier beats a
 constant there. If S is the covariance of the vectors to be erased, no other affine map with this
-property changes them less; only a small part of these vectors may have a class. For vectors at
+property changes them less; it is enough if few of these vectors have a class. For vectors at
 several positions, P projects onto the columns of all positions, so the covariance is zero at each.
 """
 

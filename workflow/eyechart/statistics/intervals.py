@@ -1,15 +1,15 @@
 """Intervals by group that keep their coverage with few items.
 
-The percentile bootstrap of 30 correct answers is a single point, on which no class may be based.
-These functions add a few pseudo-groups instead, half of them correct and half wrong. They widen the
-intervals of few items and hardly change those of many.
+The percentile bootstrap of 30 correct answers is a single point, and no class may be based on it.
+These functions instead add a few pseudo-groups, half of them correct and half wrong. This widens
+intervals for few items and hardly changes those for many.
 """
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-FEW = 10  # groups; with fewer, the bootstrap interval is meaningless
-LEVEL = 0.975  # the upper end of two-sided 95 %
+FEW = 10  # with fewer groups, the bootstrap interval is meaningless
+LEVEL = 0.975  # the upper end of a two-sided 95 % interval
 
 
 def share_interval(
@@ -27,8 +27,8 @@ def share_interval(
     Notes
     -----
     Source: Agresti & Coull 1998, "plus four": two correct and two wrong observations are added.
-    Here they are groups of the mean size. The variance is that of a ratio over groups, and the
-    quantile that of Student's t for their number.
+    Here these are groups of mean size. The variance is that of a ratio over groups, and the
+    quantile is from Student's t for their number.
     """
     value, spread, df = _ratio(*_by_group(right, groups), added=(0.0, 0.0, 1.0, 1.0))
     reach = float(stdtrit(df, level)) * spread
@@ -44,8 +44,8 @@ def paired_interval(
 
     Notes
     -----
-    Source: Bonett & Price 2012: one disagreement each way is added; here, two groups of the mean
-    size.
+    Source: Bonett & Price 2012: one disagreement in each direction is added; here, two groups of
+    mean size.
     """
     value, spread, df = _ratio(*_by_group(first - second, groups), added=(-1.0, 1.0))
     reach = float(stdtrit(df, level)) * spread
@@ -59,7 +59,7 @@ def unpaired_interval(
 
     Notes
     -----
-    Source: Agresti & Caffo 2000: one correct and one wrong observation is added to each sample.
+    Source: Agresti & Caffo 2000: one correct and one wrong observation are added to each sample.
     Here these are groups, and Student's t uses the smaller number of groups.
     """
     one, one_spread, one_df = _ratio(*_by_group(first, first_groups), added=(0.0, 1.0))
@@ -91,7 +91,7 @@ def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nd
 def _ratio(
     sums: np.ndarray, sizes: np.ndarray, added: tuple[float, ...]
 ) -> tuple[float, float, int]:
-    """Return sum / size with added groups of the mean size, its standard error and its df."""
+    """Return sum / size with added groups of mean size, its standard error and its df."""
     more = np.full(len(added), sizes.mean())
     sums = np.concatenate([sums, np.array(added) * more])
     sizes = np.concatenate([sizes, more])

@@ -1,10 +1,10 @@
-"""Shares of several sets of items, shrunk towards their common mean."""
+"""Estimate the shares of several sets of items, shrunk towards their common mean."""
 
 import numpy as np
 from scipy.special import betaln
 
-STEPS = 30  # for the mean and the spread of the distribution of shares
-SHARES = (np.arange(400)[:, None] + 0.5) / 400  # at which a share's distribution is known
+STEPS = 30  # grid points for the mean and the spread of the distribution of shares
+SHARES = (np.arange(400)[:, None] + 0.5) / 400  # grid points for the distribution of a share
 
 
 def pool_shares(right: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -12,12 +12,12 @@ def pool_shares(right: np.ndarray, n: np.ndarray) -> np.ndarray:
 
     The shares are modelled as draws from one beta distribution. Its mean and its spread (the
     correlation of two items of a set) have uniform priors and are integrated out, so the intervals
-    also hold for few sets.
+    are also valid for few sets.
 
     Parameters
     ----------
     right : float, shape (k,)
-        The number of right items; fractional if an item was answered in several orders.
+        The number of correct items; fractional if items were answered in several orders.
     n : int, shape (k,)
         The number of items, each at least 1.
 
@@ -26,13 +26,14 @@ def pool_shares(right: np.ndarray, n: np.ndarray) -> np.ndarray:
     Source: the hierarchical beta-binomial model of Gelman et al. 2013, Bayesian Data Analysis, 5.3,
     with the uniform shrinkage prior, on a grid.
     """
+    # squaring makes the grid finer where the spread is small
     even = (np.arange(STEPS) + 0.5) / STEPS
-    center, rho = (axis.ravel() for axis in np.meshgrid(even, even**2))  # finer where it is small
+    center, rho = (axis.ravel() for axis in np.meshgrid(even, even**2))
     a, b = center * (1 - rho) / rho, (1 - center) * (1 - rho) / rho
     right, wrong = right[:, None], (n - right)[:, None]
     known = (betaln(a + right, b + wrong) - betaln(a, b)).sum(0) + np.log(rho) / 2
     weight = np.exp(known - known.max())
-    kept = weight > 1e-3  # the rest is negligible
+    kept = weight > 1e-3  # the weight of the rest is negligible
     a, b, weight = a[kept], b[kept], weight[kept] / weight[kept].sum()
     value = ((a + right) / (a + b + right + wrong)) @ weight
     ends = []

@@ -1,6 +1,6 @@
 """Intervals of metrics that are functions of sums over units.
 
-Whole groups are resampled, since items of one group are not independent.
+Groups are resampled as units, since items of one group are not independent.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from scipy.sparse import csr_array, issparse
 
 from eyechart.statistics.bootstrap import ENDS, GroupBootstrap
 
-Sums: TypeAlias = np.ndarray | csr_array  # sparse for distributions over many texts
+Sums: TypeAlias = np.ndarray | csr_array  # sparse when there are many texts
 Of = Callable[[np.ndarray], np.ndarray]
 
-CELLS = 1 << 22  # resampled sums held at a time: 32 MiB
-NARROW = 64  # columns up to which a dense product is faster
+CELLS = 1 << 22  # resampled sums in memory at a time: 32 MiB
+NARROW = 64  # a dense product is faster up to this many columns
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Measure:
         From sums, (m, s), to values, (m,).
     chance : array, shape (u, s), or None
         The expected contribution of each unit for a model that draws its answers uniformly from the
-        choices, independently in each order and condition. None if that has no meaning.
+        choices, independently in each order and condition. None if this has no meaning.
     norm : bool
         Whether the value is a norm of the shares, which are all sums divided by the last.
     against : str or None

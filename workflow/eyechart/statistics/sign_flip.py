@@ -32,11 +32,12 @@ def sign_flip_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray, u
         return 1.0
     steps //= np.gcd.reduce(steps)
     total = int(steps.sum())
-    chance = np.zeros(total + 1)  # of each sum of the flipped steps, from 0 to the total
+    chance = np.zeros(total + 1)  # of each sum of flipped steps, from 0 to total
     chance[0] = 1.0
     for reached, step in zip(np.cumsum(steps), steps, strict=True):
         part = chance[: reached + 1]
-        part[step:] = part[step:] + part[: reached + 1 - step]  # numpy reads before it writes
+        # the right-hand side is a new array, so it still has the old values
+        part[step:] = part[step:] + part[: reached + 1 - step]
         part /= 2
     favoured = sums[np.rint(np.abs(sums) * unit) > 0] > 0
     above = int(steps[favoured].sum())

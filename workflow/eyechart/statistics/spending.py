@@ -1,4 +1,4 @@
-"""Levels of a test that is repeated as items are added, so that all looks share one level."""
+"""Levels for a test that is repeated as items are added: all looks together keep one level."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-_STEP = 0.025  # step of the grid of the sum so far, in standard deviations of the whole sum
+_STEP = 0.025  # grid step of the running sum, in standard deviations of the complete sum
 _GRID = np.arange(-6, 6 + _STEP / 2, _STEP)
 
 
@@ -15,7 +15,8 @@ def spent_levels(level: float, shares: tuple[float, ...]) -> tuple[float, ...]:
     """Return the level of the one-sided test at each look; their total error rate is ``level``.
 
     Each look spends a share of the level equal to the share of items that it adds. Looks share
-    items; accounting for this gives each look more than an equal division would.
+    items, so accounting for this gives each look a higher level than an equal division of the total
+    would.
 
     Parameters
     ----------

@@ -26,12 +26,12 @@ class Usable:
     Attributes
     ----------
     kept : bool, shape (n,)
-        Whether an example's class is in at least as many training groups as there are folds. A
-        class in fewer groups is missing from the training or validation part of some fold.
+        Whether an example's class occurs in at least as many training groups as there are folds. A
+        class in fewer groups would be missing from the training or validation part of some fold.
     left_out : dict of int
         The number of examples of every other class.
     refusal : str
-        A sentence on why nothing can be probed; empty if the task can be.
+        A sentence on why the task cannot be probed; empty if it can.
     """
 
     kept: np.ndarray
@@ -66,9 +66,8 @@ def grouped_folds(
 ) -> np.ndarray:
     """Assign whole groups to folds, balanced by class and by size.
 
-    scikit-learn's ``StratifiedGroupKFold`` balances in the same way, but draws its order from a
-    random state. A group's fold would then depend on the positions of all other groups, and results
-    would change with them.
+    scikit-learn's ``StratifiedGroupKFold`` balances in the same way but draws its order from a
+    random state, so a group's fold would depend on the positions of all other groups.
 
     Groups are taken in an order drawn by (seed, task, group). Each goes to the fold with the fewest
     examples of its classes so far; ties go to the smallest fold.

@@ -8,8 +8,8 @@ from scipy.special import bdtr
 
 from eyechart.statistics.bootstrap import group_sums
 
-PERMUTATIONS = 9999  # the smallest p is one in ten thousand
-_AT_ONCE = 500  # permutations in memory
+PERMUTATIONS = 9999  # so the smallest p is about 1 / 10,000
+_AT_ONCE = 500  # permutations held in memory at a time
 
 
 def permutation_test(
@@ -21,8 +21,9 @@ def permutation_test(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each probe's one-sided p, and its mean accuracy on permuted labels.
 
-    The labels of the test part are permuted across groups: groups swap positions, each with all its
-    labels in order. Predictions stay, so a probe that always predicts one label has p = 1.
+    The labels of the test part are permuted across groups: groups swap positions, and each keeps
+    its labels in order. Predictions stay in place, so a probe that always predicts one label has p
+    = 1.
 
     Parameters
     ----------
@@ -42,7 +43,8 @@ def permutation_test(
     Notes
     -----
     Source: Phipson & Smyth 2010, the p of randomly drawn permutations: (1 + b) / (1 + m). The test
-    is exact if all groups are the same size. Labels of larger groups may straddle two smaller ones.
+    is exact if all groups have the same size. Otherwise the labels of a larger group may be spread
+    over two smaller ones.
     """
     _, code = np.unique(groups, return_inverse=True)
     strata = np.zeros(len(groups)) if strata is None else strata
@@ -74,7 +76,7 @@ def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> 
     ----------
     first, second : ndarray of bool or of whole numbers, shape (n,)
         Whether each probe is correct on each test item, against the labels of its own task; or how
-        often, if items have several responses.
+        often it is, if items have several responses.
     groups : str, shape (n,)
 
     Notes

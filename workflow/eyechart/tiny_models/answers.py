@@ -1,4 +1,4 @@
-"""Run a tiny VLM (or its language model alone) on packed questions: losses and accuracies."""
+"""Compute losses and accuracies of a tiny VLM or language model on packed questions."""
 
 import random
 from collections import defaultdict
@@ -16,7 +16,7 @@ BLANK = 255  # a white image
 
 
 def caption_with_gap(scene: dict[str, Any], rng: random.Random, gap: int = 0) -> Context:
-    """Return a caption of a scene, and a random gap of up to ``gap`` free positions after it."""
+    """Return a scene's caption and a random number, at most ``gap``, of free positions after it."""
     return f" {caption(scene, rng)}.", rng.randint(0, gap)
 
 

@@ -36,12 +36,12 @@ CHAT_TEMPLATE = (
 
 
 def build_tokenizer(corpus: list[str], vocabulary: int, image: bool) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE: words of the corpus become single tokens, other words several.
+    """Train a byte-level BPE: words of the corpus become single tokens, other words are split.
 
     Parameters
     ----------
-    image : add the image token, a bos in front and the chat template of the VLM; without it, both a
-        bos and an eos are put around each text, as CLIP's text tower needs
+    image : add the image token, a bos in front and the VLM's chat template; without it, each text
+        gets both a bos and an eos, which CLIP's text tower needs
     """
     special = [BOS, EOS, PAD] + ([IMAGE] if image else [])
     tokenizer = Tokenizer(BPE())
@@ -144,7 +144,7 @@ def build_language_model(
 def build_llava(
     settings: dict[str, Any], clip: CLIPModel, lm: LlamaForCausalLM, tokenizer: Any, seed: int
 ) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
-    """Return a LLaVA that joins CLIP's vision tower and a language model by a new projector."""
+    """Return a LLaVA that connects CLIP's vision tower to a language model with a new projector."""
     patches = (settings["image_px"] // settings["patch_px"]) ** 2
     config = LlavaConfig(
         vision_config=clip.config.vision_config,
@@ -197,5 +197,5 @@ def _llama_config(settings: dict[str, int], tokenizer: PreTrainedTokenizerFast) 
 
 
 def _seed(purpose: str, seed: int) -> None:
-    # transformers initialises weights only from torch's global generator
+    # transformers can only initialise weights from torch's global generator
     torch.manual_seed(randomness.seed_for("initialise", seed, purpose) % 2**62)

@@ -1,9 +1,10 @@
 """Train a controlled model: a VLM from parts of other models, or an encoder on object labels.
 
-All controlled models are trained on the same images by the same recipe, so that two of them differ
-in one thing: encoder, mixture of two encoders, connector, or what is trained. The language model is
-another VLM's. Reads the training images and the ``ready.json`` of encoders and of that VLM, in this
-order; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
+All controlled models are trained on the same images with the same recipe, so any two differ in one
+respect: the encoder, the mixture of two encoders, the connector, or which weights are trained. The
+language model comes from another VLM. Reads the training images and the ``ready.json`` of the
+encoders and of that VLM, in this order; writes a Hugging Face folder, with ``ready.json`` last, and
+the curve.
 
     python -m eyechart.tiny_models.build_model --parts data/models/tiny_clip/ready.json
         data/models/tiny_llava_aligned/ready.json --receipt data/raw/training_scenes/acquired.json
@@ -39,17 +40,17 @@ from eyechart.tiny_models.train_llava import make_loss, trained_parameters
 from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.build_model"
-READ = {"clip_vision_model": -2}  # the hidden state that MMVP reads of a CLIP; of others the last
+READ = {"clip_vision_model": -2}  # MMVP reads this hidden state; otherwise the last
 
 
 def encoder_of(folder: Path) -> tuple[Any, Any]:
-    """Return the vision encoder of a checkpoint, and its image processor."""
+    """Return the vision encoder of a checkpoint and its image processor."""
     model = AutoModel.from_pretrained(folder)
     return getattr(model, "vision_model", model), AutoImageProcessor.from_pretrained(folder)
 
 
 def towers_config(encoders: list[tuple[Any, Any]]) -> TowersConfig:
-    """Return the configuration of the encoders together."""
+    """Return the configuration of all encoders combined."""
     own = [encoder.config for encoder, _ in encoders]
     pixels = int(encoders[0][1].crop_size["height"])
     return TowersConfig(
@@ -64,9 +65,9 @@ def towers_config(encoders: list[tuple[Any, Any]]) -> TowersConfig:
 
 
 def assemble(recipe: dict[str, Any], parts: list[Path], seed: int) -> tuple[Mixture, Any]:
-    """Return a VLM of encoders, a new connector and another VLM's language model; its processor.
+    """Return a VLM of encoders, a new connector and a VLM's language model; and its processor.
 
-    Raise a UserError for encoders of different widths whose tokens are to be added.
+    Raise a UserError if tokens of encoders with different widths are to be added.
     """
     how, (*folders, lm) = recipe["built"], [path.parent for path in parts]
     encoders = [encoder_of(folder) for folder in folders]
@@ -106,7 +107,7 @@ def assemble(recipe: dict[str, Any], parts: list[Path], seed: int) -> tuple[Mixt
 
 
 def start(config: MixtureConfig, encoders: list[tuple[Any, Any]], base: Any, seed: int) -> Mixture:
-    """Return the model before training: only its connector is new, from a seed of its own."""
+    """Return the model before training: only its connector is new, drawn from a seed of its own."""
     model = Mixture(config)
     for tower, (encoder, _) in zip(model.model.vision_tower.towers, encoders, strict=True):
         weights = tower.state_dict()
@@ -124,7 +125,7 @@ def start(config: MixtureConfig, encoders: list[tuple[Any, Any]], base: Any, see
 def train_vlm(
     args: step_helpers.Training, parts: list[Path], train: TrainingImages, held_out: TrainingImages
 ) -> tuple[list[loop.Row], list[Any]]:
-    """Train what the recipe says of a VLM; return the curve, and what is saved."""
+    """Train the parts of a VLM that the recipe lists; return the curve and the objects to save."""
     recipe, stage = args.recipe, args.recipe["stage"]
     model, processor = assemble(recipe, parts, args.seed)
     model.to(args.place)  # type: ignore[arg-type]

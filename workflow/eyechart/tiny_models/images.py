@@ -15,7 +15,7 @@ MEAN, STD = 0.5, 0.25  # per colour channel; the image processors use the same v
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """One split: ``pixels`` uint8 (n, 3, h, w), the scenes, and each image's questions."""
+    """One split: ``pixels`` uint8 (n, 3, h, w), the scenes, and the questions of each image."""
 
     pixels: torch.Tensor
     scenes: list[dict[str, Any]]
@@ -57,7 +57,7 @@ def normalise(pixels: torch.Tensor) -> torch.Tensor:
 def augment(
     pixels: torch.Tensor, settings: dict[str, Any], generator: torch.Generator
 ) -> torch.Tensor:
-    """Flip, shift and brighten a batch, independently per image.
+    """Flip, shift and brighten each image of a batch independently.
 
     Result: float32 tensor, shape (b, 3, h, w), normalised.
 

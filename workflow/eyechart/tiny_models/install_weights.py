@@ -25,7 +25,7 @@ def first_difference(a: Any, b: Any, where: str = "") -> str:
 
 
 def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
-    """Raise a UserError for weights made by another recipe."""
+    """Raise a UserError if the weights were made by a different recipe."""
     if note["recipe_hash"] != recipe_hash(recipe):
         difference = first_difference(note["recipe"], json.loads(recipe))
         raise UserError(

@@ -1,7 +1,7 @@
-"""Train an encoder on object labels: which colour and shape the objects of an image have.
+"""Train an encoder on object labels: the colour and shape of the objects in an image.
 
-The labels of an image are the pairs of colour and shape on it, such as ``red cube``; a linear layer
-on the class token tells for each pair whether it is there. The encoder has the architecture of
+An image's labels are the pairs of colour and shape in it, such as ``red cube``. A linear layer on
+the class token predicts for each pair whether the image has it. The encoder has the architecture of
 ``tiny_dino``.
 """
 
@@ -19,13 +19,13 @@ from eyechart.training import loop, step_helpers
 
 
 def object_labels(scenes: list[dict[str, Any]], names: list[str]) -> Tensor:
-    """Return which of the named kinds of object are in each scene; float32 (n, k)."""
+    """Return whether each of the listed kinds of object is in each scene; float32 (n, k)."""
     there = [{f"{o['color']} {o['shape']}" for o in scene["objects"]} for scene in scenes]
     return torch.tensor([[float(name in own) for name in names] for own in there])
 
 
 def kinds(scenes: list[dict[str, Any]]) -> list[str]:
-    """Return the kinds of object in some scenes."""
+    """Return the kinds of object that occur in the scenes."""
     return sorted({f"{o['color']} {o['shape']}" for scene in scenes for o in scene["objects"]})
 
 
@@ -44,7 +44,7 @@ class Labelled(nn.Module):
 
 
 def found(model: Labelled, images: TrainingImages, names: list[str]) -> dict[str, float]:
-    """Return the share of labels told right, of those that are there and of those that are not."""
+    """Return the share of correct predictions, for present and for absent labels."""
     with torch.inference_mode():
         told = model(normalise(images.pixels).to(model.head.weight.device)).cpu() > 0
     truth = object_labels(images.scenes, names) > 0
@@ -58,7 +58,7 @@ def found(model: Labelled, images: TrainingImages, names: list[str]) -> dict[str
 def train_encoder(
     args: step_helpers.Training, step: str, train: TrainingImages, held_out: TrainingImages
 ) -> tuple[list[loop.Row], list[Any]]:
-    """Train an encoder on labels from scratch; return the curve, and what is saved."""
+    """Train an encoder on labels from scratch; return the curve and the objects to save."""
     recipe, stage = args.recipe, args.recipe["stage"]
     names = kinds(train.scenes)
     model = Labelled(build_dino(recipe["architecture"], args.seed), len(names)).to(args.place)

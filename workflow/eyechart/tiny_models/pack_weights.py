@@ -1,6 +1,6 @@
 """Pack a trained model for shipping: float16 weights, and the hash of their recipe.
 
-Reads a stage's Hugging Face folder; writes a smaller one, its ``packed.json`` last.
+Reads a stage's Hugging Face folder; writes a smaller one, with ``packed.json`` last.
 
     python -m eyechart.tiny_models.pack_weights --model tiny_clip --recipe JSON
         --trained results/training/contrastive/model/ready.json

@@ -1,8 +1,8 @@
-"""Pack several questions about one image into one sequence, none seeing another.
+"""Pack several questions about one image into one sequence; none attends to another.
 
 The image tokens come first and are computed once. Each question attends to the image and to itself,
-and its positions continue from the image, so the result is exactly that of the question alone:
-training uses the same sequences as evaluation.
+and its positions continue from the image, so each question gives the same result as on its own.
+Training and evaluation use the same sequences.
 """
 
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ class Packed:
     """A batch of packed sequences.
 
     ``ids``, ``positions`` int64 (b, t); ``mask`` bool (b, 1, t, t), True where attention is
-    allowed; ``rows``, ``columns``, ``labels`` int64 (a,): where an answer token is predicted and
+    allowed; ``rows``, ``columns``, ``labels`` int64 (a,): where an answer token is predicted, and
     its id; ``owner`` int64 (a,): index of its question in the batch.
     """
 
@@ -35,12 +35,12 @@ class Packed:
     owner: torch.Tensor
 
     def to(self, device: torch.device) -> "Packed":
-        """Return the same batch on another device."""
+        """Return a copy of the batch on another device."""
         return Packed(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class Packer:
-    """Pack questions into token sequences; tokenized questions are cached.
+    """A packer of questions into token sequences; it caches tokenized questions.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ class Packer:
 
         Parameters
         ----------
-        contexts : list of (text, gap), or None; text alone: per row the text before the questions
-            (may be empty), and the number of positions left free after it
+        contexts : list of (text, gap), or None; only without images: for each row, the text before
+            the questions (may be empty) and the number of positions left free after it
         """
         segments = [[self._segment(q) for q in questions] for questions in batch]
         prefixes = [
@@ -114,8 +114,8 @@ class Packer:
 def attention_mask(segment: torch.Tensor) -> torch.Tensor:
     """Return the attention mask, bool (b, 1, t, t), for segment numbers (b, t).
 
-    0 is the image, −1 a pad, k > 0 the k-th question. Causal; a question sees the image and
-    itself; a pad sees only itself, because a row without any key would be NaN.
+    0 is the image, −1 a pad, k > 0 the k-th question. Attention is causal. A question attends to
+    the image and itself; a pad attends only to itself, because a row without any key would be NaN.
     """
     t = segment.shape[1]
     causal = torch.ones(t, t, dtype=torch.bool).tril()

@@ -1,8 +1,8 @@
 """Stage 1, contrastive: a CLIP learns which caption belongs to which image.
 
-Reads the training images; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
-Source: Radford et al. 2021, section 2.3; here two images with the same caption count as
-positives of each other, because small scenes often have duplicates.
+Reads the training images; writes a Hugging Face folder, with ``ready.json`` last, and the curve.
+Source: Radford et al. 2021, section 2.3. Here, two images with the same caption count as positives
+of each other, because simple scenes often recur.
 
     python -m eyechart.tiny_models.train_clip --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/contrastive/model/ready.json
@@ -26,14 +26,14 @@ STEP = "eyechart.tiny_models.train_clip"
 
 
 def scene_ids(scenes: list[dict[str, Any]]) -> torch.Tensor:
-    """Return an id per scene, equal for scenes with the same objects; int64 (n,)."""
+    """Return an id for each scene, int64 (n,); scenes with the same objects have the same id."""
     numbers: dict[tuple[str, ...], int] = {}
     keys = [tuple(sorted(phrase(o) for o in scene["objects"])) for scene in scenes]
     return torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
 def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
-    """Return the symmetric cross-entropy of (b, b) logits; equal kinds share the target."""
+    """Return the symmetric cross-entropy of logits (b, b); equal kinds share the target."""
     same = (kind[:, None] == kind[None, :]).float()
     target = same / same.sum(1, keepdim=True)
     both = [torch.nn.functional.cross_entropy(x, target) for x in (logits, logits.T)]
@@ -60,7 +60,7 @@ def make_loss(
 
 @torch.inference_mode()
 def retrieval(model: Any, tokenizer: Any, held_out: TrainingImages) -> dict[str, float]:
-    """Return recall@1: how often the top-ranked held-out caption is true of the image."""
+    """Return recall@1: the share of held-out images whose top-ranked caption is correct."""
     rng = randomness.dice("captions", "held out")
     texts = [caption(scene, rng) for scene in held_out.scenes]
     tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)

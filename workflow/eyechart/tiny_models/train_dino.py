@@ -1,11 +1,11 @@
 """Stage 5, distillation: a vision encoder learns from images alone, without text.
 
 A student sees two views of each image with hidden patches. It predicts the outputs of its teacher,
-a running mean of the student, for the full views: that of the whole image from the other view, and
-that of every hidden patch. Teacher outputs are centred and sharpened to prevent collapse.
+a running mean of the student, for the full views: for the image from the other view, and for every
+hidden patch. Teacher outputs are centred and sharpened to prevent collapse.
 
 Sources: Caron et al. 2021 (DINO); Zhou et al. 2022 (iBOT) for the patches. Oquab et al. 2024
-(DINOv2) join the two. Simplified here: no local crops, constant momentum and temperatures.
+(DINOv2) combine the two. Simplified here: no local crops, constant momentum and temperatures.
 
     python -m eyechart.tiny_models.train_dino --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/distillation/model/ready.json
@@ -32,7 +32,7 @@ EVALUATED = [task for task in IMAGE_TASKS if not task.startswith("has_")]
 
 
 class PrototypeHead(torch.nn.Module):
-    """Compute the cosine similarity of tokens to each prototype, shape (…, k)."""
+    """A head that computes the cosine similarity of tokens to each prototype, shape (…, k)."""
 
     def __init__(self, width: int, settings: dict[str, Any]):
         super().__init__()
@@ -63,7 +63,7 @@ class EncoderWithHeads(torch.nn.Module):
 
 
 class StudentTeacher(torch.nn.Module):
-    """Student, teacher, and the centres of the teacher's outputs for images and patches."""
+    """A student, its teacher, and the centres of the teacher's outputs for images and patches."""
 
     def __init__(self, encoder: Dinov2Model, settings: dict[str, Any]):
         super().__init__()
@@ -76,7 +76,7 @@ class StudentTeacher(torch.nn.Module):
 
     @torch.no_grad()
     def update_teacher(self) -> None:
-        """Update the teacher as the running mean of the student."""
+        """Move the teacher towards the student: it is the student's running mean."""
         share = 1 - self.settings["teacher_momentum"]
         both = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
         for kept, new in both:
@@ -86,7 +86,7 @@ class StudentTeacher(torch.nn.Module):
     def teacher_targets(
         self, views: torch.Tensor, hidden: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the teacher's distributions for whole views (b, k) and hidden patches (h, k)."""
+        """Return the teacher's distributions for full views (b, k) and hidden patches (h, k)."""
         tokens = self.teacher.tokens(views)
         logits_of = self.teacher.whole(tokens[:, 0]), self.teacher.patch(tokens[:, 1:][hidden])
         sharp = self.settings["teacher_temperature"]
@@ -148,7 +148,7 @@ def neighbour_accuracies(
     """Return the k-NN accuracy on held-out images, per image task.
 
     The ``neighbours`` nearest of ``known`` training images vote; images without a majority label
-    have that as their label.
+    form a class of their own.
     """
     bank = features(encoder, known.pixels[: settings["known"]])
     near = (

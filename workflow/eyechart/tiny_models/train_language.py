@@ -1,10 +1,10 @@
-"""Stage 2, language on text alone: a LLaMA reads about imagined scenes.
+"""Stage 2, language: a LLaMA learns from text about imagined scenes.
 
-Some scenes are described by a caption before the questions, so that it learns to answer from the
-context; from the others it learns which answers are likely. The imagined world is biased: with a
-given probability an object has its shape's favourite colour, and answers are not balanced. This
-bias is the prior that the VLM starts with. After the caption, a random number of positions stays
-free, because the image that later replaces it is longer than a sentence.
+For some scenes, a caption precedes the questions, so the model learns to answer from the context.
+From the others, it learns which answers are likely. The imagined world is biased: with a given
+probability, an object has the most common colour of its shape, and answers are not balanced. This
+bias is the prior that the VLM starts with. A random number of positions after the caption stays
+free, because the image that later replaces the caption is longer than a sentence.
 
     python -m eyechart.tiny_models.train_language --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/language/model/ready.json

@@ -3,8 +3,8 @@
 ``alignment`` trains the projector alone, with vision tower and language model frozen;
 ``instruction`` trains everything.
 
-Source: Liu et al. 2023 (LLaVA), section 4.2, whose second stage keeps the vision tower frozen; here
-it is trained too, at a reduced learning rate, because the tiny vision tower is the bottleneck.
+Source: Liu et al. 2023 (LLaVA), section 4.2, whose second stage keeps the vision tower frozen. Here
+it is also trained, at a reduced learning rate, because the tiny vision tower is the bottleneck.
 
     python -m eyechart.tiny_models.train_llava --stage alignment --recipe JSON --seed 7 \
         --device auto
@@ -46,7 +46,7 @@ def make_loss(
     recipe: dict[str, Any],
     settings: dict[str, Any],
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Return a function that computes the loss of a random batch, questions packed per image."""
+    """Return a function that computes the loss of a random batch; questions are packed by image."""
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(images.scenes), generator=generator)[: settings["batch"]]

@@ -1,7 +1,7 @@
 """Augmented views of training images for self-supervised learning.
 
-Views are cropped, zoomed and dimmed, but never mirrored or rotated, and hues are kept, because an
-encoder becomes invariant to its augmentations.
+Views are cropped, zoomed and dimmed. They are never mirrored or rotated, and hues are kept, because
+an encoder becomes invariant to its augmentations.
 """
 
 from typing import Any
@@ -14,16 +14,16 @@ from eyechart.tiny_models.images import MEAN, STD
 def draw_views(
     pixels: torch.Tensor, settings: dict[str, Any], generator: torch.Generator
 ) -> torch.Tensor:
-    """Draw one view of every image of a batch, independently.
+    """Draw one view of each image of a batch independently.
 
     Result: float32 tensor, shape (b, 3, h, w), normalised.
 
     Parameters
     ----------
     pixels : uint8 tensor, shape (b, 3, h, w)
-    settings : ``crop`` (smallest share of the area that is kept, then brought to full size),
+    settings : ``crop`` (smallest share of the area that is kept and resized to full size),
         ``brightness``, ``contrast``, ``saturation`` (largest relative changes), ``blur`` (share of
-        images that are blurred), ``noise`` (largest standard deviation, white being 1)
+        images to blur), ``noise`` (largest standard deviation, where white is 1)
     """
     b = len(pixels)
 
@@ -47,7 +47,7 @@ def draw_mask(
 ) -> torch.Tensor:
     """Draw which patches of each view are hidden; bool, shape (b, p).
 
-    At least one is hidden, and of all views ``masked`` of the patches on average.
+    At least one patch of each view is hidden; on average, a share ``masked`` of all patches.
     """
     share = 2 * settings["masked"] * torch.rand(b, 1, generator=generator)
     rank = torch.rand(b, patches, generator=generator).argsort(1).argsort(1)
@@ -60,7 +60,7 @@ def _crop(pixels: torch.Tensor, side: torch.Tensor, generator: torch.Generator) 
     side = side.flatten()
     window = torch.zeros(b, 2, 3)
     window[:, 0, 0] = window[:, 1, 1] = side
-    slack = (1 - side)[:, None]  # maximum distance of the window's centre from the image's
+    slack = (1 - side)[:, None]  # the window's centre moves at most this far
     window[:, :, 2] = slack * (2 * torch.rand(b, 2, generator=generator) - 1)
     grid = torch.nn.functional.affine_grid(window, list(pixels.shape), align_corners=False)
     return torch.nn.functional.grid_sample(pixels, grid, align_corners=False, padding_mode="border")

@@ -51,14 +51,16 @@ def fit(
 
     Parameters
     ----------
-    parameters : dict of name -> Parameter; trained parameters; all others stay unchanged
+    parameters : dict of name -> Parameter; the trained parameters; all others stay unchanged
     loss : returns the loss of one step, given the step's generator
     evaluate : returns held-out metrics by name
     settings : ``steps``, ``lr``, ``lr_vision`` (share of ``lr`` for parameters of a vision tower),
         ``weight_decay``, ``warmup``, ``final_lr_share``, ``clip_norm``, ``log_every``,
         ``eval_every``, ``checkpoint_every``
-    identity : ``stage``, ``seed`` and all else that must match for a checkpoint to be resumed
-    checkpoint : a safetensors file beside the outputs; removed by the caller once they are complete
+    identity : ``stage``, ``seed`` and all other values that must match for a checkpoint to be
+        resumed
+    checkpoint : a safetensors file next to the outputs; the caller removes it once they are
+        complete
     """
     optimizer = _optimizer(parameters, settings)
     first, curve = _resume(parameters, optimizer, identity, checkpoint)
@@ -100,7 +102,7 @@ def write_curve(path: Path, stage: str, curve: list[Row]) -> None:
 
 
 def _optimizer(parameters: Parameters, settings: dict[str, Any]) -> torch.optim.Optimizer:
-    """Return AdamW with four groups: decayed or not (vectors), vision tower or not."""
+    """Return AdamW with four groups: with weight decay or without (vectors), by vision tower."""
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in parameters.items():
         groups.setdefault((parameter.ndim >= 2, "vision_tower" in name), []).append(parameter)
@@ -153,7 +155,8 @@ def _resume(
                 if kind == "optimizer":
                     entry, _, name = rest.partition("/")
                     kept = stored.get_tensor(key)
-                    # AdamW keeps its step count on the CPU, its moments on the parameter's device
+                    # AdamW keeps its step count on the CPU and its moments on the parameter's
+                    # device
                     device = parameters[name].device if kept.ndim else kept.device
                     optimizer.state[parameters[name]][entry] = kept.to(device)
     except (SafetensorError, KeyError):

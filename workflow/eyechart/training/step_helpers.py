@@ -18,7 +18,7 @@ READY = "ready.json"
 
 @dataclass(frozen=True)
 class Training:
-    """The flags of every training step."""
+    """The flags that every training step has."""
 
     receipt: Path
     recipe: Json
@@ -29,16 +29,15 @@ class Training:
 
     @property
     def place(self) -> torch.device:
-        """The device that is trained on."""
+        """The device to train on."""
         return device_of(self.device)
 
 
 def identity(args: Training, stage: str, step: str, *starts: Path) -> dict[str, Any]:
-    """Return what must match for a checkpoint to be resumed.
+    """Return the values that must match for a checkpoint to be resumed.
 
-    It is everything the weights depend on: recipe and seed, device (float sums differ), code of the
-    step (its module's dotted name), images, and the models it starts from
-    (their ``ready.json``).
+    The weights depend on all of them: recipe and seed, device (float sums differ), the code of the
+    step (its module's dotted name), images, and the starting models (their ``ready.json``).
     """
     return {
         "stage": stage,
@@ -51,16 +50,16 @@ def identity(args: Training, stage: str, step: str, *starts: Path) -> dict[str, 
 
 
 def make_deterministic(threads: int) -> None:
-    """Fix the number of threads (it changes the order of float sums) and forbid random kernels."""
+    """Fix the number of threads, which changes float sums, and forbid random kernels."""
     torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required for deterministic cuBLAS
     torch.use_deterministic_algorithms(True)
-    # nothing reads uninitialised memory here, and filling it is slow
+    # filling new memory is slow, and nothing here reads it uninitialised
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def checkpoint_path(args: Training) -> Path:
-    """Return the path of a stage's checkpoint, in its own folder beside the output."""
+    """Return the path of a stage's checkpoint, in its own folder next to the output."""
     return Path(f"{args.output.parent}.checkpoint.safetensors")
 
 

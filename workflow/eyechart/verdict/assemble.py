@@ -1,4 +1,4 @@
-"""Assembly of skills from tables: all stages of a skill, on their common items."""
+"""Assemble skills from tables: all stages of a skill, on the items they share."""
 
 import logging
 from collections.abc import Collection, Iterable
@@ -19,7 +19,7 @@ from eyechart.verdict.representations import ProbeResults
 
 log = logging.getLogger(__name__)
 
-BEFORE = ("alone", "encoder", "connector", "lm_best", "lm_last")  # the stages of readouts
+BEFORE = ("alone", "encoder", "connector", "lm_best", "lm_last")  # the stages that readouts cover
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def add_encoder(
 ) -> list[Skill]:
     """Return the skills with the contained encoder's responses to the same patterns.
 
-    The encoder matches a statement with one of two images, so its items differ from the model's.
-    They cannot be paired and are compared as two samples.
+    The encoder matches a statement to one of two images, so its items differ from the model's. The
+    two cannot be paired and are compared as independent samples.
     """
     rows = items.join(responses, on="item_id", how="inner")
     result = []
@@ -162,7 +162,7 @@ def _skill(
         stages |= {k: v for k, v in probed.items() if not read or k in POSITION}
     band = _band(task, shared)
     if _matches_statements(shared) and "sighted" in stages and "encoder" not in stages:
-        stages["encoder"] = stages["sighted"]  # this encoder only has responses
+        stages["encoder"] = stages["sighted"]  # this encoder has only responses
     ordered = {name: stages[name] for name in STAGES if name in stages}
     changed = responses.get("changed")
     looks = source.looks.get(task, ()) if responses else ()
@@ -189,8 +189,8 @@ def _probed(
     columns = {stage: right for stage, (_, right) in probed.stages.items()}
     right = _pick(shared, _table(probed.ids, majority=probed.majority, **columns))
     floor = max(chance, float(right["majority"].mean()))
-    # the language model also reads the question, so the accuracy from the question alone is its
-    # floor
+    # the language model also reads the question, so its floor is the accuracy from the question
+    # alone
     asked = max(floor, float(blind.right.mean())) if blind else floor
     return {
         stage: StageEvidence(

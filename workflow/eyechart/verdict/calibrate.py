@@ -2,8 +2,8 @@
 
 Reads: nothing. It writes items, readouts, probes and responses of planted models to a temporary
 folder, runs the step ``decide`` on them, and compares the classes with the planted failures.
-Writes: one row per scenario and number of items, and one for items answered in steps (--output),
-the same as a readable table (--page) and as a figure (--figure)
+Writes: one row per scenario and number of items, and one for items answered in steps (--output);
+the same as a Markdown table (--page) and as a figure (--figure)
 
     python -m eyechart.verdict.calibrate \
         --settings '{"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200,
@@ -104,7 +104,7 @@ def coverage(values: pl.DataFrame) -> float:
 
 
 def rejected(differences: pl.DataFrame, case: Scenario) -> float | None:
-    """Return the share of tests with p < 0.05 if nothing is planted, so that all nulls are true."""
+    """Return the share of tests with p < 0.05 when nothing is planted, so all nulls are true."""
     if case.holds or case.response == "question" or not len(differences):
         return None
     return float((differences["p"] < 0.05).mean())  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ def rejected(differences: pl.DataFrame, case: Scenario) -> float | None:
 def words_of(
     tables: PlantedTables, case: Scenario, model: str, output: Path, settings: Row, seed: int
 ) -> list[str]:
-    """Return the command line of ``decide``."""
+    """Return the command-line arguments of ``decide``."""
     full = {name: settings[name] for name in ("alpha", "margin")}
     full |= {"encoder": READ, "blind": "blank", "patterns": {}}
     words = ["--model", model, "--kind", case.kind, "--contains", "", "--card", str(tables.card)]
@@ -176,7 +176,8 @@ def as_figure(table: pl.DataFrame) -> str:
 @command
 def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
     """Run the step."""
-    logging.getLogger(assemble.__name__).setLevel(logging.WARNING)  # not for each planted model
+    # otherwise it logs lines for every planted model
+    logging.getLogger(assemble.__name__).setLevel(logging.WARNING)
     looks, rows = settings["looks"], []
     for name, case in SCENARIOS.items():
         rows += [measure(name, n, settings, seed) for n in settings["items"]]

@@ -12,10 +12,10 @@ from eyechart.tables.readouts import MANY
 def candidates(
     readouts: pl.DataFrame, encoder: Collection[str], where: str
 ) -> tuple[dict[str, pl.DataFrame], str]:
-    """Return a table of candidates per stage, and how their images were shown.
+    """Return a table of candidates for each stage, and how their images were shown.
 
     The candidates of a stage are its addresses, each combined with every readout that exists at all
-    stages. A readout of a single stage gives no information about losses between stages.
+    stages. A readout that exists at only one stage says nothing about losses between stages.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Causal evidence about a skill: the states on which its answer depends or does not depend.
+"""Causal evidence about a skill: the states on which its answers depend or do not depend.
 
-Patching replaces image tokens by those of a donor's image. Erasure removes the skill's own concept
-from them. Both are compared with a control on the same items (docs/interventions.md).
+Patching replaces image tokens with those of a donor's image. Erasure removes the skill's own
+concept from them. Both are compared with a control on the same items (docs/interventions.md).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Effect:
     value, most, control : float
         Share under the edit, upper end of its 95 % interval, and share under the control.
     equal : bool
-        Whether the difference to every control is shown to lie within the margin.
+        Whether the difference from every control is shown to be within the margin.
     """
 
     test: Test
@@ -85,7 +85,7 @@ class CausalEvidence:
 
     Attributes
     ----------
-    image : answers that become the donor's with the donor's image tokens
+    image : answers that change to the donor's answer with the donor's image tokens
     moved : answers that change in any way at the first of these addresses
     restored : right answers restored in the donor's run with the item's own states
     erased : right answers when the skill's own concept is erased
@@ -102,12 +102,12 @@ class CausalEvidence:
         return next(iter(self.image.values()), None)
 
     def horizon(self, thresholds: VerdictThresholds) -> str | None:
-        """Return the last address after which exchanged image tokens still move the answer."""
+        """Return the last address at which patched image tokens still change the answer."""
         moving = [a for a, effect in self.image.items() if thresholds.above(effect.test)]
         return moving[-1] if moving else None
 
     def still(self, address: str, thresholds: VerdictThresholds) -> bool:
-        """Return whether all patches after an address are shown to move less than the margin."""
+        """Return whether every patch after an address is shown to change less than the margin."""
         at = list(self.image)
         later = (self.image[one].test.high for one in at[at.index(address) + 1 :])
         return all(high < thresholds.margin for high in later)
@@ -117,7 +117,7 @@ class CausalEvidence:
         return [a for a, one in self.erased.items() if one.held(thresholds)]
 
     def used(self, thresholds: VerdictThresholds) -> list[str]:
-        """Return the addresses at which erasing the concept loses right answers."""
+        """Return the addresses at which erasing the concept loses correct answers."""
         return [a for a, one in self.erased.items() if one.used(thresholds)]
 
     def unused(self, thresholds: VerdictThresholds) -> list[str]:
@@ -128,7 +128,7 @@ class CausalEvidence:
 def read_causal(effects: Path, model: str, dataset: str) -> dict[str, CausalEvidence]:
     """Return the causal evidence of every task that was answered under edits.
 
-    The erasers are stored beside the effects.
+    The erasers are stored next to the effects.
 
     Raise a UserError if a table belongs to another model or dataset than in its path.
     """
@@ -191,7 +191,7 @@ def by_address(rows: Iterable[Row]) -> dict[str, Effect]:
 
 
 def effect(rows: Sequence[Row]) -> Effect:
-    """Return the effect of one edit from its rows, which are one per kind of control."""
+    """Return the effect of one edit from its rows; there is one row per kind of control."""
     near = min(rows, key=lambda row: abs(row["difference"]))
     p = max(row["p"] for row in rows)
     test = Test(near["difference"], near["difference_low"], near["difference_high"], p, p)

@@ -1,4 +1,4 @@
-"""Sentences on the results of interventions in a skill, with their numbers."""
+"""Sentences on the results of a skill's interventions, with their numbers."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def causal_text(
 
 
 def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
-    """Return the text on where the concept is held, and where the answer reads it or does not."""
+    """Return the text on where the concept is decodable, and where the answer uses it or not."""
     held, used, unused = (of(thresholds) for of in (found.held, found.used, found.unused))
     if not found.erased:
         return []
@@ -47,7 +47,7 @@ def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
 
 
 def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
-    """Return the text on whether exchanged image tokens move the answer, and up to where."""
+    """Return the text on whether, and up to where, patched image tokens change the answer."""
     entry, moved, horizon = found.entry, found.moved, found.horizon(thresholds)
     if entry is None:
         return []

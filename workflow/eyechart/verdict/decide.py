@@ -1,10 +1,10 @@
 """Decide for each skill where a model has the information and whether its answer uses it.
 
 Reads: items and responses of every dataset that the model answers, predictions of readouts
-(``<dataset>.predictions.parquet``) and tables of probes (with their predictions beside them); for a
-VLM that contains an encoder, also the encoder's responses to pairs of images; the effects of
-interventions, with the erasers beside them; the model's card, which states what its connector
-reads. Model and dataset are read from the paths, so these must be the workflow's.
+(``<dataset>.predictions.parquet``) and tables of probes (with their predictions next to them); for
+a VLM that contains an encoder, also the encoder's responses to pairs of images; the effects of
+interventions, with the erasers next to them; the model's card, which states what its connector
+reads. Model and dataset are read from the paths, so the paths must follow the workflow's patterns.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).
 
@@ -55,7 +55,7 @@ Items = dict[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Sources:
-    """The flags that name a model and the files of its evidence; lists may be empty."""
+    """The flags for a model and the files with its evidence; lists may be empty."""
 
     model: str
     card: Path
@@ -153,7 +153,7 @@ def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) ->
 
 
 def read_thresholds(settings: Settings) -> VerdictThresholds:
-    """Return the thresholds for facts.
+    """Return the thresholds that the facts use.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The evidence about one skill: right items at every stage, estimates and tests."""
+"""The evidence about one skill: correct items at every stage, estimates and tests."""
 
 from dataclasses import dataclass, replace
 
@@ -77,7 +77,7 @@ class Skill:
     answered : int
         The number of these items that were answered.
     unknown : str
-        The reason why the stages before the answer position are unknown, or nothing.
+        The reason why the stages before the answer position are unknown; otherwise empty.
     causal : CausalEvidence, or None
         The results of interventions; None if there are none.
     """
@@ -103,14 +103,14 @@ class Skill:
 
 @dataclass(frozen=True)
 class Findings:
-    """All estimates and tests of a skill that rules may use, as far as they were measured."""
+    """All estimates and tests of a skill that were measured and that rules may use."""
 
     estimates: dict[str, Estimate]
     tests: dict[str, Test]
     changed: Estimate | None = None
     kind: str = "vlm"
     decisive: str = "encoder"  # the stage that represents the encoder
-    read: bool = True  # whether that stage was read from features instead of being a response
+    read: bool = True  # whether that stage was read from features, not from a response
     probed: bool = False  # whether it was read by a trained probe
     bounds: frozenset[str] = frozenset()  # stages at which a low value is not evidence
 
@@ -168,8 +168,9 @@ def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> boo
     """Return whether a difference between two stages is informative about the model.
 
     The two must be different evidence. A trained probe finds more than an untrained readout, so
-    their difference would be due to the methods. The exception is the answer position: information
-    that even a readout finds, but a probe there does not, is lost. A response may be below either.
+    their difference would be due to the methods. The answer position is the exception: information
+    that a readout finds, but that a probe at the answer position does not find, is lost. A response
+    may be below either.
     """
     one, other = stages[first], stages[second]
     alike = (one.evidence == "probe") == (other.evidence == "probe")
@@ -179,8 +180,8 @@ def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> boo
 def compare_all(skill: Skill, exact: bool = True) -> dict[str, Test]:
     """Return the tests of a skill, with q over them.
 
-    A verdict therefore does not depend on which other skills were examined. With ``exact``, p comes
-    from sign flips; otherwise from the normal distribution.
+    The verdict of a skill therefore does not depend on which other skills were examined. With
+    ``exact``, p comes from sign flips; otherwise from the normal distribution.
     """
     stages, key = skill.stages, ("flips", skill.dataset, skill.name)
     tests = {

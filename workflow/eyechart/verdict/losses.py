@@ -67,7 +67,7 @@ def shown_losses(found: Findings, thresholds: VerdictThresholds) -> dict[str, fl
 
 
 def all_lost_in_connector(found: Findings, thresholds: VerdictThresholds) -> bool:
-    """Return whether the connector is shown to lose everything, without later recovery.
+    """Return whether the connector is shown to lose all information, without later recovery.
 
     Information that a probe still reads after it has other sources, such as an object's position.
     """
@@ -94,7 +94,7 @@ def loss_of(found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Loss:
 def missing_from_the_start(found: Findings) -> float:
     """Return the distance of the best stage from 1 (always right).
 
-    It is 0 if the encoder was not probed or is at least half-way between its floor and 1.
+    It is 0 if the encoder was not probed, or is at least halfway between its floor and 1.
     """
     encoder = found.estimates.get("encoder")
     if not found.probed or encoder is None or encoder.value >= (1 + encoder.floor) / 2:
@@ -105,7 +105,7 @@ def missing_from_the_start(found: Findings) -> float:
 def largest_drop(found: Findings) -> tuple[str, str, float] | None:
     """Return the neighbouring stages with the largest drop, and the drop; None if there is none.
 
-    The drop need not be significant: it indicates where a used skill loses most.
+    The drop need not be significant: it shows where a skill with class *used* loses most.
     """
     drops = [(*COMPARISONS[loss.test], net(found, loss)) for loss in steps(found)]
     return max((drop for drop in drops if drop[2] > 0), key=lambda drop: drop[2], default=None)

@@ -11,15 +11,15 @@ from eyechart.tables.verdict_rules import NO_RULE, VerdictThresholds
 from eyechart.verdict.evidence import Skill, compare_all, measure
 from eyechart.verdict.rules import decide
 
-TIMES = (1.25, 1.5, 2, 2.5, 3, 4, 6, 8, 12, 16)  # as many groups as there are
+TIMES = (1.25, 1.5, 2, 2.5, 3, 4, 6, 8, 12, 16)  # multiples of the skill's number of groups
 
 
 def items_needed(skill: Skill, kind: str, thresholds: VerdictThresholds) -> int | None:
-    """Return about how many items a rule needs to hold; None if 16 times as many are too few.
+    """Return roughly how many items a rule needs to hold; None if 16 times as many are too few.
 
-    The skill's own groups are repeated in random order, so the accuracies stay and the intervals
-    shrink. If a skill is still undecided with that many items, its differences are smaller than the
-    margin, as far as these items show.
+    The skill's own groups are repeated in random order, so the accuracies stay the same and the
+    intervals shrink. If a skill is still undecided with that many items, these items suggest that
+    its differences are smaller than the margin.
     """
     rng = generator("outlook", skill.dataset, skill.name)
     orders: dict[str, np.ndarray] = {"": rng.permutation(np.unique(skill.groups))}
@@ -32,7 +32,7 @@ def items_needed(skill: Skill, kind: str, thresholds: VerdictThresholds) -> int 
         found = measure(more, kind, compare_all(more, exact=False), thresholds)
         return None if decide(found, thresholds) is NO_RULE else len(more.groups)
 
-    most = decided(TIMES[-1])  # most skills left undecided here are undecided at every number
+    most = decided(TIMES[-1])  # most skills that are undecided here stay undecided at every number
     return most and next(filter(None, map(decided, TIMES)))
 
 

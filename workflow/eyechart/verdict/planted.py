@@ -1,8 +1,9 @@
 """Planted models with known failures, as tables of the workflow.
 
-A model is a score for each choice at every address. The true choice's score is raised where the
-model has the information. Each address adds a little noise to the previous one. A response is the
-highest score of the last address, of a preference for a choice, of the question, or of a mixture.
+A model is a score for each choice at every address. The score of the correct choice is raised where
+the model has the information. Each address adds a little noise to the previous one. The response is
+the choice with the highest score, which comes from the last address, a preference for one choice,
+the question, or a mixture of these.
 """
 
 from dataclasses import dataclass, field, replace
@@ -38,9 +39,9 @@ from eyechart.tables.verdict import (
 READ_BLOCK, UNREAD_BLOCK, CONNECTOR = "vision.2", "vision.3", "connector"
 LM = ("lm.0", "lm.1", "lm.2", "lm.3", "lm.norm")
 PATH = (READ_BLOCK, CONNECTOR, *LM)  # each address gets its information from the previous one
-FULL, NOISE = 1.5, 0.25  # 0.67 right of four choices, decreasing slightly from address to address
-SEEN, PART = 3.0, 1.0  # 0.95 and 0.52 right of four choices
-QUESTION = 0.75  # what the question gives away in "question"
+FULL, NOISE = 1.5, 0.25  # accuracy 0.67 with four choices, slightly less at each address
+SEEN, PART = 3.0, 1.0  # accuracies of 0.95 and 0.52 with four choices
+QUESTION = 0.75  # the information that the question gives away in "question"
 SPAN = "last"
 
 
@@ -70,14 +71,14 @@ class Scenario:
 
 
 def _up_to(last: str, lift: float) -> dict[str, float]:
-    """Return the lifts of a model that has the information in all components up to one."""
+    """Return the lifts of a model that has the information in all components up to ``last``."""
     order = (*COMPONENTS[:3], "lm_end", "position")
     return dict.fromkeys(order[: order.index(last) + 1], lift)
 
 
 ALL = _up_to("position", FULL) | {"unread": FULL}
 HINT = {"vision": SEEN, "lm": 0.5, "lm_end": 0.5}
-NEAR = dict.fromkeys(ALL, 0.36)  # accuracy about the margin above chance
+NEAR = dict.fromkeys(ALL, 0.36)  # an accuracy that exceeds chance by about the margin
 CHAIN = {
     "chain: works": Scenario((USED,), _up_to("position", SEEN)),
     "chain: works, of two choices": Scenario((USED,), _up_to("position", SEEN), choices=2),
@@ -99,7 +100,7 @@ CHAIN = {
     "chain: loses 15 points in retrieval": Scenario(
         (NOT_RETRIEVED, USED), _up_to("lm_end", SEEN) | {"position": 2.1}
     ),
-    # nothing is planted in the encoder, so `not_encoded` is also correct for the next two
+    # the encoder has no planted information, so `not_encoded` is also correct for the next two
     "chain: answers alike, sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "letter", blur=0.03),
     "chain: reads the question, sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
     "chain: reads the question alone": Scenario(
@@ -129,9 +130,9 @@ SCENARIOS = {
     "a probe finds it, the answer does not": Scenario(
         (NOT_VERBALISED,), ALL, "letter", evidence="probe"
     ),
-    # its language model holds what the answer does not use, so `not_used` is also correct
+    # the language model holds information that the answer does not use: `not_used` is also correct
     "reads the question alone": Scenario((PRIOR, NOT_USED), ALL, "question"),
-    # nothing is planted in the encoder, so `not_encoded` is also correct
+    # the encoder has no planted information, so `not_encoded` is also correct
     "reads the question and sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
     "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none", blur=0.03),
     "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
@@ -179,7 +180,7 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
 
 @dataclass(frozen=True)
 class PlantedTables:
-    """The paths of a planted model's tables; missing lists are empty."""
+    """The paths of a planted model's tables; lists of missing tables are empty."""
 
     card: Path
     items: list[Path]
@@ -199,8 +200,8 @@ def write_tables(
 ) -> PlantedTables:
     """Write the tables of one planted model below a folder, as the workflow does.
 
-    ``tasks`` is the number of items by skill, and ``size`` the number of items per group, which are
-    either all right or all wrong.
+    ``tasks`` is the number of items by skill, and ``size`` the number of items per group; a group's
+    items are either all right or all wrong.
     """
     letters = np.array(list("ABCDEFGH"[: case.choices]))
     chosen: dict[str, list[np.ndarray]] = {}

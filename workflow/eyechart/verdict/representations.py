@@ -43,7 +43,7 @@ class ProbeResults:
     typed : bool
         Whether image tokens have a probe per question type.
     unknown : str
-        The reason why image tokens could not be probed without a region, or nothing.
+        The reason why image tokens could not be probed without a region; otherwise empty.
     """
 
     ids: np.ndarray

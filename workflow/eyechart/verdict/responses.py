@@ -38,7 +38,7 @@ def read_responses(
     Raises
     ------
     UserError
-        If the tables do not belong together, or ``blind`` is not a condition or is ``sighted``.
+        If the tables do not match one another, or if ``blind`` is ``sighted`` or not a condition.
     """
     if blind not in CONDITIONS or blind == SIGHTED:
         others = ", ".join(c for c in CONDITIONS if c != SIGHTED)

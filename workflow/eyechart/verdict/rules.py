@@ -30,10 +30,10 @@ from eyechart.verdict.losses import (
     shown_losses,
 )
 
-AFTER = ("connector", "lm_best")  # the stages after the encoder; both must have been read
+AFTER = ("connector", "lm_best")  # the stages after the encoder; both must have been measured
 WITH_POSITION = (*AFTER, "position_best")
 
-# Whether there is evidence for each fact. A lack of evidence does not mean the opposite is true.
+# Whether there is evidence for each fact. Missing evidence does not mean that the opposite is true.
 FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
     "encoder has it": lambda f, thresholds: thresholds.has(f.estimates.get(f.decisive)),
     "encoder lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get(f.decisive)),

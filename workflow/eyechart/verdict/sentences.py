@@ -1,4 +1,4 @@
-"""One sentence per verdict, with the numbers used by its rule."""
+"""One sentence per verdict, with the numbers that its rule uses."""
 
 from collections.abc import Callable
 
@@ -220,7 +220,7 @@ def _apart(skill: Skill) -> str:
 
 
 def _missing(skill: Skill, found: Findings) -> str:
-    """Return the text on missing stages and on stages with other items."""
+    """Return the text on missing stages and on stages with different items."""
     stage = skill.stages.get("encoder")
     if stage is not None and stage.groups is not None:
         return f"; the encoder answered {len(stage.right)} other items of this pattern"

@@ -1,4 +1,4 @@
-"""Rows of the verdict tables: tests corrected by skill, classes, sentences."""
+"""Rows of the verdict tables: classes, sentences, and tests corrected within each skill."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from eyechart.verdict.outlook import items_needed
 from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds, decide, explain
 from eyechart.verdict.sentences import TITLES, why
 
-FEW = 60  # items of a pattern below which its accuracy is also pooled
+FEW = 60  # a pattern with fewer items also gets a pooled accuracy
 
 
 def apply_rules(
@@ -22,8 +22,8 @@ def apply_rules(
 ) -> list[tuple[Skill, Findings, Rule]]:
     """Return the findings and the rule of every skill.
 
-    At a look, a class is assigned if it holds both at the levels spent so far and at the full
-    levels, because the full levels may show an exception or an earlier class.
+    At a look, a class is assigned only if it holds both at the levels spent so far and at the full
+    levels, because an exception or an earlier rule may hold at the full levels only.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def rows(
 
 
 def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Row:
-    """Return the columns on a skill's class, its largest loss, and the items to decide it."""
+    """Return the columns on a skill's class, its largest loss, and the items needed to decide."""
     own, undecided = thresholds_of(skill, thresholds), rule is NO_RULE
     needed = items_needed(skill, found.kind, thresholds) if undecided else None
     first, second, loss = largest_drop(found) or (None, None, None)
@@ -96,7 +96,7 @@ def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThres
 def _causal(
     found: CausalEvidence | None, rule: Rule, partly: bool, thresholds: VerdictThresholds
 ) -> Row:
-    """Return the columns on interventions; without any, they state that there are none."""
+    """Return the columns on interventions; without interventions, they say so."""
     evidence, cause = explain(found, rule, partly, thresholds)
     if found is None:
         return {"evidence": evidence}
@@ -113,7 +113,7 @@ def _causal(
 
 
 def add_pooled(skills: list[Row], values: list[Row]) -> None:
-    """Add the accuracy pooled over the dataset's patterns to each pattern with few items."""
+    """Add an accuracy, pooled over the dataset's patterns, to each pattern with few items."""
     answers = {(row["dataset"], row["skill"]): row for row in values if row["stage"] == "sighted"}
     for dataset in {row["dataset"] for row in skills}:
         rows = [r for r in skills if r["dataset"] == dataset and r["band"] == PATTERN]

@@ -134,7 +134,7 @@ FAULTS = [
                 f"{b}: &{b} {{<<: [{','.join([f'*{a}'] * 9)}]}}\n" for a, b in pairwise(LEVELS)
             )
         ),
-        "line 6: stands for more than 100000 values",
+        "line 6: represents more than 100000 values",
     ),
     _fault("a mapping merged into itself", of("a: &a\n  <<: *a"), "line 1: .* contains itself"),
     _fault("a word merged into a mapping", of("a: {<<: b}"), "line 1: expected a mapping"),

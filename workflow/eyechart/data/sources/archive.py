@@ -53,7 +53,7 @@ class _Member(NamedTuple):
 
     name: str
     is_file: bool
-    is_plain: bool  # a file or a folder, without holes that unpack to zeros
+    is_plain: bool  # a file or a folder
     fault: str
     info: Any
 
@@ -130,7 +130,7 @@ def _plan(
     chosen: dict[str, Any] = {}
     names = []
     for name, is_file, is_plain, fault_if_chosen, info in members:
-        fault = "" if is_plain else "is a link or a device, or has holes"
+        fault = "" if is_plain else "is a link or a device"
         fault = "has no name" if is_file and not PurePosixPath(name).parts else fault
         fault = "would be written outside the folder" if _leads_out(name) else fault
         target = choose(name) if is_file and not fault else None
@@ -254,8 +254,8 @@ def _tar_name(info: tarfile.TarInfo) -> str:
 
 
 def _tar_member(info: tarfile.TarInfo) -> _Member:
-    is_plain = (info.isreg() and not info.issparse()) or info.isdir()
-    return _Member(_tar_name(info), info.isreg(), is_plain, "", info.size)
+    fault = "has holes, which unpack to zeros" if info.issparse() else ""
+    return _Member(_tar_name(info), info.isreg(), info.isreg() or info.isdir(), fault, info.size)
 
 
 def _write(member: tuple[bytes, int, Path]) -> None:

@@ -1,15 +1,13 @@
-"""Damage a component of tiny_llava and tune each one; or measure the cost of training steps.
+"""Damage a component of tiny_llava and tune each one, and compare the gains.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py faults --tables FOLDER \
         --parts lora_connector --seeds 0 1 2 --output faults.jsonl
-    PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/tuning.py cost --size 1b --dtype bfloat16 \
-        --items 2 --steps 2 --parts prompt_5 lora_vision lora_connector lora_lm
     PYTHONPATH=workflow python bench/tuning.py table --output faults.jsonl
 
 ``faults`` needs the checkpoint data/models/tiny_llava and the tables of a drawn CLEVR, with four
-questions about size per image. The damage is drawn by seed. Each arm is trained on true and on
-white images; the table is the workflow's. ``skew`` damages nothing, but gives the items answers
-that the images do not determine. ``depth`` asks which of two objects is nearer.
+questions about size per image. The seed determines the noise, the test items, the initial adapters
+and the order of training. ``skew`` damages nothing, but gives the items answers that the images do
+not determine. ``depth`` asks which of two objects is nearer.
 """
 
 from __future__ import annotations
@@ -18,8 +16,6 @@ import argparse
 import itertools
 import json
 import logging
-import multiprocessing
-import resource
 import tempfile
 import time
 from functools import cache
@@ -29,17 +25,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from PIL import Image
-from random_llava import QUESTIONS, build_model
 
 from eyechart.core import randomness
 from eyechart.inference.chosen_items import Item, answerable_items, draw_items
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
-from eyechart.models.spec import Spec, defaults, read_spec
-from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.models.spec import read_spec
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
 from eyechart.tables.parquet import read_table
-from eyechart.tables.tuning import BEFORE, ON_BLANK
+from eyechart.tables.tuning import BEFORE, ON_BLANK, adaptable_at
 from eyechart.tuning import arms, compare
 from eyechart.tuning.questions import TunedItems
 from eyechart.tuning.settings import ArmSettings
@@ -47,39 +41,52 @@ from eyechart.tuning.train import Trainer
 from eyechart.tuning.tune import tested
 
 TASK, ALPHA = "size", 0.01
-NOISE = 6  # multiple of the norm of the weights
+NOISE, DIRECTIONS = 16, 4  # standard deviation and rank of the noise in an encoder block
 # rate and steps of each arm; an encoder's adapters need smaller steps
-RECIPES = {"lora_vision": (0.0015, 80), "lora_connector": (0.006, 60), "lora_lm": (0.006, 60)}
+REPAIR = {"lora_vision": (0.001, 120), "lora_connector": (0.006, 80), "lora_lm": (0.006, 100)}
+LEARN = {"lora_vision": (0.0015, 80), "lora_connector": (0.006, 60), "lora_lm": (0.006, 60)}
+KEPT: dict[Any, Any] = {}  # outputs of the undamaged encoder
 
 
-def settings(args: argparse.Namespace) -> ArmSettings:
-    """Return the settings for training and testing arms."""
+def settings(items: int = 360, batch: int = 16, rank: int = 6) -> ArmSettings:
+    """Return the settings for training and testing arms; steps and rates are given separately."""
     return ArmSettings(
-        data=["true", "blank"], seeds=1, rank=args.rank, items=args.items, attended=0,
-        training=10_000, steps=args.steps, batch_size=args.batch, folds=2, eval_every=args.steps,
-        learning_rates={}, gradient_checkpointing=args.checkpointing,
+        data=[TRUE, BLANK, SHUFFLED], seeds=1, rank=rank, items=items, attended=0,
+        training=10_000, steps=40, batch_size=batch, folds=2, eval_every=40,
+        learning_rates={}, gradient_checkpointing=False,
         prompt="{question}", choices="text", scoring="mean",
     )  # fmt: skip
 
 
 def damage(adapter: Any, part: str, seed: int) -> None:
-    """Damage a component: add rank-3 noise to the encoder's first MLP, or remove large directions.
+    """Damage a component so that the images' content does not get past it.
 
-    These are the first 60 singular directions of each connector matrix, or the first 32 of each
-    language-model block's attention values, through which text reads images, and 8 of the next 16.
+    In the encoder, white noise enters the MLP of each block that the connector reads. The
+    connector's last layer returns noise that is the same for every image token. In the language
+    model, all values are zero, so that no token reads another.
     """
-    for path in arms.linear_layers(adapter)[part]:
-        weight = adapter.model.get_submodule(path).weight.data
-        drawn = randomness.generator("fault", seed, path)
-        if part == "lora_vision" and path.endswith("layers.0.mlp.fc1"):
-            rows, columns = (torch.from_numpy(drawn.standard_normal((n, 3))) for n in weight.shape)
-            noise = (rows @ columns.T).to(weight)
-            weight += NOISE * weight.norm() / noise.norm() * noise
-        elif part == "lora_connector" or (part == "lora_lm" and path.endswith("v_proj")):
-            first = 60 if part == "lora_connector" else 32
-            chosen = [*range(first), *(first + drawn.choice(16, 8, replace=False))]
-            u, s, v = torch.linalg.svd(weight, full_matrices=False)
-            weight -= (u[:, chosen] * s[chosen]) @ v[chosen]
+    drawn = randomness.generator("fault", seed, part)
+    paths = arms.linear_layers(adapter)[part]
+    for path in paths:
+        layer = adapter.model.get_submodule(path)
+        if part == "lora_vision" and path.endswith("fc1"):
+            add_noise(adapter.model.get_submodule(path.replace("mlp.fc1", "layer_norm2")), drawn)
+        elif part == "lora_connector" and path == paths[-1]:
+            noise = torch.from_numpy(drawn.standard_normal(layer.bias.shape)).float()
+            layer.bias.data = noise * layer.bias.norm() / noise.norm()
+            layer.weight.data.zero_()
+        elif part == "lora_lm" and path.endswith("v_proj"):
+            layer.weight.data.zero_()
+
+
+def add_noise(norm: Any, drawn: np.random.Generator) -> None:
+    """Add noise in a few directions to a layer's output, different in every pass."""
+    square = torch.from_numpy(drawn.standard_normal((*norm.weight.shape, DIRECTIONS)))
+    basis = NOISE * torch.linalg.qr(square)[0].T.float()
+    noise = torch.Generator().manual_seed(int(drawn.integers(2**31)))
+    norm.register_forward_hook(
+        lambda _, __, out: out + torch.randn(*out.shape[:-1], DIRECTIONS, generator=noise) @ basis
+    )
 
 
 def items_of(args: argparse.Namespace, part: str) -> list[Item]:
@@ -115,65 +122,95 @@ def scenes(folder: Path, split: str) -> dict[str, Any]:
     return {f"{split}_{s['image_index']:06d}": s["objects"] for s in found}
 
 
-def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]]:
-    """Damage a component, tune each one, and return the rows of the comparison."""
-    how, rows, before = settings(args), [], []
-    own = {name: items_of(args, name) for name in ("train", "test")}
-    asked = [("clevr", item) for item in draw_items(own["test"], args.items, 7)]
-    shown = {r["image_id"]: r for r in read_table(args.tables / "images.parquet").to_pylist()}
-    for arm in args.arms:
+class Patient:
+    """A model with one arm, which can be trained on several kinds of data, and its answers."""
+
+    def __init__(
+        self, args: argparse.Namespace, part: str, seed: int, arm: str, folder: Path
+    ) -> None:
         spec = read_spec(Path("config/models/tiny_llava.yaml"))
-        adapter = load(spec, Path("data/models/tiny_llava"), LoadOptions("cpu"))
+        adapter: Any = load(spec, Path("data/models/tiny_llava"), LoadOptions("cpu"))
         if args.what == "faults":
             damage(adapter, part, seed)
-        questions = TunedItems(adapter, how.style(), "mean", shown, 64)
-        named = {
-            "model": "tiny_llava",
-            "tuned_on": "clevr",
-            "tuned_task": own["test"][0]["task"],
-            "arm": arm,
-        }
-        rate, steps = RECIPES[arm]
-        named |= {"steps": steps * args.times, "learning_rate": rate}
-        before = before or list(tested(questions, asked))
-        learner = arms.make_arm(adapter, arm, how.rank, [])
-        questions.tune(learner.components)
-        named["parameters"] = sum(p.numel() for p in learner.parameters.values())
-        rows += [named | {"data": BEFORE, "seed": None} | row for row in before]
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = Trainer(questions, learner, arm, how, own["train"], seed, {}, Path(folder))
-            for data in how.data:
-                trainer.train(data, own["train"], data, seed, (steps * args.times, rate))
-                said = tested(questions, asked)
-                rows += [named | {"data": data, "seed": 0} | row for row in said]
-            said = tested(questions, asked, blank=True)  # the last training was on white images
-            rows += [named | {"data": ON_BLANK, "seed": 0} | row for row in said]
-    return judged(pl.DataFrame(rows, infer_schema_length=None))
+        how, self.seed = settings(args.items, args.batch, args.rank), seed
+        self.arm = arm
+        self.items, test = items_of(args, "train"), items_of(args, "test")
+        self.asked = [("clevr", item) for item in draw_items(test, args.items, 7 + seed)]
+        shown = {r["image_id"]: r for r in read_table(args.tables / "images.parquet").to_pylist()}
+        self.questions = TunedItems(adapter, how.style(), "mean", shown, 64)
+        if args.what != "faults" or part != "lora_vision":
+            self.questions.memory.kept = KEPT
+        learner = arms.make_arm(adapter, arm, args.rank, [])
+        self.questions.tune(learner.components)
+        self.trainer = Trainer(self.questions, learner, arm, how, self.items, seed, {}, folder)
+        rate, steps = (REPAIR if args.what == "faults" else LEARN)[arm]
+        self.chosen = steps * args.times, rate
+        count = sum(p.numel() for p in learner.parameters.values())
+        self.named = {"model": "tiny_llava", "tuned_on": "clevr", "tuned_task": test[0]["task"]}
+        self.named |= {"arm": arm, "parameters": count}
+        self.named |= {"steps": self.chosen[0], "learning_rate": rate}
+        self.rows: list[dict[str, Any]] = []
+
+    def answer(self, data: str, blank: bool = False) -> list[dict[str, Any]]:
+        """Return the rows of the answers to the test items."""
+        seed = None if data == BEFORE else 0
+        own = self.named | {"data": data, "seed": seed}
+        return [own | row for row in tested(self.questions, self.asked, blank=blank)]
+
+    def train(self, data: str) -> None:
+        """Train on a kind of data and keep the answers."""
+        self.trainer.train(data, self.items, data, self.seed, self.chosen)
+        self.rows += self.answer(data)
+        if data == BLANK:
+            self.rows += self.answer(ON_BLANK, blank=True)
 
 
-def judged(answers: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of training on true images, with q and the components' adaptability."""
-    rows = [r for r in compare.compared(answers, {}) if r["seed"] is None and "p" in r]
-    rivals = compare.others(answers)
-    for row, q in zip(rows, benjamini_hochberg(np.array([r["p"] for r in rows])), strict=True):
-        over = rivals.get((row["dataset"], row["task"], row["arm"]), (0.0, 1.0))
-        row |= {"q": float(q), "over_others": over[0], "p_others": over[1]}
-        row["adaptable"] = compare.adaptable(row, ALPHA)
-    return rows
+def fault(args: argparse.Namespace, part: str, seed: int) -> list[dict[str, Any]]:
+    """Damage a component, tune each one, and return the rows of the comparison.
+
+    Controls are trained only where they can change the verdict: white images if the arm is better
+    than before, and shuffled answers if it would otherwise be adaptable. If white images are left
+    out, the model before takes their place, and the gain is an upper bound.
+    """
+    patients: list[Patient] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for arm in args.arms:
+            one = Patient(args, part, seed, arm, Path(folder) / arm)
+            before = patients[0].rows if patients else one.answer(BEFORE)  # adapters are still zero
+            one.rows = [row | one.named for row in before if row["data"] == BEFORE]
+            one.train(TRUE)
+            done = compare.shares(pl.DataFrame(one.rows, infer_schema_length=None))
+            more, _, _, p = compare.difference(done[TRUE], done[BEFORE])
+            if more > 0 and p < ALPHA:
+                one.train(BLANK)
+            else:
+                one.rows += [
+                    row | {"data": BLANK, "seed": 0} for row in one.rows if row["data"] == BEFORE
+                ]
+            patients.append(one)
+        named = {row["arm"] for row in judged(patients) if row["adaptable"]}
+        for one in patients:
+            if one.arm in named:
+                one.train(SHUFFLED)
+        return judged(patients)
+
+
+def judged(patients: list[Patient]) -> list[dict[str, Any]]:
+    """Return the workflow's rows of training on true images, one per arm."""
+    every = [row for one in patients for row in one.rows]
+    rows = compare.judged(pl.DataFrame(every, infer_schema_length=None), {}, ALPHA)
+    return [row for row in rows if row["seed"] is None and row["data"] == TRUE]
 
 
 def faults(args: argparse.Namespace) -> None:
     """Append one line per damaged component and seed."""
     for seed in args.seeds:
         for part in args.parts:
+            start = time.process_time()
             rows = fault(args, part, seed)
-            names = ("arm", "before", "after", "gain", "q", "over_others", "p_others", "adaptable")
-            broken = part if args.what == "faults" else f"nothing: {args.what}"
-            line = {
-                "broken": broken,
-                "seed": seed,
-                "arms": [{n: r[n] for n in names} for r in rows],
-            }
+            line = {"broken": part if args.what == "faults" else f"nothing: {args.what}"}
+            line |= {"seed": seed, "seconds": round(time.process_time() - start)}
+            line |= {"arms": rows, "adaptable_at": adaptable_at(rows)}
             with args.output.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
@@ -182,100 +219,36 @@ def table(args: argparse.Namespace) -> None:
     """Print the table of all lines."""
     lines = [json.loads(line) for line in args.output.read_text(encoding="utf-8").splitlines()]
     lines.sort(key=lambda line: (line["broken"], line["seed"]))
-    heads = ["broken", "seed", "before", *arms.LORA, "named"]
+    heads = ["broken", "seed", "before", *arms.LORA, "adaptable at"]
     print("| " + " | ".join(heads) + " |")
     print("|---" * len(heads) + "|")
     for line in lines:
-        cells = [f"{r['after']:.2f} ({r['gain']:+.2f}, q {r['q']:.1g})" for r in line["arms"]]
-        found = ", ".join(r["arm"] for r in line["arms"] if r["adaptable"]) or "none"
-        before = f"{line['arms'][0]['before']:.2f}"
+        rows = {row["arm"]: row for row in line["arms"]}
+        own = [rows[arm] for arm in arms.LORA if arm in rows]
+        cells = [f"{r['after']:.2f} ({r['gain']:+.2f}, q {r['q']:.1g})" for r in own]
+        found = ", ".join(compare.part_of(r["arm"]) for r in own if r["adaptable"]) or "none"
+        before = f"{own[0]['before']:.2f}"
         print("| " + " | ".join([line["broken"], str(line["seed"]), before, *cells, found]) + " |")
-
-
-def cost(args: argparse.Namespace) -> None:
-    """Print the time and peak memory of each arm's training steps on a random model."""
-    print("| model | arm | items | checkpointing | parameters | s / step | MB before | MB after |")
-    print("|---" * 8 + "|", flush=True)
-    alone = multiprocessing.get_context("spawn")  # one process each, since peak memory never falls
-    with tempfile.TemporaryDirectory() as name:
-        build = (Path(name), args.size, getattr(torch, args.dtype))
-        tasks = [
-            (build_model, build),
-            *((time_steps, (args, Path(name), arm)) for arm in args.parts),
-        ]
-        for task, given in tasks:
-            process = alone.Process(target=task, args=given)
-            process.start()
-            process.join()
-            if process.exitcode:
-                raise SystemExit(f"{task.__name__} ended with {process.exitcode}")
-
-
-def time_steps(args: argparse.Namespace, folder: Path, arm: str) -> None:
-    """Print one arm's line, with the memory before its steps and at their peak."""
-    logging.disable(logging.INFO)
-    torch.set_num_threads(1)
-    fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}
-    fields |= {"vision_blocks": None, "lm_blocks": None, "licence": "none", "dtype": args.dtype}
-    spec = Spec(**(defaults() | fields))
-    adapter: Any = load(spec, folder, LoadOptions("cpu", dtype=args.dtype))
-    if args.checkpointing:
-        arms.save_memory(adapter.model)
-    shown, items = {}, []
-    for n in range(args.items):
-        Image.effect_noise((160, 120), 60 + n).convert("RGB").save(folder / f"{n}.png")
-        shown[f"i{n}"] = {"path": str(folder / f"{n}.png"), "width": 160, "height": 120}
-        item = {"item_id": f"q{n}", "images": [f"i{n}"], "prompt": QUESTIONS[n % len(QUESTIONS)]}
-        items.append(item | {"choices": ["yes", "no"], "answer": "yes"})
-    questions = TunedItems(adapter, settings(args).style(), "mean", shown, args.items)
-    learner = arms.make_arm(adapter, arm, args.rank, questions.words(items))
-    learner.start(0)
-    questions.tune(learner.components)
-    questions.share = not args.checkpointing
-    optimizer, times = torch.optim.AdamW(learner.parameters.values(), lr=1e-3), []
-    held = peak_mb()
-    for _ in range(args.steps):
-        start = time.process_time()
-        questions.loss(items, blank=False).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        times.append(time.process_time() - start)
-    count = sum(p.numel() for p in learner.parameters.values())
-    print(f"| {args.size} {args.dtype} | `{arm}` | {args.items} | {args.checkpointing} | "
-          f"{count:,} | {min(times):.2f} | {held} | {peak_mb()} |", flush=True)  # fmt: skip
-
-
-def peak_mb() -> int:
-    """Return the peak memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def main() -> None:
     """Run the requested command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("faults", "skew", "depth", "table", "cost"))
+    parser.add_argument("what", choices=("faults", "skew", "depth", "table"))
     parser.add_argument("--tables", type=Path, default=Path("results/datasets/clevr"))
-    parser.add_argument(
-        "--parts", nargs="+", choices=[*arms.LORA, "prompt_5"], default=list(arms.LORA)
-    )
-    parser.add_argument("--arms", nargs="+", choices=arms.LORA, default=list(arms.LORA))
+    parser.add_argument("--parts", nargs="+", choices=arms.LORA, default=list(arms.LORA))
+    parser.add_argument("--arms", nargs="+", choices=arms.LORA, default=list(arms.LORA)[::-1])
     parser.add_argument("--scenes", type=Path, default=Path("data/raw/clevr/scenes"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--items", type=int, default=360)
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--times", type=int, default=1, help="of RECIPES' steps")
+    parser.add_argument("--times", type=int, default=1, help="of the arms' steps")
     parser.add_argument("--batch", type=int, default=16, help="items of a step")
     parser.add_argument("--rank", type=int, default=6)
-    parser.add_argument("--size", default="2m")
-    parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("faults.jsonl"))
     args = parser.parse_args()
     logging.disable(logging.INFO)
     torch.set_num_threads(1)
-    {"faults": faults, "skew": faults, "depth": faults, "table": table, "cost": cost}[args.what](
-        args
-    )
+    (table if args.what == "table" else faults)(args)
 
 
 if __name__ == "__main__":

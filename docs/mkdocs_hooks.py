@@ -1,7 +1,7 @@
 """MkDocs hooks: add the documents outside of docs/ to the site, and the files that pages link to.
 
-Documents link to one another by their place in the project, so that the links work wherever the
-files are read. The site keeps all pages in one folder: links are rewritten to it.
+Documents link to one another by their paths in the project, so the links work wherever the files
+are read. The site has all pages in one folder, so these links are rewritten.
 """
 
 import posixpath
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-# Documents outside of docs/, by the page of the site that they become
+# Documents outside of docs/, by their page on the site
 PAGES = {
     "index.md": "README.md",
     "configuration.md": "config/README.md",

@@ -19,9 +19,9 @@ def chromium() -> str:
     """Return the path of Chromium; if there is none, fail in CI and skip elsewhere."""
     found = next((path for path in map(shutil.which, NAMES) if path), "")
     if not found and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is not installed: CI must look at the page in a browser")
+        pytest.fail("Chromium is not installed: CI must test the page in a browser")
     if not found:
-        pytest.skip("NOT LOOKED AT IN A BROWSER: Chromium is not installed")
+        pytest.skip("NOT TESTED IN A BROWSER: Chromium is not installed")
     return found
 
 

@@ -16,4 +16,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     if not torch.cuda.is_available():
         for item in wanting:
-            item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and there is none"))
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))

@@ -37,7 +37,7 @@ def answers(model: str) -> dict[str, float]:
 def test_every_model_has_a_verdict(model: str) -> None:
     values = pl.read_parquet(ROOT / f"results/verdict/{model}.parquet")
     found = classes(model)
-    assert len(found), "the table has no skill"
+    assert len(found), "the table has no skills"
     assert found["verdict"].null_count() == 0
     assert set(values["skill"]) == set(found["skill"])
     assert found["n"].min() >= 132

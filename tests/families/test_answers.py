@@ -128,7 +128,7 @@ def test_choices_are_scored_without_a_question_as_pmi_needs_them(
 def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, stimuli, directly):
     adapter = loaded(name)
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 image per prompt"):
+        with pytest.raises(UserError, match="accepts 1 image per prompt"):
             ask(adapter, way, plan([stimuli[:2]]))
         return
     asked = plan([[stimuli[0], stimuli[3]], [stimuli[3], stimuli[0]]])
@@ -144,7 +144,7 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
     adapter = loaded(name)
     asked = plan([[], [stimuli[0]]])  # together with single-image prompts, and separately
     if not adapter.ACCEPTS_TEXT_ONLY:
-        with pytest.raises(UserError, match="reads no prompt without an image"):
+        with pytest.raises(UserError, match="accepts no prompt without an image"):
             ask(adapter, way, asked)
         return
     for some in (asked, asked[: len(QUESTIONS)]):

@@ -125,13 +125,13 @@ def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
     adapter, card = loaded(name), cards(name)
     several = [["p0", "p2"], ["p1", "p0", "p2"], ["p1"]]
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 image per prompt"):
+        with pytest.raises(UserError, match="accepts 1 image per prompt"):
             extract(adapter, card, several, 3, monkeypatch)
     else:
         batch = extract(adapter, card, several, 3, monkeypatch)
         same(batch, extract(adapter, card, several, 1, monkeypatch))
     if not adapter.ACCEPTS_TEXT_ONLY:
-        with pytest.raises(UserError, match="reads no prompt without an image"):
+        with pytest.raises(UserError, match="accepts no prompt without an image"):
             adapter.row("hello", [])
     else:
         with torch.inference_mode():
@@ -195,7 +195,7 @@ def test_a_picture_of_one_pixel_is_read_like_any_other_or_refused_in_a_sentence(
 def test_a_prompt_longer_than_the_context_is_one_sentence(name, loaded, monkeypatch):
     adapter = loaded(name)
     monkeypatch.setattr(adapter.text_config, "max_position_embeddings", 20, raising=False)
-    with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads 20 at most"):
+    with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads at most 20"):
         adapter.row("count the dogs " * 30, [adapter.prepare_image(pixels(1)[0])])
 
 

@@ -265,7 +265,7 @@ def test_hooks_are_removed_after_an_exception(name, loaded):
     if name in READERS:
         address = next(a for a in answering(adapter)[1] if a not in UNCUT.get(name, ((),))[0])
         with (
-            pytest.raises(UserError, match=r"the cut is of 1 queries, and the pass has"),
+            pytest.raises(UserError, match=r"the cut has 1 queries, but the pass has"),
             cut_attention(adapter, {address: torch.ones(1, 1, 2, dtype=torch.bool)}),
         ):
             run(adapter)

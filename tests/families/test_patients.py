@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 LANGUAGE = [name for name, case in FAMILIES.items() if case.kind == "vlm"]
 REFUSED = {  # lesions that cannot be folded into families without torchvision, with the reason
     (prior, "mixture_interleaved"): "input still depends on the image, unlike that of llava",
-    (prior, "instructblip"): "reads the question too, .* those of llava and llava_next read",
-    (prior, "gemma3"): "does not end in a linear layer with a bias, as those of llava and",
+    (prior, "instructblip"): "also reads the question, .* those of llava and llava_next read",
+    (prior, "gemma3"): "does not end in a linear layer with a bias, unlike those of llava",
 }
 
 

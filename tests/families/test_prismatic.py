@@ -237,5 +237,5 @@ def test_parts_that_are_not_known_are_named(field, value, sentence, tmp_path):
 def test_a_companion_that_is_missing_is_named(tmp_path):
     write("clip-vit-l", tmp_path)
     (tmp_path / "openai").rename(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="no folder openai/clip-vit-large-patch14 in it"):
+    with pytest.raises(UserError, match="has no folder openai/clip-vit-large-patch14"):
         load(SPEC, tmp_path, LoadOptions("cpu"))

@@ -28,4 +28,4 @@ def test_no_fault_is_listed_twice_and_each_has_an_outcome() -> None:
 
 
 def test_the_page_lists_the_faults() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m faults.write_docs in tests"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m faults.write_docs in tests"

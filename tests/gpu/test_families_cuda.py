@@ -20,7 +20,7 @@ READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 @pytest.mark.parametrize("how", [{}, {"spread": True}])
 def test_scores_on_cuda_equal_scores_on_the_cpu(tmp_path, name, how):
     if FAMILIES[name].torchvision and not TV:
-        pytest.skip(f"{name} needs torchvision, and it is not installed here")
+        pytest.skip(f"{name} needs torchvision, which is not installed here")
     folder = build(name, tmp_path)
     picture = Image.fromarray(
         np.random.default_rng(0).integers(0, 255, (40, 64, 3), dtype=np.uint8)

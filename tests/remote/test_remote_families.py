@@ -49,7 +49,7 @@ def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path
         if path.is_file():
             (folder / path.name).symlink_to(path)
     loading = LoadOptions("cpu", remote_code=True)
-    with pytest.raises(UserError, match=f"no folder {names[0]} in it"):
+    with pytest.raises(UserError, match=f"has no folder {names[0]}"):
         load(spec_of(family), folder, loading)
     monkeypatch.setenv("EYECHART_COMPANIONS", str(folder_of(family)))
     assert load(spec_of(family), folder, loading)
@@ -154,7 +154,7 @@ def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypa
 def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(adapter):
     pictures = [adapter.prepare_image(image) for image in drawn()[:2]]
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 image per prompt"):
+        with pytest.raises(UserError, match="accepts 1 image per prompt"):
             adapter.row("which ?", pictures)
     else:
         row = adapter.row("which ?", pictures)

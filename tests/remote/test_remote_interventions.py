@@ -73,7 +73,7 @@ def test_with_image_tokens_cut_from_all_text_no_answer_depends_on_the_image(batc
 
 def test_attention_without_a_mask_is_refused_in_a_sentence(batch, monkeypatch):
     monkeypatch.setattr(batch.adapter, "mask_argument", lambda address: ("padding_mask", True))
-    with pytest.raises(UserError, match=r"lm\.0: attention is cut through the mask"):
+    with pytest.raises(UserError, match=r"lm\.0: attention can only be cut in blocks"):
         batch.answers(OWN, [cut_off(batch.adapter)])
 
 

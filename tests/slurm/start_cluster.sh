@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Run a command inside a Slurm that ends with it, whatever happens, and leaves nothing behind.
+# Run a command inside a temporary Slurm, which always ends with the command and leaves nothing
+# behind.
 #
 #     tests/slurm/start_cluster.sh .venv/bin/python -m pytest -m slurm tests/slurm
-#
-# Daemons, jobs and /etc/slurm live in process and mount namespaces of their own. Needs root, and
-# Debian's slurm-wlm and munge, which it installs where apt-get can. Where one of these cannot be
-# had, it says so and succeeds: a laptop need not have them.
+# Daemons, jobs and /etc/slurm are in separate process and mount namespaces. The script needs root, and
+# Debian's slurm-wlm and munge, which it installs with apt-get if possible. If one of these is missing,
+# it prints a message and succeeds, because not every machine has them.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -26,15 +26,15 @@ install_programs() {
         DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge
 }
 
-# Start the daemons; we are alone in our namespaces here.
+# Start the daemons; the namespaces contain nothing else.
 start() {
     mkdir -p "$folder/state" "$folder/etc" /etc/slurm
     local ports=$((20000 + RANDOM % 20000))
     sed -e "s|@FOLDER@|$folder|g" -e "s|@PORT0@|$ports|" -e "s|@PORT1@|$((ports + 1))|" \
         -e "s|@PORT2@|$((ports + 2))|" "$here/slurm.conf" >"$folder/etc/slurm.conf"
-    # any two devices will do: jobs are counted, not served
+    # any two devices work, because Slurm only counts GPUs
     printf "NodeName=g1 Name=gpu File=/dev/%s\n" null zero >"$folder/etc/gres.conf"
-    # not SLURM_CONF: the step inside a job looks in /etc/slurm only
+    # not SLURM_CONF, because the step inside a job only reads /etc/slurm
     mount --bind "$folder/etc" /etc/slurm
     (umask 077 && head -c 1024 /dev/urandom >"$folder/munge.key")
     munged --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
@@ -62,7 +62,7 @@ if [ "${1:-}" = --inside ]; then
     start
     status=0
     "$@" || status=$?
-    exit "$status" # the first process of the namespace: with it go all the others
+    exit "$status" # all processes of the namespace end with this one, the first
 fi
 
 [ "$(id -u)" = 0 ] || did_not_run "starting a Slurm needs root"
@@ -70,6 +70,6 @@ unshare --mount --pid --fork true 2>/dev/null || did_not_run "no namespaces may 
 have_programs || ! command -v apt-get >/dev/null || install_programs >/dev/null || true
 have_programs || did_not_run "slurm-wlm and munge are not installed, and could not be"
 folder=$(mktemp -d -t eyechart-slurm.XXXXXX)
-chmod 755 "$folder" # munge wants its socket within reach
+chmod 755 "$folder" # munge needs an accessible socket
 trap 'rm -rf "$folder"' EXIT
 unshare --mount --pid --fork --kill-child --mount-proc "$here/start_cluster.sh" --inside "$folder" "$@"

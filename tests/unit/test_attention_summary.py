@@ -130,7 +130,7 @@ def test_reasons_are_handed_on_where_there_are_no_rows(run):
 
 def test_a_table_of_another_model_is_an_error(run):
     rows = [row | {"model": "other"} for row in lens_rows(2, 0)]
-    with pytest.raises(UserError, match="a row is of other on d, expected m on d"):
+    with pytest.raises(UserError, match="a row is about other on d, expected m on d"):
         run([], rows)
 
 

@@ -240,7 +240,7 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
     assert "blank: does not apply to 2 of 6 items" in caplog.text
     for condition, rows in found.items():
         asked = ["a", "b", "c", "e", *(["w", "x"] if condition != "blank" else [])]
-        assert [r["item_id"] for r in rows] == asked, "two white images leave nothing to choose"
+        assert [r["item_id"] for r in rows] == asked, "two white images give no choice"
         assert {r["scoring"] for r in rows} == {"similarity"}
         for row in rows:
             if row["item_id"] == "c":  # it has no choices

@@ -52,7 +52,7 @@ def test_a_lost_image_costs_its_items_under_every_condition(project, tmp_path, m
         if condition == "swapped":  # the item that gets p003 instead is also lost
             continue
         assert "e" in lost
-        assert "cannot take it (ValueError: height too odd)" in lost["e"]
+        assert "cannot process it (ValueError: height too odd)" in lost["e"]
         kept = [row for row in others if row["item_id"] not in lost]
         assert ids(found[condition]) == ids(kept)
         for one, other in zip(found[condition], kept, strict=True):

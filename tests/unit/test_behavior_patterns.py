@@ -130,7 +130,7 @@ def test_every_encoder_meets_every_vlm_on_the_patterns_that_both_have(tmp_path):
     own = patterns.filter(model="clip").select("pattern", "accuracy", "kind", "pairs")
     assert own.filter(pattern="color").row(0) == ("color", 0.5, "encoder", 15)
     assert own.filter(pattern="all")["accuracy"][0] == pytest.approx(0.275)
-    assert len(patterns) == 15, "sighted pair accuracy only"
+    assert len(patterns) == 15, "only sighted pair accuracies"
     assert found.select("encoder", "vlm", "kind", "n").rows() == [
         ("clip", "blip", "pearson", 3),
         ("clip", "blip", "spearman", 3),
@@ -141,7 +141,7 @@ def test_every_encoder_meets_every_vlm_on_the_patterns_that_both_have(tmp_path):
     row = found.row(2, named=True)
     assert row["r"] == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
     assert found["r"][3] == pytest.approx(1)
-    assert found["p"][3] == pytest.approx(2 / 24), "of 24 orders only two are as far from 0"
+    assert found["p"][3] == pytest.approx(2 / 24), "only two of 24 orders are as far from 0"
     assert (row["encoder_dataset"], row["vlm_dataset"]) == ("vlm_pairs", "pairs")
     assert (found["q"] >= found["p"]).all()
 
@@ -211,7 +211,7 @@ def test_without_correlation_p_is_even_and_the_interval_spans_zero():
     found = [correlate(*rng.random((2, 7)), "pearson", 200, 5040, rng) for _ in range(200)]
     p = np.array([f.p for f in found])
     assert stats.kstest(p, "uniform").pvalue > 0.001
-    assert np.mean([f.ci_low <= 0 <= f.ci_high for f in found]) > 0.75, "few points: too narrow"
+    assert np.mean([f.ci_low <= 0 <= f.ci_high for f in found]) > 0.75, "too narrow"
 
 
 def test_a_planted_correlation_is_found():

@@ -202,7 +202,7 @@ def test_where_nothing_differs_tests_and_intervals_say_so():
         for metric in covered:
             covered[metric] += low[metric] <= (metric == "accuracy") / 2 <= high[metric]
     assert (np.array(p) <= 0.05).sum() <= stats.binom.ppf(0.999, 40, 0.05)
-    assert np.mean(p) > 0.4, "p of a null must not crowd at 0"
+    assert np.mean(p) > 0.4, "p under the null must not accumulate at 0"
     for metric, times in covered.items():
         assert times >= stats.binom.ppf(0.001, 40, 0.93), metric
 

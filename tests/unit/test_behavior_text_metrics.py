@@ -47,7 +47,7 @@ def test_bleu_by_hand():
     sums = bleu_sums(the_cat, [reference, ["far"]])
     assert sums == [5, 3, 1, 0, 6, 5, 4, 3, 6, 6]
     longer = bleu_sums(the_cat, [the_cat[:-1], [*the_cat, "again"]])
-    assert longer[-1] == 5, "of two lengths equally near the shorter counts"
+    assert longer[-1] == 5, "if two lengths are equally near, the shorter counts"
 
 
 def test_a_caption_that_is_its_reference_has_the_highest_scores():
@@ -57,7 +57,7 @@ def test_a_caption_that_is_its_reference_has_the_highest_scores():
     corpus = Consensus(given)
     own, other = corpus.score(0, given[0][0]), corpus.score(0, given[1][0])
     assert own == pytest.approx(10)
-    assert other == 0, "what all references share says nothing"
+    assert other == 0, "n-grams that all references share have no weight"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_open_questions_are_scored_beside_choices(tmp_path):
     )
     assert own["cider_d"] == pytest.approx(Cider().compute_score(gts, res)[0], abs=1e-9)
     assert (found["ci_low"] <= found["value"]).all() and (found["value"] <= found["ci_high"]).all()
-    assert values(scores, task="color")["vqa_accuracy"] == 1, "the answer is the only reference"
+    assert values(scores, task="color")["vqa_accuracy"] == 1, "the only reference is the answer"
     assert values(scores, task="color", column="n")["vqa_accuracy"] == 1, "no text, no score"
     assert values(scores)["accuracy"] == 1 and values(scores, column="n")["accuracy"] == 1
     assert set(shares["task"]) == {"all", "state"}

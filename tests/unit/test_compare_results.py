@@ -135,7 +135,7 @@ def test_the_long_verdict_holds_every_value_of_the_wide_one(tmp_path, model):
     wide = pl.read_parquet(old / f"verdict/{model}.parquet")
     values, classes, differences = long_form(wide)
     split = (values.select(STAGE), classes, differences.select(DIFFERENCE))
-    assert sum(map(filled, split)) == filled(wide), "no value of the wide table is left out"
+    assert sum(map(filled, split)) == filled(wide), "no value may be lost"
     change(new / f"verdict/{model}.parquet", pl.col("ci_low") + pl.when(ROW).then(1).otherwise(0))
     assert main([str(old), str(new)]) == 1
 

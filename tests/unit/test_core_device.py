@@ -31,7 +31,7 @@ def faults(*words: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the malloc is not glibc's")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
 def test_a_pass_uses_the_memory_that_the_last_one_freed() -> None:
     pages = 60 * 330_000 * 4 // 4096  # memory pages of one pass
     assert faults("keep") < pages / 4 < faults()  # without it, faults vary from one to ten passes

@@ -45,7 +45,7 @@ def sentences() -> list[str]:
 
 
 def test_what_is_whole_is_left_alone_and_nothing_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("hashed without need"))
+    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("a file was hashed unnecessarily"))
     assert sentences() == []
 
 

@@ -65,7 +65,7 @@ def test_an_image_costs_its_own_rows_and_items_and_is_listed(
     for part in range(parts):
         project.extract(tmp_path / "picky", model=model, part=part, parts=parts)
     name = json.loads((project.folder / f"{model}.yaml").read_text())["checkpoint"]
-    why = f"image 'p002': {name} cannot take it ({REASON})"
+    why = f"image 'p002': {name} cannot process it ({REASON})"
     assert f"left out of the images: {why}" in caplog.text
     for scope, lost in (("image", ["p002"]), ("item", LOST if model == "llava" else [])):
         none, every, expected = values(project, tmp_path / "whole", model, scope, parts)
@@ -130,7 +130,7 @@ def test_a_processor_that_fails_on_the_sample_image_is_one_sentence(project, mon
         raise TypeError("unsupported size")
 
     monkeypatch.setattr(transformers.CLIPImageProcessorPil, "preprocess", preprocess)
-    with pytest.raises(UserError, match=r"^the sample image: .*llava cannot take it \(TypeError: "):
+    with pytest.raises(UserError, match=r"^the sample image: .* cannot process it \(TypeError: "):
         describe_model.main(
             flags(
                 model="llava",

@@ -69,7 +69,7 @@ def test_an_image_that_cannot_be_used_is_named_and_costs_no_other():
     images = [(f"p{n}", Image.new("RGB", (8, 2 if n == 1 else 6))) for n in range(3)]
     found, unusable = prepare_images(adapter, images)
     assert {name: one.size for name, one in found.items()} == {"p0": (8, 6), "p2": (8, 6)}
-    assert str(unusable["p1"]) == "image 'p1': toy cannot take it (ValueError: too low)"
+    assert str(unusable["p1"]) == "image 'p1': toy cannot process it (ValueError: too low)"
     assert adapter.calls == [3, 1, 1, 1]
 
 

@@ -171,7 +171,7 @@ def test_swapping_keeps_the_number_of_pictures_and_never_shows_ones_own() -> Non
     assert found["i0"] == ("d", "e")
     assert found["i2"] == ("a", "b")
     lone = swap(items([("g0", ["a", "b"], "t"), ("g1", ["c"], "t"), ("g2", ["d"], "t")]), 3)
-    assert set(lone["i0"]) == {"c", "d"}, "no other item has two pictures"
+    assert set(lone["i0"]) == {"c", "d"}, "no other item has two images"
 
 
 @pytest.mark.parametrize(

@@ -113,5 +113,5 @@ def test_a_manifest_refuses_tokens_without_places(project, manifest, tmp_path):
     del facts["places"]["lm"]
     told = table.replace_schema_metadata({b"eyechart": json.dumps(facts).encode()})
     pq.write_table(told.drop_columns("lm/places"), tmp_path / "image/0.parquet")
-    with pytest.raises(UserError, match="places are of"):
+    with pytest.raises(UserError, match="places are"):
         project.manifest(tmp_path, "image", settings=TOKENS)

@@ -153,7 +153,7 @@ def test_a_family_without_writable_attention_is_a_sentence(tmp_path, checkpoint,
     _, _, path = fixture.run(tmp_path, checkpoint, data, items=10, edits=["knockout", "ablate"])
     table, notes = read_noted(path, EDITS)
     assert set(pl.DataFrame(table)["intervention"]) == {"none", "swap", "ablate"}
-    assert "knockout: lm.0: attention is cut through the mask" in notes["note"]
+    assert "knockout: lm.0: attention can only be cut in blocks" in notes["note"]
 
 
 def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, data, monkeypatch):

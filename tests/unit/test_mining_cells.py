@@ -77,7 +77,7 @@ def test_pairs_further_apart_need_more_cells():
 def test_a_recall_that_takes_too_many_cells_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_PROBES", 2)
     first = unit(np.random.default_rng(0).standard_normal((3000, 64)))
-    with pytest.raises(UserError, match=r"^mining.recall: 0.999 takes \d+ of 109 cells per image"):
+    with pytest.raises(UserError, match=r"^mining.recall: 0.999 needs \d+ of 109 cells per image"):
         divide(first, 0.8, 0.999)
 
 

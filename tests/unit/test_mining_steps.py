@@ -193,7 +193,7 @@ def test_features_without_a_cosine_are_refused(tmp_path, two_eyes, spoil, change
 
 def test_a_picture_that_was_not_extracted_and_a_wrong_scope_are_refused(tmp_path, two_eyes):
     images = write_images(tmp_path, [*IDS, "z"])
-    with pytest.raises(UserError, match=r"no row of 'z' \(of 1 of 201 images\)"):
+    with pytest.raises(UserError, match=r"no row for 'z' \(for 1 of 201 images\)"):
         mine(tmp_path, *two_eyes[:2], images=images)
     item = write_activations(tmp_path, "eye", NAME, two_eyes[0], IDS, scope="item")
     with pytest.raises(UserError, match="scope is 'item', expected 'image'"):

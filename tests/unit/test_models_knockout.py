@@ -63,9 +63,9 @@ def test_a_cut_in_the_last_block_of_the_last_token_is_that_row_of_a_mask(llava):
     ("address", "shape", "message"),
     [
         ("lm.9", (1, 1, 1), r"no address 'lm\.9'; did you mean 'lm\."),
-        ("vision.0", (1, 1, 1), "vision.0: attention is cut in blocks of the language model alone"),
-        ("lm.norm", (1, 1, 1), "lm.norm: attention is cut in blocks"),
-        ("lm.1", (1, 1, 7), "lm.1: the cut is of 1 queries, and the pass has"),
+        ("vision.0", (1, 1, 1), "vision.0: attention can only be cut in blocks of"),
+        ("lm.norm", (1, 1, 1), "lm.norm: attention can only be cut in blocks"),
+        ("lm.1", (1, 1, 7), "lm.1: the cut has 1 queries, but the pass has"),
     ],
 )
 def test_what_cannot_be_cut_is_one_sentence_and_leaves_no_hook(llava, address, shape, message):

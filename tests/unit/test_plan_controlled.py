@@ -97,7 +97,7 @@ def test_training_data_that_is_not_there_is_refused(
     ("built", "sentence"),
     [
         ("{encoders: [tiny_clip], trains: connector}", "1 encoders, lm None, trains 'connector'"),
-        ("{encoders: [tiny_clip], lm: a, trains: labels}", "neither where an encoder is trained"),
+        ("{encoders: [tiny_clip], lm: a, trains: labels}", "neither if an encoder is trained"),
         ("{encoders: [a, b], lm: c, trains: all}", "built.mix is None with 2 encoders"),
         ("{encoders: [a], lm: c, mix: additive, trains: all}", "built.mix is 'additive' with 1"),
         ("{encoders: [a], lm: c, trains: all, share: 2}", "built.share: 2 is greater than"),

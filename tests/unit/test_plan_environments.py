@@ -39,7 +39,7 @@ def distribution(pin: str) -> str:
 @pytest.mark.parametrize("env", ALL)
 def test_an_environment_is_pinned_exactly_in_condas_format(env: str) -> None:
     text = (ROOT / f"envs/{env}.yaml").read_text()
-    assert text.startswith("# "), "no word on why it exists"
+    assert text.startswith("# "), "the file does not say why it exists"
     held = yaml.safe_load(text)
     assert held.pop("channels") == ["conda-forge"]  # nodefaults fails under conda 26
     python, pip, packages = held.pop("dependencies")

@@ -50,7 +50,7 @@ def test_a_look_needs_the_classes_and_responses_of_the_one_before(config: dict[s
     assert found.verdict.responses(LAST) == usual.responses(LAST)
     assert found.verdict.settings(LAST) == usual.settings(LAST), "the rules are the same"
     assert found.verdict.encoder_responses(SECOND) == usual.encoder_responses(LAST)
-    assert found.readout.responses(LAST) == [], "what is asked depends on the readouts"
+    assert found.readout.responses(LAST) == [], "the answered items depend on the readouts"
 
 
 def test_a_single_look_is_a_limit_and_no_chain(config: dict[str, Any]) -> None:

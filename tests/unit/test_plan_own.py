@@ -131,7 +131,7 @@ def test_files_whose_names_snakemake_would_read_as_patterns_are_watched_by_size_
     (tmp_path / "x{y}.png").write_text("22")
     assert own.other_files(JOB) != before
     config["datasets"]["mine"]["layout"] = "clevr"
-    assert own.files(JOB) == [], "an official layout has no tables of the user's"
+    assert own.files(JOB) == [], "an official layout has no user tables"
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_names_that_are_put_in_are_read_back(name: str, results: str) -> None:
     names = {key: f"{key}_2.5" for key in pattern.names}
     path = pattern.at(results, **names)
     assert paths.find(path, results) == (pattern, names)
-    assert pattern.match(f"/tmp/somewhere/{path}") == names, "a step reads them anywhere"
+    assert pattern.match(f"/tmp/somewhere/{path}") == names, "a step can read names in any folder"
     assert Path(path).match(pattern.glob(results))
 
 

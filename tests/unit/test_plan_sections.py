@@ -145,7 +145,7 @@ def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     assert "image_tokens" in spans("blink") and "image_tokens" in spans("nyuv2")
     assert "image_tokens" not in spans("clevr") + spans("stroop")
     config["datasets"]["blink"]["tasks"] = ["art_style"]
-    assert set(config["extraction"]["spans"]) < set(spans("blink")), "probes need theirs as well"
+    assert set(config["extraction"]["spans"]) < set(spans("blink")), "probes also need their spans"
 
 
 def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -> None:
@@ -204,11 +204,11 @@ def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> 
     asked = ["color", "shape", "material", "size", "number", "boolean"]
     assert verdict.probes(ASKED) == [
         f"<results>/probing/tiny_llava/clevr/{task}.parquet" for task in asked
-    ], "a task about images is no skill"
+    ], "image tasks are not skills"
     assert verdict.encoder_responses(ASKED) == [
         f"<results>/behavior/responses/tiny_clip/mmvp_vlm/{c}.parquet" for c in ("sighted", "blank")
     ]
-    assert verdict.encoder_responses(OF_CLIP) == [], "an encoder contains none"
+    assert verdict.encoder_responses(OF_CLIP) == [], "an encoder contains no encoder"
 
 
 def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(

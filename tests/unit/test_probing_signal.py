@@ -112,7 +112,7 @@ def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
     assert control["accuracy"] > 0.95
     assert task["selectivity"] < 0.05
     assert task["selectivity_low"] < 0.05
-    assert task["p"] < 0.001, "permuted labels know no types: they miss this"
+    assert task["p"] < 0.001, "permuted labels ignore types, so they miss this"
 
 
 def test_a_feature_that_names_the_group_does_not_lift_accuracy():
@@ -126,7 +126,7 @@ def test_a_feature_that_names_the_group_does_not_lift_accuracy():
     low, high = stats.binom.ppf([0.0005, 0.9995], 40, 0.5) / 40  # 40 test groups
     assert low <= row["accuracy"] <= high
     assert row["cv_accuracy"] < 0.5 + 3.3 * 0.5 / np.sqrt(80), "folds leak"
-    assert row["train_accuracy"] > 0.8, "the names are there to be learnt"
+    assert row["train_accuracy"] > 0.8, "the probe can learn the names"
     assert row["ci_high"] - row["ci_low"] > 0.2, "an interval over rows would be narrower"
 
 

@@ -106,7 +106,7 @@ def test_a_signal_of_each_type_is_found_where_one_probe_for_all_finds_none(tmp_p
         ("item", "image_mean"),
     }
     (together,) = (r for r in rows if r["kind"] == "task" and r["n_types"] is None)
-    assert together["accuracy"] < 0.75, "the same vectors, the types not told apart"
+    assert together["accuracy"] < 0.75, "the same vectors, without types"
     ids = {
         address: [p["id"] for p in predictions if (p["address"], p["kind"]) == (address, "task")]
         for address in ("lm.1", "vision.0", "vision.1")
@@ -227,7 +227,7 @@ def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
     share = (truth[asked, 0].sum() + 5 * 0.5) / (asked.sum() + 5)
     yes = weights[own] @ (e.y[own] == 1) / weights[own].sum()
     assert yes == pytest.approx(share, abs=0.03)
-    assert 0.3 < yes < 0.7, "though few images have it"
+    assert 0.3 < yes < 0.7, "although few images have it"
     found = _typed(_run(world, groups=60)[0])[1]["vision.0"]
     assert found["accuracy"] > 0.85
 
@@ -287,7 +287,7 @@ def test_the_report_shows_types_beside_their_own_floor(tmp_path, monkeypatch):
         for end in (".parquet", ".predictions.parquet"):
             write_table(path.with_suffix(end), pq.read_table(world / f"out{end}"))
         result = read_task(path, path.with_suffix(".predictions.parquet"))
-        assert result.best["address"] == "lm.1", "of all items"
+        assert result.best["address"] == "lm.1", "the best over all items"
         assert set(result.components) == components
         known = {row["kind"]: row["accuracy"] for row in rows}
         shown = {name: best["majority"] for name, best in result.components.items()}

@@ -243,7 +243,7 @@ def test_the_page_says_what_decides_and_how_many_items_other_scorings_change() -
     assert (other["changed"], other["n"]) == (12, 48)
     assert other["right"]["value"] == 0.4
     plain = replace(behavior, scores=behavior.scores.filter(pl.col("metric") == "accuracy"))
-    assert scorings(plain) == found | {"others": []}, "nothing is told of what was not counted"
+    assert scorings(plain) == found | {"others": []}, "uncounted facts must not be shown"
 
 
 def test_examples_are_judged_by_the_scores_that_decide() -> None:

@@ -80,7 +80,7 @@ def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
     assert len(own_part(page)) < len(page) - 100_000
     assert not re.findall(OUTSIDE, own_part(page))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
-    assert policy, "the browser itself must forbid fetching"
+    assert policy, "the browser must block all requests"
     assert "default-src 'none'" in policy[1]
     assert "http" not in policy[1]
 

@@ -199,7 +199,7 @@ def test_a_layout_a_family_and_a_model_are_planned(project):
     assert found["manifests"] == ["<results>/extraction/toy/mine/image/manifest.json"]
     assert found["step"] == "eyechart.data.layouts.toy.prepare"
     assert json.loads(found["settings"]) == {"splits": ["test"], "test_share": 0.5}
-    assert len(found["code"].split()) == 2, "the step's, and the layout's, which it finds by name"
+    assert len(found["code"].split()) == 2, "the step, and the layout that it finds by name"
     assert len(found["family"].split()) == 2
     assert found["heavy"] == []
 

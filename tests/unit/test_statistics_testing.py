@@ -104,7 +104,7 @@ def test_interval_covers_the_true_accuracy_when_items_of_a_group_agree():
             low, high = bootstrap_interval(correct, units, 200, rng)[0]
             covered[name] += low <= 0.7 <= high
     assert covered["grouped"] >= stats.binom.ppf(0.001, 200, 0.93)
-    assert covered["by item"] < 150, "resampling items would claim far too much"
+    assert covered["by item"] < 150, "resampling items gives far too narrow intervals"
 
 
 def test_interval_of_a_perfect_probe_is_a_point():
@@ -147,4 +147,4 @@ def test_few_groups_have_no_interval_of_a_single_point(g):
     assert low < 0.9 - 0.3 / g
     assert high == 1
     many = bootstrap_interval(np.ones((1, 20)), _groups(20, 2), 200, np.random.default_rng(0))
-    assert many.tolist() == [[1, 1]], "from ten groups on it is the bootstrap"
+    assert many.tolist() == [[1, 1]], "the bootstrap is used from ten groups on"

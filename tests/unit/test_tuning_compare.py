@@ -6,7 +6,7 @@ import pytest
 
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.readouts import READOUTS
-from eyechart.tables.tuning import ON_BLANK, TUNED
+from eyechart.tables.tuning import ON_BLANK, TUNED, adaptable_at
 from eyechart.tuning import compare
 
 N = 40  # items; each is its own group
@@ -104,6 +104,7 @@ def test_only_the_part_that_beats_controls_and_other_parts_is_adaptable(table):
         **{"lora_lm": True, "lora_vision": False, "lora_connector": False},
         "prompt_5": None,
     }
+    assert adaptable_at(table.to_dicts()) == ["kind of mine at the part lm"]
     assert row(table, "lora_lm")["over_others"] == pytest.approx((34 - 13) / N)
     assert row(table, "prompt_5")["over_others"] is None
     assert row(table, "lora_lm", seed=0)["adaptable"] is None

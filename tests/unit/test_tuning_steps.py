@@ -266,7 +266,7 @@ def test_an_unknown_task_is_named(registry, tmp_path):
 
 def test_a_soft_prompt_of_another_width_or_a_second_one_is_refused(tuned, registry):
     make(registry, "once", **{"from": "llava", "by": f"{tuned('prompt_2')}/true-0"})
-    with pytest.raises(UserError, match="has a soft prompt already"):
+    with pytest.raises(UserError, match="already has a soft prompt"):
         make(registry, "twice", **{"from": "once", "by": f"{tuned('prompt_2')}/true-0"})
     for name in ("once", "twice"):
         (registry / f"{name}.yaml").unlink()

@@ -87,7 +87,7 @@ def test_a_class_at_a_look_is_one_that_the_whole_levels_give_as_well(name, seed,
         (_, found, rule), (_, _, once) = (apply_rules([s], "vlm", BAR)[0] for s in (early, skill))
         assert rule.verdict in (once.verdict, "undecided")
     assert rule.verdict == "undecided"
-    assert decide_class(found, thresholds_of(early, BAR)).verdict == refused, "but for this"
+    assert decide_class(found, thresholds_of(early, BAR)).verdict == refused, "without the look"
 
 
 # The order of items
@@ -110,7 +110,7 @@ def test_the_order_is_of_the_seed_and_does_not_depend_on_other_skills_or_items()
     assert {k: v for k, v in both.items() if k in found} == found and plans["t"] == planned["t"]
     assert plan_looks(own, COUNTS, seed=2)[0] != found
     first = {name for name, look in found.items() if look == 0}
-    assert first != {item["item_id"] for item in own[:10]}, "not the order of the file"
+    assert first != {item["item_id"] for item in own[:10]}, "the order must differ from the file's"
     shared = {i["group"] for i in own if i["item_id"] in first}
     assert {i["group"] for i in other if both.get(i["item_id"]) == 0} <= shared, "the same scenes"
 

@@ -34,7 +34,7 @@ def test_the_items_needed_fall_with_the_effect_and_are_none_where_nothing_is():
     needed = [items_needed(asked(0.25 + gap, 0.25), "vlm", BAR) for gap in (0.125, 0.15, 0.2)]
     assert needed[0] > needed[1] > needed[2] > 40
     assert items_needed(asked(0.25, 0.25), "vlm", BAR) is None
-    assert items_needed(asked(0.30, 0.25), "vlm", BAR) is None, "less than the margin"
+    assert items_needed(asked(0.30, 0.25), "vlm", BAR) is None, "below the margin"
 
 
 def test_with_the_items_needed_the_skill_is_decided_and_with_fewer_it_is_not():

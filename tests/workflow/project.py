@@ -107,7 +107,7 @@ class Project:
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace text that occurs exactly once in a file."""
         text = self.path(name).read_text()
-        assert text.count(old) == 1, f"{name}: {old!r} stands there {text.count(old)} times"
+        assert text.count(old) == 1, f"{name}: {old!r} occurs {text.count(old)} times"
         self.path(name).write_text(text.replace(old, new))
 
     def command(self, *arguments: str) -> list[str]:

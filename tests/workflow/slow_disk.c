@@ -1,9 +1,10 @@
 /* A network disk for one folder, preloaded into every process of a run.
 
-   Below SLOW_ROOT, each look-up of a name takes SLOW_MS milliseconds; times are known to SLOW_SECONDS
-   seconds only; what a process has seen of a name, that it is missing or its size and time, it sees
-   for SLOW_STALE milliseconds, whatever other processes do meanwhile, unless it opens or changes the
-   file itself. A process adds its number of look-ups and its command to SLOW_COUNTS when it ends. */
+   Below SLOW_ROOT, each look-up of a name takes SLOW_MS milliseconds, and times are multiples of
+   SLOW_SECONDS seconds. Once a process has looked up a name, it sees the same size and time, or the
+   same absence, for SLOW_STALE milliseconds, whatever other processes do, unless it opens or changes
+   the file itself. When a process ends, it appends its number of look-ups and its command to
+   SLOW_COUNTS. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,14 +21,14 @@
 
 #define SLOTS 65536
 struct seen { unsigned long name; long until; int missing; struct stat status; };
-static struct seen table[2][SLOTS]; /* of what a link leads to, and of links themselves */
+static struct seen table[2][SLOTS]; /* of the targets of links, and of links themselves */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static long lookups;
 
 static long number(const char *name) { const char *v = getenv(name); return v ? atol(v) : 0; }
 static long now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000 + t.tv_nsec / 1000000; }
 
-/* Return a key of a name below the root, after the time that a look-up takes; 0 for others. */
+/* Return the key of a name below the root, after the time of a look-up; 0 for other names. */
 static unsigned long slow(int at, const char *path) {
     char whole[2 * PATH_MAX], here[PATH_MAX];
     const char *root = getenv("SLOW_ROOT");
@@ -101,7 +102,7 @@ int fstat(int handle, struct stat *status) {
 }
 int fstat64(int handle, struct stat64 *status) { return fstat(handle, (struct stat *)status); }
 
-/* What changes a name, or opens the file, looks at the disk itself */
+/* Calls that change a name or open the file use the disk itself */
 static void touched(int at, const char *path) { forget(slow(at, path)); }
 #define REAL(type, name, ...) static type (*real)(__VA_ARGS__); if (!real) real = dlsym(RTLD_NEXT, name)
 #define OPENS(name, first, pass, at)                                                              \

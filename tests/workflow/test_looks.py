@@ -69,14 +69,14 @@ def test_only_undecided_skills_are_asked_again_and_the_table_says_where_they_sto
     then = pl.concat(
         classes.join(early.filter(look=k), on=SKILL, how="semi") for k, classes in at.items()
     )
-    assert kept.equals(then.select(kept.columns).sort(SKILL)), "a class stays as it was"
+    assert kept.equals(then.select(kept.columns).sort(SKILL)), "a decided class must not change"
     for k, classes in at.items():
         decided = classes.filter(pl.col("verdict") != "undecided")
         assert not len(decided.join(final.filter(pl.col("look") <= k), on=SKILL, how="anti"))
     pairs = pl.read_parquet(steps.path("results/datasets/mmvp/items.parquet"))
     asked = pl.read_parquet(steps.path(LAST.format("mmvp", "sighted")))
     counts = pairs.join(asked, on="item_id").group_by("pair").len()
-    assert set(counts["len"]) == {2}, "pairs stay whole"
+    assert set(counts["len"]) == {2}, "pairs are never divided"
     page = steps.path("results/report/index.html").read_text()
     assert "items answered, look" in page
 

@@ -119,7 +119,7 @@ def small_disk(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a full disk was not tried: mounting a small one needs root")
+        pytest.skip("a full disk was not tested: mounting a small one needs root")
     try:
         yield
     finally:

@@ -89,7 +89,7 @@ def test_scores_are_those_of_a_count_by_hand(examined: Project, size: int) -> No
         values = {task: (pytest.approx(np.mean(own)), len(own)) for task, own in right.items()}
         assert {r["task"]: (r["value"], r["n"]) for r in found.to_dicts()} == values
         widths = (found["ci_high"] - found["ci_low"]).filter(found["groups"] < 10)
-        assert (widths > 0.2).all(), "few groups have a wide interval, also if all are right"
+        assert (widths > 0.2).all(), "few groups have a wide interval even if all are right"
 
 
 @pytest.mark.parametrize("size", SIZES)

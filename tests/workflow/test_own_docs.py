@@ -52,7 +52,7 @@ def test_the_example_gives_what_the_page_says(project: Project) -> None:
     for model, count in (("tiny_llava", 5), ("tiny_clip", 4)):
         said = folder / f"behavior/responses/{model}/mine"
         assert len(pl.read_parquet(said / "sighted.parquet")) == count
-        assert len(pl.read_parquet(said / "swapped.parquet")) == 0, "there is a single group"
+        assert len(pl.read_parquet(said / "swapped.parquet")) == 0, "there is only one group"
     page = folder.joinpath("report/index.html").read_text()
     assert "The task is not probed: fewer than two answers" in page
     assert "Not asked of this model: 1 item (2 images" in page

@@ -110,7 +110,7 @@ def readouts(
 def patterns(model: Name = None, *, table: str = "patterns", root: Root = ROOT) -> pl.DataFrame:
     """Return accuracy by MMVP pattern, or the ``correlations`` between encoders and VLMs.
 
-    With a model, return what was computed for only that model and its encoder.
+    With a model, return the results of only that model and its encoder.
     """
     kind = "patterns" if model is None else "patterns of a model"
     return read_all(kind, {"model": model, "table": table}, root)
@@ -119,7 +119,7 @@ def patterns(model: Name = None, *, table: str = "patterns", root: Root = ROOT) 
 def pairs(
     dataset: Name = None, *, first: Name = None, second: Name = None, root: Root = ROOT
 ) -> pl.DataFrame:
-    """Return pairs of images that the first encoder sees as alike and the second as different."""
+    """Return pairs of images that are similar to the first encoder and different to the second."""
     return read_all("pairs", {"dataset": dataset, "first": first, "second": second}, root)
 
 

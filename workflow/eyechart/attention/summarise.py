@@ -188,7 +188,7 @@ def corrected(rows: Rows) -> Rows:
 
 
 def known(value: float) -> float | None:
-    """Return a number if it is finite, else None."""
+    """Return a number if it is finite, otherwise None."""
     return float(value) if np.isfinite(value) else None
 
 
@@ -210,7 +210,7 @@ def main(
         for pair in pl.DataFrame(table).select("model", "dataset").unique().rows():
             if pair != (model, dataset):
                 raise errors.UserError(
-                    f"{path}: a row is of {' on '.join(pair)}, expected {model} on {dataset}"
+                    f"{path}: a row is about {' on '.join(pair)}, expected {model} on {dataset}"
                 )
     summary = Summary(model, dataset, settings["draws"], seed)
     rows = [*summary.attention(pl.DataFrame(looked)), *summary.lens(pl.DataFrame(would))]

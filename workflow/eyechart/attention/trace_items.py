@@ -1,7 +1,7 @@
 """Trace a model's attention to the image and its logit lens while it answers.
 
 Reads a model's checkpoint, a dataset's tables and its regions, if any. Writes ``attention.parquet``
-to the given path, and ``lens``, ``words`` and ``maps`` beside it. The model is loaded once with
+to the given path, and ``lens``, ``words`` and ``maps`` next to it. The model is loaded once with
 ``eager`` attention, and gets each item with the prompt of the behavior stage. If a family returns
 no attention weights or has no usable head, the table has no rows and its notes say why.
 

@@ -20,7 +20,7 @@ SIGHTED = "sighted"
 def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
     """Load sighted responses (``item_id``, ``predicted``), one row per item and order.
 
-    Raise a UserError if the table is of another model, dataset or condition.
+    Raise a UserError if the table belongs to another model, dataset or condition.
     """
     expected = {"model": model, "dataset": dataset, "condition": SIGHTED}
     return read_predicted(path, expected).select("item_id", "predicted")

@@ -130,7 +130,7 @@ class _Nodes:
     def check(self, node: yaml.Node, at: str, above: tuple[int, ...]) -> int:
         """Return how many values a node represents; raise a UserError for invalid ones."""
         if id(node) in above:
-            raise self._error(node, "a value that stands within itself")
+            raise self._error(node, "a value that contains itself")
         if id(node) not in self._sizes:
             inner = (*above, id(node))
             size = 1
@@ -144,7 +144,7 @@ class _Nodes:
                     self.check(value, f"{at}{key.value}.", inner) for key, value in node.value
                 )
             if size > MOST_VALUES:
-                raise self._error(node, f"stands for more than {MOST_VALUES} values")
+                raise self._error(node, f"represents more than {MOST_VALUES} values")
             self._sizes[id(node)] = size
         return self._sizes[id(node)]
 

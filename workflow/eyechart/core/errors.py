@@ -121,12 +121,12 @@ def logged(text: str) -> list[str]:
 
 
 def lacks(error: BaseException) -> bool:
-    """Return whether the machine lacks a resource, so that the input may well be right."""
+    """Return whether the machine lacks a resource, so the input may well be valid."""
     return not isinstance(error, UserError) and _code(error) in LACKS
 
 
 def _code(error: BaseException) -> int | None:
-    """Return the number of a system error, of which many libraries only keep the text."""
+    """Return the number of a system error; many libraries keep only its text."""
     text = str(error)
     if isinstance(error, MemoryError) or _MEMORY.search(text):
         return errno.ENOMEM

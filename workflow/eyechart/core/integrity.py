@@ -26,7 +26,7 @@ from eyechart.plan import paths
 
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-BESIDE = ("logs", "benchmarks")  # folders beside results
+BESIDE = ("logs", "benchmarks")  # folders next to results
 TEMPORARY_BYTES = 1 << 18  # as Snakemake needs to choose among many jobs
 ASIDE = Path(".snakemake/eyechart-damaged")
 
@@ -145,7 +145,7 @@ def make_again(
         made = {str(file) for job in dag.jobs for file in job.output}
         waited = not dag.workflow.dryrun and share.wait(made, warn)
         if waited:
-            _look_again(dag.workflow.iocache)  # what was missing is there now
+            _look_again(dag.workflow.iocache)  # the missing files exist now
         await check(dag)
         faults = _check_again(found, results, dag.workflow.dryrun, waited)
         for fault in faults:

@@ -1,7 +1,7 @@
 """The ledger: size, change time and SHA-256 of every file between stages, as it was written.
 
 It records the outputs of rules and the files that an output *owns*: those listed in a receipt, a
-shard or a manifest of figures, and the images prepared beside ``images.parquet``. An owned file is
+shard or a manifest of figures, and the images prepared next to ``images.parquet``. An owned file is
 remade by running its owner's rule. New files are entered at the start and at the end of a run. A
 file is hashed if its size or change time differs from the ledger's (unlike the modification time,
 the change time cannot be set back), or always with ``full``. A file written so recently that a
@@ -63,7 +63,7 @@ class Fault(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The fault, and what a run makes again."""
+        """The fault, and the output that a run makes again."""
         made = "it is" if self.path == self.owner else f"what {self.owner} lists is"
         return f"{self.path} {self.what}; {made} made again"
 

@@ -67,7 +67,7 @@ class Share:
         return True
 
     def begin(self, jobs: Iterable[Any]) -> None:
-        """Tell others what the jobs of this run make and read, and let them plan.
+        """Tell other runs which files this run makes and reads, and let them plan.
 
         Raise a UserError if another run reads a file that this one would remake.
         """

@@ -10,7 +10,7 @@ parameter ``image_output`` is the flag ``--image-output``, required unless it ha
 ``str``, ``int``, ``Path``  one value
 ``list[T]``                 one value or more
 ``Literal["a", "b"]``       one of these
-``bool``                    no value: true where the flag is given
+``bool``                    no value: true if the flag is given
 ``Json``                    a JSON object
 ``Fields[T]``               a JSON object with the fields of the dataclass ``T``
 ``Paths``                   paths, or none

@@ -84,7 +84,7 @@ class ExtractionJob:
 def provenance(
     settings: ExtractionSettings, part: int, parts: int, adapter: Adapter
 ) -> dict[str, Any]:
-    """Return what a shard's values depend on besides its inputs; it is equal in all clean runs."""
+    """Return the facts other than inputs on which a shard depends; clean runs give equal facts."""
     device = adapter.device
     cuda = device.type == "cuda"
     return {

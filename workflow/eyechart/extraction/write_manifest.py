@@ -1,7 +1,7 @@
 """Write the manifest of a scope's shards; as the last file, it certifies that they are complete.
 
 Reads the shards, the model's card and the dataset's table for the scope. Writes manifest.json
-beside the shards.
+next to the shards.
 
     python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
         --card results/models/tiny_llava/card.json \
@@ -105,7 +105,7 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
     kept = [name for name in columns if name.endswith("/image_tokens")]
     if sorted(name for of in located.values() for name in of) != sorted(kept):
         raise errors.UserError(
-            f"{path}: places are of {located}, expected {kept}; delete it and run again"
+            f"{path}: places are {located}, expected {kept}; delete it and run again"
         )
     columns = [*columns, *(f"{stage}/{PLACES}" for stage in sorted(located))]
     for field, value in [*expected.items(), ("columns", columns)]:

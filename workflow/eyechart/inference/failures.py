@@ -1,4 +1,4 @@
-"""Leave out what a model's own code rejects, and keep sentences about what is left out.
+"""Leave out inputs that a model's own code rejects, and keep a sentence about each omission.
 
 An image or a prompt that it rejects costs its items, not the whole part.
 """
@@ -36,7 +36,7 @@ class Failures:
 
 
 class Notes:
-    """Notes on what was left out, each once, for the log and the tables."""
+    """Notes on omissions, each once, for the log and the tables."""
 
     def __init__(self) -> None:
         self.said: dict[str, None] = {}

@@ -110,7 +110,7 @@ class Preparer:
         for asked in dict.fromkeys([*blank, *self.due[number]]):
             group = self.due[number].get(asked, [])
             made = [prompt for q in group if (prompt := self.unless_lost(q)) is not None]
-            if not made and asked in blank:  # the image is read all the same
+            if not made and asked in blank:  # the image is still read
                 made = [self.prompt(blank[asked])]
             prompts += made
         self.prepared = {

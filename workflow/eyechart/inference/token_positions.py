@@ -1,4 +1,4 @@
-"""Boxes of the image tokens in a shard's rows, stored as columns beside the activations."""
+"""Boxes of the image tokens in a shard's rows, stored as columns next to the activations."""
 
 from __future__ import annotations
 

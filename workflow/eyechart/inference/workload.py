@@ -33,7 +33,7 @@ class ExtractionPart:
     Attributes
     ----------
     images : ids of the part's own images, sorted: the rows of its image file
-    foreign : sorted ids of other parts' images that the part's questions need too
+    foreign : sorted ids of other parts' images that the part's questions also need
     items : ids of the part's questions, sorted: the rows of its item file
     questions : the prompts of these items, by row
     paths : the file of every image, own or foreign

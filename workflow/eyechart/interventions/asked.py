@@ -29,7 +29,7 @@ class RegionOfTokens:
     Attributes
     ----------
     flags : bool, shape (t,); tokens that the region covers at least in part
-    most : bool, shape (t,); tokens that it covers by at least half, or else the most covered token
+    most : bool, shape (t,); tokens that it covers by at least half, otherwise the most covered one
     offsets : float, shape (t, 2); from its centre to each token's, in pixels
     """
 

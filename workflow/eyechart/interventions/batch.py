@@ -74,7 +74,7 @@ class Batch:
         If the prefix is shared, blocks up to the address keep the keys and values of their own
         images, and later blocks get the others'.
         """
-        if address == CONNECTOR:  # everything that the language model reads of the images
+        if address == CONNECTOR:  # everything that the language model reads from the images
             return self.answers(other)
         if not self.reader.shares_prefix:
             return self.answers(whose, [taken(address, IMAGE, other)])

@@ -3,8 +3,8 @@
 A change names tokens by a span: ``image`` (all from the first image token to the last),
 ``referent`` and ``other_object`` (image tokens in a region), ``question`` (the text between the
 image and the answer position, or all text if it comes first) and ``last`` (the answer position and
-the answer begun there; in a decoder, all tokens). It applies to every pass with those tokens, so it
-does not depend on how prompts are read.
+the answer tokens so far; in a decoder, all tokens). It applies to every pass with those tokens, so
+it does not depend on how prompts are read.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Edit:
     target, region : the tokens that it changes, and another region that an item must have, if any
     control, draw : the kind of control and its number; empty for the edit itself
     donor : ``donor`` or ``control``, the source of its states, if any
-    until : the last block of an edit in several blocks; else empty
+    until : the last block of an edit in several blocks; otherwise empty
     """
 
     intervention: str

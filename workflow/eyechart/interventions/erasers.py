@@ -32,7 +32,7 @@ class Sample:
     Attributes
     ----------
     mean, covariance : of all image tokens, (d,) and (d, d); an image counts once per item about it
-    tokens : (m, d); tokens that a referent covers by at least half, or else the most covered token
+    tokens : (m, d); tokens that a referent covers by at least half, otherwise the most covered one
     tasks, answers, groups, items : str, shape (m,); task, answer, group and id of each token's item
     """
 

@@ -1,7 +1,7 @@
 """Answer a dataset's items under every edit of a model: patch, knock out, ablate, erase.
 
 Reads the model's checkpoint and card, and the dataset's tables and regions, if any. Writes
-``edits.parquet`` to the given path and ``erasers.parquet`` beside it. The model is loaded once for
+``edits.parquet`` to the given path and ``erasers.parquet`` next to it. The model is loaded once for
 all edits. Edits that are impossible, because attention cannot be cut in a family or an item has no
 donor, are left out, and the tables' metadata say why.
 

@@ -1,4 +1,4 @@
-"""Items' prompts as tokens, in parts or whole, and the tokens of each span."""
+"""Prompts of items as tokens, in parts or in full, and the tokens of each span."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Entry = tuple[int, int]  # indices of an item and of the branch of its choices t
 
 @dataclass(frozen=True)
 class Prompts:
-    """Items' prompts, about their own images or their donors'."""
+    """Prompts of items, about their own images or about donors' images."""
 
     reader: Reader
     asked: Sequence[AskedItem]
@@ -50,7 +50,7 @@ class Prompts:
         return starts, self._pass(PREFIX, whose, rows, tokens)
 
     def rest(self, whose: str) -> tuple[list[Line], Pass]:
-        """Return what follows the prefixes of all prompts."""
+        """Return the tokens after the prefixes of all prompts."""
         rows = range(len(self.asked))
         starts, before = self.prefix(whose, rows)
         scripts = [self.script(whose, n) for n in rows]

@@ -1,7 +1,7 @@
 """Write both encoders' features of the same images as memory-mapped files shared by jobs.
 
 Reads the activations (scope image) of two encoders and the dataset's images. Writes ``first.npy``
-and ``second.npy`` beside the output: float32, rows of unit length, 4 n (d₁ + d₂) bytes in total.
+and ``second.npy`` next to the output: float32, rows of unit length, 4 n (d₁ + d₂) bytes in total.
 
     python -m eyechart.mining.align_features
         --first results/extraction/tiny_clip/clevr/image/manifest.json

@@ -25,7 +25,7 @@ from eyechart.statistics.intervals import share_interval
 PER_CELL = 40  # images per cell used for k-means
 STEPS = 10  # k-means iterations
 ROWS = 8192  # images whose cells are looked up at once
-PLANTED = 10_000  # pairs for choosing the probes, and again as many for measuring recall
+PLANTED = 10_000  # pairs for choosing the probes, and as many for measuring recall
 MOST_PROBES = 256
 
 
@@ -83,8 +83,8 @@ def divide(first: np.ndarray, similar: float, recall: float) -> Cells:
     probes = next((int(p) for p in np.unique(ranks) if _interval(ranks <= p)[0] >= recall), count)
     if probes > MOST_PROBES:
         raise UserError(
-            f"mining.recall: {recall} takes {probes} of {count} cells per image, expected at most "
-            f"{MOST_PROBES}: ask for less, or set mining.engine: exact"
+            f"mining.recall: {recall} needs {probes} of {count} cells per image, expected at most "
+            f"{MOST_PROBES}: request a lower recall, or set mining.engine: exact"
         )
     near = np.empty((n, probes), np.int32)
     for start in range(0, n, ROWS):

@@ -98,7 +98,7 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array, output: Path)
             features[place[place >= 0]] = values.reshape(len(place), shape[1])[place >= 0]
     if not seen.all():
         raise UserError(
-            f"{manifest_path}: no row of {ids[int(np.argmin(seen))].as_py()!r} (of "
+            f"{manifest_path}: no row for {ids[int(np.argmin(seen))].as_py()!r} (for "
             f"{np.count_nonzero(~seen)} of {len(ids)} images); extract it again"
         )
     for start in range(0, len(ids), ROWS):

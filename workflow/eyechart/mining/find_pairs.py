@@ -6,7 +6,7 @@ Source: Tong et al. 2024 (Eyes Wide Shut): cosine > 0.95 in CLIP, < 0.6 in DINOv
 
 Memory, in addition to Python and its libraries: at most ``search.memory_bound`` bytes, and one row
 group of one column. The features, 4 n (d₁ + d₂) of these bytes, are temporary memory-mapped files
-beside the output.
+next to the output.
 
     python -m eyechart.mining.find_pairs
         --first results/extraction/tiny_clip/clevr/image/manifest.json

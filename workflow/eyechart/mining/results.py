@@ -1,4 +1,4 @@
-"""Write the pairs found as a table, with their number in its metadata."""
+"""Write the mined pairs as a table, with their number in its metadata."""
 
 import json
 from pathlib import Path

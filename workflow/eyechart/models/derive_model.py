@@ -69,7 +69,7 @@ def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None)
         raise UserError(f"derived.by: {how['by']} adds or removes the weight {name}")
     changed = sorted({component(adapter, n) for n in before if before[n] != after[n]})
     if not changed and how["by"] not in FIELDS and adapter.soft_prompt is prompt:
-        raise UserError(f"derived.by: {how['by']} leaves every weight of {how['from']} as it was")
+        raise UserError(f"derived.by: {how['by']} changes no weight of {how['from']}")
     undeclared = set(changed) - set(CHANGES.get(how["by"], changed))
     if undeclared:
         raise UserError(

@@ -62,8 +62,8 @@ def _cutting(
     how = str(getattr(adapter.text_config, "_attn_implementation", "eager"))
     if name not in arguments or how not in MASKED:
         raise UserError(
-            f"{address}: attention is cut through the mask of queries and keys that a block is "
-            f"given, and {block.__name__} of family {adapter.spec.family} with attention {how!r} "
+            f"{address}: attention can only be cut in blocks that take a mask of queries and "
+            f"keys, but {block.__name__} of family {adapter.spec.family} with attention {how!r} "
             f"takes none; load it with {' or '.join(MASKED)}"
         )
     place = arguments.index(name)
@@ -75,7 +75,7 @@ def _cutting(
         hidden = inputs[0] if inputs else named["hidden_states"]
         if cut.shape[-2] != hidden.shape[1]:
             raise UserError(
-                f"{address}: the cut is of {cut.shape[-2]} queries, and the pass has "
+                f"{address}: the cut has {cut.shape[-2]} queries, but the pass has "
                 f"{hidden.shape[1]}"
             )
         if mask is None:  # attention without a mask
@@ -102,7 +102,7 @@ def _with_cut(address: str, mask: Tensor, cut: Tensor) -> Tensor:
     queries, keys = cut.shape[-2:]
     if mask.ndim != 4 or mask.shape[-1] != keys or mask.shape[-2] not in (1, queries):
         raise UserError(
-            f"{address}: its attention mask has shape {tuple(mask.shape)}, and the cut is of "
+            f"{address}: its attention mask has shape {tuple(mask.shape)}, but the cut has "
             f"{queries} queries and {keys} keys; cuts need attention 'eager' or 'sdpa'"
         )
     hidden = cut[:, None]

@@ -1,4 +1,4 @@
-r"""Translate module names used before transformers 5, as in VLM-Lens, to current names, no torch.
+r"""Translate module names used before transformers 5, as in VLM-Lens, to current names.
 
 Each family has a list of rules, pairs of a regular expression and its replacement, which are all
 applied in order. Names that never changed or are already current are kept. Patterns are translated
@@ -22,7 +22,7 @@ SIDE_BY_SIDE: Rules = (
     (r"^language_model(\.model)?(?=\.|$)", "model.language_model"),
 )
 
-# transformers 4.51: the language model is ``model`` itself, with the encoder beside it
+# transformers 4.51: the language model is ``model`` itself, with the encoder next to it
 WITHIN_MODEL: Rules = (
     (r"^visual(?=\.|$)", "model.visual"),
     (r"^model\.(?!visual|language_model)", "model.language_model."),

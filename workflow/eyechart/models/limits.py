@@ -50,15 +50,15 @@ def _check(held: Any, path: Path, at: str) -> None:
 
 
 class TooMuchError(UserError):
-    """A chat template takes too much time or memory: no prompt is tried after that."""
+    """A chat template takes too much time or memory, so no further prompt is tried."""
 
 
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     """Return the text that a chat template renders.
 
-    Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it makes more than a
-    million characters, or is wrong; a ValueError if there is none. Both limits need the main
-    thread: signals reach no other, and others may need memory of their own meanwhile.
+    Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it produces more than a
+    million characters, or is invalid; a ValueError if there is none. Both limits need the main
+    thread: signals reach only this thread, and other threads may use memory at the same time.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("chat templates are rendered in the main thread")
@@ -82,7 +82,7 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 
 @contextmanager
 def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a TooMuchError in the block after so much processor time, in the main thread."""
+    """Raise a TooMuchError in the block after the given processor time, in the main thread."""
 
     def over(signum: int, frame: Any) -> None:
         raise TooMuchError(sentence)
@@ -100,7 +100,7 @@ def time_limit(seconds: float, sentence: str) -> Iterator[None]:
 def memory_limit(most: int) -> Iterator[None]:
     """Raise a MemoryError in the block if the process would take ``most`` bytes more.
 
-    Nothing is limited on systems that do not say how much memory a process has.
+    There is no limit on systems that do not report the memory of a process.
     """
     if not _MEMORY.exists():
         yield

@@ -207,7 +207,7 @@ class Connector(nn.Module):
 
 
 class Mixture(LlavaForConditionalGeneration):
-    """The whole model."""
+    """The complete model."""
 
     config_class = MixtureConfig
 

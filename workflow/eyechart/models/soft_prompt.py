@@ -35,7 +35,7 @@ def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"family {adapter.spec.family} has no language model to prompt")
     if adapter.soft_prompt is not None:
-        raise UserError(f"{adapter.spec.checkpoint} has a soft prompt already")
+        raise UserError(f"{adapter.spec.checkpoint} already has a soft prompt")
     table = adapter.model.get_input_embeddings()
     if vectors.shape[1] != (width := table(torch.tensor([[0]], device=adapter.device)).shape[-1]):
         raise UserError(f"a soft prompt is {vectors.shape[1]} wide, expected {width}")

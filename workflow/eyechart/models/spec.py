@@ -61,7 +61,7 @@ class Spec:
 
     @property
     def from_hub(self) -> bool:
-        """Whether the checkpoint is pulled from the hub, which is so if it has a revision."""
+        """Whether the checkpoint is pulled from the hub, that is, whether it has a revision."""
         return self.revision is not None
 
     @property
@@ -220,7 +220,7 @@ def _check_built(value: dict[str, Any], path: Path) -> None:
     if labelled != (count == 0) or labelled != (how["lm"] is None):
         raise UserError(
             f"{path}: built: {count} encoders, lm {how['lm']!r}, trains {how['trains']!r}, "
-            "expected encoders and lm for a vlm, and neither where an encoder is trained on labels"
+            "expected encoders and lm for a vlm, and neither if an encoder is trained on labels"
         )
     if (how["mix"] is not None) != (count == 2):
         raise UserError(

@@ -63,5 +63,5 @@ def head_of(adapter: LanguageAdapter) -> OutputHead:
     except AttributeError:
         raise LookupError(f"there is no module {path!r}, the last norm") from None
     if adapter.model.get_output_embeddings() is None and not hasattr(adapter, "HEAD"):
-        raise LookupError(f"family {adapter.spec.family} names no head behind its last norm")
+        raise LookupError(f"family {adapter.spec.family} names no head after its last norm")
     return OutputHead(adapter, {a: paths[a] for a in blocks}, norm)

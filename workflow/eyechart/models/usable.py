@@ -8,14 +8,14 @@ from eyechart.models.limits import TooMuchError
 
 
 class UnusableError(UserError):
-    """An image or a prompt that a model's own code cannot take."""
+    """An image or a prompt that a model's own code cannot process."""
 
 
 @contextmanager
 def usable(what: str, checkpoint: str) -> Iterator[None]:
-    """Turn whatever a processor or tokenizer raises in the block into an UnusableError.
+    """Turn any error that a processor or tokenizer raises in the block into an UnusableError.
 
-    ``what`` names the image or item. Lack of memory and the like stays what it is.
+    ``what`` names the image or item. Errors such as a lack of memory are unchanged.
     """
     try:
         yield
@@ -28,5 +28,5 @@ def usable(what: str, checkpoint: str) -> Iterator[None]:
             raise
         told = " ".join(str(error).split()) or "no reason given"
         raise UnusableError(
-            f"{what}: {checkpoint} cannot take it ({type(error).__name__}: {told})"
+            f"{what}: {checkpoint} cannot process it ({type(error).__name__}: {told})"
         ) from error

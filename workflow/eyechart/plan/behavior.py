@@ -143,7 +143,7 @@ class BehaviorPlan:
         return [looks.responses(before, *names, condition) for condition in conditions]
 
     def scores(self, suffix: str = ".parquet") -> list[str]:
-        """Return all score tables, or the files beside them with another suffix."""
+        """Return all score tables, or the files next to them with another suffix."""
         return _of(paths.SCORES.beside(suffix), self.runs())
 
     def all_responses(self) -> list[str]:

@@ -52,7 +52,7 @@ class Checkpoints:
         for model in self.config["remote_code"]:
             if not self.specs[model].trust_remote_code:
                 raise UserError(
-                    f"remote_code: {model} runs no code of its own (its spec does not say "
+                    f"remote_code: {model} runs no code of its own (its spec does not set "
                     "trust_remote_code: true); remove it from the list"
                 )
         for model in self.config["models"]:

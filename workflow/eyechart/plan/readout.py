@@ -88,7 +88,7 @@ class ReadoutPlan(DatasetsPlan):
         return [paths.DEPTH_HEADS.rule(model=wildcards.model)]
 
     def tables(self, suffix: str = ".parquet") -> list[str]:
-        """Return the tables of all readouts, or the files beside them with another suffix."""
+        """Return the tables of all readouts, or the files next to them with another suffix."""
         pattern = paths.READOUTS.beside(suffix)
         return [pattern.rule(model=model, dataset=dataset) for model, dataset in self.runs()]
 

@@ -22,7 +22,7 @@ PROCESS_MB = 2000  # Python, torch and, mostly, the libraries of a GPU
 
 # A model in memory. Measured: the tiny models take 0.53 GB in total, including 0.4 GB for Python,
 # torch and transformers; 64 M parameters in float32 take 1.19 GB (bench/extraction.md).
-WEIGHT_COPIES = 1.3  # relative to the weights: one weight file is read beside the model
+WEIGHT_COPIES = 1.3  # relative to the weights: one weight file is read next to the model
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 BLOCKS = 32  # if the spec does not state it: LLaMA 7B's
 TOKENS = 1000  # of one prompt with its image: LLaVA 1.5 has 576 image tokens, tiles up to 2880

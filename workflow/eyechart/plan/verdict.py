@@ -120,7 +120,7 @@ class VerdictPlan:
     # Paths
 
     def tables(self) -> list[str]:
-        """Return the value tables of all verdicts; classes and differences are beside them."""
+        """Return the value tables of all verdicts; classes and differences are next to them."""
         return self.files(paths.VERDICT)
 
     def files(self, pattern: paths.Pattern) -> list[str]:
@@ -144,7 +144,7 @@ class VerdictPlan:
         return [predictions(model=wildcards.model, dataset=dataset) for dataset in datasets]
 
     def probes(self, wildcards: Any) -> list[str]:
-        """Return the tables of its probes; their predictions are stored beside them."""
+        """Return the tables of its probes; their predictions are stored next to them."""
         return self._probes(wildcards.model, paths.PROBES)
 
     def probe_predictions(self, wildcards: Any) -> list[str]:
@@ -162,7 +162,7 @@ class VerdictPlan:
         return self._responses(self._contained(wildcards.model), datasets, last)
 
     def effects(self, wildcards: Any) -> list[str]:
-        """Return the effects of interventions in a model; the erasers are stored beside them."""
+        """Return the effects of interventions in a model; the erasers are next to them."""
         return self._interventions(wildcards.model, "effects")
 
     def erasers(self, wildcards: Any) -> list[str]:

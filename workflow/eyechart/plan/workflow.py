@@ -240,7 +240,7 @@ class WorkflowPlan:
         return list({self._manifest(m, d, t): 0 for m, d in runs for t in self._tasks(m, d)})
 
     def probes(self, suffix: str) -> list[str]:
-        """Return the probe tables of all tasks, or the files beside them with another suffix."""
+        """Return the probe tables of all tasks, or the files next to them with another suffix."""
         pattern = paths.PROBES.beside(suffix)
         return [
             pattern.rule(model=model, dataset=dataset, task=task)

@@ -28,7 +28,7 @@ class Examples:
         Class codes 0 … k−1.
     classes : list of str, length k; sorted
     groups, types : str, shape (n,)
-    train : bool, shape (n,); True trains, False is tested
+    train : bool, shape (n,); True for training, False for test
     left_out : number of examples of each class that is in too few training groups; these examples
         are left out
     refusal : reason why nothing can be probed; empty if probing is possible

@@ -1,7 +1,7 @@
 """Train probes and control probes for one task on every column of an activation manifest.
 
 Reads items.parquet, images.parquet and an activation manifest with its parts.
-Writes the metrics table and, beside it, all test predictions.
+Writes the metrics table and, next to it, all test predictions.
 
     python -m eyechart.probing.train_probes --model tiny_llava --dataset clevr --task color \
         --items results/datasets/clevr/items.parquet \

@@ -2,8 +2,8 @@
 
 The module has a function ``score(reference, choices)``. The reference (None if the task has none)
 and each choice are tokens (m, d) with weights (m,) that sum to 1. It returns one score per choice
-(c,), of which the highest wins, and the scale of the numbers that scores are computed from. A task
-may have several readouts. Snakemake imports this at parse time, so it must not import numpy.
+(c,), where the highest wins, and the scale of the numbers that scores are computed from. A task may
+have several readouts. Snakemake imports this at parse time, so it must not import numpy.
 """
 
 from collections.abc import Iterable, Sequence

@@ -26,8 +26,8 @@ SIGHTED = "sighted"
 def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]) -> Sighted:
     """Load the number of correct responses to each item over the orders of its choices.
 
-    Raise a UserError if the table is of another model, dataset or condition, or is not empty but
-    lacks an item that is read out.
+    Raise a UserError if the table belongs to another model, dataset or condition, or if it has rows
+    but lacks an item that is read out.
     """
     table = read_predicted(path, {**names, "condition": SIGHTED})
     truth = {r.item_id: r.answer for r in items if r.answer is not None}

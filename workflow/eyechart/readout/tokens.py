@@ -30,7 +30,7 @@ BATCH_ROWS = 16  # rows
 class ActivationSource:
     """The activations of one scope.
 
-    Raise a UserError if the manifest is of another model or dataset, or has tokens without
+    Raise a UserError if the manifest belongs to another model or dataset, or has tokens without
     positions.
 
     Parameters

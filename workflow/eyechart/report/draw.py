@@ -1,7 +1,7 @@
 """Draw the figures of one section: charts as SVG, PNG and CSV, images as PNG.
 
 Reads:  the section's tables, see eyechart.report.registry
-Writes: {name}.{svg,png,csv} of each chart and {name}.png of each image beside --output, then
+Writes: {name}.{svg,png,csv} of each chart and {name}.png of each image next to --output, then
         --output, a manifest with path, bytes and sha256 of each
 
     python -m eyechart.report.draw --section readout --settings '{"png_scale": 2}' \

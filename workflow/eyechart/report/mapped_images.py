@@ -1,4 +1,4 @@
-"""Images of items with maps of their tokens, of which sections show a few."""
+"""Images of items with maps of their tokens, for the sections that show a few."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

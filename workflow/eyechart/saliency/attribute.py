@@ -1,7 +1,7 @@
 """Attribute answers to image tokens by gradients, and test the maps by deletion and region.
 
 Reads a model's checkpoint and card, and a dataset's tables and regions, if any. Writes
-``maps.parquet`` to the given path, and ``curves.parquet`` and ``inputs.parquet`` beside it. The
+``maps.parquet`` to the given path, and ``curves.parquet`` and ``inputs.parquet`` next to it. The
 model is loaded once. Methods that a family does not support are left out, and the tables' metadata
 say why.
 

@@ -63,8 +63,8 @@ def in_region(
 ) -> dict[str, Any]:
     """Return a map's share in the referent's region, and in the moved region.
 
-    Only positive values count. The region is the item's referent, or else its right choice. The
-    ratio divides the share by the region's share of the tokens.
+    Only positive values count. The region is the item's referent or, without one, its right choice.
+    The ratio divides the share by the region's share of the tokens.
     """
     positive = np.clip(values, 0, None)
     found: dict[str, Any] = dict.fromkeys(("mass", "area", "ratio", "moved_ratio"))

@@ -49,7 +49,7 @@ class States(ABC):
             leaf = x.detach().clone().requires_grad_()
             (found,) = torch.autograd.grad(self.run(leaf).sum(), [leaf], allow_unused=True)
         if found is None:
-            raise UserError(f"{self.address}: the answer does not depend on what is behind it")
+            raise UserError(f"{self.address}: the answer does not depend on these states")
         return found
 
     def _locate(self, key: str, counts: Sequence[int]) -> None:

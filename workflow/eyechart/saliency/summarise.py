@@ -73,7 +73,7 @@ def measured(
 
 
 def known(value: float) -> float | None:
-    """Return a number if it is finite, else None."""
+    """Return a number if it is finite, otherwise None."""
     return float(value) if np.isfinite(value) else None
 
 

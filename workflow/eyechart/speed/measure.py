@@ -135,7 +135,7 @@ def sizes(most: int) -> Iterator[int]:
 
 
 def pictures(count: int, seed: int) -> Iterator[Image.Image]:
-    """Yield seeded pictures."""
+    """Yield seeded images."""
     draw = generator("speed", seed)
     for _ in range(count):
         coarse = Image.fromarray(draw.integers(0, 255, (30, 40, 3), dtype=np.uint8))

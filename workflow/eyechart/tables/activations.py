@@ -43,7 +43,7 @@ def part_schema(
 PART = part_schema(
     "image", {"<address>/<span>": 1, "<address>/image_tokens": 1}, "float16", ["<component>"]
 )
-"""One row per image (scope `image`) or item (scope `item`), sorted by id. The manifest beside the
+"""One row per image (scope `image`) or item (scope `item`), sorted by id. The manifest next to the
 parts lists their columns, rows and hashes. Its key `dropped` lists the ids without a row, because
 the model's own code could not process the image or prompt, with the reason. d is the width of the
 address; values may be float32.

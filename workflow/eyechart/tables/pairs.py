@@ -1,11 +1,11 @@
-"""The table of mined pairs: images that are similar for one encoder and different for another."""
+"""The table of mined pairs: images that are similar to one encoder and different to another."""
 
 from eyechart.tables.parquet import schema
 
 PAIRS = schema(
     "rank: int32", "first_id second_id: string", "similarity_first similarity_second: float64"
 )
-"""One row per pair of images that are similar for the first encoder and different for the second,
+"""One row per pair of images that are similar to the first encoder and different to the second,
 widest gap first. The file's metadata contain the settings and the number of matching pairs.
 
 rank: 1 for the widest gap
@@ -16,7 +16,7 @@ similarity_second (cosine): Similarity for the second encoder
 """
 
 ALIGNED = schema("image_id: string")
-"""The row ids of both encoders' memory-mapped features, which are stored beside this file. Its
+"""The row ids of both encoders' memory-mapped features, which are stored next to this file. Its
 metadata contain the facts about the images that appear in the note of a table of pairs.
 
 image_id: Id of the image, in row order

@@ -80,7 +80,7 @@ def read_predicted(
 ) -> pl.DataFrame:
     """Return what is predicted for each item and order, sorted by both, and ``more`` columns.
 
-    Raise a UserError if the table is of another model, dataset or condition than is expected.
+    Raise a UserError if the table belongs to another model, dataset or condition than is expected.
     """
     table = pl.DataFrame(read_table(path, [*_ANSWERS, *more])).sort("item_id", "order")
     for column, value in expected.items():

@@ -38,7 +38,7 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
     near = inside if inside.any() else reach > 0
     if not near.any():
-        raise OutsideError(f"point ({x:g}, {y:g}): no token lies there; {extent(places)}")
+        raise OutsideError(f"point ({x:g}, {y:g}): no token covers it; {extent(places)}")
     areas = wide * high
     weights = reach * same_size(areas, areas[near].min())
     return np.asarray(weights / weights.sum())
@@ -61,7 +61,7 @@ def weights_in_box(
     common = _area(wide, high)
     if not common.any():
         said = f"box ({left:g}, {top:g}, {right:g}, {bottom:g})"
-        raise OutsideError(f"{said}: no token lies in it; {extent(places)}")
+        raise OutsideError(f"{said}: no token overlaps it; {extent(places)}")
     areas = (edges[2] - edges[0]) * (edges[3] - edges[1])
     best, most = common, 0.0
     for level in _levels(areas[common > 0]):

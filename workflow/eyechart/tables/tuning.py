@@ -1,5 +1,8 @@
 """The tables of tuning: answers and attention before and after, and the gain of each arm."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from eyechart.tables.parquet import schema
 
 BEFORE = "none"
@@ -105,3 +108,9 @@ adaptable: Whether the task is adaptable at this part: its arm gains (q), also o
   and over the arms of all other parts (p), with each q and p below `tuning.alpha`; null for
   embeddings and single seeds
 """
+
+
+def adaptable_at(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the tasks that are adaptable at a component, each with the component."""
+    found = [row for row in rows if row.get("adaptable")]
+    return [f"{row['task']} of {row['dataset']} at the part {row['part']}" for row in found]

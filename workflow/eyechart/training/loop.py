@@ -58,8 +58,9 @@ def fit(
         ``weight_decay``, ``warmup``, ``final_lr_share``, ``clip_norm``, ``log_every``,
         ``eval_every``, ``checkpoint_every``
     identity : ``stage``, ``seed`` and all other values that must match for a checkpoint to be
-    resumed checkpoint : a safetensors file next to the outputs; the caller removes it once they are
-    complete
+        resumed
+    checkpoint : a safetensors file next to the outputs; the caller removes it once they are
+        complete
     """
     optimizer = _optimizer(parameters, settings)
     first, curve = _resume(parameters, optimizer, identity, checkpoint)

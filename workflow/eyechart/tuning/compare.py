@@ -196,11 +196,9 @@ def best_readouts(paths: list[Path]) -> dict[tuple[str, str], float]:
     return found
 
 
-@command
-def main(*, model: str, settings: Json, answers: list[Path], readouts: Paths, output: Path) -> None:
-    """Write the table."""
-    table = pl.concat([pl.DataFrame(read_table(path, TUNED.names)) for path in answers])
-    rows, rivals = compared(table, best_readouts(readouts)), others(table)
+def judged(answers: pl.DataFrame, best: Mapping[tuple[str, str], float], alpha: float) -> list[Row]:
+    """Return the rows of all arms with q, comparisons with other components and adaptability."""
+    rows, rivals = compared(answers, best), others(answers)
     tested = [row for row in rows if "p" in row]
     q = benjamini_hochberg(np.array([row["p"] for row in tested]))
     for row, own in zip(tested, q, strict=True):
@@ -208,7 +206,15 @@ def main(*, model: str, settings: Json, answers: list[Path], readouts: Paths, ou
         over = rivals.get((row["dataset"], row["task"], row["arm"]))
         if row["seed"] is None and over:
             row |= {"over_others": over[0], "p_others": over[1]}
-        row["adaptable"] = adaptable(row, settings["alpha"])
+        row["adaptable"] = adaptable(row, alpha)
+    return rows
+
+
+@command
+def main(*, model: str, settings: Json, answers: list[Path], readouts: Paths, output: Path) -> None:
+    """Write the table."""
+    table = pl.concat([pl.DataFrame(read_table(path, TUNED.names)) for path in answers])
+    rows = judged(table, best_readouts(readouts), settings["alpha"])
     write_table(output, pa.Table.from_pylist([{"model": model} | r for r in rows], TUNING))
 
 

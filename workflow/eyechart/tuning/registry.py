@@ -1,4 +1,7 @@
-"""The arms of tuning by name, with what they train. Snakemake imports this at parse time."""
+"""The arms of tuning by name, with the components that they train.
+
+Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -3,7 +3,7 @@
 Steps and learning rate are chosen by grouped folds of the training part, on true data. As controls,
 the same training is done on white images and with shuffled answers. Reads the checkpoint, the items
 and images of the dataset and of other datasets on which forgetting is measured, and the dataset's
-regions, if any. Writes the table of answers and, beside it, the curves and one adapter per training
+regions, if any. Writes the table of answers and, next to it, the curves and an adapter per training
 in PEFT's layout.
 
     python -m eyechart.tuning.tune --model tiny_llava_aligned --task material --arm lora_lm \

@@ -128,7 +128,7 @@ class CausalEvidence:
 def read_causal(effects: Path, model: str, dataset: str) -> dict[str, CausalEvidence]:
     """Return the causal evidence of every task that was answered under edits.
 
-    The erasers are stored beside the effects.
+    The erasers are stored next to the effects.
 
     Raise a UserError if a table belongs to another model or dataset than in its path.
     """

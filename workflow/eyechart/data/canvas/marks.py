@@ -29,9 +29,9 @@ def draw_marks(
 ) -> Image.Image:
     """Return a copy of an image, in RGB, with points and boxes marked on it.
 
-    Points become rings with their name beside them, placed on the image and as far from other marks
-    as possible. Boxes become frames without a name: A red, B blue, others light. Whole images get
-    no mark; see :func:`draw_label`. ``label_px`` is the label height in px; None: derived from the
+    Points become rings, with their names next to them on the image and as far from other marks as
+    possible. Boxes become frames without a name: A red, B blue, others light. Whole images get no
+    mark; see :func:`draw_label`. ``label_px`` is the label height in px; None: derived from the
     image's size.
     """
     drawn = image.convert("RGB")

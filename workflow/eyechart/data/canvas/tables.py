@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 class PuzzleWriter:
     """Writer of puzzles: their images one by one, and their tables at the end.
 
-    Images are stored in ``images/`` beside images.parquet; files left there by an earlier run
+    Images are stored in ``images/`` next to images.parquet; files left there by an earlier run
     are removed at the end.
     """
 

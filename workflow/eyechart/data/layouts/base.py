@@ -1,7 +1,7 @@
 """Official layouts, found by name: each is a module ``<name>.layout`` with the same interface.
 
 A layout describes where the files of a published dataset are. :class:`LayoutModule` is its
-interface. The module ``prepare`` beside it creates the tables.
+interface. The module ``prepare`` next to it creates the tables.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """Create the tables of questions and images from the user's own data.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``table.jsonl`` and ``images/``, as written by
+Reads: the receipt ``acquired.json`` and, next to it, ``table.jsonl`` and ``images/``, as written by
 :mod:`eyechart.data.own.import_local`.
 Writes: ``items.parquet`` (one row per item), ``images.parquet`` (one row per image, with a column
 ``label/<name>`` per label) and ``regions.parquet`` (the region of each item).

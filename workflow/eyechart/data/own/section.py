@@ -32,7 +32,7 @@ class Columns(Section):
     image: str | list[str] = optional("paths or bytes of images")
     prompt: str = optional("the question")
     choices: str = optional("its options")
-    answer: str = optional("the right one")
+    answer: str = optional("the correct choice")
     task: str = optional("the task")
     group: str = optional("rows that are not split between training and test")
     pair: str = optional("rows that are scored together")

@@ -1,7 +1,7 @@
 """Download a dataset's official files or its hub repository, and extract the required files.
 
 Reads: ``versions.tsv`` (address, size, checksum and licence of each source), the lock file
-beside it, and the data site or hub named there; ``HF_TOKEN`` for private or gated repositories.
+next to it, and the data site or hub named there; ``HF_TOKEN`` for private or gated repositories.
 Writes: the archives under the cache folder; the requested splits under the dataset's folder, in the
 official layout; sizes and checksums of sources without a checksum, in the lock file; the receipt
 ``acquired.json``, last.

@@ -101,7 +101,7 @@ def hub_token() -> str | None:
 def _matching(form: str, found: object) -> str:
     """Return a text from the hub; raise a ValueError if it has another form."""
     if not isinstance(found, str) or not re.fullmatch(form, found):
-        raise ValueError(f"{shown(found)} is there")
+        raise ValueError(f"found {shown(found)}")
     return found
 
 

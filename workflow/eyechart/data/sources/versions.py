@@ -1,4 +1,4 @@
-"""The table of versions, ``data/versions.tsv``, and the lock file beside it.
+"""The table of versions, ``data/versions.tsv``, and the lock file next to it.
 
 The table has the download addresses and licences of datasets, with one row per archive or plain
 file, or per hub repository (``hub:datasets/<owner>/<name>@<revision>``), in which ``file`` may name

@@ -25,7 +25,7 @@ def language(adapter: Adapter, rule: str) -> LanguageAdapter:
     """Return an adapter that has a connector and a language model, or raise a UserError."""
     if not isinstance(adapter, LanguageAdapter) or adapter.CONNECTOR is None:
         raise UserError(
-            f"derived.by: {rule} needs a connector before a language model, and family "
+            f"derived.by: {rule} needs a connector before a language model, but family "
             f"{adapter.spec.family} has none"
         )
     return adapter
@@ -38,8 +38,8 @@ def last_linear(adapter: Adapter, rule: str, width: int) -> nn.Linear:
     if not linear or linear[-1].out_features != width or linear[-1].bias is None:
         raise UserError(
             f"derived.by: {rule} cannot be folded into a model of family {adapter.spec.family}: "
-            "its connector does not end in a linear layer with a bias, as those of llava and "
-            "llava_next do"
+            "its connector does not end in a linear layer with a bias, unlike those of llava "
+            "and llava_next"
         )
     return linear[-1]
 
@@ -52,8 +52,8 @@ def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, EncodedImage]
     """
     if adapter.scope("connector") != "image":
         raise UserError(
-            f"derived.by: the connector of family {adapter.spec.family} reads the question too, so "
-            "no lesion can be folded into it; those of llava and llava_next read the image alone"
+            f"derived.by: the connector of family {adapter.spec.family} also reads the question, "
+            "so no lesion can be folded into it; those of llava and llava_next read only the image"
         )
     found: dict[str, Tensor] = {}
     path = str(adapter.CONNECTOR)

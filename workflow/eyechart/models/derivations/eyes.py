@@ -49,7 +49,7 @@ def mosaic(adapter: Adapter, embedding: nn.Conv2d | nn.Conv3d, cells: Any) -> Te
     *_, high, wide = weight.shape
     if tuple(embedding.stride[-2:]) != (high, wide):
         raise UserError(
-            f"derived.by: eyes loses detail only where patches do not overlap, and those of family "
+            f"derived.by: eyes loses detail only if patches do not overlap, but those of family "
             f"{adapter.spec.family} do"
         )
     if not isinstance(cells, int) or cells < 1 or high % cells or wide % cells:
@@ -82,13 +82,13 @@ def patch_embedding(adapter: Adapter) -> tuple[str, nn.Conv2d | nn.Conv3d]:
     ]
     if not found:
         raise UserError(
-            f"derived.by: eyes needs a convolution over three colours, and a model of family "
+            f"derived.by: eyes needs a convolution over three colours, but a model of family "
             f"{adapter.spec.family} has none"
         )
     if sum(adapter.component_of(path) == "vision" for path, _ in found) > 1:
         raise UserError(
-            f"derived.by: eyes needs one vision encoder, and a model of family "
-            f"{adapter.spec.family} has several here"
+            f"derived.by: eyes needs one vision encoder, but a model of family "
+            f"{adapter.spec.family} has several"
         )
     return found[0]
 
@@ -120,8 +120,8 @@ def add_to_patches(
     if not isinstance(positions, nn.Embedding):
         raise UserError(
             f"derived.by: eyes cannot be folded into a model of family {adapter.spec.family}: its "
-            "patch embedding has no bias, and its patches no learned positions, as those of "
-            "llava have"
+            "patch embedding has no bias and its patches have no learned positions, unlike "
+            "those of llava"
         )
     first = int(hasattr(owner, "class_embedding"))
     positions.weight.data[first:] += rest.to(positions.weight)

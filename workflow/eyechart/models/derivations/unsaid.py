@@ -30,7 +30,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     if not isinstance(head, nn.Linear):
         raise UserError(
             f"derived.by: unsaid cannot be folded into a model of family {adapter.spec.family}: it "
-            "has no linear head, as llava and all other families of transformers' own do"
+            "has no linear head, unlike llava and all other native families"
         )
     rows = deciding_tokens(adapter, words)
     untie(adapter.model, head)

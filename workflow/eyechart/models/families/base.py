@@ -109,7 +109,7 @@ class Adapter(ImageTokens):
         return [vision[i] for i in sorted({n % len(vision) for n in self.read_blocks()})]
 
     def read_blocks(self) -> Sequence[int]:
-        """Return the indices of the blocks that the connector reads, negative ones from the end."""
+        """Return the indices of the blocks that the connector reads; negative ones from the end."""
         states = self.read_states()
         return [n - (n > 0) for n in ([states] if isinstance(states, int) else states) if n]
 

@@ -1,4 +1,4 @@
-"""CLIP: two towers, of which the image tower and its projection are examined."""
+"""CLIP: two towers; the image tower and its projection are examined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CogVLM (first version): every block has a visual expert beside the language expert."""
+"""CogVLM (first version): every block has a visual expert next to the language expert."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class LanguageAdapter(PromptAdapter):
         self.module_path(address)
         component, _, number = address.partition(".")
         if component not in ("lm", "decoder") or not number.isdigit():
-            raise UserError(f"{address}: attention is cut in blocks of the language model alone")
+            raise UserError(f"{address}: attention can only be cut in blocks of the language model")
         kinds = getattr(self.text_config, "layer_types", None) or []
         if component == "lm" and kinds and kinds[int(number)] == "linear_attention":
             raise UserError(
@@ -143,7 +143,7 @@ class LanguageAdapter(PromptAdapter):
         return out.logits if logits else getattr(out, "last_hidden_state", None)
 
     def without_images(self, tokens: Tokens) -> Tensor | None:
-        """Return the attention mask of whole prompts if text must not see images, else None.
+        """Return the attention mask of whole prompts if text must not see images, otherwise None.
 
         The spec's ``text_sees_images`` decides this. Image tokens attend as usual.
         """
@@ -170,7 +170,7 @@ class LanguageAdapter(PromptAdapter):
             return
         raise UserError(
             f"text_sees_images: false needs a causal language model with full attention, "
-            f"{' or '.join(MASKED)}, such as that of llava, and family {self.spec.family} "
+            f"{' or '.join(MASKED)}, such as that of llava, but family {self.spec.family} "
             f"has none (its attention: {how})"
         )
 
@@ -228,9 +228,9 @@ class LanguageAdapter(PromptAdapter):
     def logits(
         self, rows: Sequence[Row], encoded: Sequence[EncodedImage], begun: Sequence[Sequence[int]]
     ) -> list[Tensor]:
-        """Return next-token logits after each prompt and each token of the answer begun.
+        """Return next-token logits after each prompt and each token of a partial answer.
 
-        Result: list of Tensor, one (tokens in the answer begun + 1, vocabulary) per row.
+        Result: list of Tensor, one (tokens of the answer + 1, vocabulary) per row.
         """
         whole = [replace(r, ids=[*r.ids, *b]) for r, b in zip(rows, begun, strict=True)]
         hidden = self.read(self.tokens(whole, encoded))

@@ -103,7 +103,7 @@ class Prismatic(Llava):
         parts = own.get("prismatic") or own.get("model")
         if not isinstance(parts, dict):
             raise UserError(
-                f"{folder}/config.json: model: not there, expected Prismatic's settings"
+                f"{folder}/config.json: model is missing, expected Prismatic's settings"
             )
         tower = _known(TOWERS, parts, "vision_backbone_id", folder)
         words = _known(LANGUAGE_MODELS, parts, "llm_backbone_id", folder)

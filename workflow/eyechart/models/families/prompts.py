@@ -135,10 +135,11 @@ class PromptAdapter(Adapter):
         return sorted(found, key=len, reverse=True)
 
     def write_ahead(self, asked: Iterable[tuple[str, int]]) -> None:
-        """Write the turns of questions with so many images, for :meth:`row` in another thread.
+        """Write the turns of questions (text, number of images) for :meth:`row` in another thread.
 
-        Chat templates have limits in the main thread alone (:func:`limits.rendered`). What one
-        says against a prompt is raised when its row is made; raise a TooMuchError at once.
+        Limits on chat templates only work in the main thread (:func:`limits.rendered`). If a
+        template rejects a prompt, the error is raised when its row is made; a TooMuchError is
+        raised at once.
         """
         ahead: dict[tuple[str, int], str | UserError] = {}
         for question, images in dict.fromkeys(asked if self.spec.turn is None else ()):
@@ -158,7 +159,7 @@ class PromptAdapter(Adapter):
             raise found
         return self._turn(prompt, images) if found is None else found
 
-    # Datasets ask one question about many images: what was written last is remembered
+    # Datasets ask one question about many images, so the last turns are cached
 
     @cached_property
     def _turn(self) -> Callable[[str, int], str]:
@@ -204,12 +205,12 @@ class PromptAdapter(Adapter):
         """Raise a UserError if the model does not accept this number of images."""
         if not images and not self.ACCEPTS_TEXT_ONLY:
             raise UserError(
-                f"{self.spec.family} reads no prompt without an image, and {prompt!r} has none"
+                f"{self.spec.family} accepts no prompt without an image, but {prompt!r} has none"
             )
         if self.MAX_IMAGES_PER_PROMPT and images > self.MAX_IMAGES_PER_PROMPT:
             raise UserError(
-                f"{self.spec.family} reads {self.MAX_IMAGES_PER_PROMPT} image per prompt, "
-                f"and {prompt!r} has {images}"
+                f"{self.spec.family} accepts {self.MAX_IMAGES_PER_PROMPT} image per prompt, "
+                f"but {prompt!r} has {images}"
             )
 
     def check_length(self, prompt: str, length: int) -> None:
@@ -217,8 +218,8 @@ class PromptAdapter(Adapter):
         most = getattr(self.text_config, "max_position_embeddings", None)
         if most and length > most:
             raise UserError(
-                f"prompt {prompt[:60]!r}: {length} tokens, but {self.spec.checkpoint} reads "
-                f"{most} at most; shorten it, or use smaller images"
+                f"prompt {prompt[:60]!r}: {length} tokens, but {self.spec.checkpoint} reads at "
+                f"most {most}; shorten it, or use smaller images"
             )
 
     # Prefix shared by the questions about an image
@@ -237,7 +238,7 @@ class PromptAdapter(Adapter):
         """Whether everything up to the last image token is the same for every question.
 
         This requires a language model with full causal attention, and a prompt whose text before
-        the image does not depend on the question, which two different questions test.
+        the image does not depend on the question, which is tested with two different questions.
         """
         if not (self.CAUSAL and self.spec.image_first and self.has_full_attention()):
             return False

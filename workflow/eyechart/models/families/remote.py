@@ -87,8 +87,8 @@ class RemoteAdapter(LanguageAdapter):
         if not cls.OLDEST <= (major, minor) <= cls.NEWEST:
             oldest, newest = ("{}.{}".format(*v) for v in (cls.OLDEST, cls.NEWEST))
             raise UserError(
-                f"{cls.__name__} runs on transformers {oldest} to {newest}, and here is "
-                f"{transformers.__version__}; name its environment in the model's spec (env)"
+                f"{cls.__name__} runs with transformers {oldest} to {newest}, but "
+                f"{transformers.__version__} is installed; set env in the model's spec"
             )
 
     @classmethod
@@ -235,8 +235,8 @@ def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
             return home
     missing = next(name for name in companions if not (homes[-1] / name).is_dir())
     raise UserError(
-        f"{folder}: no folder {missing} in it, a repository that the code of {spec.family} loads; "
-        f"put it there, or set {HOME} to a folder that holds it"
+        f"{folder}: has no folder {missing}, a repository that the code of {spec.family} loads; "
+        f"put it there, or set {HOME} to a folder that contains it"
     )
 
 

@@ -1,4 +1,4 @@
-"""SigLIP: two towers, of which the image tower and its attention-pooling head are examined."""
+"""SigLIP: two towers; the image tower and its attention-pooling head are examined."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class TwoTowers(Adapter):
             if count > most:
                 raise UserError(
                     f"text {text!r}: {count} tokens, but the text tower of {self.spec.checkpoint} "
-                    f"reads {most} at most; shorten it"
+                    f"reads at most {most}; shorten it"
                 )
         how = {"max_length": most} if self.PADDING == "max_length" else {}
         inputs = self.tokenizer(list(texts), padding=self.PADDING, return_tensors="pt", **how)

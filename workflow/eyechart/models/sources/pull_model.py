@@ -3,7 +3,7 @@
 Reads: the model's spec; the hub at ``HF_ENDPOINT``, or huggingface_hub's default; a token for gated
 models, from ``HF_TOKEN`` only.
 Writes: the files under data/models/<model>/, without a copy in a cache; a line of the lock file;
-``ready.json`` beside the files, last.
+``ready.json`` next to the files, last.
 
     python -m eyechart.models.sources.pull_model --model dinov2_small \
         --spec config/models/dinov2_small.yaml --revision main --lock data/models.lock.tsv \

@@ -20,7 +20,7 @@ def write_ready(
 
     Parameters
     ----------
-    output : ``data/models/<model>/ready.json``; the files are beside it
+    output : ``data/models/<model>/ready.json``; the files are next to it
     model : name of the model
     origin : where the checkpoint came from
     files : path (relative to the folder), bytes and sha256 of each file

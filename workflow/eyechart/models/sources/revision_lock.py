@@ -1,6 +1,6 @@
 """The lock file: the commit that each revision of a hub repository had when first used.
 
-It is a tab-separated table that belongs under version control, beside data/versions.tsv. A branch
+It is a tab-separated table that belongs under version control, next to data/versions.tsv. A branch
 or tag that has since moved is refused, so that results never change silently.
 """
 

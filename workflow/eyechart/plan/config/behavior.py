@@ -74,7 +74,7 @@ class BehaviorSettings(QuestionSettings):
     datasets: Names | None = setting(
         None,
         "datasets whose items models answer; null: all with questions. Encoders with a text tower "
-        "answer too; statements in the layout `mmvp_vlm` are for encoders only",
+        "also answer; statements in the layout `mmvp_vlm` are for encoders only",
     )
     conditions: Annotated[
         list[Condition],

@@ -27,7 +27,7 @@ class ConceptsSettings(Section):
     """Comparison of coloured words with images of colours: docs/stroop.md."""
 
     datasets: Names | None = setting(None, "datasets in the layout `stroop` to compare; null: all")
-    addresses: Texts = setting(WHERE, "where")
+    addresses: Texts = setting(WHERE, "addresses to compare")
     spans: Annotated[list[Span], Field(min_length=1), Unique, UNIQUE] = setting(
         ["cls", "image_mean", "last"], "spans to extract"
     )

@@ -21,24 +21,24 @@ from eyechart.plan.config.tiny_models import Alignment, Augment, Stage
 class OfConnector(Alignment):
     """Training of the connector alone; encoders and language model are frozen."""
 
-    steps: Count = setting(120, "steps in all")
-    warmup: Natural = setting(15, "warm-up steps until the highest learning rate")
+    steps: Count = setting(120, "total number of steps")
+    warmup: Natural = setting(15, "steps until the peak learning rate")
     eval_every: Count = setting(120, "steps between evaluations")
 
 
 class OfAll(OfConnector):
     """Training of all weights, from the same start."""
 
-    lr: Rate = setting(1.0e-3, "highest learning rate")
-    lr_vision: NonNegative = setting(0.5, "share of it for the vision encoder")
+    lr: Rate = setting(1.0e-3, "peak learning rate")
+    lr_vision: NonNegative = setting(0.5, "learning rate of the vision encoder, relative to `lr`")
 
 
 class OfLabels(Stage):
     """Training of an encoder on object labels."""
 
-    batch: Size = setting(64, "images in a step")
-    steps: Count = setting(600, "steps in all")
-    lr: Rate = setting(1.0e-3, "highest learning rate")
+    batch: Size = setting(64, "images per step")
+    steps: Count = setting(600, "total number of steps")
+    lr: Rate = setting(1.0e-3, "peak learning rate")
 
 
 class ControlledSettings(Section):
@@ -49,7 +49,7 @@ class ControlledSettings(Section):
         "the dataset in the layout `clevr` with the splits `train` for training and `val` for "
         "evaluation; it is not examined",
     )
-    images: Count = setting(1500, "images trained on")
+    images: Count = setting(1500, "number of training images")
     held_out: Count = setting(100, "held-out images for the curves")
     seed: Seed = setting(7, "seed of all randomness in their training")
     device: Literal["auto", "cpu", "cuda"] = setting(

@@ -19,12 +19,11 @@ from eyechart.plan.config.base import (
 
 
 class Mining(Section):
-    """Image pairs, similar for one encoder and different for another (CLIP-blind pairs)."""
+    """Image pairs that are similar to one encoder and different to another (CLIP-blind pairs)."""
 
     pairs: list[Annotated[list[str], Field(min_length=2, max_length=2), Unique, UNIQUE]] = setting(
         [],
-        "pairs of models, to find images that are similar for the first and different for the "
-        "second",
+        "pairs of models, to find images that are similar to the first and different to the second",
     )
     datasets: Names | None = setting(
         None, "datasets with images to compare; null: all with tasks, if there are pairs"
@@ -32,8 +31,8 @@ class Mining(Section):
     vectors: dict[Name, Annotated[str, Field(pattern=r"^[^/]+/(cls|image_mean)$")]] = setting(
         {}, "by model, the extracted address and span that represent an image, e.g. `connector/cls`"
     )
-    similar: Cosine = setting(0.95, "cosine above which images are similar for the first model")
-    different: Cosine = setting(0.6, "cosine below which images are different for the second model")
+    similar: Cosine = setting(0.95, "cosine above which images are similar to the first model")
+    different: Cosine = setting(0.6, "cosine below which images are different to the second model")
     centre: bool = setting(True, "subtract the mean over all images first; the paper does not")
     block: Annotated[int, Field(ge=16, le=65_536)] = setting(
         2048, "images compared at once; affects memory, not the result"
@@ -47,7 +46,7 @@ class Mining(Section):
     engine: Literal["exact", "faiss"] = setting(
         "exact",
         "`exact`: compare all pairs of images; `faiss`: compare the pairs that faiss finds to be "
-        "near each other for the first encoder, in one job ([docs/scale.md](../docs/scale.md))",
+        "near each other in the first encoder, in one job ([docs/scale.md](../docs/scale.md))",
     )
     recall: Annotated[float, Field(ge=0.5, le=0.999), AsWritten] = setting(
         0.99,

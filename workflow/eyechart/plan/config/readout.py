@@ -40,7 +40,7 @@ class DptHead(Section):
     )
     width: Size = setting(64, "channels")
     finest: Few = setting(4, "grid cells along a token's side at the finest level")
-    epochs: Size = setting(40, "epochs at most")
+    epochs: Size = setting(40, "maximum number of epochs")
     lr: Rate = setting(0.003, "learning rate")
     batch: Size = setting(8, "images per step")
     patience: Count = setting(10, "epochs without improvement before training stops")
@@ -50,7 +50,9 @@ class DptHead(Section):
 class DepthHeads(Section):
     """How depth heads are trained."""
 
-    images: Annotated[int, Field(ge=2, le=1_000_000)] = setting(800, "most training images")
+    images: Annotated[int, Field(ge=2, le=1_000_000)] = setting(
+        800, "maximum number of training images"
+    )
     linear: LinearHeads = nested("one ridge regression per address")
     dpt: DptHead | None = nested("larger heads over several blocks; null: none")
 

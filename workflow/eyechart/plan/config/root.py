@@ -45,8 +45,8 @@ class RootConfig(Section):
     seed: Seed = setting(7, "seed of all randomness: scenes, questions, splits, controls, probes")
     run: Name | None = setting(
         None,
-        "a name: results, logs and rendered or unpacked data then go to `runs/<run>/`, apart from "
-        "other configurations. Models and downloads are shared",
+        "a name: results, logs and rendered or unpacked data then go to `runs/<run>/`, separate "
+        "from other configurations. Models and downloads are shared",
     )
     threads: Few = setting(
         1,

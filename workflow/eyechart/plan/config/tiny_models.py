@@ -90,7 +90,7 @@ class Stage(Section):
 
     threads: Few = setting(1, "threads of the job")
     batch: Size = setting(48, "images or texts per step")
-    steps: Count = setting(..., "steps in all")
+    steps: Count = setting(..., "total number of steps")
     lr: Rate = setting(2.0e-3, "peak learning rate, with warm-up and cosine decay")
     lr_vision: NonNegative = setting(1.0, "learning rate of the vision tower, relative to `lr`")
     weight_decay: NonNegative = setting(0.1, "AdamW's weight decay")
@@ -106,8 +106,8 @@ class Contrastive(Stage):
     """``tiny_clip``, from images and captions."""
 
     batch: Size = setting(160, "images per step")
-    steps: Count = setting(1200, "steps in all")
-    lr: Rate = setting(1.5e-3, "highest learning rate")
+    steps: Count = setting(1200, "total number of steps")
+    lr: Rate = setting(1.5e-3, "peak learning rate")
 
 
 class Favourites(Section):
@@ -130,7 +130,7 @@ class Language(Stage):
         "maximum number of positions left free after the description, because an image is longer",
         unit="tokens",
     )
-    steps: Count = setting(3600, "steps in all")
+    steps: Count = setting(3600, "total number of steps")
     warmup: Natural = setting(150, "steps until the peak learning rate")
     final_lr_share: Share = setting(0.05, "final learning rate, relative to `lr`")
 
@@ -139,7 +139,7 @@ class Alignment(Stage):
     """The connector of ``tiny_llava_aligned``, from images, questions and answers."""
 
     questions: Count = setting(8, "questions packed after one image")
-    steps: Count = setting(300, "steps in all")
+    steps: Count = setting(300, "total number of steps")
     weight_decay: NonNegative = setting(0.0, "AdamW's weight decay")
     warmup: Natural = setting(25, "steps until the peak learning rate")
     final_lr_share: Share = setting(0.05, "final learning rate, relative to `lr`")
@@ -151,8 +151,8 @@ class Instruction(Stage):
 
     batch: Size = setting(32, "images per step")
     questions: Count = setting(12, "questions packed after one image")
-    steps: Count = setting(1600, "steps in all")
-    lr: Rate = setting(1.0e-3, "highest learning rate")
+    steps: Count = setting(1600, "total number of steps")
+    lr: Rate = setting(1.0e-3, "peak learning rate")
     lr_vision: NonNegative = setting(0.5, "learning rate of the vision tower, relative to `lr`")
     weight_decay: NonNegative = setting(0.05, "AdamW's weight decay")
     eval_every: Count = setting(400, "steps between evaluations")
@@ -169,8 +169,8 @@ class Distillation(Stage):
     brightness: NonNegative = setting(
         0.4, "maximum relative change; if it is small, images are recognised by their lighting"
     )
-    contrast: NonNegative = setting(0.4, "largest relative change")
-    saturation: NonNegative = setting(0.3, "largest relative change")
+    contrast: NonNegative = setting(0.4, "maximum relative change")
+    saturation: NonNegative = setting(0.3, "maximum relative change")
     blur: Share = setting(0.3, "share of views that are blurred")
     noise: NonNegative = setting(0.05, "maximum standard deviation of added noise; white is 1")
     masked: Annotated[float, Field(gt=0, le=0.5), AsWritten] = setting(
@@ -189,7 +189,7 @@ class Distillation(Stage):
     known: Count = setting(2000, "training images that vote in the k-NN accuracy of the curve")
     neighbours: Count = setting(5, "nearest neighbours that vote on one image")
     batch: Size = setting(32, "images per step")
-    steps: Count = setting(900, "steps in all")
+    steps: Count = setting(900, "total number of steps")
     weight_decay: NonNegative = setting(0.05, "AdamW's weight decay")
     eval_every: Count = setting(150, "steps between evaluations")
 
@@ -197,7 +197,7 @@ class Distillation(Stage):
 class TrainingRecipe(Section):
     """Everything that determines the weights of the tiny models."""
 
-    images: Count = setting(7500, "images trained on")
+    images: Count = setting(7500, "number of training images")
     held_out: Count = setting(400, "held-out images of the split val for the curves")
     vocabulary: Annotated[int, Field(ge=300, le=1_000_000)] = setting(
         400, "maximum vocabulary of a tokenizer; it always includes all bytes", unit="tokens"

@@ -28,7 +28,7 @@ Arm = Literal["prompt", "lora_vision", "lora_connector", "lora_lm"]
 class LearningRates(Section):
     """Learning rates of AdamW, chosen by folds; constant after a tenth of the steps."""
 
-    prompt: Rates = setting([0.02, 0.1], "of embeddings")
+    prompt: Rates = setting([0.02, 0.1], "rates for embeddings")
     lora: Rates = setting(
         [0.0015, 0.006], "rates for adapters; adapters of an encoder often need the smaller one"
     )
@@ -43,7 +43,7 @@ class TuningSettings(Section):
     models: Names | None = setting(None, "models to tune; null: all with a language model")
     others: Names = setting(
         [],
-        "additional datasets with items that show forgetting, besides the other tasks of the "
+        "additional datasets with items that show forgetting, in addition to other tasks of the "
         "tuned dataset",
     )
     arms: Annotated[list[Arm], Field(min_length=1), Unique, UNIQUE] = setting(

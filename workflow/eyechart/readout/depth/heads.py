@@ -70,7 +70,7 @@ def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
 def read_heads(path: Path, model: str) -> Heads:
     """Load the depth heads of a model.
 
-    Raise a UserError if the file is missing, invalid or of another model.
+    Raise a UserError if the file is missing, invalid or for another model.
     """
     try:
         with safe_open(path, "np") as opened:

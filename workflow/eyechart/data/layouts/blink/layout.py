@@ -1,7 +1,7 @@
 """The layout of BLINK on the hub: ``<Sub_Task>/<split>-00000-of-00001.parquet``, four sub-tasks.
 
 Marks are drawn into the images, and no column contains their positions. An optional table that
-eyechart adds, ``Points.csv`` beside the folders, may contain them: ``idx,name,x,y``, with REF on
+eyechart adds, ``Points.csv`` next to the folders, may contain them: ``idx,name,x,y``, with REF on
 the first image and A to D on the second.
 
 Source: the dataset's card (Fu et al., ECCV 2024).

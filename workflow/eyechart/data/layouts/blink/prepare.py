@@ -1,8 +1,8 @@
 """Create the tables of BLINK's vision-centric sub-tasks from its layout on the Hugging Face hub.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, if it
+Reads: the receipt ``acquired.json`` and, next to it, ``<Sub_Task>/<split>-….parquet`` and, if it
 exists, ``Points.csv``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images next to them.
 
     python -m eyechart.data.layouts.blink.prepare --dataset blink \
         --receipt data/raw/blink/acquired.json --seed 7 \

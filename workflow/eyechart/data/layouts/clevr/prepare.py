@@ -1,6 +1,6 @@
 """Create the tables of questions and images from a dataset in CLEVR v1.0's official layout.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``images/``, ``scenes/`` and ``questions/``.
+Reads: the receipt ``acquired.json`` and, next to it, ``images/``, ``scenes/`` and ``questions/``.
 Writes: ``items.parquet`` (one row per question), ``images.parquet`` (one row per image) and
 ``regions.parquet`` (the object whose attribute a question asks for, and another object).
 

@@ -26,12 +26,12 @@ Families = Annotated[list[Family], Field(min_length=1), Unique, UNIQUE]
 class QuestionCounts(Section):
     """Questions per scene, by task."""
 
-    color: Natural = setting(1, "that ask for a colour")
-    shape: Natural = setting(1, "for a shape")
-    material: Natural = setting(1, "for a material")
-    size: Natural = setting(1, "for a size")
-    number: Natural = setting(1, "for a number")
-    boolean: Natural = setting(1, "with the answer yes or no")
+    color: Natural = setting(1, "questions about a colour")
+    shape: Natural = setting(1, "questions about a shape")
+    material: Natural = setting(1, "questions about a material")
+    size: Natural = setting(1, "questions about a size")
+    number: Natural = setting(1, "questions about a number")
+    boolean: Natural = setting(1, "questions with the answer yes or no")
 
 
 def _size(settings: dict[str, Any], count: int) -> Size:

@@ -1,4 +1,4 @@
-"""The official on-disk layout of COCO 2017: image folders, and annotations beside them.
+"""The official on-disk layout of COCO 2017: image folders, and annotations next to them.
 
 Source: the data format of the COCO site (Lin et al., ECCV 2014). Any dataset in this layout can be
 read, with any names of splits and categories.

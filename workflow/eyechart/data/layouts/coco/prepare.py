@@ -1,6 +1,6 @@
 """Create the tables of questions and images from a dataset in COCO's official layout.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``<split>/`` and ``annotations/``.
+Reads: the receipt ``acquired.json`` and, next to it, ``<split>/`` and ``annotations/``.
 Writes: ``items.parquet`` (presence, position, counting, caption), ``images.parquet`` and
 ``regions.parquet`` (the boxes of the category an item asks about, and of another category).
 

@@ -1,7 +1,7 @@
 """Create the tables of CV-Bench's depth order: which of two objects in boxes is nearer.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``test_3d.parquet``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
+Reads: the receipt ``acquired.json`` and, next to it, ``test_3d.parquet``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images next to them.
 
     python -m eyechart.data.layouts.cv_bench.prepare --dataset cv_bench \
         --receipt data/raw/cv_bench/acquired.json --seed 7 \

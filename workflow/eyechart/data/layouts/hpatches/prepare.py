@@ -1,7 +1,7 @@
 """Create the tables of HPatches: which of four points matches REF under another view or light.
 
-Reads: the receipt ``acquired.json`` and, beside it, the folders of sequences.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
+Reads: the receipt ``acquired.json`` and, next to it, the folders of sequences.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images next to them.
 
     python -m eyechart.data.layouts.hpatches.prepare --dataset hpatches \
         --receipt data/raw/hpatches/acquired.json --seed 7 \

@@ -1,6 +1,6 @@
 """Create the tables of questions and images from MMVP in its official layout.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv``, ``MMVP Images/`` and, if
+Reads: the receipt ``acquired.json`` and, next to it, ``Questions.csv``, ``MMVP Images/`` and, if
 it exists, ``Patterns.csv``.
 Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per image).
 

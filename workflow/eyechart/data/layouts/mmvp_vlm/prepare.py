@@ -1,8 +1,8 @@
 """Create the tables of statements and images from MMVP-VLM in its official layout.
 
-Each item asks of which image in its pair the statement is true; the image with the odd id is first.
+Each item asks which image of its pair matches the statement; the image with the odd id is first.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv`` and the images.
+Reads: the receipt ``acquired.json`` and, next to it, ``Questions.csv`` and the images.
 Writes: ``items.parquet`` (one row per statement) and ``images.parquet`` (one row per image).
 
     python -m eyechart.data.layouts.mmvp_vlm.prepare --dataset mmvp_vlm \

@@ -1,7 +1,7 @@
 """Create the tables of MOCHI: which of three or four images shows a different object.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``data/train-….parquet``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
+Reads: the receipt ``acquired.json`` and, next to it, ``data/train-….parquet``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images next to them.
 
     python -m eyechart.data.layouts.mochi.prepare --dataset mochi \
         --receipt data/raw/mochi/acquired.json --seed 7 \

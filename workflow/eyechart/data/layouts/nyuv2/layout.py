@@ -1,8 +1,8 @@
-"""The official files of NYU Depth V2: ``nyu_depth_v2_labeled.mat`` and ``splits.mat`` beside it.
+"""The official files of NYU Depth V2: ``nyu_depth_v2_labeled.mat`` and ``splits.mat`` next to it.
 
 The first is in MATLAB's format 7.3, which is HDF5 with reversed axes: ``images`` (n, 3, w, h),
 ``depths`` (n, w, h) in metres, and ``scenes``, the place where each image was taken. The second is
-in an older format and numbers images from 1. Images are read one by one, because the file has 2.8
+in an older format and numbers images from 1. Images are read one by one, because the file is 2.8
 GB.
 
 Source: the dataset's page (Silberman et al., ECCV 2012).

@@ -1,7 +1,7 @@
 """Create the table of NYU Depth V2's images with their depth maps, for training depth heads.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``nyu_depth_v2_labeled.mat``, ``splits.mat``.
-Writes: ``images.parquet``, an empty ``items.parquet``, and ``images/`` beside them. The column
+Reads: the receipt ``acquired.json`` and, next to it, ``nyu_depth_v2_labeled.mat``, ``splits.mat``.
+Writes: ``images.parquet``, an empty ``items.parquet``, and ``images/`` next to them. The column
 ``label/depth_map`` has the path of a 16-bit PNG in thousandths of a metre, 0 where unknown.
 
     python -m eyechart.data.layouts.nyuv2.prepare --dataset nyuv2 \

@@ -1,7 +1,7 @@
 """Create the tables of SPair-71k: which of four keypoints on another image matches REF.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``PairAnnotation/`` and ``JPEGImages/``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canvases beside them.
+Reads: the receipt ``acquired.json`` and, next to it, ``PairAnnotation/`` and ``JPEGImages/``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canvases next to them.
 
     python -m eyechart.data.layouts.spair.prepare --dataset spair \
         --receipt data/raw/spair/acquired.json --seed 7 \

@@ -1,6 +1,6 @@
 """Create the tables of questions and images from Stroop images.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``Stroop.csv``, ``words/``, ``concepts/`` and,
+Reads: the receipt ``acquired.json`` and, next to it, ``Stroop.csv``, ``words/``, ``concepts/`` and,
 if it exists, ``Palette.csv``.
 Writes: ``items.parquet`` (one row per image and prompt: task ``stroop`` for words, ``concept`` for
 concept images) and ``images.parquet`` (labels ``word``, ``font``, ``background``; ``concept``).

@@ -13,7 +13,7 @@ RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # shares of the shorter side: ring ra
 
 
 def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
-    """Draw a ring around every point and its name beside it.
+    """Draw a ring around every point and its name next to it.
 
     Result: uint8 (h, w, 3).
 
@@ -41,7 +41,7 @@ def _ring(spot: Spot, radius: float, line_width: float, size: tuple[int, int]) -
 
 
 def _labelled(image: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
-    """Draw every name beside its point, supersampled."""
+    """Draw every name next to its point, supersampled."""
     height, width = image.shape[:2]
     canvas = Image.new("RGBA", (width * FINER, height * FINER))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTER * min(canvas.size))

@@ -92,7 +92,7 @@ def _plant(rng: random.Random) -> Solids:
 
 
 def _house(rng: random.Random) -> Solids:
-    """Build walls with a roof, a door facing +x, a chimney and a tree beside them."""
+    """Build walls with a roof, a door facing +x, a chimney and a tree next to them."""
     wide, high = rng.uniform(0.5, 0.62), rng.uniform(0.35, 0.6)
     roof, tree = rng.uniform(0.25, 0.38), rng.uniform(0.3, 0.5)
     side = rng.choice((-1, 1))

@@ -17,7 +17,7 @@ Record = dict[str, Any]  # shard record of a pair: kind, answers, thing, partner
 
 @dataclass(frozen=True)
 class Wording:
-    """A question about both images, and for each answer a statement about the image with it.
+    """A question about both images, and for each answer a statement about the image it fits.
 
     Fields of both: ``color`` and ``shape`` of the thing, ``thing`` and ``partner`` (unique
     descriptions), ``things`` (plural), ``bare`` (without colour), ``answer``. In statements, things

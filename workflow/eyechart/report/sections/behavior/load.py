@@ -89,7 +89,7 @@ def read_behavior(
 ) -> list[Behavior]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Raise a UserError if scores have no distributions beside them, if a table belongs to another
+    Raise a UserError if scores have no distributions next to them, if a table belongs to another
     model or dataset than in its path, or if the checks of this section reject it.
     """
     given = {str(path) for path in distributions}
@@ -115,7 +115,7 @@ def read_behavior(
 
 
 def audit(behaviors: Sequence[Behavior], items: Mapping[str, pl.DataFrame]) -> None:
-    """Refuse accuracies that the stored answers do not give again.
+    """Refuse accuracies that the stored answers do not reproduce.
 
     Raise a UserError that names model, dataset and row, or the dataset whose items are missing.
     """

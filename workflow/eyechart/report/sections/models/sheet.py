@@ -1,6 +1,6 @@
 """Write a model's card as a page that works offline.
 
-Reads card.json and the image beside it; writes card.html.
+Reads card.json and the image next to it; writes card.html.
 
     python -m eyechart.report.sections.models.sheet --card results/models/tiny_llava/card.json \
         --view results/models/tiny_llava/view.png --output results/models/tiny_llava/card.html

@@ -47,7 +47,7 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
         checker.refuse(absent(field), sentence, task)
     checker.refuse(below("q", "p"), "q is below p, which no correction can produce", task)
     if (rows["kind"] == "majority").sum() != 1:
-        raise UserError(f"{path}: expected one row of kind 'majority' beside the probes")
+        raise UserError(f"{path}: expected one row of kind 'majority' in addition to the probes")
 
 
 def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame) -> None:

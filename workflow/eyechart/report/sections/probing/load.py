@@ -51,7 +51,7 @@ def read_results(inputs: Inputs) -> list[TaskResult]:
     """Read, check and merge all probe tables, sorted by dataset, model, scope (item first), task.
 
     The q of comparisons between components is over all comparisons of one model on one dataset.
-    Raise a UserError if a table has no predictions beside it, or is rejected by the checks of this
+    Raise a UserError if a table has no predictions next to it, or is rejected by the checks of this
     section. Tables of tasks that are not probed are omitted; see :func:`read_gaps`.
     """
     given, reads = {str(path) for path in inputs.paths("predictions")}, inputs.reads()

@@ -1,4 +1,4 @@
-"""Tuning: which part has to learn, with controls, and what is forgotten."""
+"""Tuning: which component has to learn, with controls, and what the model forgets."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from eyechart.report.mapped_images import MappedImage, card
 from eyechart.report.overlays import GAP, Scale, change, over_image
 from eyechart.report.sections.tuning.charts import gains
 from eyechart.report.sections.tuning.load import read_moved, read_tuning
+from eyechart.tables.tuning import adaptable_at
 
 PAGE_PX = 1060  # width of a section in px
 SHOWN = (
@@ -36,9 +37,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     blocks = []
     for model in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == model]
-        parts = [r for r in own if r["adaptable"]]
-        said = [f"{r['task']} of {r['dataset']} at the part {r['part']}" for r in parts]
-        chart = gains(own)
+        chart, said = gains(own), adaptable_at(own)
         blocks.append({"id": f"tuning-{model}", "model": model, "rows": own, "adaptable": said}
                       | {"chart": chart} | moved(inputs, model, settings))  # fmt: skip
     return {"blocks": blocks, "paper": PAPER}
@@ -55,7 +54,7 @@ def moved(inputs: Inputs, model: str, settings: dict[str, Any]) -> dict[str, Any
 
 
 def sheet(picture: MappedImage, scale: Scale, most: int) -> Image.Image:
-    """Draw an image beside its maps, each at most ``most`` pixels wide, to fit on the page."""
+    """Draw an image next to its maps, each at most ``most`` pixels wide, to fit on the page."""
     count = 1 + len(picture.panels)
     width = min(most, (PAGE_PX + GAP) // count - GAP)
     return over_image(picture, picture.panels, width, scale)

@@ -28,7 +28,7 @@ from eyechart.tables.verdict import ENCODED, PATTERN, UNDECIDED, Verdict, parts,
 from eyechart.tables.verdict_rules import RULES
 
 Row = dict[str, Any]
-# The stage with the number displayed beside the class: the first that exists
+# The stage with the number displayed next to the class: the first that exists
 HEADLINE = ("sighted", *(stage for slot in reversed(SLOTS.values()) for stage in slot), "blind")
 
 

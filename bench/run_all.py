@@ -5,7 +5,7 @@
 Machines differ, so only ratios and memory sizes are kept. If there is nothing to compare with,
 processor time is given in units of a matrix product, timed just before. This takes under ten
 minutes on two free cores. bench/gpu.sh needs a GPU, and bench/tuning.py needs a dataset's tables,
-so neither is run.
+so neither is run; of tuning, only the cost of training steps is measured.
 """
 
 import argparse
@@ -34,6 +34,7 @@ SMALL = [
     ("probing", "probing.py --examples 600 --rounds 1 --threads 1"),
     ("probing", "wide_probes.py --addresses 2 --threads 1 --width 448 --rows 2000"),
     ("readout", "readout.py --task semantic_correspondence --items 20 --addresses 2"),
+    ("tuning", "tuning_cost.py --items 4 --steps 2"),
 ]
 PEERS = "peers.py --size 2m 60m --pictures 32 8 --questions 10 1 --rounds 2"
 TIMES = (" s", "/s")  # ends of the names of columns with machine-dependent values

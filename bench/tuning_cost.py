@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--checkpointing", action="store_true")
     args = parser.parse_args()
-    print("| model | arm | items | checkpointing | parameters | s / step | MB before | MB after |")
+    print("| model | arm | items | checkpointing | parameters | step, s | MB before | MB after |")
     print("|---" * 8 + "|", flush=True)
     alone = multiprocessing.get_context("spawn")  # one process each, since peak memory never falls
     with tempfile.TemporaryDirectory() as name:

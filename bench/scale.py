@@ -37,14 +37,18 @@ CONSTANTS = {
     "job": (0.002, "s to plan a job", "measured: 990 and 5,050 jobs"),
     "rotation": (2e-10, "s × width⁻³ of a decomposition", "measured: width 3,584"),
     "product": (1.3e-11, "s an operation of probes", "measured: width 3,584"),
+    "inputs": (3.3e-11, "s × n⁻¹ × width⁻² of shared inputs", "measured: width 3,584, AMD EPYC"),
+    "factor": (1.2e-11, "s × width⁻³ of a factorisation", "measured: width 3,584, AMD EPYC"),
+    "shared": (60, "passes over shared inputs", "measured: 46 at width 3,584, AMD EPYC"),
     "steps": (200, "passes of a linear probe over its examples", "measured: 100 to 200"),
     "pass": (2.6e-10, "s × n⁻¹ × width⁻¹ × classes⁻¹ of a pass", "measured: width 3,584"),
-    "probe_memory": (10, "copies of a column in memory, float32", "measured: 10,000 × 3,584"),
+    "probe_memory": (4, "copies of a column in memory, float32", "measured: 10,000 × 3,584"),
     "prediction": (0.56, "bytes of a prediction of a probe", "measured"),
     "exact": (2.8e-11, "s × n⁻² × width⁻¹ of exact mining", "measured: n = 100,000"),
     "faiss": (5e-10, "s × n⁻¹·⁵ × width⁻¹ of mining through faiss", "measured: n = 1,000,000"),
 }
-SEEDS, FOLDS = 3, 5
+SEEDS, FOLDS, PENALTIES = 3, 5, 6
+SHARED_ROWS = 1.25  # search.SHARED_ROWS
 
 
 def of(name: str) -> float:
@@ -75,13 +79,21 @@ def extract(n: float) -> Need:
 def probe(n: float) -> Need:
     """Return the cost of one task's linear probes at all addresses, in one job.
 
-    Each column and fold takes a decomposition, three products of width², and passes over examples.
+    With enough rows, each column takes its shared inputs twice, a factorisation for each penalty
+    and for the refit, and passes for all folds at once. Otherwise, each column and fold takes a
+    decomposition, three products of width², and passes over examples.
     """
     train, hours = 0.8 * n, 0.0
     for width, columns in ((WIDTH, COLUMNS), ENCODER):
+        one_pass = train * width * CLASSES * of("pass")
+        if train >= SHARED_ROWS * width:
+            inputs = 2 * train * width**2 * of("inputs")
+            factors = (PENALTIES + 1) * width**3 * of("factor")
+            hours += columns * (inputs + factors + of("shared") * FOLDS * one_pass) / HOUR
+            continue
         least = min(width, train)
         rotation = least**3 * of("rotation") + 6 * train * least * width * of("product")
-        passes = of("steps") * train * least * CLASSES * of("pass")
+        passes = of("steps") * one_pass * least / width
         hours += columns * (FOLDS + 1) * (rotation + passes) / HOUR
     stored = 0.2 * n * (COLUMNS + ENCODER[1]) * SEEDS * 2 * of("prediction")
     memory = (0.5e9 + of("probe_memory") * 4 * n * WIDTH) / GB

@@ -125,7 +125,8 @@ class Engine:
         pooled = {}
         for column in self.regional:
             name, none = column.name, np.full(column.address.width, np.nan, np.float32)
-            pooled[name] = np.stack([own.get(name, none) for own in kept])
+            found = np.concatenate([own.get(name, none) for own in kept])  # faster than stacking
+            pooled[name] = found.reshape(len(kept), -1)
         emit(numbers, {**(values or {}), **pooled})
 
     def _keep(self, pooled: dict[str, Any], rows: Sequence[RowWeights]) -> dict[str, Any]:

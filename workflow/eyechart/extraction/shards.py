@@ -88,7 +88,8 @@ class Shard:
         with np.errstate(over="ignore"):
             cast = value.astype(self.dtype)
         finite = np.isfinite(cast)
-        if name.endswith(REGION_SPANS):  # null for an item without such a region
+        if not finite.all() and name.endswith(REGION_SPANS):
+            # null for an item without such a region
             finite |= np.isnan(value).all(axis=1, keepdims=True)
         if not finite.all():
             bad = int(np.argwhere(~finite)[0, 0])

@@ -32,11 +32,9 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     """
     left, top, right, bottom = edges_of(places)
     wide, high = right - left, bottom - top
-    with np.errstate(invalid="ignore"):
-        across = 1 - np.abs(x - (left + right) / 2) / wide
-        down = 1 - np.abs(y - (top + bottom) / 2) / high
-        reach = np.clip(across, 0, None) * np.clip(down, 0, None)
-    reach = np.nan_to_num(reach)
+    across = 1 - np.abs(x - (left + right) / 2) / wide
+    down = 1 - np.abs(y - (top + bottom) / 2) / high
+    reach = _area(across, down)
     inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
     near = inside if inside.any() else reach > 0
     if not near.any():
@@ -58,10 +56,9 @@ def weights_in_box(
     Result: float64, shape (t,). Raise an OutsideError if no token overlaps the box.
     """
     edges = edges_of(places)
-    with np.errstate(invalid="ignore"):
-        wide = np.minimum(edges[2], right) - np.maximum(edges[0], left)
-        high = np.minimum(edges[3], bottom) - np.maximum(edges[1], top)
-    common = np.nan_to_num(np.clip(wide, 0, None) * np.clip(high, 0, None))
+    wide = np.minimum(edges[2], right) - np.maximum(edges[0], left)
+    high = np.minimum(edges[3], bottom) - np.maximum(edges[1], top)
+    common = _area(wide, high)
     if not common.any():
         said = f"box ({left:g}, {top:g}, {right:g}, {bottom:g})"
         raise OutsideError(f"{said}: no token overlaps it; {extent(places)}")
@@ -138,7 +135,12 @@ def _at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
 
 def edges_of(places: np.ndarray) -> np.ndarray:
     """Return the left, top, right and bottom edges of all tokens: (4, t)."""
-    return np.asarray(places, dtype=np.float64)[:, 3:7].T  # (4, t)
+    return np.ascontiguousarray(np.asarray(places)[:, 3:7].T, dtype=np.float64)
+
+
+def _area(wide: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return the products of both extents, 0 where one is negative or unknown (NaN)."""
+    return np.where((wide > 0) & (high > 0), wide * high, 0.0)
 
 
 def same_size(areas: np.ndarray, level: float) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""A zip or a tar that a dataset comes in: cut, altered, made to harm, or no archive at all.
+"""A dataset's zip or tar that is cut, altered, malicious, or not an archive.
 
-A zip and a gzip have checksums of all their bytes, a plain tar of its headers only: a bit flipped
-inside one of its members is noticed only where the archive's SHA-256 is known, from
+A zip and a gzip have checksums of all their bytes, but a plain tar only of its headers. A bit
+flipped inside a member of a tar is noticed only if the archive's SHA-256 is known, from
 `data/versions.tsv` or the lock file.
 """
 

@@ -1,6 +1,6 @@
-"""Texts of a dataset that a spreadsheet would compute, in the CSV files that are made for one.
+"""Texts of a dataset that a spreadsheet would run as formulas, in CSV files made for spreadsheets.
 
-Parquet tables keep every text as it is.
+Parquet tables store every text unchanged.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""A checkpoint's folder, when its model is described: what it asks to build, and its templates."""
+"""The files of a checkpoint's folder, read when its model is described."""
 
 import json
 import os

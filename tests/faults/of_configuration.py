@@ -1,4 +1,4 @@
-"""What stands in a config file that is named with `--configfile`, and in a model's file."""
+"""The content of a config file given by `--configfile`, and of a model's file."""
 
 import os
 from collections.abc import Callable

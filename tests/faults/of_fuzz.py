@@ -1,6 +1,6 @@
-"""Images, archives, config files and model folders that are mutated at random, by a seed.
+"""Images, archives, config files and model folders with random changes, drawn by a seed.
 
-Each ends with one sentence or is taken; nothing is written outside the project's folder.
+Each is accepted or refused with one sentence; nothing is written outside the project's folder.
 """
 
 import random

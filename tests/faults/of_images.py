@@ -1,4 +1,4 @@
-"""An image of a dataset, when its tables are prepared: a program, a bomb, damaged, or none."""
+"""A file of a dataset that is a program, a bomb, damaged, or not an image, when it is prepared."""
 
 import io
 import os

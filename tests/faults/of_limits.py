@@ -1,6 +1,6 @@
-"""Limits of file sizes, memory and open files (`ulimit -f`, `-v`, `-n`) while a step works. It ends
-with one sentence and leaves nothing behind that looks whole; the next plain run makes the same
-files as one that was never limited.
+"""Limits of file sizes, memory and open files (`ulimit -f`, `-v`, `-n`) while a step runs. The
+step ends with one sentence and leaves no file that looks complete; the next run without the limit
+makes the same files as a run that never had one.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""Numbers and names in the configuration that no run can be meant to have. Every number has both
-bounds, and every name that becomes a part of a path has a pattern and a length.
+"""Numbers and names in the configuration that cannot be meant. Every number has a minimum and a
+maximum, and every name that becomes part of a path has a pattern and a maximum length.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The hub's token, in the environment variable HF_TOKEN, and signed addresses.
 
 Each row pulls a gated model from a hub on the same machine, which sends large files from another
-host. Messages, logs and every file that is written are searched for the token.
+host. Messages, logs and all written files are searched for the token.
 """
 
 import io

@@ -8,7 +8,7 @@ damaged, or that was being replaced when a job was killed, in one sentence, move
 to run again. A large file that you delete to save space is made again by the next run that needs
 it. Labels that you filled in (`labels.csv`) are yours and are never replaced.
 
-`snakemake verify` reads every byte, to find bits that changed without a trace. It prints a
+`snakemake verify` reads every byte, to find changes that left size and time the same. It prints a
 sentence per damaged file and ends with status 1; the next run makes these files again. Pages of
 Parquet tables have checksums, which are compared on every read.
 

@@ -1,8 +1,8 @@
 """Train linear probes that share inputs: all folds, tasks and controls of a column at once.
 
-Every fold has its own standardisation, but as a change of its weights and bias, so that the inputs
-are the same in all folds. Then one pass over the inputs serves all folds, and one factorisation of
-their covariance conditions all probes, which changes the steps to the optimum alone.
+Each fold's standardisation is applied to its weights and bias, so that all folds have the same
+inputs. One pass over the inputs then serves all folds, and one factorisation of their covariance
+preconditions all probes. The preconditioner changes the steps to the optimum, not the optimum.
 """
 
 from dataclasses import dataclass

@@ -18,10 +18,10 @@ the other has made the files that it needs, and uses them. It ends with one sent
 remake files that the other still reads. On a slow network disk, every file is looked up once per
 check, in many threads.
 
-`tests/workflow/test_kills.py` kills every rule while it writes again, and flips a bit in 200
-files. `tests/workflow/test_kill_points.py` kills a small run at 100 random points; one plain run
-then ends with the same bytes. `tests/workflow/test_slow_disk.py` runs the small exam on a disk
-with slow look-ups, times in steps of two seconds and stale answers.
+`tests/workflow/test_kills.py` kills every rule while it rewrites its outputs, and flips one bit in
+each of 200 files. `tests/workflow/test_kill_points.py` kills a small run at 100 random points and
+checks that the next run ends with the same bytes. `tests/workflow/test_slow_disk.py` runs the small
+exam on a disk with slow look-ups, timestamps of two seconds' resolution, and stale answers.
 """
 
 import fcntl

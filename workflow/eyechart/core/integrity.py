@@ -45,11 +45,11 @@ _own = _Lock()
 def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
     """Prepare the working folder for a run; return the files that changed since they were written.
 
-    While another Snakemake works in the folder, only missing files are returned, since its new
+    While another Snakemake runs in the folder, only missing files are returned, since its new
     files do not match the ledger yet. The kernel releases a lock when its holder dies, so a process
     that gets the exclusive lock also knows that Snakemake's own locks are left over from a killed
     run. With ``full``, every file is read, and other runs may start afterwards; raise a UserError
-    if another Snakemake works in the folder.
+    if another Snakemake runs in the folder.
     """
     check_writable([LOCK.parent, Path(results), *(Path(results).with_name(n) for n in BESIDE)])
     check_temporary()
@@ -64,7 +64,7 @@ def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
 
 
 def _check_alone(results: str, full: bool = False) -> list[Fault]:
-    """Tidy up and check all files; only look for missing ones if another Snakemake works here."""
+    """Tidy up and check all files; only look for missing ones if another Snakemake runs here."""
     _own.is_alone = _is_alone(_own.handle)
     if not _own.is_alone:
         return [fault for fault in Ledger(results).check() if not os.path.lexists(fault.path)]

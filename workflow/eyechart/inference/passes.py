@@ -60,7 +60,7 @@ def encode_images(
     complete: bool,
     regions: Sequence[RowWeights] = (),
 ) -> tuple[list[EncodedImage], Pooled]:
-    """Run encoder and connector; return encoded images and pooled activations.
+    """Run the encoder and connector; return encoded images and pooled activations.
 
     Unless ``complete``, the pass stops at the deepest requested address and returns no encoded
     images. ``regions`` has the weights of each row's regions; their columns have a row per item, in

@@ -66,7 +66,7 @@ def generate(
     most: int,
     batches: AdaptiveBatchSize,
 ) -> list[Ids]:
-    """Return the greedy answer to each script, of at most ``most`` tokens.
+    """Return the greedy answer to each script, at most ``most`` tokens long.
 
     Each step reads the prompts again with the answers so far.
     """

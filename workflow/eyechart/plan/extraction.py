@@ -45,7 +45,7 @@ class ExtractionPlan:
         return canonical({**wanted, **unordered, **unread})
 
     def regions(self, wildcards: Any) -> list[str]:
-        """Return a dataset's region table if region spans are extracted, or nothing."""
+        """Return a dataset's region table; an empty list if region spans are not extracted."""
         asked = set(self._stored(wildcards.dataset).get("spans", ())) & set(REGION_SPANS)
         return [paths.REGIONS.rule(dataset=wildcards.dataset)] if asked else []
 

@@ -57,7 +57,7 @@ class TuningPlan(QuestionsPlan):
         return [paths.ADAPTER.rule(training=name, file=file) for name in every for file in ADAPTER]
 
     def arm_pattern(self) -> str:
-        """Return the wildcard pattern of arms."""
+        """Return the wildcard pattern that matches arms."""
         return one_of(arms(self.section))
 
     def task_pattern(self) -> str:

@@ -2,7 +2,7 @@
 
 For some scenes, a caption precedes the questions, so the model learns to answer from the context.
 From the others, it learns which answers are likely. The imagined world is biased: with a given
-probability, an object has the most common colour of its shape, and answers are not balanced. This
+probability, an object has the most common colour for its shape, and answers are not balanced. This
 bias is the prior that the VLM starts with. A random number of positions after the caption stays
 free, because the image that later replaces the caption is longer than a sentence.
 

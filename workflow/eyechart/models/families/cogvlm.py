@@ -68,7 +68,7 @@ class CogVLM(RemoteAdapter):
         return PreparedImage({"pixels": pixels[None]})
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; each image includes the learned vectors."""
+        """Run the encoder and connector; each image includes the learned vectors."""
         found = self.body.vision(self.batch_inputs(images)["pixels"])
         return [EncodedImage(rows[1:-1], {"written": rows}) for rows in found]
 

@@ -146,7 +146,7 @@ class GLaMM(RemoteAdapter):
         return int(self.encoder.select_layer)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector."""
+        """Run the encoder and connector."""
         found, _ = self.model.encode_images(self.batch_inputs(images)["pixel_values"])
         return [EncodedImage(rows) for rows in found]
 

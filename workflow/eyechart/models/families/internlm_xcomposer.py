@@ -89,7 +89,7 @@ class InternLMXComposer(RemoteAdapter):
         return int(self.model.vit.select_layer)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector."""
+        """Run the encoder and connector."""
         rows = self.model.img2emb(self.batch_inputs(images)["pixels"])[0][0]
         return [EncodedImage(rows[self._patches(images[0]).to(rows.device)], {"written": rows})]
 

@@ -96,7 +96,7 @@ class InternVLChat(RemoteAdapter):
         return int(self.model.select_layer)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector over the tiles of all images."""
+        """Run the encoder and connector over the tiles of all images."""
         found = self.model.extract_feature(self.batch_inputs(images)["pixel_values"])
         return [
             EncodedImage(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in images])

@@ -26,7 +26,7 @@ IN_TEXT = ("image_mean", "text_mean", "last", "all_mean", "image_tokens")
 class LanguageAdapter(PromptAdapter):
     """A loaded vision-language model, as a transformers class.
 
-    The class runs encoder and connector in ``get_image_features`` and accepts their output as
+    The class runs the encoder and connector in ``get_image_features`` and accepts their output as
     ``mm_encoder_outputs``, so each image is encoded once for all its questions.
 
     Class attributes
@@ -74,7 +74,7 @@ class LanguageAdapter(PromptAdapter):
         return "attention_mask", True
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; return the language model's input for each image."""
+        """Run the encoder and connector; return the language model's input for each image."""
         found = self.body.get_image_features(**self.batch_inputs(images))
         return [
             EncodedImage(features) for features in self.split_features(found.pooler_output, images)

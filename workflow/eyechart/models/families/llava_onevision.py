@@ -32,7 +32,7 @@ class LlavaOnevision(LlavaNext):
         return replace(found, image=image)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector on images as in single-image prompts."""
+        """Run the encoder and connector on images as in single-image prompts."""
         found = super().encode_images(images)
         return [
             replace(encoded, more={"image": p.image})

@@ -71,7 +71,7 @@ class MiniCPMO(RemoteAdapter):
         return PreparedImage(inputs, rows=len(slices))
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector over the slices of an image."""
+        """Run the encoder and connector over the slices of an image."""
         (image,) = images
         slices = [image.inputs[str(n)] for n in range(image.rows)]
         request = {

@@ -47,7 +47,7 @@ class MiniCPMV2(RemoteAdapter):
         return PreparedImage(inputs, text, rows=len(slices))
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector, slice by slice."""
+        """Run the encoder and connector, slice by slice."""
         every = [[s.to(self.device, self.dtype) for s in p.inputs.values()] for p in images]
         found = [self.model.get_vision_embedding(slices) for slices in every]
         return [EncodedImage(slices.flatten(0, 1)) for slices in found]  # from (slices, queries, d)

@@ -41,7 +41,7 @@ class MiniCPMV46(Llava):
         }
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector, which returns features per slice."""
+        """Run the encoder and connector, which returns features per slice."""
         found = self.body.get_image_features(**self.batch_inputs(images)).pooler_output
         slices = [len(p.inputs["target_sizes"]) for p in images]
         ends = np.cumsum(slices)

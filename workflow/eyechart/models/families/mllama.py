@@ -76,7 +76,7 @@ class Mllama(Llava):
         return PreparedImage(inputs, self.mark, tiles)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; keep padding tiles, because the masks include them."""
+        """Run the encoder and connector; keep padding tiles, because the masks include them."""
         states = self.body.vision_model(**self.batch_inputs(images)).last_hidden_state
         states = self.body.multi_modal_projector(states)[:, 0]  # (b, tiles, patches, d)
         return [

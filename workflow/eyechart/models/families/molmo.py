@@ -84,7 +84,7 @@ class Molmo(RemoteAdapter):
         return PreparedImage(inputs, rows=len(found["images"]))
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector over the crops of all images as if they were one image."""
+        """Run the encoder and connector over the crops of all images as if they were one image."""
         inputs = [{k: p.inputs[k] for k in ("images", "image_masks")} for p in images]
         joined = self.batch_inputs([PreparedImage(i) for i in inputs])
         found, _ = self.body.vision_backbone(joined["images"][None], joined["image_masks"][None])

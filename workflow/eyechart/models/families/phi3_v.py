@@ -78,7 +78,7 @@ class Phi3V(RemoteAdapter):
         return PreparedImage({"pixel_values": crops, "image_sizes": size}, rows=len(crops))
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector."""
+        """Run the encoder and connector."""
         inputs = self.batch_inputs(images)
         eye = self.body.vision_embed_tokens
         crops = eye.get_img_features(inputs["pixel_values"])

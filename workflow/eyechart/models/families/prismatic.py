@@ -160,7 +160,7 @@ class Prismatic(Llava):
         return PreparedImage({"pixel_values": rows}, "<image>" * self.tokens_per_tile())
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; the connector reads only the patches."""
+        """Run the encoder and connector; the connector reads only the patches."""
         body = self.model.model
         states = body.vision_tower(**self.batch_inputs(images), output_hidden_states=True)
         patches = states.hidden_states[self.read_states()][:, self.leading("vision") :]

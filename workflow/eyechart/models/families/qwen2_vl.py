@@ -31,7 +31,7 @@ class Qwen2VL(LanguageAdapter):
         return int(inputs["image_grid_thw"].prod())
 
     def encode_images(self, images: Any) -> list[EncodedImage]:
-        """Run encoder and connector; keep the grids, since position ids depend on them."""
+        """Run the encoder and connector; keep the grids, since position ids depend on them."""
         found = super().encode_images(images)
         for encoded, image in zip(found, images, strict=True):
             encoded.more["grid"] = image.inputs["image_grid_thw"]

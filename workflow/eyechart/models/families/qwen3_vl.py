@@ -20,7 +20,7 @@ class Qwen3VL(Qwen2VL):
         return [*self.model.config.vision_config.deepstack_visual_indexes, -1]
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
-        """Run encoder and connector; keep the deepstack features."""
+        """Run the encoder and connector; keep the deepstack features."""
         found = self.body.get_image_features(**self.batch_inputs(images))
         return [
             EncodedImage(

@@ -116,7 +116,7 @@ def _draw_parts(
 
 
 def semantic(attempt: Attempt) -> Drawn:
-    """Draw two things of one kind; the question is which point is on the same part."""
+    """Draw two objects of one kind and ask which point is on the same part as REF."""
     kind = attempt.rng.choice(list(SPECIES))
     pair = draw_thing(attempt.rng, kind), draw_thing(attempt.rng, kind)
     return _by_part(attempt, pair, None)

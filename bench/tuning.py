@@ -43,7 +43,7 @@ from eyechart.tuning.tune import tested
 TASK, ALPHA = "size", 0.01
 NOISE, DIRECTIONS = 64, 6  # standard deviation and rank of the noise in an encoder block
 # rate and steps of each arm; an encoder's adapters need smaller steps
-REPAIR = {"lora_vision": (0.003, 300), "lora_connector": (0.006, 80), "lora_lm": (0.006, 160)}
+REPAIR = {"lora_vision": (0.003, 300), "lora_connector": (0.006, 160), "lora_lm": (0.006, 160)}
 LEARN = {"lora_vision": (0.0015, 80), "lora_connector": (0.006, 60), "lora_lm": (0.006, 60)}
 KEPT: dict[Any, Any] = {}  # outputs of the undamaged encoder
 

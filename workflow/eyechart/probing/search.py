@@ -71,10 +71,9 @@ def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int)
     members, variants = (1, len(parts)) if shared else (len(parts), 1)
     variants *= len(plan.tasks)
     for own in _chunks(columns, members, variants, plan, classes, hidden):
-        if shared:
-            learnt, held = _folds(own, plan)
-        else:
-            learnt, held = stack_inputs(own, parts, plan.tasks, plan.weights)
+        learnt, held = (
+            _folds(own, plan) if shared else stack_inputs(own, parts, plan.tasks, plan.weights)
+        )
         layers = _start(plan.seeds[:1] * variants, width, hidden, classes, learnt.x)
         choices += path(learnt, held, layers, len(own), width)
     return choices
@@ -189,6 +188,7 @@ def refit(
     order = sorted(range(len(columns)), key=lambda c: choices[c].epochs or 0)
     fits: dict[int, Fit] = {}
     chunks = _chunks([columns[c] for c in order], 1, len(labels), plan, classes, hidden)
+    learnt: Data
     for own in chunks:
         chosen = [choices[c] for c in order[len(fits) : len(fits) + len(own)]]
         if _shared(plan, own[0].shape[1], hidden):

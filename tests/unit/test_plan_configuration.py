@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from eyechart.core.errors import UserError
 from eyechart.plan import configuration
 from eyechart.plan.config import write_docs
 from eyechart.plan.config.check import check
@@ -184,3 +185,34 @@ def test_an_encoder_is_asked_image_tasks_only() -> None:
     assert {configuration.scope_of(config, "clevr", task) for task in asked} == {"image"}
     tasks = config["datasets"]["clevr"]["tasks"]
     assert configuration.tasks_for(config, specs, "tiny_llava", "clevr") == tasks
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "expected"),
+    [
+        ({"verdict": {"margin": "0.2"}}, "verdict.margin", 0.2),
+        ({"probing": {"seeds": "2"}}, "probing.seeds", 2),
+        ({"behavior": {"batch_size": "16"}}, "behavior.batch_size", 16),
+        ({"report": {"title": "7"}}, "report.title", "7"),
+        ({"verdict": {"margin": "much"}}, None, "verdict.margin is 'much', expected a number"),
+        ({"verdict": {"margin": "7"}}, None, "verdict.margin is 7"),
+    ],
+)
+def test_nested_values_of_the_command_line_are_numbers(
+    written: dict[str, Any], key: str | None, expected: Any
+) -> None:
+    """Snakemake reads ``--config 'verdict={margin: 0.2}'`` as the text 0.2."""
+    config = merge(yaml.safe_load(Path(DEMO).read_text()), written)
+    if key is None:
+        with pytest.raises(UserError, match=expected):
+            check(config, [DEMO])
+        return
+    section, name = key.split(".")
+    assert check(config, [DEMO])[section][name] == expected
+
+
+def test_a_number_in_quotes_in_a_file_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"{Path(DEMO).read_text()}\nverdict: {{margin: '0.2'}}\n")
+    with pytest.raises(UserError, match=r"verdict.margin is '0.2', expected a number"):
+        check(yaml.safe_load(file.read_text()), [file])

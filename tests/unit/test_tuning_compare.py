@@ -82,9 +82,7 @@ def test_a_gain_is_true_minus_blank_on_the_same_items(table):
 
 def test_a_control_that_white_images_harm_is_no_gain(table):
     found = row(table, "lora_connector")
-    assert found["gain"] == pytest.approx(
-        0.05
-    )  # relative to before, not to 0.05 after white images
+    assert found["gain"] == pytest.approx(0.05)  # over before, not over white images
     assert found["p"] == 0.5
 
 

@@ -18,7 +18,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-SECONDS = 12  # of processor time, more than templates have
+# Of processor time, which a waiting process does not use, and also of elapsed time, since other
+# threads of the process use processor time too. More than templates have
+SECONDS = 12
 _PAUSE = 0.5  # seconds between two measurements
 
 
@@ -58,7 +60,7 @@ def _used(process: int) -> float:
 
 def main(sentence: str, most: float) -> None:
     """Watch the parent process: standard input tells when a block begins (+) and ends (-)."""
-    process, inside, began = os.getppid(), False, None
+    process, inside, began, start = os.getppid(), False, None, 0.0
     while True:
         ready, _, _ = select.select([0], [], [], _PAUSE if inside else None)
         if ready:
@@ -66,8 +68,8 @@ def main(sentence: str, most: float) -> None:
                 return
             inside, began = told.endswith(b"+"), None
         elif began is None:  # most blocks end before they are measured
-            began = _used(process)
-        elif _used(process) - began > most:
+            began, start = _used(process), time.monotonic()
+        elif min(_used(process) - began, time.monotonic() - start) > most:
             os.write(2, f"{sentence}\n".encode())
             os.kill(process, signal.SIGKILL)
             return

@@ -3,7 +3,9 @@
 Snakemake imports this at parse time, so it needs neither numpy nor torch.
 """
 
+import copy
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,11 @@ def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
     held = Files(files)
     check_values(config, "--config")
     try:
-        filled = with_defaults(config)
+        try:
+            filled = with_defaults(config)
+        except ValidationError as error:
+            config = _with_numbers(error.errors(), config, held)
+            filled = with_defaults(config)
     except ValidationError as error:
         raise UserError(shorter(sentence(error.errors(), config, held), MOST)) from None
     known = known_models()
@@ -94,6 +100,30 @@ def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
         except (KeyError, IndexError, TypeError):
             return None, False
     return held, True
+
+
+def _with_numbers(errors: Sequence[Any], config: dict[str, Any], files: Files) -> dict[str, Any]:
+    """Return the configuration with numbers instead of texts at errors about ``--config``.
+
+    Snakemake reads every value inside a list or mapping of ``--config`` as text. Only fields that
+    do not accept text are changed, since a text such as a version can look like a number.
+    """
+    config = copy.deepcopy(config)
+    for error in errors:
+        place = _written(error["loc"], config)
+        value, _ = dig(config, place)
+        if isinstance(value, str) and files.of(place, value) == "--config":
+            holder, _ = dig(config, place[:-1])
+            holder[place[-1]] = _plain(value)
+    return config
+
+
+def _plain(text: str) -> Any:
+    """Return the number, boolean or null that a text stands for, otherwise the text."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return {"true": True, "false": False, "null": None}.get(text.lower(), text)
 
 
 def sentence(errors: Sequence[Any], config: dict[str, Any], files: Files) -> str:

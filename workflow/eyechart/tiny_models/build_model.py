@@ -36,10 +36,17 @@ from eyechart.tiny_models.answers import accuracies
 from eyechart.tiny_models.architectures import IMAGE, build_image_processor
 from eyechart.tiny_models.images import MEAN, STD, TrainingImages, load_images
 from eyechart.tiny_models.packing import Packer
-from eyechart.tiny_models.train_llava import make_loss, trained_parameters
+from eyechart.tiny_models.train_llava import (
+    ALL,
+    CONNECTOR,
+    CONNECTOR_AND_LM,
+    make_loss,
+    trained_parameters,
+)
 from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.build_model"
+TRAINED = {"connector": CONNECTOR, "connector_and_lm": CONNECTOR_AND_LM, "all": ALL}
 READ = {"clip_vision_model": -2}  # MMVP reads this hidden state; otherwise the last
 
 
@@ -130,9 +137,8 @@ def train_vlm(
     model, processor = assemble(recipe, parts, args.seed)
     model.to(args.place)  # type: ignore[arg-type]
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
-    alone = recipe["built"]["trains"] == "connector"
     curve = loop.fit(
-        trained_parameters(model.train(), "alignment" if alone else "instruction"),
+        trained_parameters(model.train(), TRAINED[recipe["built"]["trains"]]),
         make_loss(model, packer, train, recipe, stage),
         lambda: {
             name: value

@@ -8,13 +8,14 @@ from training_fixture import RECIPE, STEPS, draw, flags
 from transformers import Dinov2Model, LlavaForConditionalGeneration
 
 from eyechart.core.files import read_json
-from eyechart.models.mixture import CONNECTORS, QUERIED, Mixture, connector, inner_width
+from eyechart.models.mixture import CONNECTORS, QUERIED, Mixture, Towers, connector, inner_width
 from eyechart.models.spec import built
 from eyechart.rendering.datasets.clevr.captions import caption_question
 from eyechart.tables.parquet import read_table
 from eyechart.tiny_models import build_model, train_clip, train_dino, train_language, train_llava
 from eyechart.tiny_models.images import load_images
 from eyechart.tiny_models.labels import kinds, object_labels
+from eyechart.tiny_models.packing import Packer
 
 CONNECTOR = "model.multi_modal_projector."
 
@@ -34,11 +35,11 @@ def made(tmp_path_factory):
     return folder
 
 
-def build(made, name, *encoders, **how):
+def build(made, name, *encoders, augment=RECIPE["augment"], **how):
     """Train a controlled model from some encoders; return its weights."""
     how = built({"trains": "connector", "encoders": list(encoders), **how})
-    recipe = {name: RECIPE[name] for name in ("images", "held_out", "augment", "architecture")}
-    recipe |= {"built": how, "stage": {**STEPS, "questions": 2}, "queries": 3}
+    recipe = {name: RECIPE[name] for name in ("images", "held_out", "architecture")}
+    recipe |= {"augment": augment, "built": how, "stage": {**STEPS, "questions": 2}, "queries": 3}
     parts = [*encoders, *(["alignment"] if encoders else [])]
     paths = [str(made / part / "model/ready.json") for part in parts]
     build_model.main(["--parts", *paths, *flags(made / "raw", made, name, recipe)])
@@ -65,6 +66,59 @@ def test_interleaved_encoders_have_a_connector_each_and_twice_the_tokens(made):
     weights = build(made, "two", "contrastive", "distillation", mix="interleaved")
     assert sum(name.startswith(CONNECTOR) for name in weights) == 8
     assert read_json(made / "two/model/config.json")["image_seq_length"] == 2 * 4
+
+
+def test_encoders_see_images_of_a_chosen_grid_even_if_they_were_trained_with_another(made):
+    build(made, "finer", "contrastive", "distillation", mix="interleaved", grid=3)
+    model = Mixture.from_pretrained(made / "finer/model").eval()
+    assert model.config.image_seq_length == 2 * 3**2
+    size = read_json(made / "finer/model/processor_config.json")["image_processor"]["crop_size"]
+    assert size == {"height": 30, "width": 30}
+    with torch.inference_mode():
+        found = model.model.vision_tower(torch.randn(1, 3, 30, 30)).hidden_states[-1]
+    assert found.shape == (1, 1 + 3**2, 2 * 16)
+
+
+@pytest.mark.parametrize(
+    ("trains", "brightness", "seen"),
+    [
+        ("connector", 0.0, 10),
+        ("connector_and_lm", 0.0, 10),
+        ("connector", 0.1, 6 * 4),
+        ("all", 0.0, 6 * 4),
+    ],
+)
+def test_frozen_encoders_see_each_image_once_if_images_are_not_augmented(
+    made, monkeypatch, trains, brightness, seen
+):
+    images = []
+    forward = Towers.forward
+    monkeypatch.setattr(
+        Towers,
+        "forward",
+        lambda self, pixels, **more: images.append(len(pixels)) or forward(self, pixels, **more),
+    )
+    augment = {"flip": False, "shift_px": 0, "brightness": brightness}
+    build(made, f"seen_{brightness}", "contrastive", augment=augment, trains=trains)
+    evaluations = 2 * 2 * RECIPE["held_out"]  # at steps 3 and 6, with the image and without
+    assert sum(images) == seen + evaluations
+
+
+def test_kept_features_give_the_loss_of_images_that_are_not_augmented(made):
+    how = built({"trains": "connector", "encoders": ["contrastive"]})
+    parts = [made / part / "model/ready.json" for part in ("contrastive", "alignment")]
+    model, processor = build_model.assemble({"built": how, "queries": 3}, parts, 3)
+    packer = Packer(processor.tokenizer, model.config.image_seq_length)
+    images = load_images(made / "raw", "train")
+    recipe = {"augment": {"flip": False, "shift_px": 0, "brightness": 0.0}}
+    settings = {"batch": 4, "questions": 2}
+    losses = [
+        train_llava.make_loss(model, packer, images, recipe, settings, features)(
+            torch.Generator().manual_seed(5)
+        )
+        for features in (None, build_model.fixed_features(model, images))
+    ]
+    assert torch.allclose(*losses, atol=1e-5), losses
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,15 @@ def make_loss(
     images: TrainingImages,
     recipe: dict[str, Any],
     settings: dict[str, Any],
+    features: torch.Tensor | None = None,
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Return a function that computes the loss of a random batch; questions are packed by image."""
+    """Return a function that computes the loss of a random batch; questions are packed by image.
+
+    Parameters
+    ----------
+    features : the frozen encoder's patches of each image, float32 (n, p, d); images are then not
+        augmented
+    """
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(images.scenes), generator=generator)[: settings["batch"]]
@@ -60,8 +67,13 @@ def make_loss(
             known = images.questions[i]
             questions.append(rng.sample(known, min(len(known), settings["questions"])))
         packed = packer.pack(questions)
-        pixels = augment(images.pixels[picks], recipe["augment"], generator)
-        return answer_loss(answer_logits(model, packed, image_tokens(model, pixels)), packed)
+        if features is None:
+            tokens = image_tokens(
+                model, augment(images.pixels[picks], recipe["augment"], generator)
+            )
+        else:
+            tokens = model.model.multi_modal_projector(features[picks].to(model.device))
+        return answer_loss(answer_logits(model, packed, tokens), packed)
 
     return loss
 

@@ -37,10 +37,17 @@ from eyechart.tiny_models.answers import accuracies, patch_features
 from eyechart.tiny_models.architectures import IMAGE, build_image_processor
 from eyechart.tiny_models.images import MEAN, STD, TrainingImages, load_images, normalise
 from eyechart.tiny_models.packing import Packer
-from eyechart.tiny_models.train_llava import make_loss, trained_parameters
+from eyechart.tiny_models.train_llava import (
+    ALL,
+    CONNECTOR,
+    CONNECTOR_AND_LM,
+    make_loss,
+    trained_parameters,
+)
 from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.build_model"
+TRAINED = {"connector": CONNECTOR, "connector_and_lm": CONNECTOR_AND_LM, "all": ALL}
 AT_ONCE = 32  # images per batch of features
 READ = {"clip_vision_model": -2}  # MMVP reads this hidden state; otherwise the last
 
@@ -140,12 +147,11 @@ def train_vlm(
     model, processor = assemble(recipe, parts, args.seed)
     model.to(args.place)  # type: ignore[arg-type]
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
-    alone = recipe["built"]["trains"] == "connector"
-    features = (
-        fixed_features(model, train) if alone and not any(recipe["augment"].values()) else None
-    )
+    modules = TRAINED[recipe["built"]["trains"]]
+    same = modules != ALL and not any(recipe["augment"].values())
+    features = fixed_features(model, train) if same else None
     curve = loop.fit(
-        trained_parameters(model.train(), "alignment" if alone else "instruction"),
+        trained_parameters(model.train(), modules),
         make_loss(model, packer, train, recipe, stage, features),
         lambda: {
             name: value

@@ -37,6 +37,10 @@ from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.train_llava"
+CONNECTOR = ("multi_modal_projector",)
+CONNECTOR_AND_LM = (*CONNECTOR, "language_model", "lm_head")
+ALL = (*CONNECTOR_AND_LM, "vision_tower")
+STAGES = {"alignment": CONNECTOR, "instruction": ALL}
 
 
 def make_loss(
@@ -88,12 +92,10 @@ def load_start(
 
 
 def trained_parameters(
-    model: LlavaForConditionalGeneration, stage_name: str
+    model: LlavaForConditionalGeneration, modules: tuple[str, ...]
 ) -> dict[str, torch.nn.Parameter]:
-    """Freeze all other parameters; return the trained ones by name."""
-    names = dict(model.named_parameters())
-    if stage_name == "alignment":
-        names = {n: p for n, p in names.items() if "multi_modal_projector" in n}
+    """Freeze all parameters outside these modules; return the others by name."""
+    names = {n: p for n, p in model.named_parameters() if {*modules} & {*n.split(".")}}
     model.requires_grad_(False)
     for parameter in names.values():
         parameter.requires_grad_(True)
@@ -117,7 +119,7 @@ def main(
     train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     curve = loop.fit(
-        trained_parameters(model.train(), stage),
+        trained_parameters(model.train(), STAGES[stage]),
         make_loss(model, packer, train, recipe, settings),
         lambda: {
             name: value

@@ -94,6 +94,14 @@ def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
         assert len(names) == {"CIDEr-D": 2, "share": 3}[scale]
 
 
+@pytest.mark.parametrize(("left_out", "line"), [("c", True), ("b", False)])
+def test_a_line_connects_only_encoders_whose_tokens_are_added(paths, left_out, line):
+    used = [p for p in paths if left_out not in {p.parent.name, p.stem}]
+    spec = context(Inputs(used), {})["charts"]["share"]
+    assert ("line" in {layer["mark"]["type"] for layer in spec["layer"]}) == line
+    assert len(spec["datasets"]["points"]) == 3 * 3
+
+
 def test_captions_are_measures_of_a_scale_of_their_own_with_white_images_as_control(paths):
     points = [p for p in context(Inputs(paths), {})["points"] if p["scale"] == "CIDEr-D"]
     seen = {p["model"]: p for p in points if p["measure"] == "captions: scenes"}

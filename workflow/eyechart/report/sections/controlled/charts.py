@@ -32,8 +32,9 @@ def _mixture(points: list[Row], scale: str) -> style.Spec:
     added = chart.transform_filter("!datum.interleaved")
     tips = style.decimals(NUMBERS, ".3g")
     square = alt.when("datum.interleaved === true").then(alt.value("square"))
+    mixed = any(0 < p["share"] < 1 for p in points)  # otherwise only the ends are known
     layers = alt.layer(
-        added.mark_line().encode(x=x, y=y, color=color),
+        *([added.mark_line().encode(x=x, y=y, color=color)] if mixed else []),
         chart.mark_rule(strokeWidth=1.5).encode(x=x, y="low:Q", y2="high:Q", color=color),
         chart.mark_point(filled=True, size=60, opacity=1).encode(
             x=x, y=y, color=color, shape=square.otherwise(alt.value("circle")),

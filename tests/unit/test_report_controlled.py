@@ -84,7 +84,7 @@ def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
     for number in ("additive 0.25", "<b>0.90</b>", "0.80 to 0.95", "<b>0.50</b>", ">60<", "0.12<"):
         assert number in row, (number, row)
     assert row.count("–") == 1  # no address of the language model was read
-    assert list(found["charts"]) == ["CIDEr-D", "share"]
+    assert list(found["charts"]) == ["share", "CIDEr-D"]
     for scale, spec in found["charts"].items():
         assert f'data-chart="{scale}"' in page
         rows = spec["datasets"]["points"]

@@ -112,7 +112,7 @@ lock: .venv/runtime.installed # solve all requirements again
 
 # A stamp is newer than its lock if and only if the environment matches the lock.
 .venv/runtime.installed: requirements.lock | .venv/bin/python
-	@echo "Installing what requirements.lock pins (some minutes, once)"
+	@echo "Installing what requirements.lock pins (a few minutes, once)"
 	$(PIP) install -r requirements.lock
 	$(BIN)/python envs/catch_mistakes.py
 	touch $@

@@ -137,7 +137,7 @@ def duration(hours: float) -> str:
     for unit, length in (("h", 1.0), ("min", 1 / 60)):
         if hours >= length:
             return f"{shown(hours / length)} {unit}"
-    return "below 1 s" if hours < 1 / HOUR else f"{shown(hours * HOUR)} s"
+    return "under 1 s" if hours < 1 / HOUR else f"{shown(hours * HOUR)} s"
 
 
 def on_all_nodes(need: Need) -> float:

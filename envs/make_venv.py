@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     missing = [env for env in wanted if not environments.is_built(env)]
     for env in wanted:
         will = "is made of what" if env in missing else "is as"
-        late = " pins (some minutes, once)" if env in missing else " says"
+        late = " pins (a few minutes, once)" if env in missing else " says"
         print(f".venvs/{env} {will} envs/{env}.yaml{late}", flush=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each pip uses one core
         list(pool.map(build, missing))

@@ -22,10 +22,10 @@ from eyechart.core.errors import UserError, shown
 MOST_SECONDS = 60
 MOST_CHARACTERS = 300  # characters of a sentence, without the paths in it
 OUTCOMES = {
-    "refused": "ends with one sentence",
-    "whole": "taken, with the same content as without the fault",
+    "refused": "ends with a one-sentence error",
+    "whole": "accepted, with the same content as without the fault",
     "healed": "the next run completes to the same bytes",
-    "noticed": "said in one sentence, and the run goes on",
+    "noticed": "reported in one sentence, and the run continues",
 }
 HERE = Path(__file__).parent
 

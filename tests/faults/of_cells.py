@@ -1,6 +1,6 @@
-"""Texts of a dataset that a spreadsheet would run as formulas, in CSV files made for spreadsheets.
+"""Text in a dataset that a spreadsheet would run as formulas, in CSV files made for spreadsheets.
 
-Parquet tables store every text unchanged.
+Parquet tables store all text unchanged.
 """
 
 import csv

@@ -98,9 +98,9 @@ FAULTS = [
     _fault("two documents", of("a: 1\n---\nb: 2\n"), "line 2: .*single document"),
     _fault("a key twice", of("seed: 1\nseed: 2\n"), "the key 'seed' is in line 1 and again"),
     _fault("a list as a key", of("? [a, b]\n: 1\n"), "line 1: .*unhashable key"),
-    _fault("a number as a key", of("1: 2\n"), "line 1: the key 1 is no text"),
+    _fault("a number as a key", of("1: 2\n"), "line 1: the key 1 is not a string"),
     *(
-        _fault(what, of(f"a: 1\nseed: {value}\n"), f"line 2: .* is no YAML {kind}$")
+        _fault(what, of(f"a: 1\nseed: {value}\n"), f"line 2: .* is not a YAML {kind}$")
         for what, value, kind in (
             ("a number of 5,000 digits", "9" * 5000, "int"),
             ("a date that is none", "2020-99-99", "timestamp"),
@@ -139,7 +139,7 @@ FAULTS = [
     _fault("a mapping merged into itself", of("a: &a\n  <<: *a"), "line 1: .* contains itself"),
     _fault("a word merged into a mapping", of("a: {<<: b}"), "line 1: expected a mapping"),
     _fault("the same key with an escape", of('seed: 1\n"\\x73eed": 2'), "the key 'seed' is in"),
-    _fault("yes as a key", of("yes: 1\n"), "line 1: the key yes is no text"),
+    _fault("yes as a key", of("yes: 1\n"), "line 1: the key yes is not a string"),
     _fault(
         "an own tag for Python's",
         of("%TAG ! tag:yaml.org,2002:\n---\na: !python/name:os.x"),

@@ -1,4 +1,4 @@
-"""Images, archives, config files and model folders with random changes, drawn by a seed.
+"""Images, archives, config files and model folders with seeded random changes.
 
 Each is accepted or refused with one sentence; nothing is written outside the project's folder.
 """

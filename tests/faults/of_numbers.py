@@ -1,4 +1,4 @@
-"""Numbers and names in the configuration that cannot be meant. Every number has a minimum and a
+"""Numbers and names in the configuration that make no sense. Every number has a minimum and a
 maximum, and every name that becomes part of a path has a pattern and a maximum length.
 """
 

@@ -13,9 +13,9 @@ TESTS = Path(__file__).resolve().parents[1]
 PAGE = TESTS.parent / "docs/reliability.md"
 HEADER = """# Reliability
 
-What happens when files are damaged, settings are wrong, or data and checkpoints are hostile. This
-page is generated from the tables in `tests/faults/`. `make test-all` injects these faults and
-checks that each ends as listed; `make test-faults` injects those marked *long*. None takes more
+This page lists what happens when files are damaged, settings are wrong, or data and checkpoints are
+hostile. It is generated from the tables in `tests/faults/`. `make test-all` injects these faults
+and checks that each ends as listed; `make test-faults` injects those marked *long*. None takes more
 than {seconds} seconds, ends in a traceback, or writes outside the project's folder.
 [SECURITY.md](../SECURITY.md) says what is trusted.
 

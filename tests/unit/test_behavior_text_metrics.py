@@ -41,6 +41,38 @@ def test_bleu_and_cider_are_those_of_the_reference_implementation(seed):
     assert [corpus.score(i, s) for i, s in enumerate(said)] == pytest.approx(each, abs=1e-9)
 
 
+HARD = {
+    "empty": ["", "a red cube", "a blue ball"],
+    "repeated words": ["red " * 9, "cube cube cube", "a a blue blue ball ball"],
+    "very long": ["a red cube and " * 60, "a green ball " * 40, "a blue ball"],
+    "identical": ["a red cube lies here", "a green ball lies there", "a blue ball rolls on"],
+    "unknown words": ["un deux trois", "cuatro", "a blue"],
+}
+LIKE = (
+    ["a red cube lies here", "one red cube"],
+    ["a green ball lies there"],
+    ["a blue ball rolls on", "a ball a ball a ball", "blue"],
+)
+
+
+@pytest.mark.parametrize("items", [1, 2, 3])
+@pytest.mark.parametrize("kind", HARD)
+def test_hard_captions_score_as_in_the_reference_implementation(kind, items):
+    given = [[text.split() for text in own] for own in LIKE[:items]]
+    said = [text.split() for text in HARD[kind][:items]]
+    expected, each = Cider().compute_score(*as_the_reference_wants(given, said))
+    corpus = Consensus(given)
+    found = [corpus.score(i, s) for i, s in enumerate(said)]
+    assert found == pytest.approx(each, abs=1e-9)
+    assert np.mean(found) == pytest.approx(expected, abs=1e-9)
+    if items == 1 or kind == "unknown words":
+        assert found[0] == 0, "no n-gram of the item has a weight and occurs in a reference"
+    elif kind == "identical":
+        assert found[1] == pytest.approx(10)
+    elif kind == "very long":
+        assert max(found[:2]) < 1e-6, "the penalty of length"
+
+
 def test_bleu_by_hand():
     the_cat = ["the", "cat", "sat", "on", "the", "mat"]
     reference = ["the", "cat", "is", "on", "the", "mat"]

@@ -167,7 +167,7 @@ def test_answers_of_other_things_are_refused(root):
 def test_a_prompt_that_some_pictures_lack_is_refused(root):
     path = root / "items.parquet"
     change(path, "prompt", "Another?")
-    with pytest.raises(UserError, match=r"the prompt '.*' is asked of \d+ of \d+ images in"):
+    with pytest.raises(UserError, match=r"the prompt '.*' is asked about \d+ of \d+ images in"):
         run(root, [activations(root)])
     write_tables(root, 3, FOUR)
     change(path, "choices", ["red"])

@@ -37,7 +37,7 @@ def refused(words, source=TABLE, layout="table", **settings):
         (edited(0, "image", "../secret.png"), r"line 2: image '../secret.png' is not in mine"),
         (edited(0, "image", "/etc/hostname"), r"line 2: image '/etc/hostname' is not in mine"),
         (edited(2, "choices", "[one, two]"), r"line 4: choices is '\[one, two\]', which is no"),
-        (edited(2, "choices", "one||two"), r"line 4: choices is .*, which contains an empty text"),
+        (edited(2, "choices", "one||two"), r"line 4: choices .*, which contains an empty string"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_taken_names_the_row(rows, words):

@@ -27,7 +27,7 @@ def plan(tmp_path, monkeypatch) -> WorkflowPlan:
     monkeypatch.chdir(tmp_path)
     rows = []
     for n in range(60):
-        draw(Path(f"mine/p{n}.png"), n // 2)  # each two images have the same bytes
+        draw(Path(f"mine/p{n}.png"), n // 2)  # images 2k and 2k + 1 have the same bytes
         sky = ("foggy", "sunny")[n // 2 % 2] if n > 3 else "hail"
         rows.append([f"p{n}.png", "Is it?", "yes|no", ("yes", "no")[n // 2 % 2], "Dark?", sky])
     rows += [["p0.png|p2.png", "Which?", "first|second", "first", "two", ""]] * 3

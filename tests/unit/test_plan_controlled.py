@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec, read_spec
@@ -67,7 +68,24 @@ def test_two_recipes_differ_in_one_thing_and_follow_the_settings_of_their_own_tr
     assert recipe("tiny_vlm_clip", all={"steps": 5}) == clip
     assert recipe("tiny_vlm_clip", connector={"steps": 5})["stage"]["steps"] == 5
     assert recipe("tiny_vlm_clip_all", all={"steps": 5})["stage"]["steps"] == 5
+    assert recipe("tiny_mix_250", connector_and_lm={"steps": 5})["stage"]["steps"] == 5
     assert "architecture" in recipe("tiny_supervised") and "architecture" not in clip
+
+
+def test_models_of_a_curve_differ_only_in_encoders_and_learn_captions(
+    specs: dict[str, Spec],
+) -> None:
+    preset = yaml.safe_load((ROOT / "config/presets/mixture.yaml").read_text(encoding="utf-8"))
+    found = ControlledPlan(with_defaults(preset), specs)
+    found.check()
+    recipes = [json.loads(found.recipe(of(model))) for model in preset["models"]]
+    for recipe in recipes:
+        how = recipe.pop("built")
+        assert how["trains"] == "connector_and_lm", "captions need a trained language model"
+        assert (how["lm"], how["connector"]) == ("tiny_llava_aligned", "mlp")
+    assert all(recipe == recipes[0] for recipe in recipes)
+    asked = [found.config["datasets"][name]["questions"] for name in ("training_scenes", "clevr")]
+    assert [counts["caption"] for counts in asked] == [1, 1]
 
 
 def test_training_images_are_not_examined(specs: dict[str, Spec]) -> None:
@@ -100,6 +118,7 @@ def test_training_data_that_is_not_there_is_refused(
         ("{encoders: [tiny_clip], lm: a, trains: labels}", "neither if an encoder is trained"),
         ("{encoders: [a, b], lm: c, trains: all}", "built.mix is None with 2 encoders"),
         ("{encoders: [a], lm: c, mix: additive, trains: all}", "built.mix is 'additive' with 1"),
+        ("{encoders: [a], lm: c, trains: lm}", "'lm' is not one of .*'connector_and_lm'"),
         ("{encoders: [a], lm: c, trains: all, share: 2}", "built.share: 2 is greater than"),
         ("{encoders: [a], lm: c, trains: all, connectr: mlp}", "connectr"),
     ],

@@ -56,6 +56,14 @@ def test_a_released_dataset_has_its_known_size(
     assert (size.images, size.items) == (images, items)
 
 
+def test_captions_of_drawn_scenes_count_as_open_items(tmp_path: Path) -> None:
+    scenes = {"layout": "clevr", "source": "render", "splits": {"val": 30}}
+    for captions in (0, 1):
+        config = filled({"d": {**scenes, "questions": {"caption": captions}}})
+        size = counts.count("d", counts.expected(config, "d"), str(tmp_path))
+        assert (size.images, size.items, size.open) == (30, 30 * (6 + captions), 30 * captions)
+
+
 def test_mmvp_is_asked_in_hours_not_weeks() -> None:
     """It once requested 47,936 minutes."""
     config = filled({"mmvp": {"layout": "mmvp", "source": "download"}})

@@ -106,7 +106,7 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
         ),
         ({"datasets": {"clevr": {"layout": "clever"}}}, "is 'clever'; did you mean 'clevr'?"),
         ({"datasets": []}, "datasets is [], expected keys with values"),
-        ({"behavior": {"conditions": ["blank"]}}, "expected 'sighted' among them"),
+        ({"behavior": {"conditions": ["blank"]}}, "expected at least 'sighted'"),
         ({"probing": {"probes": {"mlp": None, "linear": None}}}, "at least one kind of probe"),
         (
             {"datasets": {"stroop": {"palette": {"a": [1, 2], "b": [1, 2, 3]}}}},

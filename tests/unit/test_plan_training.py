@@ -70,6 +70,17 @@ def test_shipped_weights_are_of_the_recipe_in_the_configuration(config: dict[str
         assert set(note["code"]) == {STEPS[stage] for stage in stages}
 
 
+def test_captions_belong_to_the_recipe_only_if_there_are_any(config: dict[str, Any]) -> None:
+    assert config["datasets"][training.DATASET]["questions"]["caption"] == 0
+    plain = training.model_recipe(config, "tiny_llava")
+    assert "caption" not in json.loads(plain)["images"]["questions"]
+    config["datasets"][training.DATASET]["questions"]["caption"] = 1
+    assert json.loads(training.model_recipe(config, "tiny_llava"))["images"]["questions"] == {
+        **json.loads(plain)["images"]["questions"],
+        "caption": 1,
+    }
+
+
 def test_an_eye_without_words_has_a_curve_of_its_own(config: dict[str, Any]) -> None:
     config["models"] = ["tiny_dino"]
     assert training.curves(config) == ["data/weights/tiny_dino/distillation.curve.parquet"]

@@ -21,6 +21,18 @@ BUILT = {
     "d": ONE | {"encoders": ["dino"]},
 }
 PAIRS = {"a": 0.25, "b": 0.5, "c": 0.75, "d": 0.375}
+MEASURED = {
+    "mmvp": lambda value: [
+        ("sighted", "pair_accuracy", value, 0.25),
+        ("sighted", "unparsed", 0.125, None),
+        ("no_image", "accuracy", 0.5, 0.5),
+    ],
+    "scenes": lambda value: [
+        ("sighted", "cider_d", 8 * value, None),
+        ("sighted", "bleu_4", 0.875, None),
+        ("blank", "cider_d", 0.75, None),
+    ],
+}
 
 
 @pytest.fixture
@@ -30,18 +42,15 @@ def paths(tmp_path):
         found.append(tmp_path / f"data/models/{model}/ready.json")
         found[-1].parent.mkdir(parents=True)
         found[-1].write_text(json.dumps({"recipe": {"built": how}, "files": []}))
-        base = {"model": model, "dataset": "mmvp", "task": "all", "n": 80, "groups": 80}
-        rows = [
-            base | {"condition": on, "metric": m, "value": v, "chance": c}
-            | {"ci_low": v - 0.1, "ci_high": v + 0.05}
-            for on, m, v, c in [
-                ("sighted", "pair_accuracy", PAIRS[model], 0.25),
-                ("sighted", "unparsed", 0.125, None),
-                ("no_image", "accuracy", 0.5, 0.5),
-            ]
-        ]  # fmt: skip
-        found.append(tmp_path / f"results/behavior/scores/{model}/mmvp.parquet")
-        write_table(found[-1], pa.Table.from_pylist(rows, SCORES))
+        for dataset, measures in MEASURED.items():
+            base = {"model": model, "dataset": dataset, "task": "all", "n": 80, "groups": 80}
+            rows = [
+                base | {"condition": on, "metric": m, "value": v, "chance": c}
+                | {"ci_low": v - 0.1, "ci_high": v + 0.05}
+                for on, m, v, c in measures(PAIRS[model])
+            ]  # fmt: skip
+            found.append(tmp_path / f"results/behavior/scores/{model}/{dataset}.parquet")
+            write_table(found[-1], pa.Table.from_pylist(rows, SCORES))
         named = {"model": model, "dataset": "clevr", "skill": "color", "band": "question"}
         values = {"encoder": 0.9, "connector": 0.8, "sighted": PAIRS[model], "blind": 0.125}
         rows = [
@@ -75,15 +84,48 @@ def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
     for number in ("additive 0.25", "<b>0.90</b>", "0.80 to 0.95", "<b>0.50</b>", ">60<", "0.12<"):
         assert number in row, (number, row)
     assert row.count("–") == 1  # no address of the language model was read
-    spec = found["chart"]
-    assert len(spec["datasets"]["points"]) == 12
-    assert {"low", "high"} <= set(spec["datasets"]["points"][0])
+    assert list(found["charts"]) == ["CIDEr-D", "share"]
+    for scale, spec in found["charts"].items():
+        assert f'data-chart="{scale}"' in page
+        rows = spec["datasets"]["points"]
+        assert {"low", "high"} <= set(rows[0])
+        names = {row["measure"] for row in rows}
+        assert len(rows) == 4 * len(names)
+        assert len(names) == {"CIDEr-D": 2, "share": 3}[scale]
+
+
+@pytest.mark.parametrize(("left_out", "line"), [("c", True), ("b", False)])
+def test_a_line_connects_only_encoders_whose_tokens_are_added(paths, left_out, line):
+    used = [p for p in paths if left_out not in {p.parent.name, p.stem}]
+    spec = context(Inputs(used), {})["charts"]["share"]
+    assert ("line" in {layer["mark"]["type"] for layer in spec["layer"]}) == line
+    assert len(spec["datasets"]["points"]) == 3 * 3
+
+
+def test_captions_are_measures_of_a_scale_of_their_own_with_white_images_as_control(paths):
+    points = [p for p in context(Inputs(paths), {})["points"] if p["scale"] == "CIDEr-D"]
+    seen = {p["model"]: p for p in points if p["measure"] == "captions: scenes"}
+    control = [p for p in points if p["measure"] == "captions of white images: scenes"]
+    for model, value in PAIRS.items():
+        own = [seen[model][name] for name in ("value", "low", "high")]
+        assert own == pytest.approx([8 * value, 8 * value - 0.1, 8 * value + 0.05])
+    assert {p["value"] for p in control} == {0.75} and len(control) == len(PAIRS)
+    assert {p["chance"] for p in points} == {None}
+
+
+def test_a_score_of_captions_without_an_interval_is_refused(paths):
+    path = next(p for p in paths if p.name == "scenes.parquet" and p.parent.name == "b")
+    rows = read_table(path, SCORES.names).to_pylist()
+    rows[0]["ci_low"] = None
+    write_table(path, pa.Table.from_pylist(rows, SCORES))
+    with pytest.raises(UserError, match=r"row 0 \(cider_d\): no ci_low"):
+        context(Inputs(paths), {})
 
 
 def test_without_controlled_models_there_is_no_section_and_without_mixtures_no_curve(paths):
     assert context(Inputs([p for p in paths if p.name != "ready.json"]), {}) is None
     alone = context(Inputs([p for p in paths if not {"b", "c"} & {p.parent.name, p.stem}]), {})
-    assert alone["points"] == [] and alone["chart"] is None and len(alone["rows"]) == 2
+    assert alone["points"] == [] and alone["charts"] == {} and len(alone["rows"]) == 2
 
 
 @pytest.mark.parametrize("column", ["ci_low", "n", "chance"])

@@ -46,7 +46,7 @@ def test_at_a_limit_the_next_image_is_too_many() -> None:
 
 @pytest.mark.parametrize(
     ("hours", "text"),
-    [(0, "–"), (1e-5, "below 1 s"), (0.01, "36 s"), (0.5, "30 min"), (1234.0, "1,200 h")],
+    [(0, "–"), (1e-5, "under 1 s"), (0.01, "36 s"), (0.5, "30 min"), (1234.0, "1,200 h")],
 )
 def test_times_are_in_a_unit_that_leaves_few_digits(hours: float, text: str) -> None:
     assert SCALE["duration"](hours) == text

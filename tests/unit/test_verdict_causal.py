@@ -90,7 +90,7 @@ def test_the_sentence_says_where_it_is_held_where_it_is_read_and_what_changes_no
     found = evidence(COLOR, erasers(HELD))
     assert causal_text(found, "misread", "shown_causally", BAR) == (
         "Misread: the answer follows the image, but is wrong too often. Held at every address "
-        "(decodable from 0.96 of its tokens, the commonest answer 0.14); read only at the "
+        "(decodable from 0.96 of its tokens, the most common answer 0.14); read only at the "
         "connector: erasing it there leaves 0.12 right, the control 0.69, difference −0.57 "
         "[−0.62 to −0.52], n = 100 in 60 groups; erasing it after lm.0–2 changes nothing (within "
         "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 if "

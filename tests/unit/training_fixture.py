@@ -41,12 +41,12 @@ RECIPE = {
 }  # fmt: skip
 
 
-def draw(root):
+def draw(root, captions=0):
     """Render ten training images and four held-out ones in CLEVR's layout."""
     settings = {
         **PLAN, "image_px": [20, 20], "samples_per_pixel": 1, "min_visible_px": 1, "truth": False,
         "shards": 1, "splits": {"train": 10, "val": 4}, "families": ["query", "count", "exist"],
-        "balance": True, "questions": ASK,
+        "balance": True, "questions": {**ASK, "caption": captions},
     }  # fmt: skip
     given = ["--dataset", "p", "--settings", json.dumps(settings), "--seed", "1"]
     common = [*given, "--root", str(root)]

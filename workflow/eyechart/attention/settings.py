@@ -16,7 +16,7 @@ class AttentionSettings(AskedInOrder):
 
     Attributes
     ----------
-    items : maximum number of items per task, drawn by seed from the test groups
+    items : maximum number of items per task, sampled with the seed from the test groups
     images : number of items per task whose attention to every image token is stored for figures
     top : number of words stored per image token; 0 for none
     """

@@ -4,7 +4,7 @@ Reads the model's checkpoint and card and the dataset's two tables. Writes one t
 named after it: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The model is loaded
 once. For a model that reads text, responses are the log-probability of every choice after the
 prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
-An item that asks which of its images a statement is about has no row if the images are equal, as
+An item that asks which of its images a statement describes has no row if the images are equal, as
 two white images are. If items are answered in steps, a table also has the rows of the previous
 look, and the model is loaded only if something is still undecided.
 
@@ -116,7 +116,7 @@ class ItemAnswerer:
         for item in self.builder.items:
             if item["form"] == "which_image":
                 raise errors.UserError(
-                    f"item {item['item_id']!r} asks which image a statement is about, which only "
+                    f"item {item['item_id']!r} asks which image a statement describes, which only "
                     "an encoder with a text tower can answer; leave the dataset out for this model"
                 )
         shown = self.builder.stimuli(condition)

@@ -1,7 +1,7 @@
 """Ask an encoder with a text tower all questions under one condition.
 
 An item with choices is scored zero-shot, by comparing the image with a text per choice. An item
-that asks which of its images a statement is about is scored as in MMVP-VLM's official script, by
+that asks which of its images a statement describes is scored as in MMVP-VLM's official script, by
 comparing the statement with each image. Log-probabilities are those of a softmax over cosines times
 the learned scale. SigLIP learned that scale for a sigmoid; its bias is the same for all choices, so
 the softmax ranks them as the sigmoid would.

@@ -46,7 +46,7 @@ class ResponseSettings:
         How choices are compared; see ``tables.choice_scoring``. ``letter`` scores their letters.
     items : ``test`` or ``all``
         Whether to ask only items of the test groups.
-    most : maximum number of groups, drawn by seed
+    most : maximum number of groups, sampled with the seed
     greedy : ``none``, ``open`` or ``all``
         Which items also get a generated answer; open items are those without choices.
     greedy_tokens : maximum number of tokens of a generated answer

@@ -49,7 +49,7 @@ def vqa_accuracy(answer: str, references: list[str], rule: str = "official") -> 
     Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by the evaluation
     code of VQA v2: min(matches / 3, 1), averaged over all subsets of nine of ten references. VQA
     never has fewer than four references, and its code would never score them as full agreement.
-    Here, with so few references, all others must match, a single reference decides alone, and
+    Here, with so few references, all others must match, a single reference is decisive, and
     answers are always normalised.
 
     Parameters

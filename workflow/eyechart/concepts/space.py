@@ -6,8 +6,8 @@ between cosines broken by distance; scikit-learn's classifiers do neither.
 Axes: m targets, n_c concept vectors, k concepts, d width, r components. All results over n come
 from one pass, in which dot products and lengths grow by one component at a time.
 
-If two cosines are equal (with one component, all of the same sign are), the smaller distance
-decides.
+If two cosines are equal (with one component, all of the same sign are), the smaller
+distance breaks the tie.
 """
 
 from collections.abc import Iterator

@@ -80,7 +80,7 @@ def read_banks(items: Path, images: Path) -> dict[str, list[ImageSet]]:
         own = shown_items.filter(pl.col("prompt") == prompt).sort("image_id")
         if len(own) != len(images_table) or own["image_id"].is_duplicated().any():
             raise UserError(
-                f"{items}: the prompt {prompt!r} is asked of {own['image_id'].n_unique()} of "
+                f"{items}: the prompt {prompt!r} is asked about {own['image_id'].n_unique()} of "
                 f"{len(images_table)} images in {len(own)} items, expected each once"
             )
         found["item"].append(_bank(own, names, prompt))

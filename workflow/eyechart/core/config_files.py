@@ -175,16 +175,16 @@ class _Nodes:
             raise
         except Exception:  # from int, float, datetime and others that YAML's own code calls
             kind = node.tag.rpartition(":")[2]
-            raise self._error(node, f"{shown(node.value)} is no YAML {kind}") from None
+            raise self._error(node, f"{shown(node.value)} is not a YAML {kind}") from None
 
     def _check_keys(self, node: yaml.MappingNode, at: str) -> None:
         lines: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise self._error(key, "a list or mapping as a key is an unhashable key")
+                raise self._error(key, "a list or mapping cannot be a key: unhashable key")
             if key.tag != "tag:yaml.org,2002:str" and key.value != "<<":
-                raise self._error(key, f"the key {key.value} is no text; write it in quotes")
+                raise self._error(key, f"the key {key.value} is not a string; write it in quotes")
             name = f"{at}{key.value}"
             if name in lines and key.value != "<<":
                 raise UserError(

@@ -155,7 +155,7 @@ def parse_json(data: bytes, where: str, hook: Hook | None = None, encoding: str 
     except UnicodeDecodeError as error:
         why = str(error)
     except UnicodeEncodeError:
-        why = "half of a surrogate pair is no character"
+        why = "half of a surrogate pair is not a character"
     except ValueError:
         why = "a number with too many digits"
     raise UserError(f"{where}: not valid JSON ({why})")

@@ -3,7 +3,7 @@
 Snakemake only checks the age of files and ignores missing intermediate ones. It would treat a
 damaged shard as complete, and never notice a lost one or an output that a killed job was about to
 replace. The ledger records them all (:mod:`eyechart.core.ledger`). Faulty files that a run needs
-are moved to ``.snakemake/eyechart-damaged``, if they exist, and made again with everything
+are moved to ``.snakemake/eyechart-damaged``, if they exist, and remade with everything
 downstream.
 """
 
@@ -169,7 +169,7 @@ def _look_again(cache: Any) -> None:
 
 
 def _set_aside(fault: Fault) -> str:
-    """Move a file that is in the place of an output; return its new place for a warning.
+    """Move a file out of the way of an output; return its new location for a warning.
 
     A listed file stays and is replaced, unless it is a folder, since it may be a link to the user's
     own.

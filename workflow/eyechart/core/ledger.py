@@ -55,7 +55,7 @@ class Known(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A file that changed since it was written, the output to make again, and the fault."""
+    """A file that changed since it was written, the output to remake, and the fault."""
 
     path: str
     owner: str
@@ -175,8 +175,8 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
 def _known(stamp: Stamp, digest: str, owner: str) -> Known:
     """Return the entry of a file that was just looked up.
 
-    Its time is negative, which marks doubt, if a later change could keep it. Network disks and some
-    others store times in steps of one or two seconds.
+    Its time is negative, to mark it as uncertain, if a later change could leave it the same.
+    Network disks and some others store times in steps of one or two seconds.
     """
     size, changed = stamp
     unsure = COARSE if changed % 10**9 == 0 else FINE

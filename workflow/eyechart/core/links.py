@@ -12,7 +12,7 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
 
     Files are linked, not folders, so that a later atomic write under ``root`` replaces a link and
     never the user's own file. A link has a :func:`readable` name. If the folder is ``root`` itself,
-    nothing is done. Raise a UserError if a real file is in the place of a link.
+    nothing is done. Raise a UserError if a real file is where a link belongs.
     """
     if top.resolve() == root.resolve():
         return

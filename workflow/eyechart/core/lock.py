@@ -1,4 +1,4 @@
-"""Lock files: tab-separated tables, kept by the user, that several jobs may extend at once."""
+"""Lock files: tab-separated tables, kept by the user, that several jobs may extend concurrently."""
 
 import csv
 import errno

@@ -140,7 +140,7 @@ def plain_name(value: Any, column: str, where: str) -> str:
 def text_list(value: Any, column: str, where: str) -> list[str]:
     """Return a cell as a list of texts, or raise a UserError."""
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise UserError(f"{where}: {column} is {str(value)[:40]!r}, expected a list of texts")
+        raise UserError(f"{where}: {column} is {str(value)[:40]!r}, expected a list of strings")
     return value
 
 

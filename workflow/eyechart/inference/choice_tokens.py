@@ -59,7 +59,7 @@ def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int
     ids = [adapter.answer_ids(row, choice) for choice in choices]
     for choice, own in zip(choices, ids, strict=True):
         if not own:
-            raise UserError(f"choice {choice!r} has no tokens, expected a text")
+            raise UserError(f"choice {choice!r} has no tokens, expected a nonempty string")
     longest = max([most or 0, *map(len, ids)])
     adapter.check_length(" / ".join(choices), len(row.ids) + longest)
     return Script(row, ids, branches(ids), most is not None)

@@ -1,4 +1,4 @@
-"""Draw the items that a stage examines one by one from the test groups, by seed."""
+"""Draw the items that a stage examines one by one from the test groups, with the seed."""
 
 from __future__ import annotations
 

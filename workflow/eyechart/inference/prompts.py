@@ -104,7 +104,7 @@ def letter_of(choice: int, order: int, count: int) -> str:
 def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> str | None:
     """Return the choice that a text states exactly, or None.
 
-    Case, surrounding white space and one final full stop are ignored. With letters, a choice may
+    Case, surrounding white space and one final period are ignored. With letters, a choice may
     also be stated as ``(a)``, ``a)`` or ``a``, alone or before its own text, as in ``(a) red``.
     Longer texts and texts that state two choices return None; nothing is guessed.
 

@@ -56,7 +56,7 @@ class AskedItem:
     regions: dict[str, dict[str, RegionOfTokens]] = field(default_factory=dict)
 
     def has(self, span: str, *whose: str) -> bool:
-        """Return whether the span is no region, or covers tokens in all these images."""
+        """Return whether the span is not a region, or covers tokens in all these images."""
         return span not in REGIONS or all(span in self.regions.get(w, {}) for w in whose)
 
 

@@ -1,6 +1,6 @@
 """Knock out: block attention from the question or the answer position to image tokens.
 
-Attention is blocked in one block, in a window of blocks, or in all blocks from one onwards.
+Attention is blocked in one block, in a window of blocks, or in a block and all later ones.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def edits(setup: Setup) -> Iterator[Edit]:
 
 
 def runs(blocks: Sequence[int], window: int | None) -> list[Sequence[int]]:
-    """Return each single block, each window, and all blocks from each onwards, without repeats.
+    """Return each single block, each window, and each block with all later ones, without repeats.
 
     >>> runs([0, 1, 2], 2)
     [[0], [1], [2], [0, 1], [1, 2], [0, 1, 2]]

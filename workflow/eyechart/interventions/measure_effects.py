@@ -1,9 +1,9 @@
 """Measure the effects of edits: target minus control on the same items, tested by group.
 
 Reads the table of edits. Writes one row per edit, kind of control, task and metric, with intervals,
-p, q over the file, and whether there is no effect, which means that the difference lies within the
-margin. If an edit was made at several addresses, ``best`` names the one with the largest effect,
-chosen on other groups than those it is scored on.
+p, and q over the file. Each row also states whether the difference is shown to lie within the
+margin, which means that there is no effect. If an edit was made at several addresses, ``best``
+names the one with the largest effect, chosen on different groups from those it is scored on.
 
     python -m eyechart.interventions.measure_effects --model tiny_llava --dataset clevr --seed 7 \
         --edits results/interventions/tiny_llava/clevr/edits.parquet \
@@ -153,7 +153,7 @@ def best(
 ) -> Row:
     """Return the effect at the address that is best on other groups, the largest in one direction.
 
-    Its interval covers 95 % of the sign-flipped values, with two added groups, one that gains all
+    Its interval covers 95 % of the sign-flipped values. Two groups are added, one that gains all
     and one that loses all, as in ``statistics.intervals.paired_interval``.
     """
     each = [paired for _, paired in found.values()]

@@ -1,6 +1,6 @@
 """Hooks on a model's modules that read or replace their outputs.
 
-Every hook is attached by a context manager and removed when it exits, also after an exception.
+Every hook is attached by a context manager and removed when it exits, even after an exception.
 Context managers nest. Outputs are read after they are edited. If one module has two edits, the
 inner one runs first. Edits run before the hooks with which transformers records hidden states,
 since many connectors take their input from such a record and would otherwise miss an edit.

@@ -108,7 +108,7 @@ def tokenizing(checkpoint: str) -> Iterator[None]:
         ):
             yield
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # of Rust, and no Exception
+        if type(error).__name__ != "PanicException":  # from Rust; not an Exception
             raise
         raise UserError(f"{where} cannot take a prompt ({shorter(error)})") from None
 

@@ -92,8 +92,8 @@ class LoadFlags:
 def _few_bits(bits: int, precision: torch.dtype) -> Any:
     if find_spec("bitsandbytes") is None:
         raise UserError(
-            "loading.bits needs bitsandbytes, which is not installed here; write env: "
-            "torchvision in the model's spec, or install it"
+            "loading.bits needs bitsandbytes, which is not installed here; install it, or write "
+            "env: torchvision in the model's spec"
         )
     if bits == 8:
         return transformers.BitsAndBytesConfig(load_in_8bit=True)

@@ -9,6 +9,7 @@ its own connector, and their tokens alternate, with the first encoder's at even 
 from __future__ import annotations
 
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import torch
@@ -69,7 +70,8 @@ class Towers(PreTrainedModel):
         found: list[Tensor] = []
         for tower, layer, size in zip(self.towers, self.config.layers, self._sizes(), strict=True):
             pixels = self._seen_by(pixel_values, len(found), size)
-            states = tower(pixels, output_hidden_states=True).hidden_states[layer]
+            own = _of_other_size(tower, size)
+            states = tower(pixels, output_hidden_states=True, **own).hidden_states[layer]
             found.append(torch.cat([states[:, :1], states[:, -(self.grid**2) :]], dim=1))
         return BaseModelOutputWithPooling(hidden_states=(torch.cat(found, dim=-1),))
 
@@ -90,6 +92,16 @@ class Towers(PreTrainedModel):
             resize = partial(nn.functional.interpolate, mode="bicubic", antialias=True)
             pixels = resize(pixels.float(), (size, size)).to(pixels.dtype)
         return pixels
+
+
+def _of_other_size(tower: nn.Module, size: int) -> dict[str, bool]:
+    """Return the option with which an encoder accepts images of another size than its own.
+
+    Without it, a CLIP raises an error. Some encoders, such as DINOv2, always accept other sizes.
+    """
+    name = "interpolate_pos_encoding"
+    accepts = name in signature(tower.forward).parameters
+    return {name: True} if accepts and size != tower.config.image_size else {}
 
 
 class MixtureConfig(LlavaConfig):

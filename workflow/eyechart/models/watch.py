@@ -44,13 +44,13 @@ def _tell(sentence: str, message: bytes) -> None:
 
 @cache
 def _watcher(sentence: str, process: int) -> subprocess.Popen[bytes]:
-    """Return what watches this process, whose id is given. It ends when this process does."""
+    """Return the process that watches this one, given this one's id; it ends with this one."""
     words = [sys.executable, "-I", "-S", __file__, sentence, str(SECONDS)]
     return subprocess.Popen(words, stdin=subprocess.PIPE)
 
 
 def _used(process: int) -> float:
-    """Return the processor time of a process in seconds; where it is not known, any time."""
+    """Return a process's processor time in seconds or, if that is unknown, elapsed time."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -26,7 +26,7 @@ def start_planning() -> None:
 def start_run(workflow: Any, config: Config, results: str, share: Share) -> None:
     """Write the configuration to a file if a job reads it, and enable garbage collection.
 
-    Exit with one sentence if another run reads files in ``data/`` that this one would make again.
+    Exit with one sentence if another run reads files in ``data/`` that this one would remake.
     """
     gc.enable()
     errors.run(lambda _: share.begin(workflow.dag.needrun_jobs()))

@@ -40,6 +40,8 @@ def model_recipe(config: Config, model: str) -> str:
     """
     images = {k: v for k, v in config["datasets"][DATASET].items() if k not in NOT_IN_RECIPE}
     images["rendering"] = rendering_settings(config, DATASET)
+    # no questions of a task are the same as a recipe that does not know the task
+    images["questions"] = {task: n for task, n in images["questions"].items() if n}
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
     recipe = {k: v for k, v in config["tiny_models"]["recipe"].items() if k not in others}
     return canonical(

@@ -76,7 +76,7 @@ class VerdictPlan:
                     f"each of the nine patterns of {dataset} has about {2 * pairs} questions; "
                     f"showing that something is absent takes at least {needed} (verdict.margin: "
                     f"{margin}), so their verdicts can be `used` if the difference is large, but "
-                    "hardly `prior`"
+                    "rarely `prior`"
                 )
         return found
 
@@ -138,17 +138,17 @@ class VerdictPlan:
         return self._responses(wildcards.model, datasets, look)
 
     def readouts(self, wildcards: Any) -> list[str]:
-        """Return the predictions of its readouts."""
+        """Return the predictions of the model's readouts."""
         datasets = [e.dataset for e in self.evidence(wildcards.model) if e.read_out]
         predictions = paths.READOUT_PREDICTIONS.rule
         return [predictions(model=wildcards.model, dataset=dataset) for dataset in datasets]
 
     def probes(self, wildcards: Any) -> list[str]:
-        """Return the tables of its probes; their predictions are stored next to them."""
+        """Return the tables of the model's probes; their predictions are stored next to them."""
         return self._probes(wildcards.model, paths.PROBES)
 
     def probe_predictions(self, wildcards: Any) -> list[str]:
-        """Return the predictions of its probes."""
+        """Return the predictions of the model's probes."""
         return self._probes(wildcards.model, paths.PROBE_PREDICTIONS)
 
     def encoder_items(self, wildcards: Any) -> list[str]:
@@ -166,7 +166,7 @@ class VerdictPlan:
         return self._interventions(wildcards.model, "effects")
 
     def erasers(self, wildcards: Any) -> list[str]:
-        """Return the erasers of its interventions."""
+        """Return the erasers of the model's interventions."""
         return self._interventions(wildcards.model, "erasers")
 
     @property

@@ -25,7 +25,7 @@ from eyechart.tables.parquet import read_table
 
 log = logging.getLogger(__name__)
 
-PRIOR = 5.0  # weight of the task's answer shares in a type's, in questions
+PRIOR = 5.0  # pseudo-count of the task's answer shares in each type's shares, in questions
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ All columns of one width, folds, seeds and controls share stacks; wide linear pr
 too (``linear``). Penalties are tried from the largest down. A linear probe is trained to its
 optimum with each penalty, and the one with the highest held-out accuracy is chosen, because on hard
 tasks the held-out loss is lowest for a probe that hardly learns. A probe with a hidden layer is
-trained until the held-out loss reaches a plateau, with ever smaller penalties until that loss has
-risen. The controls are refitted with the task's penalty (as in Hewitt & Liang 2019).
+trained until the held-out loss reaches a plateau, with smaller and smaller penalties until that
+loss has risen. The controls are refitted with the task's penalty (as in Hewitt & Liang 2019).
 
 Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one column if that is more, in addition
 to the float32 columns passed in.

@@ -125,7 +125,7 @@ def _with_weights(states: ConnectorStates, subject: PromptBatch) -> tuple[Tensor
 
 
 def _of_tokens(states: States, values: Tensor) -> Maps:
-    """Return the sum over the width of each item's tokens."""
+    """Return each item's values, one per token, summed over the width."""
     total = values.double().sum(dim=1)
     return [total[index] for index in states.index]
 

@@ -13,8 +13,9 @@ SCORES = schema(
 
 condition: How the image was shown
 task: Name of the task; `all` for the whole dataset
-metric: `accuracy`, `pair_accuracy`, `bleu_4`, `recall_5_text` and others, depending on the dataset
-value: The metric; a share, unless its name says otherwise
+metric: `accuracy`, `pair_accuracy`, `bleu_4`, `cider_d`, `recall_5_text` and others, depending on
+  the dataset
+value: The metric; a share, unless its name says otherwise; `cider_d` is 0 to 10
 ci_low, ci_high: 95 % interval, by bootstrap over groups; with fewer than ten groups, the interval
   of a share adds two right and two wrong groups, and other metrics have none
 chance: Expected value for choices drawn at random

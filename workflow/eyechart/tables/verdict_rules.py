@@ -55,7 +55,7 @@ class VerdictThresholds:
         return found is not None and found.at_most < found.floor + self.margin
 
     def holds_little(self, found: Estimate | None) -> bool:
-        """Return whether there is evidence that a stage is nearer to its floor than to 1."""
+        """Return whether there is evidence that a stage is closer to its floor than to 1."""
         return found is not None and found.at_most < (1 + found.floor) / 2
 
     def above(self, found: Test | None) -> bool:

@@ -22,9 +22,14 @@ def caption_with_gap(scene: dict[str, Any], rng: random.Random, gap: int = 0) ->
 
 def image_tokens(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
     """Return the projected image tokens, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
+    return model.model.multi_modal_projector(patch_features(model, pixels))
+
+
+def patch_features(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
+    """Return the encoder's patches, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
     seen = model.model.vision_tower(pixels.to(model.device), output_hidden_states=True)
-    patches = seen.hidden_states[model.config.vision_feature_layer][:, 1:]  # (b, p, d)
-    return model.model.multi_modal_projector(patches)
+    patches: torch.Tensor = seen.hidden_states[model.config.vision_feature_layer][:, 1:]
+    return patches
 
 
 def answer_logits(

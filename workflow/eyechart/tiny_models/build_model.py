@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 from transformers import (
     AutoImageProcessor,
     AutoModel,
@@ -32,14 +33,22 @@ from eyechart.core.errors import UserError
 from eyechart.core.step import Paths, command
 from eyechart.models.mixture import QUERIED, Mixture, MixtureConfig, TowersConfig, inner_width
 from eyechart.tiny_models import labels
-from eyechart.tiny_models.answers import accuracies
+from eyechart.tiny_models.answers import accuracies, patch_features
 from eyechart.tiny_models.architectures import IMAGE, build_image_processor
-from eyechart.tiny_models.images import MEAN, STD, TrainingImages, load_images
+from eyechart.tiny_models.images import MEAN, STD, TrainingImages, load_images, normalise
 from eyechart.tiny_models.packing import Packer
-from eyechart.tiny_models.train_llava import make_loss, trained_parameters
+from eyechart.tiny_models.train_llava import (
+    ALL,
+    CONNECTOR,
+    CONNECTOR_AND_LM,
+    make_loss,
+    trained_parameters,
+)
 from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.build_model"
+TRAINED = {"connector": CONNECTOR, "connector_and_lm": CONNECTOR_AND_LM, "all": ALL}
+AT_ONCE = 32  # images per batch of features
 READ = {"clip_vision_model": -2}  # MMVP reads this hidden state; otherwise the last
 
 
@@ -49,10 +58,11 @@ def encoder_of(folder: Path) -> tuple[Any, Any]:
     return getattr(model, "vision_model", model), AutoImageProcessor.from_pretrained(folder)
 
 
-def towers_config(encoders: list[tuple[Any, Any]]) -> TowersConfig:
-    """Return the configuration of all encoders combined."""
+def towers_config(encoders: list[tuple[Any, Any]], grid: int | None) -> TowersConfig:
+    """Return the configuration of all encoders combined, with ``grid`` patches per side."""
     own = [encoder.config for encoder, _ in encoders]
-    pixels = int(encoders[0][1].crop_size["height"])
+    processor = encoders[0][1]
+    pixels = grid * own[0].patch_size if grid else int(processor.crop_size["height"])
     return TowersConfig(
         towers=[config.to_dict() for config in own],
         layers=[READ.get(config.model_type, -1) for config in own],
@@ -73,7 +83,7 @@ def assemble(recipe: dict[str, Any], parts: list[Path], seed: int) -> tuple[Mixt
     encoders = [encoder_of(folder) for folder in folders]
     base = LlavaForConditionalGeneration.from_pretrained(lm)
     tokenizer = AutoProcessor.from_pretrained(lm).tokenizer
-    vision = towers_config(encoders)
+    vision = towers_config(encoders, how["grid"])
     text: Any = base.config.text_config
     widths = [encoder.config.hidden_size for encoder, _ in encoders]
     if how["mix"] == "additive" and len(set(widths)) > 1:
@@ -122,6 +132,13 @@ def start(config: MixtureConfig, encoders: list[tuple[Any, Any]], base: Any, see
     return model
 
 
+@torch.no_grad()
+def fixed_features(model: Mixture, images: TrainingImages) -> torch.Tensor:
+    """Return the patches of all images, float32 (n, p, d), which frozen encoders give each time."""
+    batches = tqdm(images.pixels.split(AT_ONCE), desc="features", unit="batch", mininterval=5)
+    return torch.cat([patch_features(model, normalise(batch)).cpu() for batch in batches])
+
+
 def train_vlm(
     args: step_helpers.Training, parts: list[Path], train: TrainingImages, held_out: TrainingImages
 ) -> tuple[list[loop.Row], list[Any]]:
@@ -130,10 +147,12 @@ def train_vlm(
     model, processor = assemble(recipe, parts, args.seed)
     model.to(args.place)  # type: ignore[arg-type]
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
-    alone = recipe["built"]["trains"] == "connector"
+    modules = TRAINED[recipe["built"]["trains"]]
+    same = modules != ALL and not any(recipe["augment"].values())
+    features = fixed_features(model, train) if same else None
     curve = loop.fit(
-        trained_parameters(model.train(), "alignment" if alone else "instruction"),
-        make_loss(model, packer, train, recipe, stage),
+        trained_parameters(model.train(), modules),
+        make_loss(model, packer, train, recipe, stage, features),
         lambda: {
             name: value
             for condition in ("sighted", "blank")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from eyechart.core.files import read_json
+from eyechart.data.layouts.clevr.tasks import CAPTION, DESCRIBE
 from eyechart.data.open_image import open_image
 
 MEAN, STD = 0.5, 0.25  # per colour channel; the image processors use the same values
@@ -43,10 +44,10 @@ def load_images(root: Path, split: str, limit: int | None = None) -> TrainingIma
 
 
 def task_of(function: str) -> str:
-    """Return the answer type of a program's last function, e.g. ``query_color`` -> ``color``."""
+    """Return the task of a program's last function, e.g. ``query_color`` -> ``color``."""
     if function.startswith("query_"):
         return function.removeprefix("query_")
-    return "number" if function == "count" else "boolean"
+    return {"count": "number", DESCRIBE: CAPTION}.get(function, "boolean")
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:

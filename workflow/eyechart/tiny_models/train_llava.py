@@ -37,6 +37,10 @@ from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.train_llava"
+CONNECTOR = ("multi_modal_projector",)
+CONNECTOR_AND_LM = (*CONNECTOR, "language_model", "lm_head")
+ALL = (*CONNECTOR_AND_LM, "vision_tower")
+STAGES = {"alignment": CONNECTOR, "instruction": ALL}
 
 
 def make_loss(
@@ -45,8 +49,15 @@ def make_loss(
     images: TrainingImages,
     recipe: dict[str, Any],
     settings: dict[str, Any],
+    features: torch.Tensor | None = None,
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Return a function that computes the loss of a random batch; questions are packed by image."""
+    """Return a function that computes the loss of a random batch; questions are packed by image.
+
+    Parameters
+    ----------
+    features : the frozen encoder's patches of each image, float32 (n, p, d); images are then not
+        augmented
+    """
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(images.scenes), generator=generator)[: settings["batch"]]
@@ -56,8 +67,13 @@ def make_loss(
             known = images.questions[i]
             questions.append(rng.sample(known, min(len(known), settings["questions"])))
         packed = packer.pack(questions)
-        pixels = augment(images.pixels[picks], recipe["augment"], generator)
-        return answer_loss(answer_logits(model, packed, image_tokens(model, pixels)), packed)
+        if features is None:
+            tokens = image_tokens(
+                model, augment(images.pixels[picks], recipe["augment"], generator)
+            )
+        else:
+            tokens = model.model.multi_modal_projector(features[picks].to(model.device))
+        return answer_loss(answer_logits(model, packed, tokens), packed)
 
     return loss
 
@@ -76,12 +92,10 @@ def load_start(
 
 
 def trained_parameters(
-    model: LlavaForConditionalGeneration, stage_name: str
+    model: LlavaForConditionalGeneration, modules: tuple[str, ...]
 ) -> dict[str, torch.nn.Parameter]:
-    """Freeze all other parameters; return the trained ones by name."""
-    names = dict(model.named_parameters())
-    if stage_name == "alignment":
-        names = {n: p for n, p in names.items() if "multi_modal_projector" in n}
+    """Freeze all parameters outside these modules; return the others by name."""
+    names = {n: p for n, p in model.named_parameters() if {*modules} & {*n.split(".")}}
     model.requires_grad_(False)
     for parameter in names.values():
         parameter.requires_grad_(True)
@@ -105,7 +119,7 @@ def main(
     train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     curve = loop.fit(
-        trained_parameters(model.train(), stage),
+        trained_parameters(model.train(), STAGES[stage]),
         make_loss(model, packer, train, recipe, settings),
         lambda: {
             name: value

@@ -80,9 +80,8 @@ def _at(addresses: Sequence[str], found: CausalEvidence) -> str:
 def _decoded(found: CausalEvidence, held: Sequence[str]) -> str:
     values = [found.erased[address].before for address in held]
     majority = max(found.erased[address].majority for address in held)
-    return (
-        f" (decodable from {_range(values)} of its tokens, the commonest answer {share(majority)})"
-    )
+    held_by = f"decodable from {_range(values)} of its tokens"
+    return f" ({held_by}, the most common answer {share(majority)})"
 
 
 def _against(effects: Sequence[Effect]) -> str:

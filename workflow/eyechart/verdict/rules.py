@@ -1,7 +1,7 @@
 """The class of a skill, by the rules of ``eyechart.tables.verdict_rules``.
 
-The first rule with evidence for all its facts and for none of its exceptions decides. If no rule
-decides, the skill is undecided. docs/verdict.md describes the rules.
+The first rule with evidence for all its facts and for none of its exceptions applies. If no rule
+applies, the skill is undecided. docs/verdict.md describes the rules.
 """
 
 from collections.abc import Callable

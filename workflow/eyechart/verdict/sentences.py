@@ -125,7 +125,7 @@ def _eyes(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThreshol
     shown = (
         f"less than {share(thresholds.margin)} above chance"
         if thresholds.lacks(own)
-        else "nearer to chance than to 1"
+        else "closer to chance than to 1"
     )
     text = (
         f"Not encoded: {_at(skill, stage)} gives {number(own)}, shown to be {shown} (one-sided "

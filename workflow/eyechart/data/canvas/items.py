@@ -104,7 +104,7 @@ def choose(keys: Iterable[str], most: int | None, *seeds: str | int) -> list[str
 
 
 def apply_wording(text: str, official: str, **words: str) -> str:
-    """Return the worded question, or the dataset's own question for the official wording."""
+    """Return the dataset's own question for the official wording, or the filled-in template."""
     return official if text == OFFICIAL else text.format(**words)
 
 

@@ -159,7 +159,7 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
     if found == [None]:
         return None
     if None in found:
-        raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty text")
+        raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty string")
     return [one.strip() for one in found if one is not None]
 
 
@@ -246,5 +246,7 @@ def _split(value: str, bars: bool, where: str) -> Any:
             json.dumps(found, ensure_ascii=False, default=str).encode()
             return found
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            raise UserError(f"{where} is {stripped[:60]!r}, which is not a list of texts") from None
+            raise UserError(
+                f"{where} is {stripped[:60]!r}, which is not a list of strings"
+            ) from None
     return value.split("|") if bars and "|" in value else value

@@ -45,7 +45,7 @@ def _choices(choices: list[str], where: str) -> list[str]:
     if len(choices) == 1 or len(set(choices)) < len(choices):
         raise UserError(
             f"{where}: choices are {', '.join(map(repr, choices))}, expected at least two, all "
-            "different (a list, or texts with | between them)"
+            "different (a list, or strings separated by |)"
         )
     return choices
 

@@ -62,7 +62,7 @@ def deciding_tokens(adapter: LanguageAdapter, words: Any) -> list[int]:
             other = owners.get(token, next(w for w in words if w != word))
             raise UserError(
                 f"derived.settings.words: {other!r} and {word!r} begin with the same tokens of "
-                f"{adapter.spec.checkpoint}, so the head cannot exchange them; leave one out"
+                f"{adapter.spec.checkpoint}, so the head cannot swap them; leave one out"
             )
         owners[token] = word
     return [token for token in owners if token is not None]

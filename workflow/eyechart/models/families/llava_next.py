@@ -53,7 +53,7 @@ class LlavaNext(Llava):
         return spread(found)
 
     def join_tiles(self, tiles: np.ndarray, image: PreparedImage) -> np.ndarray:
-        """Join values (tiles, p, k) as the model joins features, to (t, k); line ends are -1."""
+        """Join values (tiles, p, k) into (t, k) as the model joins features; line ends are -1."""
         found, _ = self.body.pack_image_features(
             [torch.from_numpy(tiles)],
             image.inputs["image_sizes"],

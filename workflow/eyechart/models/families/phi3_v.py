@@ -36,8 +36,8 @@ class Phi3V(RemoteAdapter):
     Learned line ends and a separator pass through the connector with the patches; they are part of
     the prompt but are not image tokens. As in the model's own processor, the text after each image
     starts with the BOS token, which counts as part of the image. The language model uses other
-    rotary angles for prompts longer than its original context; in a batch, each prompt's own length
-    decides.
+    rotary angles for prompts longer than its original context; in a batch, this depends on
+    each prompt's own length.
     """
 
     MODEL = "AutoModelForCausalLM"

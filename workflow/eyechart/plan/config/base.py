@@ -139,7 +139,7 @@ Range = Annotated[
 ]
 
 
-BATCH = (  # of extraction and behavior
+BATCH = (  # description of `batch_size` in the sections extraction and behavior
     "images or prompts per forward pass; `auto` times the first batches of 1, 2, 4, … up to 16 (64 "
     "on a GPU), keeps the fastest size for this model and machine, and halves it whenever memory "
     "runs out"

@@ -103,7 +103,7 @@ class BehaviorSettings(QuestionSettings):
     def _sighted(self) -> "BehaviorSettings":
         if "sighted" not in self.conditions:
             raise mistake(
-                "conditions", f" is {self.conditions}, expected 'sighted' among them, because the "
+                "conditions", f" is {self.conditions}, expected at least 'sighted', because the "
                     "others are compared with it"
             )  # fmt: skip
         return self

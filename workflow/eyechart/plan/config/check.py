@@ -19,7 +19,7 @@ from eyechart.plan.configuration import Config, check_known, known_models
 MOST = 300  # maximum characters of a sentence
 OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.models")
 Place = tuple[str | int, ...]
-# A misspelt key is the most likely cause of other errors, since the correct key is then missing
+# A misspelled key is the most likely cause of other errors, since the correct key is then missing
 FIRST = ("unknown_key", "literal_error", "union_tag_invalid", "missing", "union_tag_not_found")
 EXPECTED = {
     "int_type": "a whole number",

@@ -26,10 +26,15 @@ class OfConnector(Alignment):
     eval_every: Count = setting(120, "steps between evaluations")
 
 
-class OfAll(OfConnector):
-    """Training of all weights, from the same start."""
+class OfConnectorAndLm(OfConnector):
+    """Training of the connector and the language model; encoders are frozen."""
 
     lr: Rate = setting(1.0e-3, "peak learning rate")
+
+
+class OfAll(OfConnectorAndLm):
+    """Training of all weights, from the same start."""
+
     lr_vision: NonNegative = setting(0.5, "learning rate of the vision encoder, relative to `lr`")
 
 
@@ -58,5 +63,6 @@ class ControlledSettings(Section):
     queries: Few = setting(64, "queries of connectors that use queries")
     augment: Augment = nested("augmentation of training images")
     connector: OfConnector = nested("training of the connector alone")
+    connector_and_lm: OfConnectorAndLm = nested("training of the connector and the language model")
     all: OfAll = nested("training of all weights")
     labels: OfLabels = nested("training of an encoder on object labels")

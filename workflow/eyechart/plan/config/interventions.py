@@ -42,8 +42,8 @@ class KnockoutSettings(Section):
     )
     window: Count | None = setting(
         3,
-        "blocks in a window that slides over the model, in addition to single blocks and all "
-        "blocks from one onwards; null: no window",
+        "blocks in a window that slides over the model, in addition to single blocks and to each "
+        "block with all later ones; null: no window",
     )
 
 

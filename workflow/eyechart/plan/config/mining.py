@@ -40,7 +40,7 @@ class Mining(Section):
     most: Count = setting(200, "maximum number of pairs kept, clearest first")
     parts: Annotated[int, Field(ge=1, le=100)] = setting(
         1,
-        "parts of the images; every two parts are compared in a separate job. The p (p + 1) / 2 "
+        "parts of the images; every pair is compared in a separate job. The p (p + 1) / 2 "
         "jobs distribute the work over machines and find the same pairs",
     )
     engine: Literal["exact", "faiss"] = setting(

@@ -59,9 +59,10 @@ def image_rows(root: Path, split: str, divide: Divide) -> list[Row]:
 def item_rows(root: Path, split: str, images: list[Row]) -> tuple[list[Row], dict[str, Program]]:
     """Return one row per question of a split, and the programs by item.
 
-    ``item_id`` numbers an image's questions in file order. The answer determines the task. The
-    input type of Hewitt & Liang's control task is the question's text. Raise a UserError if a
-    question lacks a field, refers to an unknown image, or has an unknown answer.
+    ``item_id`` numbers an image's questions in file order. The answer determines the task, except
+    for captions, which have no choices. The input type of Hewitt & Liang's control task is the
+    question's text. Raise a UserError if a question lacks a field, refers to an unknown image, or
+    has an unknown answer.
     """
     file = root / layout.questions(split)
     by_filename = {Path(row["path"]).name: row for row in images}
@@ -85,13 +86,28 @@ def item_rows(root: Path, split: str, images: list[Row]) -> tuple[list[Row], dic
 
 
 def _item(question: Row, name: str, image: Row, where: str) -> Row:
-    answer = tasks.answer_text(question["answer"])
-    if answer not in tasks.TASK_OF_ANSWER:
-        raise UserError(f"{where}: answer is {answer!r}; {nearest(answer, tasks.TASK_OF_ANSWER)}")
     program = question["program"]
     if not program or not all(isinstance(n.get("function"), str) for n in program):
         raise UserError(f"{where}: program is {program!r}, expected nodes with a 'function'")
-    task = tasks.TASK_OF_ANSWER[answer]
+    open_ended = program[-1]["function"] == tasks.DESCRIBE
+    own = _caption(question, where) if open_ended else _choice(question, where)
+    shared = {"item_id": name, "prompt": question["question"], "type": question["question"]}
+    return preparation.about(image) | shared | {**own, "meta": json.dumps(own["meta"])}
+
+
+def _caption(question: Row, where: str) -> Row:
+    """Return the fields of an open question with several references."""
+    require(question, ("references",), where)
+    meta = {"references": [str(text) for text in question["references"]]}
+    return {"choices": [], "answer": str(question["answer"]), "task": tasks.CAPTION, "meta": meta}
+
+
+def _choice(question: Row, where: str) -> Row:
+    """Return the fields of a question that CLEVR has; its answer determines task and choices."""
+    answer = tasks.answer_text(question["answer"])
+    if answer not in tasks.TASK_OF_ANSWER:
+        raise UserError(f"{where}: answer is {answer!r}; {nearest(answer, tasks.TASK_OF_ANSWER)}")
+    task, program = tasks.TASK_OF_ANSWER[answer], question["program"]
     meta = {
         "question_family_index": question["question_family_index"],
         "program_length": len(program),
@@ -99,15 +115,7 @@ def _item(question: Row, name: str, image: Row, where: str) -> Row:
     }
     if task not in tasks.ATTRIBUTES:
         meta["asks"] = meaning(program)
-    return preparation.about(image) | {
-        "item_id": name,
-        "prompt": question["question"],
-        "choices": tasks.ITEM_TASKS[task],
-        "answer": answer,
-        "task": task,
-        "type": question["question"],
-        "meta": json.dumps(meta),
-    }
+    return {"choices": tasks.ITEM_TASKS[task], "answer": answer, "task": task, "meta": meta}
 
 
 def _check_scene(scene: Row, where: str) -> None:

@@ -34,11 +34,21 @@ class QuestionCounts(Section):
     boolean: Natural = setting(1, "questions with the answer yes or no")
 
 
+class QuestionAndCaptionCounts(QuestionCounts):
+    """Questions per scene, by task, with captions."""
+
+    caption: Annotated[int, Field(ge=0, le=1)] = setting(
+        0, "open questions for a caption of all objects, scored against several references"
+    )
+
+
 def _size(settings: dict[str, Any], count: int) -> Size:
     """Return the size of this many images; released images have ten questions each."""
-    drawn = isinstance(settings["splits"], dict)
-    each = sum(settings["questions"].values()) if drawn else 10
-    return Size(images=count, items=count * each, choices=5)
+    if not isinstance(settings["splits"], dict):
+        return Size(images=count, items=count * 10, choices=5)
+    each = settings["questions"]
+    captions = count * each.get(tasks.CAPTION, 0)
+    return Size(images=count, items=count * sum(each.values()), choices=5, open=captions)
 
 
 class Clevr(Rendered):
@@ -62,7 +72,9 @@ class Clevr(Rendered):
     )
     families: Families = setting(["query", "count", "exist"], "source `render`: kinds of question")
     balance: bool = setting(True, "source `render`: balance the answers")
-    questions: QuestionCounts = nested("source `render`: questions per image of each task")
+    questions: QuestionAndCaptionCounts = nested(
+        "source `render`: questions per image of each task"
+    )
 
 
 SECTION = Clevr

@@ -25,6 +25,8 @@ IMAGE_TASKS = [
     *(f"majority_{attribute}" for attribute in ATTRIBUTES),
 ]
 NO_OBJECT = "nothing"
+CAPTION = "caption"  # the task of open questions for all objects; only drawn scenes have them
+DESCRIBE = "describe"  # the last function of their programs, which CLEVR does not have
 
 
 def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
@@ -49,15 +51,20 @@ def image_type(scene: dict[str, Any]) -> str:
     other object is in its ``relationships["front"]``. Hewitt & Liang's control task requires
     recurring types; there are 24.
     """
-    front = scene["directions"]["front"]
     if not scene["objects"]:
         return NO_OBJECT
+    nearest = nearest_first(scene)[0]
+    return f"{nearest['shape']} {nearest['color']}"
+
+
+def nearest_first(scene: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a scene's objects, from the nearest to the camera to the farthest on the floor."""
+    front = scene["directions"]["front"]
 
     def towards_camera(thing: dict[str, Any]) -> float:
         return sum(a * b for a, b in zip(thing["3d_coords"], front, strict=True))
 
-    nearest = max(scene["objects"], key=towards_camera)
-    return f"{nearest['shape']} {nearest['color']}"
+    return sorted(scene["objects"], key=towards_camera, reverse=True)
 
 
 def answer_text(answer: Any) -> str:

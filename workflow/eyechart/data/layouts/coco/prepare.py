@@ -38,7 +38,7 @@ _PART = 1000  # images whose items are held in memory at a time
 
 
 def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
-    """Return a split's images, or a seeded sample of ``subset``; each is drawn independently.
+    """Return a split's images, or a seeded sample of ``subset``; splits are sampled independently.
 
     Raise a UserError if there are fewer than ``subset``.
     """

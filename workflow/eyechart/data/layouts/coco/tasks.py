@@ -88,7 +88,7 @@ def check_wording(wording: dict[str, str], where: str) -> None:
 
 
 def word(text: str, category: str, side: str) -> str:
-    """Return the worded question about a category and a side; either may be empty.
+    """Return the filled-in question about a category and a side; either may be empty.
 
     >>> word("Is {a_category} on the {side}?", "dog", "left")
     'Is a dog on the left?'

@@ -13,6 +13,8 @@ from typing import Any
 from eyechart.core import randomness
 from eyechart.core.files import write_json
 from eyechart.core.step import command
+from eyechart.data.layouts.clevr.tasks import CAPTION
+from eyechart.rendering.datasets.clevr.captions import caption_question
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.rendering.step_helpers import Writing, finish, read_shards
 
@@ -34,7 +36,8 @@ def questions_json(
     Parameters
     ----------
     name : (dataset, split); seeds the choice of questions, with ``seed`` and each scene's index
-    settings : ``questions`` {task: number per image}, ``families``, ``balance``
+    settings : ``questions`` {task: number per image}, ``families``, ``balance``; a caption's
+        question is the last of its image
     """
     examiner = QuestionSampler(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}
@@ -42,7 +45,9 @@ def questions_json(
     for scene in scenes:
         place = {k: scene[k] for k in ("image_index", "image_filename", "split")}
         rng = randomness.dice("questions", seed, *name, scene["image_index"])
-        for question in examiner.ask(rng, scene, wanted):
+        asked = examiner.ask(rng, scene, wanted)
+        asked += [caption_question(scene)] * settings["questions"].get(CAPTION, 0)
+        for question in asked:
             questions.append({**place, "question_index": len(questions), **question})
     info = {"split": name[1], "version": "1.0", "license": "CC BY 4.0"}
     return {"info": info, "questions": questions}

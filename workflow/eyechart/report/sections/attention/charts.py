@@ -69,7 +69,7 @@ def ratios(traced: load.Traced, width: int = 230) -> style.Spec:
 
 
 def masses(traced: load.Traced, width: int = 230) -> style.Spec:
-    """Draw the attention to image tokens by block for each task, and their share of the prompt."""
+    """Draw each task's attention to image tokens by block, and the tokens' share of the prompt."""
     rows = [_plain(r) | {"series": "image"} for r in traced.of("image_mass")]
     return _panels(traced, rows, MASSES_KEY, width, _share)
 

@@ -32,7 +32,7 @@ SHAPES = {
     "swapped": "diamond",
     "no_image": "triangle-down",
 }
-KEY = "dashed: chance · black: always the commonest answer"
+KEY = "dashed: chance · black: always the most common answer"
 TRUTH = "truth"
 FEW = 12  # answers shown by name; the others are combined in one bar
 KINDS = {"choice": "responses", "place": "positions among the options"}
@@ -41,7 +41,7 @@ NUMBERS = {
     "low": "95 % from",
     "high": "95 % to",
     "chance": "chance",
-    "majority": "commonest answer",
+    "majority": "most common answer",
     "gain": "sighted minus this",
 }
 

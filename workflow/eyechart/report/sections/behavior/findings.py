@@ -82,9 +82,9 @@ def _image_use(pairs: Sequence[tuple[str, Row, Row]], blind: str, criteria: Crit
 
 
 def _guessed(pairs: Sequence[tuple[str, Row, Row]]) -> list[str]:
-    """Return the tasks whose questions alone give more than chance and the commonest answer."""
+    """Return the tasks whose questions alone give more than chance and the most common answer."""
     parts = [
-        f"{task} ({_accuracy(other)}; chance {share(other['chance'])}, commonest answer "
+        f"{task} ({_accuracy(other)}; chance {share(other['chance'])}, most common answer "
         f"{share(other['majority'])}, n = {other['n']:,})"
         for task, _, other in pairs
         if task != ALL

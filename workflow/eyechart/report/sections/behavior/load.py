@@ -65,7 +65,7 @@ class Behavior:
     def accuracies(self, metric: str = "accuracy") -> list[dict[str, Any]]:
         """Return the rows of a metric by task and condition, with their comparisons.
 
-        Two columns are added: ``majority`` (the accuracy of always choosing the commonest answer,
+        Two columns are added: ``majority`` (the accuracy of always choosing the most common answer,
         or None) and ``gain`` (sighted minus this condition; None for sighted itself).
         """
         found = []

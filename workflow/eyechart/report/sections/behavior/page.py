@@ -130,7 +130,7 @@ def overview(behaviors: Sequence[Behavior]) -> Spec | None:
 
 
 def accuracy_table(behavior: Behavior, metric: str) -> list[dict[str, Any]]:
-    """Return one line per task: n, chance, commonest answer; ``at`` has one row per condition."""
+    """Return one line per task: n, chance, most common answer; ``at`` has one row per condition."""
     lines: dict[str, dict[str, Any]] = {}
     for row in behavior.accuracies(metric):
         line = {"task": task_name(row["task"]), "n": row["n"], "chance": row["chance"], "at": {}}

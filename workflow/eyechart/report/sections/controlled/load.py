@@ -14,10 +14,13 @@ from eyechart.tables.verdict import VALUES
 
 Row = dict[str, Any]
 SHOWN = ("encoder", "connector", "lm_best", "sighted", "blind")
-MEASURES = {  # name: condition, metric, and whether its complement is shown
-    "pairs": ("sighted", "pair_accuracy", False),
-    "parsed": ("sighted", "unparsed", True),
-    "text only": ("no_image", "accuracy", False),
+SHARE, CIDER = "share", "CIDEr-D"
+MEASURES = {  # name: condition, metric, scale, and whether its complement is shown
+    "pairs": ("sighted", "pair_accuracy", SHARE, False),
+    "parsed": ("sighted", "unparsed", SHARE, True),
+    "text only": ("no_image", "accuracy", SHARE, False),
+    "captions": ("sighted", "cider_d", CIDER, False),
+    "captions of white images": ("blank", "cider_d", CIDER, False),
 }
 
 
@@ -57,7 +60,7 @@ def curve(inputs: Inputs, built: dict[str, Row]) -> list[Row]:
         if file.names["model"] not in places:
             continue
         table = pl.DataFrame(read_table(file.path, SCORES.names)).filter(task=ALL)
-        for name, (condition, metric, complement) in MEASURES.items():
+        for name, (condition, metric, scale, complement) in MEASURES.items():
             own = table.filter(condition=condition, metric=metric)
             _check(file.path, own, *(("chance",) if metric.endswith("accuracy") else ()))
             for row in own.to_dicts():
@@ -65,6 +68,7 @@ def curve(inputs: Inputs, built: dict[str, Row]) -> list[Row]:
                 if complement:
                     ends = [1 - ends[0], 1 - ends[2], 1 - ends[1]]
                 point = {"model": row["model"], "measure": f"{name}: {row['dataset']}"}
+                point["scale"] = scale
                 point |= dict(zip(("value", "low", "high"), ends, strict=True))
                 found.append(point | {"n": row["n"], "chance": row["chance"]}
                              | places[row["model"]])  # fmt: skip

@@ -3,7 +3,7 @@
 from typing import Any
 
 from eyechart.report.files import Inputs
-from eyechart.report.sections.controlled.charts import mixture
+from eyechart.report.sections.controlled.charts import mixtures
 from eyechart.report.sections.controlled.load import curve, read_built, stages
 
 
@@ -13,5 +13,5 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     if not built:
         return None
     points = curve(inputs, built)
-    chart = mixture(points) if points else None
-    return {"built": built, "rows": stages(inputs, built), "points": points, "chart": chart}
+    rows = stages(inputs, built)
+    return {"built": built, "rows": rows, "points": points, "charts": mixtures(points)}

@@ -121,7 +121,7 @@ def lines(readout: Readout) -> list[Row]:
     """Return the rows of the page's table: one per task, value of ``seen`` and readout.
 
     Result: ``at`` has the last address of each component, ``highest`` the highest value of all
-    (biased upwards, as a maximum), and ``sighted`` and ``blind`` the model's own accuracy or None.
+    (biased upward, as a maximum), and ``sighted`` and ``blind`` the model's own accuracy or None.
     """
     found = []
     blind = readout.blind()

@@ -84,7 +84,7 @@ def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
     for number in ("additive 0.25", "<b>0.90</b>", "0.80 to 0.95", "<b>0.50</b>", ">60<", "0.12<"):
         assert number in row, (number, row)
     assert row.count("–") == 1  # no address of the language model was read
-    assert list(found["charts"]) == ["CIDEr-D", "share"]
+    assert list(found["charts"]) == ["share", "CIDEr-D"]
     for scale, spec in found["charts"].items():
         assert f'data-chart="{scale}"' in page
         rows = spec["datasets"]["points"]
@@ -92,6 +92,33 @@ def test_the_page_shows_stages_and_answers_with_intervals_n_and_chance(paths):
         names = {row["measure"] for row in rows}
         assert len(rows) == 4 * len(names)
         assert len(names) == {"CIDEr-D": 2, "share": 3}[scale]
+
+
+def shown(paths):
+    return render_section("controlled", **context(Inputs(paths), {}), settings={}, criteria=None)
+
+
+def test_properties_that_all_models_share_are_stated_once_instead_of_in_a_column(paths):
+    page = shown(paths)
+    assert "<th>trained</th>" not in page and "<th>connector</th>" not in page
+    assert "Connector of all models: mlp. Trained in all models: connector." in page
+    ready = next(p for p in paths if p.name == "ready.json")
+    how = BUILT["a"] | {"connector": "qformer", "trains": "all"}
+    ready.write_text(json.dumps({"recipe": {"built": how}, "files": []}))
+    page = shown(paths)
+    assert "<th>trained</th>" in page and "<th>connector</th>" in page
+    assert "<td>qformer</td><td>all</td>" in page and "of all models" not in page
+
+
+def test_only_measures_that_were_taken_are_explained(paths):
+    page = shown(paths)
+    assert all(f"{name}:" in page for name in ("Pairs", "Parsed", "Text only", "Captions"))
+    for path in [p for p in paths if p.name == "mmvp.parquet"]:
+        rows = read_table(path, SCORES.names).to_pylist()[:1]
+        write_table(path, pa.Table.from_pylist(rows, SCORES))
+    page = shown([p for p in paths if p.name != "scenes.parquet"])
+    assert "Pairs:" in page
+    assert not any(f"{name}:" in page for name in ("Parsed", "Text only", "Captions"))
 
 
 @pytest.mark.parametrize(("left_out", "line"), [("c", True), ("b", False)])

@@ -3,7 +3,7 @@
 import altair as alt
 
 from eyechart.report import chart_style as style
-from eyechart.report.sections.controlled.load import SHARE, Row
+from eyechart.report.sections.controlled.load import CIDER, SHARE, Row
 
 NUMBERS = ("value", "low", "high", "n", "chance")
 KEY = "by the share of the second encoder; squares: interleaved · lines: 95 %"
@@ -11,8 +11,8 @@ KEY = "by the share of the second encoder; squares: interleaved · lines: 95 %"
 
 def mixtures(points: list[Row]) -> dict[str, style.Spec]:
     """Return a chart for each scale that the points have."""
-    scales = dict.fromkeys(p["scale"] for p in points)
-    return {scale: _mixture([p for p in points if p["scale"] == scale], scale) for scale in scales}
+    by_scale = {scale: [p for p in points if p["scale"] == scale] for scale in (SHARE, CIDER)}
+    return {scale: _mixture(own, scale) for scale, own in by_scale.items() if own}
 
 
 def _mixture(points: list[Row], scale: str) -> style.Spec:

@@ -22,7 +22,8 @@ def test_a_fault_ends_as_the_table_says(fault: Fault, tmp_path: Path) -> None:
 
 
 def test_no_fault_is_listed_twice_and_each_has_an_outcome() -> None:
-    names = [param.id for param in TRIED]
+    names = [(module.KIND, fault.where, fault.what) for module in modules()
+             for fault in module.FAULTS]  # fmt: skip
     assert len(names) == len(set(names))
     assert {param.values[0].outcome for param in TRIED} <= OUTCOMES.keys()
 

@@ -273,7 +273,7 @@ def test_a_checkpoint_of_one_folder_of_a_repository_is_pulled_alone(hub):
 
 def test_shards_come_with_their_index_and_a_lost_one_is_an_error(hub, checkpoint):
     shards = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
-    index = {"weight_map": {"a": shards[0], "b": shards[1]}}
+    index = {"metadata": {}, "weight_map": {"a": shards[0], "b": shards[1]}}
     files = {name: data for name, data in checkpoint.items() if name != WEIGHTS}
     files |= {name: name.encode() for name in shards}
     files |= {"model.safetensors.index.json": json.dumps(index).encode()}

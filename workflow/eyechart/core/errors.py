@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 BEGIN = "eyechart: error:"
 MOST_NAMES = 30  # number listed in a sentence
 MOST_CHARACTERS = 200  # of the system's message
+MOST_SENTENCE, TOLERATED = 300, 400  # without paths; longer ones than tolerated are shortened
+_PATH = re.compile(r"/[^\s:;,)]+")
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Messages of libraries, without an errno, that mean a lack of memory
 _MEMORY = re.compile(
@@ -37,7 +39,17 @@ LACKS = (*DISK_IS_FULL, errno.ENOMEM, errno.EFBIG, errno.EMFILE, errno.ENFILE, e
 
 
 class UserError(Exception):
-    """A mistake that the user can correct; its text is one sentence that explains how."""
+    """A mistake that the user can correct; its text is one sentence that explains how.
+
+    Values from a stranger's file can be long or have control characters, so the text is shortened
+    in the middle, and such characters are escaped.
+    """
+
+    def __str__(self) -> str:
+        """Return the sentence on one line."""
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in super().__str__())
+        paths = sum(len(path) - 1 for path in _PATH.findall(text) if len(path) < MOST_SENTENCE)
+        return shorter(text, MOST_SENTENCE + paths) if len(text) > paths + TOLERATED else text
 
 
 def shown(value: object, most: int = 80) -> str:
@@ -80,7 +92,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if len(names) <= MOST_NAMES:
         return f"{hint}There are: {', '.join(names) or 'none'}"
     shown = close[1:6] or names[:5]
-    return f"{hint}There are {len(names)}, such as {', '.join(shown)}"
+    return f"{hint}There are {len(names)}, such as {shorter(', '.join(shown), 150)}"
 
 
 def run(main: Callable[[list[str]], None]) -> None:

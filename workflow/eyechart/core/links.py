@@ -29,6 +29,11 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
         path.symlink_to((top / file).resolve())
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; False for a name that the system cannot have."""
+    return os.path.isfile(path)  # noqa: PTH113  (a Path raises an error for a name that is too long)
+
+
 def readable(name: str) -> str:
     """Return a file name as text for tables and links, with bytes that are not UTF-8 escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
+_MOST_BYTES = 1 << 28  # of a table as text, which is read at once
 _ROWS = 64  # rows per batch; cells may hold whole images
 _MOST_COLUMNS = 1_000
 _MOST_TIMES = (
@@ -152,6 +153,8 @@ def whole_number(value: Any, column: str, where: str) -> int:
 
 def _text(path: Path) -> str:
     try:
+        if (size := Path(path).stat().st_size) > _MOST_BYTES:
+            raise UserError(f"{path}: {size} bytes, expected at most 256 MiB; save it as Parquet")
         return Path(path).read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: no such file") from None
@@ -171,7 +174,7 @@ def _header(row: list[str], where: str) -> list[str]:
     for name in row:
         if row.count(name) > 1 or not name:
             fault = "occurs twice" if name else "has no name"
-            header = shorter(", ".join(row))
+            header = shorter(", ".join(row), 120)
             raise UserError(f"{where}: column {shown(name)} {fault} in the header ({header})")
     return row
 
@@ -210,6 +213,10 @@ def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -
 def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
     with _whole(paths[0]):
         schema = schema_of(paths[0])
+    if len(schema.names) > _MOST_COLUMNS:
+        raise UserError(
+            f"{paths[0]}: {len(schema.names)} columns, expected at most {_MOST_COLUMNS}"
+        )
     names = _class_names(schema, f"{paths[0]}: its metadata 'huggingface'")
 
     def records(columns: list[str]) -> Iterator[Record]:
@@ -235,10 +242,12 @@ def _whole(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if lacks(error):
             raise
-        reason = str(error).splitlines()[0]
+        why = shorter(error)
         raise UserError(
-            f"{path}: truncated or damaged, not a complete {kind} file ({reason})"
+            f"{path}: truncated or damaged, not a complete {kind} file ({why})"
         ) from None
+    except (OverflowError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: has a value that cannot be read ({shorter(error)})") from None
 
 
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -284,6 +293,6 @@ def _class_names(schema: pa.Schema, where: str) -> dict[str, list[str]]:
     }
 
 
-def _named(value: int | None, names: list[str]) -> str | None:
+def _named(value: Any, names: list[str]) -> Any:
     # the library writes -1 for an unknown label
-    return None if value is None or not 0 <= value < len(names) else names[value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

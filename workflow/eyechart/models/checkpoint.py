@@ -11,10 +11,12 @@ import torch
 import transformers
 
 from eyechart.core.device import device_of
-from eyechart.core.errors import UserError, lacks, shorter
+from eyechart.core.errors import UserError, lacks, shorter, shown
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
+# Errors whose text alone says little, such as the name of a missing key
+_OF_CODE = (LookupError, TypeError, AttributeError, ArithmeticError)
 COMPUTED = "rotary_emb.inv_freq"  # not learned; old checkpoints contain it, or old models expect it
 
 
@@ -62,7 +64,9 @@ def check_keys(checkpoint: Path, report: dict[str, Any], spec: Spec, unused: Seq
         for key in sorted(_name(k) for k in report[f"{kind}_keys"]):
             spare = kind == "unexpected" and key.startswith(tuple(unused))
             if not (spare or key.endswith(COMPUTED)):
-                raise UserError(f"{checkpoint}: {kind} key {key} in the weights of {spec.family}")
+                raise UserError(
+                    f"{checkpoint}: {kind} key {shown(key)} in the weights of {spec.family}"
+                )
 
 
 def load_processor(checkpoint: Path, spec: Spec, loading: LoadOptions) -> Any:
@@ -83,7 +87,7 @@ def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: LoadOpt
 
 @contextmanager
 def one_sentence(checkpoint: Path) -> Iterator[None]:
-    """Convert errors that transformers raises on loading a checkpoint to a UserError."""
+    """Convert errors of code that reads a checkpoint to a UserError."""
     try:
         yield
     except UserError:
@@ -91,7 +95,8 @@ def one_sentence(checkpoint: Path) -> Iterator[None]:
     except Exception as error:  # any kind: an untrusted file can fail deep inside transformers
         if lacks(error):
             raise
-        raise UserError(f"{checkpoint}: {shorter(error, 280)}") from None
+        kind = f"{type(error).__name__}: " if isinstance(error, _OF_CODE) else ""
+        raise UserError(f"{checkpoint}: {kind}{shorter(error, 250)}") from None
 
 
 @contextmanager

@@ -113,8 +113,9 @@ def save(adapter: Adapter, base: Path, folder: Path, changed: bool) -> list[dict
 def stored_dtype(folder: Path) -> str:
     """Return the precision of a checkpoint's stored weights, as its configuration states it."""
     config = read_json(folder / CONFIG)
-    found = config.get("dtype") or config.get("torch_dtype") or "float32"
-    return str(found) if hasattr(torch, str(found)) else "float32"
+    held = config if isinstance(config, dict) else {}
+    found = str(held.get("dtype") or held.get("torch_dtype"))
+    return found if isinstance(getattr(torch, found, None), torch.dtype) else "float32"
 
 
 @command

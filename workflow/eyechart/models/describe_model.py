@@ -23,6 +23,7 @@ from eyechart.core.address import REGION_SPANS
 from eyechart.core.files import atomic, is_partial, sha256, write_json
 from eyechart.core.step import command
 from eyechart.models.addresses import SPANS
+from eyechart.models.checkpoint import one_sentence
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
@@ -34,6 +35,7 @@ from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 from eyechart.models.usable import usable
+from eyechart.models.weight_files import check_finite
 
 SHARED_SPANS = ("image_mean", "image_tokens")
 QUESTION = "What?"
@@ -210,7 +212,9 @@ def main(*, model: str, view: Path, output: Path, flags: LoadFlags) -> None:
     """Write the card of one model."""
     spec, checkpoint, options = flags.what()
     adapter = load(spec, checkpoint, replace(options, device="cpu", spread=False, bits=None))
-    card = describe(adapter, model)
+    check_finite(adapter.model, spec.checkpoint)
+    with one_sentence(checkpoint):
+        card = describe(adapter, model)
     files = sorted(p for p in checkpoint.iterdir() if p.is_file() and not is_partial(p))
     card["checkpoint"] = {p.name: sha256(p) for p in files}
     image = draw_sample()

@@ -26,6 +26,7 @@ MOST = {
     re.compile(r"vocab_size|.*_vocab_size"): 10_000_000,
     re.compile(r"image_size|crop_size|tile_size|height|width"): 20_000,
     re.compile(r"(.*_)?(size|dim|width|channels)|d_model|d_ff|d_kv"): 1_000_000,
+    re.compile(r"num_.*"): 1_000_000,
     re.compile(r"n_positions|max_position_embeddings|.*_length"): 100_000_000,
 }
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from eyechart.core.device import keep_freed_memory
 from eyechart.core.errors import UserError
-from eyechart.models import limits, soft_prompt
+from eyechart.models import limits, soft_prompt, weight_files
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family, saved_class
 
@@ -58,11 +58,12 @@ def check_torchvision() -> None:
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
-    Raise a UserError if the family is unknown, if the checkpoint is incomplete or exceeds the
-    limits, if its code is not allowed to run, or if torch and torchvision do not fit.
+    Raise a UserError if the family is unknown, if the checkpoint is incomplete, damaged or exceeds
+    the limits, if its code is not allowed to run, or if torch and torchvision do not fit.
     """
     check_torchvision()
     limits.check(checkpoint)
+    weight_files.check(checkpoint)
     adapter = adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
     soft_prompt.restore(adapter, checkpoint)
     keep_freed_memory()

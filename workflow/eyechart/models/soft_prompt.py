@@ -21,6 +21,7 @@ from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
+from eyechart.models.weight_files import check_header
 
 NAME = "soft_prompt.safetensors"
 KEY = "prompt_embeddings"  # as in PEFT
@@ -66,7 +67,17 @@ def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
 def restore(adapter: Adapter, checkpoint: Path) -> None:
     """Attach a checkpoint's soft prompt, if it has one."""
     if (Path(checkpoint) / NAME).is_file():
-        attach(adapter, load_file(Path(checkpoint) / NAME)[KEY])
+        attach(adapter, read(Path(checkpoint) / NAME))
+
+
+def read(path: Path) -> Tensor:
+    """Return the vectors (k, d) of a file; raise a UserError if it holds anything else."""
+    check_header(path)
+    tensors = load_file(path)
+    found = tensors.get(KEY)
+    if found is None or len(tensors) > 1 or found.ndim != 2 or not found.isfinite().all():
+        raise UserError(f"{path}: expected {KEY} alone, a table of finite numbers")
+    return found
 
 
 def save(prompt: Tensor, path: Path) -> None:

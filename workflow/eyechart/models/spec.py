@@ -156,7 +156,7 @@ def saved_class(checkpoint: Path) -> str:
     try:
         config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
         named = [*(config.get("architectures") or []), IMAGE_TOWERS.get(config.get("model_type"))]
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return ""  # loading it reports what is wrong
     return str(named[0] or "")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from eyechart.core.errors import UserError, lacks
+from eyechart.core.errors import UserError, lacks, shorter
 from eyechart.models.limits import TooMuchError
 
 
@@ -26,7 +26,7 @@ def usable(what: str, checkpoint: str) -> Iterator[None]:
     except Exception as error:
         if lacks(error):
             raise
-        told = " ".join(str(error).split()) or "no reason given"
+        told = shorter(error)
         raise UnusableError(
             f"{what}: {checkpoint} cannot process it ({type(error).__name__}: {told})"
         ) from error

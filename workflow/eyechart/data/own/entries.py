@@ -172,12 +172,15 @@ def region(record: Record, mapping: Mapping) -> list[float] | None:
     cells: list[Any] = [record.values.get(mapping[key]) for key in form]
     if form == ("region",):
         cell = cells[0]
-        cells = re.split(r"[\s,;]+", cell.strip(" \t[]()")) if isinstance(cell, str) else cell or []
+        if isinstance(cell, str):
+            cells = re.split(r"[\s,;]+", cell.strip(" \t[]()"))
+        elif isinstance(cell, list):
+            cells = cell
     if all(cell is None or cell == "" for cell in cells):
         return None
     try:
         found = [float(cell) for cell in cells]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = []
     if len(found) not in (2, 4) or not all(map(math.isfinite, found)):
         columns = ", ".join(mapping[key] for key in form)

@@ -19,7 +19,7 @@ from typing import Any
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_bytes, write_text
-from eyechart.core.links import link_files, readable
+from eyechart.core.links import is_file, link_files, readable
 from eyechart.core.step import Json, command
 from eyechart.data.image_formats import ENDINGS
 from eyechart.data.layouts.base import check_output
@@ -47,7 +47,7 @@ def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> s
             f"{where}: image {value!r} is not in {base}; give paths relative to that folder, or "
             "set another folder with the key images"
         )
-    if not allow_missing and not (base / path).is_file():
+    if not allow_missing and not is_file(base / path):
         raise UserError(f"{where}: image {value!r} is missing in {base}")
     return path.as_posix()
 
@@ -78,7 +78,7 @@ class Located:
 
     def has(self, name: str) -> bool:
         """Return whether there is a file with this name, relative to ``base``."""
-        return (self.base / name).is_file()
+        return is_file(self.base / name)
 
     def take(self, value: Any, split: str, where: str) -> str:
         """Return the path of an image relative to ``base``, or the hash of its bytes as a name."""
@@ -114,7 +114,7 @@ def check(settings: dict[str, Any], source: Path, root: Path, output: Path) -> N
     own.check_layout(settings["layout"])
     own.check_columns(settings.get("columns", {}))
     check_output(root, output)
-    if root.resolve().is_relative_to(source.resolve()):
+    if source.exists() and root.resolve().is_relative_to(source.resolve()):
         raise UserError(
             f"{source}: contains {root}, where its images would be linked; keep the images in a "
             "separate folder"

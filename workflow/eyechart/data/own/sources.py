@@ -14,7 +14,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest, shown
 from eyechart.core.files import read_json
 from eyechart.core.links import readable
 from eyechart.data.image_formats import ENDINGS
@@ -130,7 +130,7 @@ def _find_shards(path: Path) -> dict[str, list[Path]]:
     filtered without being flattened.
     """
     if (path / "dataset_dict.json").exists():
-        splits = read_json(path / "dataset_dict.json")["splits"]
+        splits = _names(path / "dataset_dict.json", _object(path / "dataset_dict.json"), "splits")
         return {split: _saved(path / split)[1] for split in splits}
     if (path / "state.json").exists():
         split, shards = _saved(path)
@@ -170,13 +170,37 @@ def _in_folders(folder: Path) -> dict[str, list[Path]]:
 
 
 def _saved(folder: Path) -> tuple[str, list[Path]]:
-    state = read_json(folder / "state.json")
+    state = _object(folder / "state.json")
     if state.get("_indices_data_files"):
         raise UserError(
             f"{folder}: saved with a separate selection of rows; call flatten_indices() and save "
             "it again"
         )
-    return state.get("_split") or "", [folder / file["filename"] for file in state["_data_files"]]
+    files = _names(folder / "state.json", state, "_data_files", "filename")
+    split = state.get("_split") or ""
+    if not isinstance(split, str):
+        raise UserError(f"{folder / 'state.json'}: _split is {shown(split)}, expected a name")
+    return split, [folder / file for file in files]
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file, or an empty one for another value."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is not a file")
+    held = read_json(path)
+    return held if isinstance(held, dict) else {}
+
+
+def _names(path: Path, held: dict[str, Any], field: str, of: str = "") -> list[str]:
+    """Return the names of files next to ``path`` in a field, or in a key of its objects."""
+    found = held.get(field)
+    listed = found if isinstance(found, list) else [None]
+    names = [one.get(of) if of and isinstance(one, dict) else one for one in listed]
+    if not names or not all(
+        isinstance(n, str) and n not in ("", "..") and "/" not in n for n in names
+    ):
+        raise UserError(f"{path}: {field} is {shown(found)}, expected names in its folder")
+    return names
 
 
 def read_entries(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.links import is_file
 from eyechart.data.own.entries import content, task_name
 from eyechart.data.own.questions import question
 from eyechart.data.own.sources import IN_TEXT, open_source, read_entries
@@ -145,7 +146,7 @@ class _Named:
         return hashlib.sha256(found).hexdigest() if isinstance(found, bytes) else found
 
     def has(self, name: str) -> bool:
-        return (self.base / name).is_file()
+        return is_file(self.base / name)
 
 
 def named_tasks(section: dict[str, Any]) -> list[str]:

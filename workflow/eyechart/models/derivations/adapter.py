@@ -11,10 +11,12 @@ from typing import Any
 from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, shown
 from eyechart.core.files import read_json
 from eyechart.models import soft_prompt
+from eyechart.models.checkpoint import one_sentence
 from eyechart.models.families.base import Adapter
+from eyechart.models.weight_files import check_header
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PROMPT = "PROMPT_TUNING"
@@ -39,21 +41,20 @@ def attach(adapter: Adapter, folder: Path) -> Any | None:
     """
     check_folder(folder)
     if read_json(folder / CONFIG)["peft_type"] == PROMPT:
-        tensors = load_file(folder / WEIGHTS)
-        if list(tensors) != [soft_prompt.KEY]:
-            raise UserError(f"{folder / WEIGHTS}: expected {soft_prompt.KEY} alone")
-        soft_prompt.attach(adapter, tensors[soft_prompt.KEY])
+        soft_prompt.attach(adapter, soft_prompt.read(folder / WEIGHTS))
         return None
-    config = PeftConfig.from_pretrained(str(folder))
-    config.base_model_name_or_path = adapter.model.name_or_path  # wherever it was trained
-    model = get_peft_model(adapter.model, config)
-    report: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
+    check_header(folder / WEIGHTS)
+    with one_sentence(folder):
+        config = PeftConfig.from_pretrained(str(folder))
+        config.base_model_name_or_path = adapter.model.name_or_path  # wherever it was trained
+        model = get_peft_model(adapter.model, config)
+        report: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
     missing = [key for key in report.missing_keys if ".lora_" in key]
     for kind, keys in (("unexpected", report.unexpected_keys), ("missing", missing)):
         if keys:
             raise UserError(
-                f"{folder / WEIGHTS}: {kind} key {sorted(keys)[0]} for {adapter.spec.family}; was "
-                "the adapter trained on this model?"
+                f"{folder / WEIGHTS}: {kind} key {shown(sorted(keys)[0])} for "
+                f"{adapter.spec.family}; was the adapter trained on this model?"
             )
     return model
 
@@ -63,9 +64,10 @@ def check_folder(folder: Path) -> None:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise UserError(f"{folder}: no {name} in it, expected the folder of a PEFT adapter")
-    kind = read_json(folder / CONFIG).get("peft_type")
+    held = read_json(folder / CONFIG)
+    kind = held.get("peft_type") if isinstance(held, dict) else None
     if kind not in MERGED:
         raise UserError(
-            f"{folder / CONFIG}: peft_type is {kind!r}, expected {' or '.join(MERGED)}: no other "
-            "kind can be merged into a model"
+            f"{folder / CONFIG}: peft_type is {shown(kind)}, expected {' or '.join(MERGED)}: no "
+            "other kind can be merged into a model"
         )

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.core.address import VISION, component
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest, shown
 from eyechart.models.checkpoint import load_model, load_processor
 from eyechart.models.families.image_tokens import ImageTokens, PreparedImage
 from eyechart.models.load_options import LoadOptions
@@ -115,7 +115,13 @@ class Adapter(ImageTokens):
 
     def read_states(self) -> int | Sequence[int]:
         """Return the indices of the hidden states the connector reads; 0 is the blocks' input."""
-        found: int | Sequence[int] = getattr(self.model.config, "vision_feature_layer", -1)
+        found: int | list[int] = getattr(self.model.config, "vision_feature_layer", -1)
+        states = found if isinstance(found, list | tuple) else [found]
+        if not all(isinstance(n, int) for n in states):
+            raise UserError(
+                f"{self.spec.checkpoint}: config.json: vision_feature_layer is {shown(found)}, "
+                "expected a whole number or a list of them"
+            )
         return found
 
     def module_path(self, address: str) -> str:

@@ -94,7 +94,7 @@ class Towers(PreTrainedModel):
         return pixels
 
 
-def _of_other_size(tower: nn.Module, size: int) -> dict[str, bool]:
+def _of_other_size(tower: Any, size: int) -> dict[str, bool]:
     """Return the option with which an encoder accepts images of another size than its own.
 
     Without it, a CLIP raises an error. Some encoders, such as DINOv2, always accept other sizes.

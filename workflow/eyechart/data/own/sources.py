@@ -195,10 +195,9 @@ def _names(path: Path, held: dict[str, Any], field: str, of: str = "") -> list[s
     """Return the names of files next to ``path`` in a field, or in a key of its objects."""
     found = held.get(field)
     listed = found if isinstance(found, list) else [None]
-    names = [one.get(of) if of and isinstance(one, dict) else one for one in listed]
-    if not names or not all(
-        isinstance(n, str) and n not in ("", "..") and "/" not in n for n in names
-    ):
+    held_names = [one.get(of) if of and isinstance(one, dict) else one for one in listed]
+    names = [n for n in held_names if isinstance(n, str) and n not in ("", "..") and "/" not in n]
+    if not names or len(names) < len(listed):
         raise UserError(f"{path}: {field} is {shown(found)}, expected names in its folder")
     return names
 

@@ -33,7 +33,7 @@ BATCHES, EPOCHS, RATES = (64, 128, 1024), (50, 100, 200), (1e-3, 5e-4, 1e-4)
 def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     """Return inputs (n', 128), labels (n',) that partly require a hidden layer, and training rows.
 
-    80 % of the n examples are for training. Test examples only affect the final accuracy. There are
+    80% of the n examples are for training. Test examples only affect the final accuracy. There are
     20,000, so a difference of one point is not due to chance.
     """
     rng = generator("bench", n)

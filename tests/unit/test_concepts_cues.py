@@ -87,7 +87,7 @@ def test_pictures_that_follow_cues_in_turn_give_their_shares_within_the_interval
 def test_without_a_signal_cues_and_congruent_pictures_are_at_chance(tables):
     own = column(tables[0], SILENT).filter(pl.col("cue").is_in(CUES))
     inside = own.filter(pl.col("ci_low") <= pl.col("chance"), pl.col("chance") <= pl.col("ci_high"))
-    # with independent rows, 95 % would be expected; rows for neighbouring n are nearly equal
+    # with independent rows, 95% would be expected; rows for neighbouring n are nearly equal
     assert len(inside) / len(own) > 0.8
     assert own["share"].mean() == pytest.approx(1 / 8, abs=0.02)
     assert (own["q"].drop_nulls() > 0.01).all()

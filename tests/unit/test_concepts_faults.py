@@ -47,7 +47,7 @@ def test_intervals_cover_the_share_that_typefaces_are_drawn_from():
         rows = cue_rows(hits, [{}], 8, 200, np.random.default_rng(2))
         font = next(row for row in rows if row["cue"] == "font")
         inside.append(font["ci_low"] <= 0.5 <= font["ci_high"])
-    assert np.mean(inside) > 0.87  # with 24 groups, percentile intervals cover less than 95 %
+    assert np.mean(inside) > 0.87  # with 24 groups, percentile intervals cover less than 95%
 
 
 def test_pictures_of_one_typeface_are_no_independent_evidence():

@@ -132,7 +132,7 @@ def test_a_feature_that_names_the_group_does_not_lift_accuracy():
 
 def test_shuffled_activations_are_significant_as_often_as_said():
     # There are three types. Compared with a control task by type, whose majority share differs, far
-    # more than 5 % were significant.
+    # more than 5% were significant.
     problems = list(product(COLUMNS, TASKS))
     p, found = [], 0
     for number in range(10):

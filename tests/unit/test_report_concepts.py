@@ -69,7 +69,7 @@ def test_what_is_said_follows_the_tests(concepts, shown):
     }  # fmt: skip
     vision, connector, lm, responses = block["sentences"]
     assert vision.startswith("Vectors at vision.1/image_mean follow no cue significantly; the most")
-    assert "follow the background: 1.00 (95 %: 1.00–1.00; chance 0.25; n = 24 in 14 gr" in connector
+    assert "follow the background: 1.00 (95%: 1.00–1.00; chance 0.25; n = 24 in 14 gr" in connector
     assert lm.startswith("Vectors at lm.1/last follow the word: ")
     assert responses.startswith("The model's responses follow the font: 1.00")
     strict = section([concepts], 1e-12)["blocks"][0]

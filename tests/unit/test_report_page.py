@@ -124,7 +124,7 @@ def test_every_accuracy_in_the_tables_stands_with_its_statistics(page):
         unescape(re.sub("<.*?>|&shy;", " ", h)).split() for h in re.findall("<th.*?</th>", table)
     ]
     named = [" ".join(h) for h in heads]
-    for needed in ("n test", "accuracy", "95 %", "control by type", "labels permuted", "p", "q"):
+    for needed in ("n test", "accuracy", "95%", "control by type", "labels permuted", "p", "q"):
         assert needed in named
     rows = [re.findall("<td.*?</td>", row, re.S) for row in table.split("<tr>")]
     cells = [row for row in rows if row]

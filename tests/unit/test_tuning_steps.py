@@ -253,7 +253,7 @@ def test_ranks_are_matched():
     llava = {"vision": 423_936, "connector": 13_312, "lm": 2_498_560}
     assert matched_ranks(llava, 4) == {"vision": 24, "connector": 751, "lm": 4}
     assert matched_ranks({"vision": 6144, "connector": 512, "lm": 10240}, 1)["lm"] == 3
-    near = matched_ranks({"vision": 9700, "lm": 10000}, 1)  # the first ranks within 2 %
+    near = matched_ranks({"vision": 9700, "lm": 10000}, 1)  # the first ranks within 2%
     assert near == {"vision": 21, "lm": 20}
 
 

@@ -28,7 +28,7 @@ def test_a_share_lies_in_its_interval_19_times_of_20(n, size, p):
         right = rng.random(n) < np.repeat(ease, size)
         low, high = share_interval(right.astype(float), groups)
         inside += low <= p <= high
-    assert inside / DRAWS >= 0.93  # 95 % minus two standard errors of this test
+    assert inside / DRAWS >= 0.93  # 95% minus two standard errors of this test
 
 
 @pytest.mark.parametrize("n", [30, 400])
@@ -154,7 +154,7 @@ def test_the_sign_flip_test_rejects_a_true_null_as_often_as_it_says(size):
 
 @pytest.mark.parametrize(("first", "second"), [(12, 1), (3, 12)])
 def test_a_test_of_the_best_of_several_addresses_keeps_its_level(first, second):
-    """A test with a fixed choice rejects a true null in about 10 % of cases at the 5 % level."""
+    """A test with a fixed choice rejects a true null in about 10% of cases at the 5% level."""
     rng, p, groups = generator("null of choices", first), [], groups_of(60, 1)
     for _ in range(400):
         stages = []

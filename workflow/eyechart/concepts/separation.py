@@ -12,11 +12,11 @@ from scipy.special import ndtri
 
 from eyechart.concepts.space import centroids, growing, keys, whole
 
-REACH = float(ndtri(0.975))  # standard deviations on either side that contain 95 %
+REACH = float(ndtri(0.975))  # standard deviations on either side that contain 95%
 
 
 class Scatter(NamedTuple):
-    """Between-class over within-class scatter, with a 95 % interval; NaN if within is zero."""
+    """Between-class over within-class scatter, with a 95% interval; NaN if within is zero."""
 
     ratio: np.ndarray
     low: np.ndarray

@@ -153,7 +153,7 @@ def best(
 ) -> Row:
     """Return the effect at the address that is best on other groups, the largest in one direction.
 
-    Its interval covers 95 % of the sign-flipped values. Two groups are added, one that gains all
+    Its interval covers 95% of the sign-flipped values. Two groups are added, one that gains all
     and one that loses all, as in ``statistics.intervals.paired_interval``.
     """
     each = [paired for _, paired in found.values()]

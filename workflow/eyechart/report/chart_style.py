@@ -69,8 +69,8 @@ CONFIG = {
     "title": {"color": INK, "fontSize": 12, "fontWeight": "bold", "anchor": "start"},
 }
 TITLES = {
-    "low": "95 % from",
-    "high": "95 % to",
+    "low": "95% from",
+    "high": "95% to",
     "control": "control by type",
     "permutation": "control permuted",
 }

@@ -47,7 +47,7 @@ def integrated(states: States, baseline: States, steps: int) -> Maps:
 
 
 def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[bool]:
-    """Return for which items the attributions sum to the difference of the scores within 1 %."""
+    """Return for which items the attributions sum to the difference of the scores within 1%."""
     x = states.x.clone()
     x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
     with torch.no_grad():

@@ -95,7 +95,7 @@ def cross_fitted_test(
 
     The spread is estimated from the values under flipped signs and the tail from a normal
     distribution, so the number of flips does not bound p. Because the values may have heavier tails
-    than a normal distribution, the spread is at least large enough to match their 99 % quantile.
+    than a normal distribution, the spread is at least large enough to match their 99% quantile.
     Parameters: see :func:`cross_fitted_flips`.
     """
     value, flips = cross_fitted_flips(first, groups, rng, second, DRAWN)

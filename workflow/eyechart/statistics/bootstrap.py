@@ -1,4 +1,4 @@
-"""Bootstrap over groups: means over items and their 95 % percentile intervals.
+"""Bootstrap over groups: means over items and their 95% percentile intervals.
 
 Items of one group, such as questions about one image, are not independent, so whole groups are
 resampled with replacement. All columns of one table share the draws.
@@ -10,7 +10,7 @@ import numpy as np
 
 from eyechart.statistics.intervals import FEW, share_interval
 
-ENDS = [0.025, 0.975]  # of a 95 % percentile interval
+ENDS = [0.025, 0.975]  # of a 95% percentile interval
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def group_sums(values: np.ndarray, code: np.ndarray) -> np.ndarray:
 def bootstrap_interval(
     correct: np.ndarray, groups: np.ndarray, draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return 95 % percentile intervals of accuracies, resampling groups with replacement.
+    """Return 95% percentile intervals of accuracies, resampling groups with replacement.
 
     With fewer than ``FEW`` groups, :func:`share_interval` is used instead.
 

@@ -9,13 +9,13 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 FEW = 10  # with fewer groups, the bootstrap interval is meaningless
-LEVEL = 0.975  # the upper end of a two-sided 95 % interval
+LEVEL = 0.975  # the upper end of a two-sided 95% interval
 
 
 def share_interval(
     right: np.ndarray, groups: np.ndarray, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Return the interval of a mean of values in [0, 1], by group; two-sided 95 % by default.
+    """Return the interval of a mean of values in [0, 1], by group; two-sided 95% by default.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def paired_interval(
 ) -> tuple[float, float]:
     """Return the interval of the mean of ``first - second`` on the same items, by group.
 
-    It is a two-sided 95 % interval by default; ``level`` is the one-sided level of each end.
+    It is a two-sided 95% interval by default; ``level`` is the one-sided level of each end.
 
     Notes
     -----
@@ -55,7 +55,7 @@ def paired_interval(
 def unpaired_interval(
     first: np.ndarray, first_groups: np.ndarray, second: np.ndarray, second_groups: np.ndarray
 ) -> tuple[float, float, float]:
-    """Return the 95 % interval and two-sided p of the difference of two means on different items.
+    """Return the 95% interval and two-sided p of the difference of two means on different items.
 
     Notes
     -----
@@ -71,7 +71,7 @@ def unpaired_interval(
 
 
 def mean_interval(values: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of any values, by group, from Student's t.
+    """Return the 95% interval of the mean of any values, by group, from Student's t.
 
     NaN for a single group.
     """

@@ -8,7 +8,7 @@ SHARES = (np.arange(400)[:, None] + 0.5) / 400  # grid points for the distributi
 
 
 def pool_shares(right: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return each share, shrunk towards the mean of all, with its 95 % interval: float, (k, 3).
+    """Return each share, shrunk towards the mean of all, with its 95% interval: float, (k, 3).
 
     The shares are modelled as draws from one beta distribution. Its mean and its spread (the
     correlation of two items of a set) have uniform priors and are integrated out, so the intervals

@@ -79,7 +79,7 @@ class Resampled(GroupBootstrap):
     def interval(
         self, sums: Sums, unit: np.ndarray, of: Of, norm: bool
     ) -> tuple[float, float] | tuple[None, None]:
-        """Return a 95 % interval; null if no draw contains any unit.
+        """Return a 95% interval; null if no draw contains any unit.
 
         Parameters
         ----------
@@ -92,11 +92,11 @@ class Resampled(GroupBootstrap):
 
         Notes
         -----
-        A mean gets the percentile interval. A norm gets its value plus and minus the 95 % quantile
+        A mean gets the percentile interval. A norm gets its value plus and minus the 95% quantile
         of the norm of (resample - sample). By the triangle inequality, this interval covers at
-        least 95 % of the time, even if the two distributions are equal. In that case the percentile
+        least 95% of the time, even if the two distributions are equal. In that case the percentile
         interval never covers, since every resample is further from equality than the sample. A
-        lower end above 0 therefore rejects equal distributions at the 5 % level.
+        lower end above 0 therefore rejects equal distributions at the 5% level.
         """
         by_group = csr_array(
             (np.ones(len(unit)), (self.code[unit], np.arange(len(unit)))), shape=(self.g, len(unit))

@@ -96,7 +96,7 @@ value: Mean over items
 chance: Expected value without any preference
 control: Value for the regions of other items
 difference: Value minus control; for `image_mass`, value minus chance
-difference_low, difference_high: End of its 95 % interval
+difference_low, difference_high: End of its 95% interval
 p: Sign test of this difference by group
 q: p, corrected over the tests of the metric, separately for blocks and for heads
   (Benjamini–Hochberg)

@@ -44,10 +44,10 @@ prompt: Text of the prompt; empty if there is none; `all prompts` if several are
 components: Number of principal components; 0 for the raw vectors
 explained (share): Variance of the concepts explained by these components
 ratio: Between-centroid over within-class scatter; null if the latter is zero
-ratio_low, ratio_high: End of its 95 % interval
+ratio_low, ratio_high: End of its 95% interval
 accuracy (share): Leave-one-out accuracy of the nearest centroid
 control (share): Accuracy with permuted labels, mean over permutations
-control_low, control_high (share): Ends of the range that holds 95 % of the permutations
+control_low, control_high (share): Ends of the range that holds 95% of the permutations
 needed: Smallest number of components whose ci_low is above the threshold; null if none
 threshold (share): Threshold set in the configuration
 """

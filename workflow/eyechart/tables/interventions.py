@@ -65,10 +65,10 @@ value (share): The metric under the edit
 control_value (share): The metric under the control, mean over its draws
 unedited (share): The metric without an edit
 difference: Value minus control_value
-difference_low, difference_high: End of its 95 % interval, by group
+difference_low, difference_high: End of its 95% interval, by group
 p: Sign-flip test of the difference by group; with one item per group, McNemar's test
 q: p, corrected over all tests of the file (Benjamini–Hochberg)
-equal: Whether the 90 % interval of the difference lies within the margin, `verdict.margin`
+equal: Whether the 90% interval of the difference lies within the margin, `verdict.margin`
 """
 
 ERASERS = schema(
@@ -89,7 +89,7 @@ tokens: Number of labelled image tokens, from training groups, used to fit the e
 variance_removed: Share of the variance of all image tokens that is removed
 decodable_before, decodable_after (share): Accuracy of a linear discriminant on tokens of held-out
   groups, before and after erasure
-before_low, before_high, after_low, after_high: End of its 95 % interval, by group
+before_low, before_high, after_low, after_high: End of its 95% interval, by group
 majority (share): Share of the most common class among these tokens
 n: Number of tokens from held-out groups
 """

@@ -40,7 +40,7 @@ accuracy (share): On the test part
 train_accuracy (share): On the training part
 cv_accuracy (share): Accuracy in grouped k-fold cross-validation on the training part
 selectivity (share): Accuracy minus that of `control_type`
-selectivity_low, selectivity_high (share): 95 % interval of selectivity, by group
+selectivity_low, selectivity_high (share): 95% interval of selectivity, by group
 null_accuracy (share): Mean accuracy of the same predictions on test labels permuted across groups
 p: Share of these permutations with an accuracy at least as high as on the true labels (one-sided)
 q: `p`, corrected over the task rows of the file (Benjamini–Hochberg)

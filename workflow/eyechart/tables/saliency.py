@@ -55,11 +55,11 @@ method, address: As in the table of maps
 metric: `drop` (nats): decrease of the score as tokens are replaced, most salient first; `ratio`:
   mass of the map in the item's region, relative to a uniform map
 value: Mean over items
-ci_low, ci_high: Ends of its 95 % interval, by group: bootstrap for at least 10 groups, otherwise
+ci_low, ci_high: Ends of its 95% interval, by group: bootstrap for at least 10 groups, otherwise
   Student's t; null for a single group
 control_value: For `drop`, the value for random orders; for `ratio`, in the moved region
 difference: Value minus control_value
-difference_low, difference_high: End of its 95 % interval, by group
+difference_low, difference_high: End of its 95% interval, by group
 p: Sign-flip test of the difference by group
 q: p, corrected over all tests of the file (Benjamini–Hochberg)
 """

@@ -16,7 +16,7 @@ task: Name of the task; `all` for the whole dataset
 metric: `accuracy`, `pair_accuracy`, `bleu_4`, `cider_d`, `recall_5_text` and others, depending on
   the dataset
 value: The metric; a share, unless its name says otherwise; `cider_d` is 0 to 10
-ci_low, ci_high: 95 % interval, by bootstrap over groups; with fewer than ten groups, the interval
+ci_low, ci_high: 95% interval, by bootstrap over groups; with fewer than ten groups, the interval
   of a share adds two right and two wrong groups, and other metrics have none
 chance: Expected value for choices drawn at random
 n: Number of items, or of pairs for `pair_accuracy`
@@ -61,7 +61,7 @@ encoder_dataset: Dataset that the encoder answered
 vlm_dataset: Dataset that the VLM answered
 kind: `pearson` or `spearman`
 r: Correlation coefficient; null for fewer than three patterns, or for constant accuracies
-ci_low, ci_high: End of the 95 % interval, by bootstrap over patterns
+ci_low, ci_high: End of the 95% interval, by bootstrap over patterns
 p: Permutation test
 n: Number of patterns
 """

@@ -85,10 +85,10 @@ parameters: Number of trained parameters
 learning_rate: Learning rate; like the number of steps, the best on held-out groups of the training
   part
 before, after (share): Share of test items answered right, on their own images
-lift_low, lift_high: End of the 95 % interval of after minus before
+lift_low, lift_high: End of the 95% interval of after minus before
 gain: Accuracy after `true` minus the highest of these, on the same items: after `blank` (tested on
   own or white images), and before tuning; only for `true`, like the columns up to `p_others`
-gain_low, gain_high: End of its 95 % interval, by group
+gain_low, gain_high: End of its 95% interval, by group
 p: Sign-flip test by group, the largest p of these comparisons
 over_shuffled: Accuracy after `true` minus after `shuffled`
 p_shuffled: Its sign-flip test
@@ -99,10 +99,10 @@ closed (share): Lift as a share of the gap between the best readout and the mode
 tv_before, tv_after: Total variation distance between the positions of the right answers and of the
   model's answers
 forgotten: Accuracy on items of other tasks, before minus after
-forgotten_low, forgotten_high: End of its 95 % interval, by group
+forgotten_low, forgotten_high: End of its 95% interval, by group
 mass_before, mass_after (share): Attention of the answer position to the items' regions, mean over
   blocks and heads
-mass_low, mass_high (share): End of the 95 % interval of after minus before, by group
+mass_low, mass_high (share): End of the 95% interval of after minus before, by group
 other_n: Number of items of other tasks
 adaptable: Whether the task is adaptable at this part: its arm gains (q), also over shuffled answers
   and over the arms of all other parts (p), with each q and p below `tuning.alpha`; null for

@@ -90,7 +90,7 @@ seen: `canvas` or `alone`: the input of the deciding readouts; null without read
 n: Number of items that all stages share
 changed (share): Share of responses that change when the image is removed; null without blind
   responses
-changed_ci_low, changed_ci_high (share): End of its 95 % interval
+changed_ci_low, changed_ci_high (share): End of its 95% interval
 look: The look, from 1, at which answering in steps stopped; null if items are not answered in steps
 answered, planned: Number of items answered up to that look, and planned up to the last; null in the
   same cases
@@ -105,7 +105,7 @@ needed: Number of items at which an undecided skill is expected to be decided, g
   accuracies; null for decided skills, and if up to 16 times as many items would not suffice
 pooled (share): For a pattern with few items, the accuracy shrunk towards the mean of all patterns;
   otherwise null
-pooled_low, pooled_high (share): End of its 95 % interval
+pooled_low, pooled_high (share): End of its 95% interval
 why: A sentence on the class, with the numbers it is based on
 evidence: `shown_causally`: interventions support the class; `contradicted`: they contradict it;
   `observed_only`: they show neither, or there are none
@@ -161,7 +161,7 @@ right (share): Share of skills with a correct class
 undecided (share): Share of skills that are undecided, if that is not correct
 wrong (share): Share of skills with a wrong class
 wrong_classes: These wrong classes
-coverage (share): Share of the stages' 95 % intervals that contain the mean over all skills; null in
+coverage (share): Share of the stages' 95% intervals that contain the mean over all skills; null in
   steps
 rejected (share): Share of tests with p < 0.05 if there is no planted difference; otherwise, and in
   steps, null

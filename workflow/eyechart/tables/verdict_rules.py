@@ -74,7 +74,7 @@ class VerdictThresholds:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A share of right answers on n items, with its 95 % interval and the stage's ``floor``.
+    """A share of right answers on n items, with its 95% interval and the stage's ``floor``.
 
     ``surely`` is the lower end of a one-sided interval at the thresholds' ``alpha``; ``at_most`` is
     the upper end of a one-sided interval at ``absence``.
@@ -91,9 +91,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Test:
-    """A difference of two stages with its 95 % interval, p and (over its skill) q.
+    """A difference of two stages with its 95% interval, p and (over its skill) q.
 
-    ``ends`` are the ends of the interval at the thresholds' ``equality``; None means the 95 % ends.
+    ``ends`` are the ends of the interval at the thresholds' ``equality``; None means the 95% ends.
     """
 
     __test__ = False  # keeps pytest from collecting this class

@@ -151,7 +151,7 @@ def unit(adapter: LanguageAdapter, layers: Sequence[str]) -> int:
 
 
 def matched_ranks(units: Mapping[str, int], rank: int) -> dict[str, int]:
-    """Return ranks that give all components the same number of parameters, within 2 %.
+    """Return ranks that give all components the same number of parameters, within 2%.
 
     The component with the most parameters per rank gets the wanted rank, or the nearest that works.
 

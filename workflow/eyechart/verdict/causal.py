@@ -42,7 +42,7 @@ class Effect:
     test : Test
         q is p, corrected over all edits of the skill with Holm's procedure.
     value, most, control : float
-        Share under the edit, upper end of its 95 % interval, and share under the control.
+        Share under the edit, upper end of its 95% interval, and share under the control.
     equal : bool
         Whether the difference from every control is shown to be within the margin.
     """

@@ -129,7 +129,7 @@ def _eyes(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThreshol
     )
     text = (
         f"Not encoded: {_at(skill, stage)} gives {number(own)}, shown to be {shown} (one-sided "
-        f"test at {100 * thresholds.absence:.2g} %)"
+        f"test at {100 * thresholds.absence:.2g}%)"
     )
     if stage == "encoder" and "alone" in at:
         text += f" (from single images {number(at['alone'])})"

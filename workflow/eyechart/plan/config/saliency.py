@@ -50,7 +50,7 @@ class SaliencySection(Section):
     steps: Count = setting(
         32,
         "points of integrated gradients between baseline and image; 4 and then 16 times as many if "
-        "attributions do not sum to the score difference within 1 %",
+        "attributions do not sum to the score difference within 1%",
     )
     points: Count = setting(8, "steps of a deletion curve, from no to all image tokens")
     random: Count = setting(3, "random orders of deletion, as a control")

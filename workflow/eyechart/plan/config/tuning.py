@@ -56,7 +56,7 @@ class TuningSettings(Section):
     rank: Few = setting(
         4,
         "rank of the adapters (LoRA) of the part with the most parameters per rank; the others get "
-        "the same number of parameters, within 2 %, with the nearest rank that allows this",
+        "the same number of parameters, within 2%, with the nearest rank that allows this",
     )
     shuffled: bool = setting(
         True,

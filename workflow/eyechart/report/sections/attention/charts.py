@@ -27,11 +27,11 @@ LEAST, MOST = 1 / 16, 16  # range of ratios on a log scale
 # orange below 1, white at 1, blue above: distinguishable with common colour blindness
 BOTH_WAYS = ["#7f3b08", "#d98a2b", "#fbe0b5", "#ffffff", "#c9dff0", "#5b9fd0", "#0b4a8a"]
 RATIOS_KEY = (
-    "1: equal attention to all image tokens · band: 95 % interval · "
+    "1: equal attention to all image tokens · band: 95% interval · "
     "hollow: control, the same regions on another item's image"
 )
 MASSES_KEY = "share of attention to image tokens · dashed grey: their share of the prompt"
-LENS_KEY = "logit lens by block · band: 95 % interval · dashed grey: chance"
+LENS_KEY = "logit lens by block · band: 95% interval · dashed grey: chance"
 MANY_LAYERS = 12  # with more blocks, not every block is labelled
 Panel = Callable[[style.Rows, str, int], alt.LayerChart]
 

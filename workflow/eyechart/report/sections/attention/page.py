@@ -100,7 +100,7 @@ def sentences(traced: load.Traced, alpha: float) -> list[str]:
         first = next(r for r in settled if r["value"] >= HALF)
         found.append(
             f"In at least half of the items the response is fixed from block {first['address']} on "
-            f"({share(first['value'])}, 95 %: {share(first['ci_low'])} to "
+            f"({share(first['value'])}, 95%: {share(first['ci_low'])} to "
             f"{share(first['ci_high'])}, n {first['n']:,})."
         )
     return found

@@ -38,8 +38,8 @@ FEW = 12  # answers shown by name; the others are combined in one bar
 KINDS = {"choice": "responses", "place": "positions among the options"}
 NUMBERS = {
     "accuracy": "accuracy",
-    "low": "95 % from",
-    "high": "95 % to",
+    "low": "95% from",
+    "high": "95% to",
     "chance": "chance",
     "majority": "most common answer",
     "gain": "sighted minus this",
@@ -76,7 +76,7 @@ def accuracy(rows: style.Rows, metric: str, width: int | str) -> alt.LayerChart:
     names = list(dict.fromkeys(r["row"] for r in here))
     conditions = [c for c in CONDITIONS if any(r["condition"] == c for r in here)]
     band = 10 * len(conditions) + 6
-    title = f"{(METRICS | TEXTS)[metric]}, 95 % interval"
+    title = f"{(METRICS | TEXTS)[metric]}, 95% interval"
     axis = {"format": ".1f", "tickCount": 5}
     chart = style.base("points", metric=metric)
     across = chart.encode(

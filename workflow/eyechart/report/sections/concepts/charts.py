@@ -17,8 +17,8 @@ COLORS = {WORD: style.BLUE, FONT: style.VERMILION, BACKGROUND: style.GREEN, OTHE
 DASHES = {WORD: [1, 0], FONT: [7, 3], BACKGROUND: [2, 2], OTHER: [9, 3, 2, 3]}
 SHAPES = {WORD: "circle", FONT: "square", BACKGROUND: "triangle-up", OTHER: "diamond"}
 TITLE = "share of words in three colors"
-KEY = "bands: 95 % by typeface and position · dotted: chance of word, font and background"
-SEPARATION_KEY = "bands: 95 % by image · dashed: the same with permuted labels · dotted: chance"
+KEY = "bands: 95% by typeface and position · dotted: chance of word, font and background"
+SEPARATION_KEY = "bands: 95% by image · dashed: the same with permuted labels · dotted: chance"
 TICKS = [0, 1, 2, 5, 10, 20, 50]
 MARKED = "indexof([0, 1, 2, 3, 5, 10, 20, 50], datum.components) >= 0"
 LEGEND = {"title": None, "orient": "top", "symbolSize": 90, "symbolOpacity": 1}

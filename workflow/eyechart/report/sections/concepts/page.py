@@ -69,7 +69,7 @@ def sentence(line: Line) -> str:
     if lead is None:
         return f"{where}: there are no words in three colors."
     numbers = (
-        f"{share(lead['share'])} (95 %: {share(lead['ci_low'])}–{share(lead['ci_high'])}; chance "
+        f"{share(lead['share'])} (95%: {share(lead['ci_low'])}–{share(lead['ci_high'])}; chance "
         f"{share(lead['chance'])}; n = {lead['n']:,} in {lead['groups']:,} groups)"
     )
     after = (

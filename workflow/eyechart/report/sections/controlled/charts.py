@@ -6,7 +6,7 @@ from eyechart.report import chart_style as style
 from eyechart.report.sections.controlled.load import CIDER, SHARE, Row
 
 NUMBERS = ("value", "low", "high", "n", "chance")
-KEY = "by the share of the second encoder; squares: interleaved · lines: 95 %"
+KEY = "by the share of the second encoder; squares: interleaved · lines: 95%"
 
 
 def mixtures(points: list[Row]) -> dict[str, style.Spec]:

@@ -30,10 +30,10 @@ LOOKS = {  # colour, dashes, shape
 }
 PATCHES_KEY = (
     "answers that become the donor's, minus those with a donor of the same answer, by exchanged "
-    "tokens · band: 95 % interval"
+    "tokens · band: 95% interval"
 )
 KNOCKOUTS_KEY = (
-    "right answers when the text cannot attend, minus the control · band: 95 % interval · "
+    "right answers when the text cannot attend, minus the control · band: 95% interval · "
     "whole image: against the unedited answer; referent: against another object"
 )
 SHOWN = 5  # addresses in the matrix of erasures: the connector, and blocks from first to last

@@ -15,7 +15,7 @@ SHOWN = (
 MARKS = ("circle", "square", "triangle-up", "triangle-down", "diamond")
 SHAPES = dict(zip(style.COMPONENT_COLORS, MARKS, strict=True))
 NUMBERS = ("accuracy", "low", "high", "control", "majority", "chance", "selectivity")
-TITLE = "accuracy at the component's best address (95 % interval)"
+TITLE = "accuracy at the component's best address (95% interval)"
 
 
 def component_rows(results: Sequence[TaskResult]) -> style.Rows:

@@ -18,7 +18,7 @@ SERIES = {  # name, colour and dashes
     "chance": ("chance", style.GREY, [1, 3]),
 }
 KEY = (
-    "solid: task, with its 95 % interval · dashed: control task by type · "
+    "solid: task, with its 95% interval · dashed: control task by type · "
     "dotted: majority answer · grey lines: borders between components, grey areas: not read"
 )
 SHOWN = (

@@ -97,7 +97,7 @@ def _best(result: TaskResult) -> dict[str, str]:
     best = result.best
     sentence = (
         f"Best address of {result.task}: {result.best_name()}: accuracy {share(best['accuracy'])} "
-        f"(95 %: {share(best['low'])}–{share(best['high'])}, n = {best['n_test']}); control "
+        f"(95%: {share(best['low'])}–{share(best['high'])}, n = {best['n_test']}); control "
         f"{share(best['control'])}, majority {share(best['majority'])}, chance "
         f"{share(best['chance'])}, q {p_value(best['q'])}."
     )

@@ -31,14 +31,14 @@ DASHES = {"alone": [1, 0], "canvas": [6, 3]}
 SEEN_AS = {"alone": "each image alone", "canvas": "as the VLM sees it"}
 WIDTH, HEIGHT = 300, 150  # px
 KEY = [
-    "bands: 95 % intervals · thin grey: control, tokens at shuffled positions · dotted: chance",
+    "bands: 95% intervals · thin grey: control, tokens at shuffled positions · dotted: chance",
     "vertical lines: borders between components · grey: outputs that the connector does not read",
     "diamonds: as the VLM sees it",
 ]
 NUMBERS = {
     "value": "accuracy",
-    "ci_low": "95 % from",
-    "ci_high": "95 % to",
+    "ci_low": "95% from",
+    "ci_high": "95% to",
     "control": "after shuffling",
 }
 

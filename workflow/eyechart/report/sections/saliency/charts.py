@@ -19,7 +19,7 @@ from eyechart.report.sections.saliency.load import (
 )
 
 KEY = (
-    "decrease of the score (nats) as image tokens are replaced by the mean token · band: 95 % "
+    "decrease of the score (nats) as image tokens are replaced by the mean token · band: 95% "
     "interval · grey: random orders at the same address"
 )
 

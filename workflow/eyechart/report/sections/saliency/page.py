@@ -22,7 +22,7 @@ from eyechart.report.sections.saliency.load import (
 )
 from eyechart.tables.saliency import DROP
 
-HEADS = ["task", "map", "value", "95 %", "control", "difference", "95 % of it", "q", "n", "groups"]
+HEADS = ["task", "map", "value", "95%", "control", "difference", "95% of it", "q", "n", "groups"]
 USES = {  # metrics of image use: what each measures, and its comparison
     "changed_blank": ("answers that change on a white image", "same image"),
     "changed_noise": ("answers that change on noise", "same image"),
@@ -92,7 +92,7 @@ def use_of_image(path: Path, model: str) -> Row:
                     f"{row['n']:,}",
                 ]
             )
-    heads = ["what", "task", "where", "value", "95 %", "beside", "n"]
+    heads = ["what", "task", "where", "value", "95%", "beside", "n"]
     return {"use": {"heads": heads, "lines": found, "missing": missing}}
 
 

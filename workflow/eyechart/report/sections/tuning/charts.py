@@ -12,7 +12,7 @@ SHOWN = (
     *("model", "dataset", "task", "arm", "part", "parameters", "steps", "before", "after"),
     *("gain", "gain_low", "gain_high", "p", "q", "n", "groups", "adaptable"),
 )
-KEY = "after true images minus after white ones, or minus before if that is more · lines: 95 %"
+KEY = "after true images minus after white ones, or minus before if that is more · lines: 95%"
 NUMBERS = ("before", "after", "gain", "gain_low", "gain_high", "q")
 
 

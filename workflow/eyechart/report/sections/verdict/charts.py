@@ -53,7 +53,7 @@ def card_chart(one: ModelVerdicts) -> style.Spec:
     stages = [name for name in LANES.values() if any(r["stage"] == name for r in rows)]
     bands = list(dict.fromkeys(r["band"] for r in rows))
     panels = [_panel(rows, band, stages, first=band == bands[0]) for band in bands]
-    title = f"{one.model}: accuracy at every stage (95 % interval; tick: chance or floor)"
+    title = f"{one.model}: accuracy at every stage (95% interval; tick: chance or floor)"
     chart = alt.vconcat(*panels, spacing=12).resolve_scale(**APART)
     return style.finish(chart.properties(title=title), {"points": rows}, title)
 
@@ -107,7 +107,7 @@ def comparison(models: Sequence[ModelVerdicts]) -> style.Spec:
         chart.mark_text(**text, fontWeight="bold", dx=left + 23).encode(text=f"{CLASS}:N"),
         chart.mark_text(**text, dx=left + 125).encode(text="text:N"),
     )
-    title = "Verdict of every skill and model (accuracy with 95 % interval, n items)"
+    title = "Verdict of every skill and model (accuracy with 95% interval, n items)"
     size = {"width": CELL[0] * len(names), "height": CELL[1] * len(lines)}
     drawn = layers.properties(title=title, **size).resolve_scale(color="independent")
     return style.finish(drawn, {"points": rows}, title)

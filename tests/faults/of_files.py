@@ -137,6 +137,8 @@ TEXTS = {
     "holds null": "null",
     "holds a number for parts": '{"parts": 7}',
     "holds a part without keys": '{"parts": [{}]}',
+    "holds 100,000 nested objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "lists a folder above": '{"parts": [{"path": "../../..", "bytes": 1, "sha256": ""}]}',
 }
 
 

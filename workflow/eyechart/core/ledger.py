@@ -77,7 +77,7 @@ class Ledger:
         try:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
             self.entries = {path: Known(*entry) for path, entry in known.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             self.entries = {}  # existing files are accepted as they are
         self._before = dict(self.entries)
 
@@ -98,7 +98,7 @@ class Ledger:
         """Enter an output and the files it owns; an invalid list makes the output wrong."""
         try:
             owned = dict(_owned(path, self.results))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             owned, stamp, digest = {}, (stamp[0], 0), ""
         self.entries[path] = _known(stamp, digest, path)
         for name, entry in owned.items():
@@ -166,6 +166,8 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
         is_manifest = pattern == paths.MANIFEST
         for one in listed["parts" if is_manifest else "files"]:
             name, size = f"{folder}/{one['path']}", one["bytes"]
+            if ".." in Path(name).parts:
+                raise ValueError(f"{name} is not in the folder of its list")
             stamp = _stamp(name, before=written)
             changed = stamp[1] if stamp and stamp[0] == size else 0
             owner = name if is_manifest else path

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 BEGIN = "eyechart: error:"
 MOST_NAMES = 30  # number listed in a sentence
 MOST_CHARACTERS = 200  # of the system's message
-MOST_SENTENCE, TOLERATED = 300, 400  # without paths; longer ones than tolerated are shortened
-_PATH = re.compile(r"/[^\s:;,)]+")
+# Without paths and checksums; a longer sentence than tolerated is shortened
+MOST_SENTENCE, TOLERATED = 300, 400
+_NOT_COUNTED = re.compile(r"/[^\s:;,)]+|\b[0-9a-f]{64}\b")
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Messages of libraries, without an errno, that mean a lack of memory
 _MEMORY = re.compile(
@@ -48,8 +49,9 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Return the sentence on one line."""
         text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in super().__str__())
-        paths = sum(len(path) - 1 for path in _PATH.findall(text) if len(path) < MOST_SENTENCE)
-        return shorter(text, MOST_SENTENCE + paths) if len(text) > paths + TOLERATED else text
+        found = _NOT_COUNTED.findall(text)
+        more = sum(len(one) - 1 for one in found if len(one) < MOST_SENTENCE)
+        return shorter(text, MOST_SENTENCE + more) if len(text) > more + TOLERATED else text
 
 
 def shown(value: object, most: int = 80) -> str:

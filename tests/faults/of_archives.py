@@ -117,7 +117,7 @@ def cuts() -> list[Fault]:
         faults.append(
             _fault("zeros from the middle on", name, data[: size // 2] + bytes(size // 2))
         )
-        faults.append(_fault("something behind its end", name, data + b"and more" * 100))
+        faults.append(_fault("something after its end", name, data + b"and more" * 100))
     ends = [info.offset for info in members()][1:]
     whole = [f"{n + 1} of {len(FILES)} members left" for n in range(len(ends))]
     faults += [_fault(what, "a.tar", PLAIN[:at]) for what, at in zip(whole, ends, strict=True)]
@@ -245,7 +245,7 @@ def crafted() -> list[Fault]:
         *(Fault(what, "a.tar.gz", "whole", written("a.tar.gz", data)) for what, data in {
             "two parts": halves[0] + halves[1],
             "zeros between two parts": halves[0] + bytes(99_999) + halves[1],
-            "60 MB of zeros behind its end": lambda: packed + bytes(60 << 20),
+            "60 MB of zeros after its end": lambda: packed + bytes(60 << 20),
             "a comment of 30 MB": commented,
         }.items()),
     ]  # fmt: skip

@@ -81,7 +81,7 @@ FAULTS = [
     _fault("a link to itself", made(lambda path: path.symlink_to(path)), "cannot be read"),
     _fault("a pipe in its place", made(os.mkfifo), "is not a file"),
     _fault("broken JSON", of('{"seed": 1,', "a.json"), "line 1: "),
-    _fault("JSON with something behind it", of('{"seed": 1} x', "a.json"), "line 1: "),
+    _fault("JSON with something after it", of('{"seed": 1} x', "a.json"), "line 1: "),
     _fault(
         "3,000 nested lists",
         of("a: " + "[" * 3000 + "]" * 3000),

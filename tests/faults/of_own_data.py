@@ -149,7 +149,7 @@ FAULTS = [
           ("a prompt that is a date", [date(2020, 1, 1)]),
           ("a prompt of 10^11 years", pa.array([2**62], pa.duration("s"))),
           ("a prompt that is a structure", [{"a": 1}]),
-          ("a prompt that is no UTF-8", invalid()),
+          ("a prompt that is not UTF-8", invalid()),
       )),
     _refused("10,000 columns", "t.parquet", table(**{f"c{n}": [1] for n in range(10_000)}),
              "columns, expected at most"),

@@ -117,8 +117,8 @@ def _refused(what: str, token: str) -> Fault:
 
 FAULTS = [
     _kept("a plain token, and a redirect to another host", TOKEN, pulled=True),
-    _kept("a line end behind it", f"{TOKEN}\n", pulled=True),
-    _kept("a carriage return and a line end behind it", f"{TOKEN}\r\n", pulled=True),
+    _kept("a line end after it", f"{TOKEN}\n", pulled=True),
+    _kept("a carriage return and a line end after it", f"{TOKEN}\r\n", pulled=True),
     _kept("a blank before it", f" {TOKEN}", pulled=True),
     _kept("tabs around it", f"\t{TOKEN}\t", pulled=True),
     _kept("blanks alone", " \n", pulled=False),
@@ -131,7 +131,7 @@ FAULTS = [
     _refused("a blank in it", f"{TOKEN[:6]} {TOKEN[6:]}"),
     _refused("quotes around it", f'"{TOKEN}"'),
     _refused("the word Bearer before it", f"Bearer {TOKEN}"),
-    _refused("a header behind it", f"{TOKEN}\r\nHost: evil"),
+    _refused("a header after it", f"{TOKEN}\r\nHost: evil"),
     _refused("a letter beyond ASCII", f"{TOKEN}ü"),
     _refused("a byte order mark before it", f"\ufeff{TOKEN}"),
     _refused("an escape sequence in it", f"\x1b[2J{TOKEN}"),

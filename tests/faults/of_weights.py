@@ -1,7 +1,7 @@
 """The weights of a checkpoint: safetensors, and the index of shards.
 
-A header that does not describe exactly the bytes behind it is refused. So are weights that are NaN
-or infinite, and an index that lists anything but the shards next to it.
+A file is refused if its header does not describe exactly the bytes after it. Weights that are NaN
+or infinite are refused, too, and so is an index that lists anything but the shards next to it.
 """
 
 import json
@@ -27,7 +27,7 @@ Header = dict[str, Any]
 
 
 def split(folder: Path) -> tuple[Header, bytes]:
-    """Return the header of a checkpoint's weights, and the bytes behind it."""
+    """Return the header of a checkpoint's weights, and the bytes after it."""
     data = (folder / WEIGHTS).read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     return json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -54,7 +54,7 @@ def claiming(length: int) -> Callable[[Path], Any]:
 
 
 def altered(change: Callable[[Header], Any], more: bytes = b"") -> Callable[[Path], Any]:
-    """Return a function that changes the header, or adds bytes behind the last tensor."""
+    """Return a function that changes the header, or adds bytes after the last tensor."""
 
     def alter(folder: Path) -> None:
         header, behind = split(folder)
@@ -158,7 +158,7 @@ NOT_BESIDE = "expected a file .*next to it"
 FAULTS = [
     *(_refused(f"a header of {length} bytes", claiming(length))
       for length in (0, 1, 10**8 - 1, 2**64 - 1)),
-    _refused("a header that is no JSON", headed(b"hello")),
+    _refused("a header that is not JSON", headed(b"hello")),
     _refused("a list as its header", headed(b"[]")),
     _refused("a header of 20,000 nested objects", headed(DEEP.encode())),
     _refused("a header of 90 MB of blanks", headed(b" " * 90_000_000)),
@@ -167,7 +167,7 @@ FAULTS = [
     *(_refused(f"a tensor {what}", altered(partial(first, data_offsets=offsets)))
       for what, offsets in (
           ("that ends before it begins", [5, 1]), ("that begins before the first byte", [-1, 3]),
-          ("that ends behind the last byte", [0, 10**12]), ("of half a byte", [0.5, 4]),
+          ("that ends after the last byte", [0, 10**12]), ("of half a byte", [0.5, 4]),
           ("that begins at byte 2^63", [2**63, 4]), ("without an end", [0]),
       )),
     _refused("two tensors in the same bytes", altered(swapped)),
@@ -176,8 +176,8 @@ FAULTS = [
     *(_refused(f"a tensor of {what} numbers", altered(partial(first, shape=shape)))
       for what, shape in (("10^12", [10**12]), ("minus one", [-1]), ("one and a half", [1.5]),
                           ("2^64", [2**63, 2]), ("unknown", None))),
-    _refused("bytes behind the last tensor", altered(lambda header: None, b"more")),
-    _refused("a tensor more", added("evil"), "unexpected key 'evil'"),
+    _refused("bytes after the last tensor", altered(lambda header: None, b"more")),
+    _refused("one tensor too many", added("evil"), "unexpected key 'evil'"),
     _refused("a tensor whose name has a line end", added("a\nb\x1b[2J"), r"key 'a\\nb"),
     _refused("a tensor with a name of 100,000 letters", added("k" * 100_000), "unexpected key"),
     *(_refused(f"a weight that is {what}", valued(float(what)), "is NaN or infinite")
@@ -198,7 +198,7 @@ FAULTS = [
     Fault("two shards, a false total size", INDEX, "whole", partial(linked, sharded())),
     *(fault for what, shard in (
         ("above the folder", "../../etc/passwd"), ("elsewhere", "/etc/passwd"),
-        ("that is no safetensors", "config.json"), ("without a name", ""),
+        ("that is not safetensors", "config.json"), ("without a name", ""),
         ("that is the folder above it", ".."),
         ("null", None), ("that is a list", [[]]), ("that is a number", 5), ("long", "n" * 5_000),
       ) for fault in _index(f"a shard {what}", listing(shard), NOT_BESIDE)),

@@ -10,7 +10,8 @@ import pytest
 
 from eyechart.core.files import read_json
 from eyechart.plan import training
-from eyechart.tiny_models.pack_weights import STEPS, recipe_hash
+from eyechart.tiny_models.install_weights import recipe_hash
+from eyechart.tiny_models.pack_weights import STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
 BEHIND = {

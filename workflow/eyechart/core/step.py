@@ -33,7 +33,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-from eyechart.core import errors
+from eyechart.core import collection, errors
 
 Json = Annotated[dict[str, Any], {"type": json.loads}]
 T = TypeVar("T")
@@ -54,7 +54,9 @@ def command(function: Callable[..., None]) -> Command:
     @wraps(function)
     def main(argv: list[str] | None = None) -> None:
         if argv is None:
+            collection.keep_all()
             errors.run(main)
+            collection.keep_all()
             return
         parser = argparse.ArgumentParser(
             description=function.__globals__["__doc__"],

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eyechart.core import collection
 from eyechart.core.device import keep_freed_memory
 from eyechart.core.errors import UserError
 from eyechart.models import limits, soft_prompt, weight_files
@@ -55,6 +56,7 @@ def check_torchvision() -> None:
         ) from None
 
 
+@collection.paused()
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 

@@ -4,6 +4,7 @@ python -m eyechart.tiny_models.install_weights --recipe JSON
     --packed data/weights/tiny_clip/packed.json --output data/models/tiny_clip/ready.json
 """
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,11 @@ from typing import Annotated, Any
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic, read_json, sha256, write_json
 from eyechart.core.step import command
-from eyechart.tiny_models.pack_weights import recipe_hash
+
+
+def recipe_hash(recipe: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a recipe's canonical JSON."""
+    return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
 def first_difference(a: Any, b: Any, where: str = "") -> str:

@@ -8,7 +8,6 @@ Reads a stage's Hugging Face folder; writes a smaller one, with ``packed.json`` 
         --output results/training/packed/tiny_clip/packed.json
 """
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -21,6 +20,7 @@ from eyechart.core.files import atomic, describe, read_json, write_json
 from eyechart.core.fingerprint import fingerprint
 from eyechart.core.step import command
 from eyechart.tables.parquet import read_table
+from eyechart.tiny_models.install_weights import recipe_hash
 from eyechart.training.step_helpers import READY
 
 WEIGHTS = "model.safetensors"
@@ -31,11 +31,6 @@ STEPS = {
     "instruction": "train_llava",
     "distillation": "train_dino",
 }
-
-
-def recipe_hash(recipe: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of a recipe's canonical JSON."""
-    return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
 def pack_folder(trained: Path, folder: Path) -> list[Path]:

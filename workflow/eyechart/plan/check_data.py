@@ -78,7 +78,7 @@ def _hashes(files: dict[str, Path], entries: list[OwnEntry]) -> dict[str, str]:
 
 
 def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable, np.ndarray]:
-    """Return which rows can be probed for a column, and which are in the training part."""
+    """Return which rows can be probed for a column, and which are in the training set."""
     column, trains, tested = SPLIT_RULES[split]
     used = [r for r in rows if r.get(label) is not None and r[column] in (trains, tested)]
     train = np.array([row[column] == trains for row in used], dtype=bool)

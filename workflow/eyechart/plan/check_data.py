@@ -1,4 +1,4 @@
-"""Print what a configuration would examine: rows, tasks, classes and splits of the user's data.
+"""Print the data that a configuration would examine: rows, tasks, classes and splits.
 
 Nothing is run and no model is loaded. Rows are read, split and checked by the same functions as in
 a run, so the table agrees with the run. The number and the expected cost of the jobs follow.

@@ -68,7 +68,7 @@ class Bench:
         self.adapter, self.asked = adapter, asked
 
     def passes(self, choices: int) -> list[list[float]]:
-        """Score the first ``choices`` choices, each with a full forward pass of the class."""
+        """Score the first ``choices`` choices, each with the class's own full forward pass."""
         found: list[list[float]] = [[] for _ in self.asked]
         every = [(one, c) for one in self.asked for c in CHOICES[:choices]]
         for few in chunks(every, BATCH):

@@ -1,12 +1,12 @@
 """Compare edits in batches with shared prefixes to hooks on full prompts, one item at a time.
 
 Variants run in turn, so other load on the machine affects all equally. *Plain* is the usual script:
-PyTorch hooks on full passes of the model, from the pixels on, one item at a time. *Alone* gives the
-pipeline one item at a time, as a full prompt whose image is encoded once. *Whole* does the same in
-batches. *Shared* is the pipeline as it is used: batches, with cached prefixes where prompts share
-them. All must give the same numbers. *Passes* are counted, not timed: the tokens that run through
-blocks of the language model per answer, divided by those of one full prompt. Passes that fetch a
-donor's states also count.
+PyTorch hooks on full passes of the model, from the pixels on, one item at a time. *Alone* runs the
+pipeline on one item at a time, as a full prompt whose image is encoded once. *Whole* does the same
+in batches. *Shared* is the pipeline as it is used: batches, with cached prefixes where prompts
+share them. All must give the same numbers. *Passes* is counted, not timed: the tokens that run
+through blocks of the language model per answer, divided by those of one full prompt. Passes that
+fetch a donor's states also count.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/interventions.py --size 2m --pictures 16 \
         --questions 4 --rounds 3

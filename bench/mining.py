@@ -2,10 +2,9 @@
 
 Writes temporary features to memory-mapped files in `--folder`, and JSON to stdout. `planted`:
 random, nearly orthogonal features and 1,000 matching pairs with a cosine of at least 0.955.
-`grouped`: the same around 1,000 centres, like real features. `alike`: all images are similar to
-both encoders, except that 200 differ from all others in the second, so the search must compare
-every pair. `all`: every pair matches. With `--parts`, only parts 0 and 1 are compared, as in one
-job.
+`grouped`: the same around 1,000 centres, like real features. `alike`: both encoders find all images
+similar, except for 200 that differ from all others in the second, so the search must compare every
+pair. `all`: every pair matches. With `--parts`, only parts 0 and 1 are compared, as in one job.
 
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/mining.py --images 100000 --case planted
     PYTHONPATH=workflow OMP_NUM_THREADS=2 python bench/mining.py --images 5000 --case all # quick

@@ -146,7 +146,7 @@ def loop_grid(
 ) -> tuple[float, float]:
     """Return the (wall, processor) seconds of the full grid, trained one after another.
 
-    These are 27 grid points × 5 folds on 4/5 of the training part, then task and control on all of
+    These are 27 grid points × 5 folds on 4/5 of the training set, then task and control on all of
     it, extrapolated from a few epochs at each batch size. The time to predict the held-out folds is
     omitted, which favours the loop.
     """

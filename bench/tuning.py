@@ -61,8 +61,8 @@ def settings(items: int = 360, batch: int = 16, rank: int = 6) -> ArmSettings:
 def damage(adapter: Any, part: str, seed: int) -> None:
     """Damage a component so that the images' content does not get past it.
 
-    In the encoder, white noise enters the MLP of each block that the connector reads. The
-    connector's last layer returns noise that is the same for every image token. In the language
+    In the encoder, white noise is added to the MLP's input in each block that the connector reads.
+    The connector's last layer returns noise that is the same for every image token. In the language
     model, all values are zero, so that no token reads another.
     """
     drawn = randomness.generator("fault", seed, part)

@@ -1,4 +1,4 @@
-"""A lesion is folded exactly into every family, or refused with a list of other families."""
+"""A lesion is folded exactly into every family, or refused with a list of valid families."""
 
 import pytest
 import torch

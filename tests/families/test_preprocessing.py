@@ -1,4 +1,4 @@
-"""The processor returns the same for several images at once as for each one alone."""
+"""The processor returns the same output for several images at once as for each one alone."""
 
 import numpy as np
 import pytest

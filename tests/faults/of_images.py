@@ -1,4 +1,4 @@
-"""A file of a dataset that is a program, a bomb, damaged, or not an image, when it is prepared."""
+"""A dataset's file that is a program, a bomb, damaged, or not an image, when it is prepared."""
 
 import io
 import os

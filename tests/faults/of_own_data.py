@@ -1,7 +1,7 @@
-"""A table or a Hugging Face dataset of the user's own, from a stranger.
+"""The user's own table or Hugging Face dataset, which came from a stranger.
 
 It is read as data: an image's path must stay in the folder, a dataset's script is never run, and
-values that cannot be meant are refused with the file and the row.
+values that make no sense are refused with the file and the row.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Answers in any number of parts, when joined, equal the answers of one job."""
+"""Joined answers equal the answers of one job, for any number of parts."""
 
 import pyarrow.parquet as pq
 import pytest

@@ -1,4 +1,4 @@
-"""Items that a model cannot be asked are left out and listed; marks in a question are text."""
+"""Items that a model cannot answer are left out and listed; marks in a question are text."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Intervals cover, results do not depend on irrelevant inputs, and bad input gives one sentence."""
+"""Intervals cover, irrelevant inputs have no effect, and bad input raises a one-sentence error."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Words that Snakemake's greedy options consume give one sentence instead of a traceback."""
+"""Words that Snakemake's greedy options consume cause a one-sentence error, not a traceback."""
 
 import runpy
 import subprocess

@@ -1,4 +1,4 @@
-"""A user's mistake gives one sentence and exit status 1; a bug keeps its traceback."""
+"""A user's mistake ends with one sentence and exit status 1; a bug keeps its traceback."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""BLINK: rows become items, marks are never guessed, bad rows give one sentence."""
+"""BLINK: rows become items, marks are never guessed, bad rows raise a one-sentence error."""
 
 import json
 import logging

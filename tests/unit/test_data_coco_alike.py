@@ -1,4 +1,4 @@
-"""Datasets like COCO: without captions, with folders in file names, with rotated photographs."""
+"""Datasets like COCO: no captions, folders in file names, or rotated photographs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""CV-Bench: rows about depth order become items with two boxes; bad rows give one sentence."""
+"""CV-Bench: depth-order rows become items with two boxes; bad rows raise a one-sentence error."""
 
 import logging
 from pathlib import Path

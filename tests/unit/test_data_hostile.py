@@ -1,4 +1,4 @@
-"""Untrusted JSON and tables give one sentence, whatever they contain and wherever they are read."""
+"""Untrusted JSON and tables raise a one-sentence error, whatever their content and reader."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A server with arbitrary responses gives one sentence, and nothing is written elsewhere."""
+"""Arbitrary server responses raise a one-sentence error, and nothing is written elsewhere."""
 
 import gc
 import json

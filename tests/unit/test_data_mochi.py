@@ -1,4 +1,4 @@
-"""MOCHI: trials of three or four images become items; bad rows give one sentence."""
+"""MOCHI: trials of three or four images become items; bad rows raise a one-sentence error."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every fault in a user's data gives one error sentence with file and row."""
+"""Every fault in a user's data raises a one-sentence error with file and row."""
 
 from pathlib import Path
 

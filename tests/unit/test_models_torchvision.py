@@ -1,4 +1,4 @@
-"""A torchvision whose build does not match torch gives one sentence before a model is loaded."""
+"""A torchvision build that does not match torch is a one-sentence error before loading."""
 
 import sys
 from pathlib import Path

@@ -123,7 +123,7 @@ def test_a_dataset_is_examined_with_whatever_its_layout_allows() -> None:
     assert config["mining"]["datasets"] == []
     assert config["verdict"]["patterns"] == {"mmvp": "mmvp_vlm"}
     assert config["datasets"]["clevr"]["tasks"] == LAYOUTS["clevr"].tasks
-    assert config["datasets"]["coco"]["tasks"] == [], "test_share is 1: no training part"
+    assert config["datasets"]["coco"]["tasks"] == [], "test_share is 1: no training set"
 
 
 def test_what_is_switched_off_stays_off() -> None:

@@ -1,4 +1,4 @@
-"""The first mistake in the configuration or the targets gives one sentence."""
+"""The first mistake in the configuration or the targets raises a one-sentence error."""
 
 from pathlib import Path
 from typing import Any

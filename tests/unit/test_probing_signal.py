@@ -101,7 +101,7 @@ def test_no_false_discovery_among_many_noise_addresses():
 
 
 def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
-    # types are one-hot and recur in the test part, so labels of types can be memorised
+    # types are one-hot and recur in the test set, so labels of types can be memorised
     rng = np.random.default_rng(4)
     code = rng.integers(0, 20, 800)
     y = np.arange(20)[code] % 4

@@ -222,7 +222,7 @@ def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
     pairs = _pairs(world, groups=60)
     e, weights = pairs.examples, pairs.weights
     own = e.train & (e.types == "t0")
-    assert own.sum() == 300, "all images of the training part"
+    assert own.sum() == 300, "all images of the training set"
     asked = (asks == 0) & (np.arange(N) % 4 > 0)
     share = (truth[asked, 0].sum() + 5 * 0.5) / (asked.sum() + 5)
     yes = weights[own] @ (e.y[own] == 1) / weights[own].sum()

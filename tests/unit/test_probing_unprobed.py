@@ -18,8 +18,8 @@ from eyechart.tables.probes import PROBES
         ({"answers": [f"word {i}" for i in range(N)]}, "no class is in at least 3"),
         ({"answers": ["cube", None] * (N // 2)}, "only one class is in"),
         ({"answers": [None] * N}, "no class is in at least 3"),
-        ({"sides": ["train"] * N}, "0 groups are in the test part, expected at least 5"),
-        ({"sides": ["train"] * (N - 8) + ["val"] * 8}, "4 groups are in the test part"),
+        ({"sides": ["train"] * N}, "0 groups are in the test set, expected at least 5"),
+        ({"sides": ["train"] * (N - 8) + ["val"] * 8}, "4 groups are in the test set"),
         ({"sides": ["val"] * N}, "no class is in at least 3"),
         (
             {"inputs": {f"lm.{n}/referent": np.full((N, 5), np.nan) for n in (0, 1)}},
@@ -44,8 +44,8 @@ def test_a_task_that_cannot_be_probed_has_one_row_with_the_reason(
 def test_classes_in_too_few_training_groups_are_left_out_and_counted(tmp_path):
     answers = ["cube", "ball"] * (N // 2)
     answers[0] = answers[TRAIN] = "hail"  # one training and one test example
-    answers[2:6] = ["snow"] * 4  # four examples in two groups of the training part
-    answers[-1] = "fog"  # only in the test part
+    answers[2:6] = ["snow"] * 4  # four examples in two groups of the training set
+    answers[-1] = "fog"  # only in the test set
     answers[8] = None
     metrics, predictions = run(world_of(tmp_path, answers=answers))
     rows = metrics.to_pylist()

@@ -1,4 +1,4 @@
-"""Captions of drawn scenes: true references, unchanged other questions, and scores that tell."""
+"""Captions of rendered scenes: true references, unchanged other questions, meaningful scores."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Readouts on the page have a control, an interval and a test or are refused; charts show all."""
+"""Readouts without a control, interval and test are refused; charts show all others."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Merged seeds have the least favourable values, and the best address ignores the test part."""
+"""Merged seeds have the least favourable values, and the best address ignores the test set."""
 
 import doctest
 

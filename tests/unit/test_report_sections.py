@@ -113,7 +113,7 @@ def test_each_pattern_names_its_own_table():
 
 
 def test_the_decoder_of_a_language_model_is_a_component_of_its_own():
-    """FLAN-T5 has an encoder (``lm``) and a decoder: neither is shown as 'other'."""
+    """FLAN-T5 has an encoder (``lm``) and a decoder; neither is shown as 'other'."""
     classes = ["no", "yes"]
     head = {"model": "tiny_llava", "dataset": "clevr", "task": "boolean", "scope": "item"}
     rows = predictions_of("tiny_llava", "boolean", classes, "item", (40, 1))

@@ -1,4 +1,4 @@
-"""Notebooks get finished results as matrices and frames, or an error that says what is missing."""
+"""Notebooks get finished results as matrices and frames, or an error about the missing file."""
 
 import re
 from pathlib import Path

@@ -51,7 +51,7 @@ TRAIN = np.arange(20) < 10
     [
         ("", TRAIN[:0], "no class is in at least 3 training groups"),
         ("a" * 20, TRAIN, "only one class is in at least 3 training groups"),
-        ("ab" * 10, np.arange(20) < 12, "4 groups are in the test part, expected at least 5"),
+        ("ab" * 10, np.arange(20) < 12, "4 groups are in the test set, expected at least 5"),
         ("ab" * 10, TRAIN, ""),
     ],
 )
@@ -63,8 +63,8 @@ def test_a_split_that_cannot_be_probed_is_refused_in_one_sentence(labels, train,
 
 def test_classes_in_fewer_training_groups_than_folds_are_left_out_and_counted():
     labels = np.array(list("ab" * 10))
-    labels[[4, 5, 6, 7]] = "c"  # four examples in two groups of the training part
-    labels[12] = "d"  # only in the test part
+    labels[[4, 5, 6, 7]] = "c"  # four examples in two groups of the training set
+    labels[12] = "d"  # only in the test set
     found = usable(labels, GROUPS, TRAIN, 3)
     assert found.kept.tolist() == [label in "ab" for label in labels]
     assert found.left_out == {"c": 4, "d": 1}

@@ -1,4 +1,4 @@
-"""Every page of Parquet files has a checksum, and damage gives a sentence, not wrong numbers."""
+"""Every page of Parquet files has a checksum; damage raises an error, not wrong numbers."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Causal facts of the verdict: cause, horizon, where it is read, and contradictions."""
+"""Causal facts of the verdict: cause, horizon, addresses that are read, and contradictions."""
 
 from pathlib import Path
 

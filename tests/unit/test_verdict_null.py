@@ -33,7 +33,7 @@ SHUFFLES = 50  # per task
 def write_skills(root: Path, task: str) -> tuple[list[Path], list[dict[str, object]]]:
     """Write the probes of a task on shuffled activations; return their paths and the test items.
 
-    Groups keep their labels but exchange their activations, differently in every table.
+    Groups keep their labels but swap activations, with a different permutation in every table.
     """
     x = {column: stored(column, task)[0] for column in set(STAGES.values())}
     _, y, groups, train = stored(COLUMNS[0], task)

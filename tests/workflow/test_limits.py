@@ -1,4 +1,4 @@
-"""A run with limits on file sizes and memory gives one sentence; the next plain run completes."""
+"""Under limits on file sizes and memory, a run ends with one sentence; the next one completes."""
 
 import resource
 import subprocess

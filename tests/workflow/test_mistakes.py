@@ -1,4 +1,4 @@
-"""Bad input to real Snakemake gives one sentence, exit status 1, no traceback, and no loss."""
+"""Bad input to real Snakemake: one sentence, exit status 1, no traceback, no lost files."""
 
 import subprocess
 import zipfile

@@ -1,4 +1,4 @@
-"""A user's table and three lines of config give answers, a page, and probes if rows suffice."""
+"""A user's table and three lines of config yield answers, a page, and probes if rows suffice."""
 
 import csv
 import re

@@ -119,7 +119,7 @@ def patterns(model: Name = None, *, table: str = "patterns", root: Root = ROOT) 
 def pairs(
     dataset: Name = None, *, first: Name = None, second: Name = None, root: Root = ROOT
 ) -> pl.DataFrame:
-    """Return pairs of images that are similar to the first encoder and different to the second."""
+    """Return pairs of images that the first encoder finds similar and the second different."""
     return read_all("pairs", {"dataset": dataset, "first": first, "second": second}, root)
 
 

@@ -1,4 +1,4 @@
-"""Mining: pairs of images that are similar to one encoder and different to another."""
+"""Mining: pairs of images that one encoder finds similar and another different."""
 
 
 rule find_pairs:

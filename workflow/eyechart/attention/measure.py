@@ -79,7 +79,7 @@ class ItemTracer:
             self.add_lens(item, found, shares)
 
     def check(self, trace: Trace) -> None:
-        """Check, on the first item, what the model supports."""
+        """Check on the first item which tables the model supports."""
         self.checked = True
         family = self.adapter.spec.family
         if not trace.image.any():

@@ -203,7 +203,7 @@ def main(
     seed: int,
     settings: Json,
 ) -> None:
-    """Write the summary, with notes on what the model does not support."""
+    """Write the summary, with notes on parts that the model does not support."""
     looked, attention_notes = read_noted(attention, ATTENTION)
     would, also = read_noted(lens, LENS)
     for path, table in ((attention, looked), (lens, would)):

@@ -76,14 +76,14 @@ class ItemAnswerer:
 
     @cached_property
     def builder(self) -> StimulusBuilder:
-        """Builder of the images of all items that the model can be asked."""
+        """Builder of the images of all items that the model can answer."""
         for item, reason in self.left_out.items():
             logger.warning("item %r is not asked: %s", item, reason)
         return self.given.without(self.left_out)
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """Reasons why the model cannot be asked the other items, by item."""
+        """Reasons why the model cannot answer the other items, by item."""
         items = self.given.items
         if not isinstance(self.adapter, LanguageAdapter):
             towers, how = ask_encoder.two_towers(self.adapter), self.settings

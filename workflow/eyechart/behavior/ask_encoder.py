@@ -54,7 +54,7 @@ def texts(item: Item, statement: str, caption: str) -> tuple[str, ...]:
 
 
 def refusal(adapter: TwoTowers, item: Item, texts: Sequence[str]) -> str:
-    """Return why an encoder cannot be asked an item, in a few words, or '' if it can."""
+    """Return a short reason why an encoder cannot answer an item, or '' if it can."""
     expected = len(item["choices"]) if item["form"] == WHICH_IMAGE else 1
     if len(item["images"]) != expected:
         return f"{len(item['images'])} images, an encoder compares {expected} with its texts"

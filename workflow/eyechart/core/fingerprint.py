@@ -77,7 +77,7 @@ _used: set[str] = set()
 
 @cache
 def _parser() -> bytes:
-    """Return what facts depend on in addition to the text: this module and Python's version."""
+    """Return the other inputs of facts besides the text: this module and Python's version."""
     return Path(__file__).read_bytes() + repr(sys.version_info[:2]).encode()
 
 

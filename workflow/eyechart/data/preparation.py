@@ -72,8 +72,8 @@ def stratified_split(
     """Return the function that maps a group to ``train`` or ``test``, balanced in every stratum.
 
     Groups are sorted by stratum, in seeded order within a stratum, and test groups are taken at
-    regular intervals. So each stratum, and the whole, has its share of test groups, to within
-    one group.
+    regular intervals. So each stratum, and the complete set, has its share of test groups, to
+    within one group.
 
     ``strata``: the stratum of every group, such as its rarest label.
     """

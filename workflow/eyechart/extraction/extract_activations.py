@@ -49,7 +49,7 @@ class ExtractionSettings:
 
     Attributes
     ----------
-    addresses, spans : what to extract; see ``models/addresses.py``
+    addresses, spans : the activations to extract; see ``models/addresses.py``
     dtype : ``float16`` or ``float32``
         Precision of the shards; the model runs in its spec's precision.
     batch_size : int or ``auto``; images or prompts per forward pass

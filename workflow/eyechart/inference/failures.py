@@ -1,6 +1,6 @@
 """Leave out inputs that a model's own code rejects, and keep a sentence about each omission.
 
-An image or a prompt that it rejects costs its items, not the whole part.
+If it rejects an image or a prompt, only the items with these are lost, not the complete part.
 """
 
 import logging

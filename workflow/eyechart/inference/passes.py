@@ -2,8 +2,8 @@
 
 If the language model is causal and images come first, everything up to the last image token, the
 prefix, is the same for every question. It is read once, its KV cache is kept, and each question
-adds only its own tokens, packed in one row with others. Otherwise every prompt is read whole (joint
-pass); image features are still computed once.
+adds only its own tokens, packed in one row with others. Otherwise every prompt is read in full
+(joint pass); image features are still computed once.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> s
 
 
 def check_template(name: str, template: str, fields: Sequence[str]) -> None:
-    """Raise a UserError if a template is malformed or has other fields than these."""
+    """Raise a UserError if a template is malformed or has fields other than these."""
     try:
         found = [field for _, field, _, _ in string.Formatter().parse(template)]
         template.format(**dict.fromkeys(fields, ""))

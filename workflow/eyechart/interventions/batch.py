@@ -4,7 +4,7 @@ If prompts share a prefix, changes that leave the image tokens alone reuse their
 change of all image tokens from some block onwards mixes two caches. Otherwise the prefix is read
 again, once per set of images if the change depends only on these. Blocks before the first change do
 not run again; their output is cached for one block at a time. If prompts share no prefix, they are
-read whole. Both ways give the same numbers.
+read in full. Both ways give the same numbers.
 """
 
 from __future__ import annotations

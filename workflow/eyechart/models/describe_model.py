@@ -88,7 +88,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
 
 
 def scope(adapter: Adapter, component: str, span: str, shares_prefix: bool) -> str:
-    """Return what a span depends on: ``image`` or ``item``.
+    """Return the scope of a span: ``image`` or ``item``.
 
     In a language model, image tokens depend on the image alone only if they cannot attend to the
     question.

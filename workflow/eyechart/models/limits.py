@@ -16,7 +16,7 @@ from eyechart.models.watch import SECONDS, watched
 MOST_BYTES = 10_000_000
 MOST_SECONDS = 10  # to render a chat template
 MOST_CHARACTERS = 1_000_000  # of a prompt
-MOST_MEMORY = 1 << 31  # bytes that a template may take in addition to what the process has
+MOST_MEMORY = 1 << 31  # bytes that a template may add to the memory of the process
 _MEMORY = Path("/proc/self/statm")  # begins with the number of the process's pages
 FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
 # Maximum of each number, by a pattern of its key. The largest models have 126 blocks, a width of

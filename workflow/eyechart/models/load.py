@@ -30,7 +30,7 @@ def module_of(family: str) -> str:
 
 
 def adapter_of(spec: Spec, checkpoint: Path | None = None) -> type[Adapter]:
-    """Return the adapter class of a spec's family, or of a checkpoint that holds only a part of it.
+    """Return the adapter class of a spec's family, or the one for its image tower alone.
 
     Raise a UserError if there is no such family.
     """

@@ -95,9 +95,9 @@ class Towers(PreTrainedModel):
 
 
 def _of_other_size(tower: Any, size: int) -> dict[str, bool]:
-    """Return the option with which an encoder accepts images of another size than its own.
+    """Return the option with which an encoder accepts images of a size other than its own.
 
-    Without it, a CLIP raises an error. Some encoders, such as DINOv2, always accept other sizes.
+    Without it, CLIP raises an error. Some encoders, such as DINOv2, always accept other sizes.
     """
     name = "interpolate_pos_encoding"
     accepts = name in signature(tower.forward).parameters

@@ -235,7 +235,7 @@ def questions(config: Config, dataset: str) -> dict[str, Any]:
     """Return the settings of a dataset's questions, with nulls resolved.
 
     A null scoring becomes ``letter`` if the prompt shows lettered options, otherwise ``mean``. Null
-    items become the test part if a published dataset is probed, otherwise all items.
+    items become the test set if a published dataset is probed, otherwise all items.
     """
     found = {**config["behavior"], **config["behavior"]["by_dataset"].get(dataset, {})}
     lettered = "letter" if "{options}" in found["prompt"] else "mean"

@@ -1,4 +1,4 @@
-"""Print what a configuration would examine: rows, tasks, classes and splits of the user's data.
+"""Print the data that a configuration would examine: rows, tasks, classes and splits.
 
 Nothing is run and no model is loaded. Rows are read, split and checked by the same functions as in
 a run, so the table agrees with the run. The number and the expected cost of the jobs follow.
@@ -78,7 +78,7 @@ def _hashes(files: dict[str, Path], entries: list[OwnEntry]) -> dict[str, str]:
 
 
 def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable, np.ndarray]:
-    """Return which rows can be probed for a column, and which are in the training part."""
+    """Return which rows can be probed for a column, and which are in the training set."""
     column, trains, tested = SPLIT_RULES[split]
     used = [r for r in rows if r.get(label) is not None and r[column] in (trains, tested)]
     train = np.array([row[column] == trains for row in used], dtype=bool)

@@ -100,7 +100,7 @@ class Checkpoints:
         return [table.rule(dataset=dataset) for table in tables] if dataset else []
 
     def split(self, wildcards: Any) -> str:
-        """Return the split whose training part a derived model is fitted on."""
+        """Return the split whose training set a derived model is fitted on."""
         fitted = self._fitted_on(wildcards.model)
         return str(self.config["probing"]["split"]) if fitted else "group"
 

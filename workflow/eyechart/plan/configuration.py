@@ -1,6 +1,6 @@
 """Shared helpers for the checked configuration: names, tasks, canonical slices.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it must not import numpy or torch.
 """
 
 import json

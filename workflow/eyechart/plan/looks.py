@@ -1,7 +1,7 @@
 """Looks: items are answered in steps, continuing only while the verdict is undecided.
 
 The last look writes the tables that all other stages read, so these do not depend on looks.
-Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it must not import numpy or torch.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The number of parts into which a model's work on a dataset is split.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it must not import numpy or torch.
 """
 
 import math

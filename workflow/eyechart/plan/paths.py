@@ -201,7 +201,7 @@ PROBES = Pattern(
 )
 PROBE_PREDICTIONS = Pattern(
     "<results>/probing/{model}/{dataset}/{task}.predictions.parquet",
-    "the same, per item of the test part",
+    "the same, per item of the test set",
 )
 READOUTS = Pattern(
     "<results>/readout/{model}/{dataset}.parquet", "one row per task, address and readout"

@@ -1,6 +1,6 @@
 """Changes that make Snakemake fast with thousands of jobs, without changing the plan or the run.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it must not import numpy or torch.
 """
 
 import gc

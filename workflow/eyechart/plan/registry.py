@@ -2,7 +2,7 @@
 
 Each line is a folder of the package with a module ``section``. The module defines the model of a
 dataset's section in the configuration; its ``LAYOUT`` states the layout's requirements on the
-workflow. Snakemake imports the module at parse time, so it needs neither numpy nor torch.
+workflow. Snakemake imports the module at parse time, so it must not import numpy or torch.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """Memory, time and GPUs requested by every job, from the sizes of its model and dataset.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+Snakemake imports this module at parse time, so it must not import numpy or torch. Snakemake calls
 every method with an argument ``wildcards`` once per job; ``attempt`` is 1, then 2 after a failure,
 and so on. Memory is requested in MB, time in whole minutes.
 

@@ -1,6 +1,6 @@
 """Base classes of stages with a list of datasets in their section of the configuration.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it must not import numpy or torch.
 """
 
 from collections.abc import Iterator

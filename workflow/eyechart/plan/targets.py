@@ -1,7 +1,7 @@
 """Check of the paths requested from Snakemake: an unknown name becomes a one-sentence error.
 
 Snakemake alone would report that no rule produces the file, but not why. It imports this module at
-parse time, so it needs neither numpy nor torch.
+parse time, so it must not import numpy or torch.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """The recipe of the tiny models, which determines their weights, and the paths of their files.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+Snakemake imports this module at parse time, so it must not import numpy or torch. Snakemake calls
 every function with an argument ``wildcards`` once per job.
 """
 

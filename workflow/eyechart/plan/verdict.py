@@ -1,6 +1,6 @@
 """The verdict stage: the evidence for each model's verdict.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+Snakemake imports this module at parse time, so it must not import numpy or torch. Snakemake calls
 every method with an argument ``wildcards`` once per job.
 """
 

@@ -1,6 +1,6 @@
 """The plan of the whole workflow: wildcards, slices of settings, paths, steps and code hashes.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+Snakemake imports this module at parse time, so it must not import numpy or torch. Snakemake calls
 every method with an argument ``wildcards`` once per job.
 """
 
@@ -171,7 +171,7 @@ class WorkflowPlan:
         return canonical(_slice(self._dataset(wildcards), "splits", *keys))
 
     def acquire_settings(self, wildcards: Any) -> str:
-        """Return what to acquire of an existing dataset: ``{"layout": …, "splits": [names]}``."""
+        """Return the parts of a dataset to acquire: ``{"layout": …, "splits": [names]}``."""
         dataset, keys = self._dataset(wildcards), self._layout(wildcards).acquire_keys
         taken = {"layout": dataset["layout"], "splits": sorted(dataset["splits"])}
         return canonical({**taken, **_slice(dataset, *keys)})

@@ -34,7 +34,7 @@ class Pairs:
 
     Attributes
     ----------
-    examples : ``types`` are the question types, ``ids`` the items (empty in the training part)
+    examples : ``types`` are the question types, ``ids`` the items (empty in the training set)
     weights : float, shape (n,); the weight of each pair in training
     images : str, shape (n,); the image of each pair
     inputs : str, shape (n,); the input type of the image, for the control task

@@ -46,12 +46,12 @@ class Plan:
 
     @property
     def train(self) -> np.ndarray:
-        """The rows of the training part, in row order."""
+        """The rows of the training set, in row order."""
         return np.sort(np.concatenate(self.folds))
 
     @property
     def test(self) -> np.ndarray:
-        """The rows of the test part, in row order."""
+        """The rows of the test set, in row order."""
         return np.setdiff1d(np.arange(self.labels.shape[2]), self.train)
 
 

@@ -1,4 +1,4 @@
-"""Build the report: one page that contains everything and needs neither network nor server.
+"""Build the report: one page that contains everything and needs no network or server.
 
 Reads:  the tables of all sections (see eyechart.report.registry), benchmarks <dir>/<rule>/….jsonl
 Writes: --output

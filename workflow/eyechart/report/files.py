@@ -1,6 +1,6 @@
 """The files that the report reads: the path pattern of each table, and the names in a path.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor polars.
+Snakemake imports this module at parse time, so it must not import numpy or polars.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,7 @@
 
 The folder ``sections/<name>`` contains ``page.py`` (the template's data), ``template.html.j2`` and,
 if the section has figures, ``charts.py`` and a caption ``<figure>.rst`` for each figure. Snakemake
-imports this module at parse time, so it needs neither numpy nor polars.
+imports this module at parse time, so it must not import numpy or polars.
 """
 
 from dataclasses import dataclass

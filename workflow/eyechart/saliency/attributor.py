@@ -46,7 +46,7 @@ class Attributor:
     addresses : by method, the addresses at which it is computed
     paths : file of every image, by id
     marks : by item, its regions and another item's regions
-    say : adds a sentence about what was left out
+    say : adds a sentence about an omission
     """
 
     adapter: Adapter
@@ -69,7 +69,7 @@ class Attributor:
         return self.say.text()
 
     def usable(self, items: Sequence[Item]) -> list[Item]:
-        """Return the items that the model can be asked."""
+        """Return the items that the model can answer."""
         failures, found = Failures("items", len(items)), []
         for item in items:
             try:

@@ -26,7 +26,7 @@ class SaliencySettings(AskedInOrder):
     baseline, steps : of integrated gradients: a ``blank`` or ``mean`` image, and points on the path
     points, random : of deletion: number of shares of replaced tokens, and of random orders
     batch_size : items in one forward pass
-    statement : how encoders are asked, as in the behavior stage
+    statement : template of the text that an encoder compares, as in the behavior stage
     """
 
     methods: list[str]

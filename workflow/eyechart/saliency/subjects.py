@@ -33,7 +33,7 @@ Redraw = Callable[[Image.Image], Image.Image]
 
 @dataclass(frozen=True)
 class Question:
-    """An item ready to be asked.
+    """A question to a model about an item.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Question:
 def prepare(
     adapter: Adapter, settings: SaliencySettings, item: Item, paths: dict[str, str], draw: Redraw
 ) -> Question:
-    """Return an item ready to be asked about its images after ``draw`` is applied to them.
+    """Return the question about an item, with ``draw`` applied to its images.
 
     Raise an UnusableError if the model's own code rejects the images or the prompt.
     """
@@ -104,7 +104,7 @@ class Subject(ABC):
 
 
 class PromptBatch(Subject):
-    """A batch asked of a language model."""
+    """A batch of questions to a language model."""
 
     def encode(self, images: Sequence[PreparedImage]) -> Sequence[Any]:
         """Return the language model's input for each image."""
@@ -126,7 +126,7 @@ class PromptBatch(Subject):
 
 
 class TextBatch(Subject):
-    """A batch asked of an encoder with a text tower."""
+    """A batch of questions to an encoder with a text tower."""
 
     def encode(self, images: Sequence[PreparedImage]) -> Sequence[Any]:
         """Return the unit embedding of each image."""

@@ -50,7 +50,7 @@ class GroupBootstrap:
         self.counts = rng.multinomial(self.g, np.full(self.g, 1 / self.g), size=draws).astype(float)
 
     def means(self, values: np.ndarray) -> Means:
-        """Return the mean of each column (n, m) over the items where it is finite."""
+        """Return the mean of each column of ``values`` (n, m) over its finite values."""
         known = np.isfinite(values)
         total = group_sums(values, self.code)
         count = group_sums(known[:, :1] if known.all() else known, self.code)  # (g, 1 or m)

@@ -39,7 +39,7 @@ class Eraser:
         return round(float(np.trace(self.matrix)))
 
     def variance_removed(self, covariance: np.ndarray) -> float:
-        """Return the share of the total variance of the vectors that is removed."""
+        """Return the share of the vectors' total variance that is removed."""
         changed = self.matrix @ covariance @ self.matrix.T
         return float(np.trace(changed) / np.trace(covariance))
 

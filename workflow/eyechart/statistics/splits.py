@@ -57,7 +57,7 @@ def usable(labels: np.ndarray, groups: np.ndarray, train: np.ndarray, folds: int
         found = "only one class is" if len(common) else "no class is"
         refusal = f"{found} in at least {folds} training groups (probing.folds), expected two"
     elif tested < FEWEST_TESTED:
-        refusal = f"{tested} groups are in the test part, expected at least {FEWEST_TESTED}"
+        refusal = f"{tested} groups are in the test set, expected at least {FEWEST_TESTED}"
     return Usable(kept, dict(zip(rare.tolist(), sizes.tolist(), strict=True)), refusal)
 
 

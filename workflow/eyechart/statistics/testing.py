@@ -21,7 +21,7 @@ def permutation_test(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each probe's one-sided p, and its mean accuracy on permuted labels.
 
-    The labels of the test part are permuted across groups: groups swap positions, and each keeps
+    The labels of the test set are permuted across groups: groups swap positions, and each keeps
     its labels in order. Predictions stay in place, so a probe that always predicts one label has p
     = 1.
 

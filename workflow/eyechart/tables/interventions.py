@@ -19,7 +19,7 @@ EDITS = schema(
     "right moved to_donor: bool",
     "recovered: float64",
 )
-"""One row per item, edit and control. Metadata `note`: what was omitted, and why.
+"""One row per item, edit and control. The metadata `note` lists omissions.
 
 intervention: `patch`, `knockout`, `ablate`, `erase`; `none` for the unedited answer; `swap` for the
   unedited answer on the donor's images
@@ -79,7 +79,7 @@ ERASERS = schema(
     "majority: float64",
     "n groups: int32",
 )
-"""One row per address, concept and eraser: what the eraser removes.
+"""One row per address, concept and eraser: the size and effect of the erasure.
 
 concept: Task whose answers are erased
 control: Empty for the concept itself; `random` subspace, `permuted` labels

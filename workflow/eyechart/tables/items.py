@@ -47,7 +47,7 @@ answer/<question> (string): One column per question that applies to several imag
   (`exist(cube red)`): its answer on this image, if the dataset contains it
 """
 
-# split rule -> (column, value of the training part, value of the test part)
+# split rule -> (column, value of the training set, value of the test set)
 SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
 LABEL, ANSWER = "label/", "answer/"
 

@@ -23,7 +23,7 @@ def plan_looks(
     """Return each item's look, from 0, and the number of items planned up to each look, by task.
 
     Groups stay whole. Their order depends only on the seed and their names, so an item's look does
-    not depend on other items. Groups of the test part come first. Items after the last look have no
+    not depend on other items. Groups of the test set come first. Items after the last look have no
     look. Items without a verdict (open, or without a known answer) are in the first.
 
     Parameters

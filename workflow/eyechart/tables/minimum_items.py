@@ -3,7 +3,7 @@
 from math import ceil
 from statistics import NormalDist
 
-FEWEST_TESTED = 5  # groups of a test part; with fewer, no permutation p can be small
+FEWEST_TESTED = 5  # groups of a test set; with fewer, no permutation p can be small
 ABSENT = 0.05  # level of the one-sided test that a stage is less than the margin above its floor
 
 

@@ -1,18 +1,18 @@
-"""The table of mined pairs: images that are similar to one encoder and different to another."""
+"""The table of mined pairs: images that one encoder finds similar and another different."""
 
 from eyechart.tables.parquet import schema
 
 PAIRS = schema(
     "rank: int32", "first_id second_id: string", "similarity_first similarity_second: float64"
 )
-"""One row per pair of images that are similar to the first encoder and different to the second,
+"""One row per pair of images that the first encoder finds similar and the second different,
 widest gap first. The file's metadata contain the settings and the number of matching pairs.
 
 rank: 1 for the widest gap
 first_id: One of the two images
 second_id: The other image
-similarity_first (cosine): Similarity for the first encoder
-similarity_second (cosine): Similarity for the second encoder
+similarity_first (cosine): Similarity in the first encoder
+similarity_second (cosine): Similarity in the second encoder
 """
 
 ALIGNED = schema("image_id: string")

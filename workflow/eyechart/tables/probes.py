@@ -31,21 +31,21 @@ probe: `linear` or `mlp`
 seed: Seed of the probe's initial weights and random labels
 kind: `task`; `control_type`: random labels per input type (with `n_types`: per image type, drawn
   for each question type); `majority`: most common label; `majority_type`: most common label of each
-  question type in the training part
-n_train: Number of rows in the training part
-n_test: Number of rows in the test part
+  question type in the training set
+n_train: Number of rows in the training set
+n_test: Number of rows in the test set
 n_classes: Number of labels
 chance (share): 1 / n_classes
-accuracy (share): On the test part
-train_accuracy (share): On the training part
-cv_accuracy (share): Accuracy in grouped k-fold cross-validation on the training part
+accuracy (share): On the test set
+train_accuracy (share): On the training set
+cv_accuracy (share): Accuracy in grouped k-fold cross-validation on the training set
 selectivity (share): Accuracy minus that of `control_type`
 selectivity_low, selectivity_high (share): 95% interval of selectivity, by group
 null_accuracy (share): Mean accuracy of the same predictions on test labels permuted across groups
 p: Share of these permutations with an accuracy at least as high as on the true labels (one-sided)
 q: `p`, corrected over the task rows of the file (Benjamini–Hochberg)
 penalty: L2 penalty, relative to the mean cross-entropy; chosen by cross-validation
-epochs: Passes over the training part until the held-out loss plateaus, chosen by cross-validation;
+epochs: Passes over the training set until the held-out loss plateaus, chosen by cross-validation;
   null for `linear`, which is trained to its optimum
 n_types: Number of question types with their own probe; null if one probe answers all items
 reason: A sentence on why nothing is probed. In the row of kind `majority`, which is then the only
@@ -56,7 +56,7 @@ left_out: Omitted classes, which are in fewer training groups than there are fol
 """
 
 PREDICTIONS = schema(*_KEY, "id truth prediction: string")
-"""One row per address, span, probe, seed, kind and row of the test part.
+"""One row per address, span, probe, seed, kind and row of the test set.
 
 probe: `linear` or `mlp`; empty for `majority` and `majority_type`
 seed: Seed of the probe

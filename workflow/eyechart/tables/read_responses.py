@@ -78,7 +78,7 @@ def read_answers(
 def read_predicted(
     path: Path, expected: Mapping[str, str], more: Sequence[str] = ()
 ) -> pl.DataFrame:
-    """Return what is predicted for each item and order, sorted by both, and ``more`` columns.
+    """Return the prediction for each item and order, sorted by both, and ``more`` columns.
 
     Raise a UserError if the table belongs to another model, dataset or condition than is expected.
     """

@@ -19,7 +19,7 @@ address: The layer; `vision` or `lm` if several blocks of the encoder or the lan
   at once
 readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`, its
   control: tokens shuffled over their positions
-value (share): Share of items answered right
+value (share): Share of items answered correctly
 ci_low, ci_high (share): 95% interval by group that keeps its coverage for few groups, as in
   verdicts
 answer (share): The model's own sighted accuracy on these items; null if it does not answer

@@ -10,7 +10,7 @@ MAPS = schema(
     "saliency: list of float32",
     "places: list of float32[7]",
 )
-"""One row per item, method, address and image. Metadata `note`: what was omitted, and why.
+"""One row per item, method, address and image. The metadata `note` lists omissions.
 
 method: `gradient` (gradient times states), `integrated` gradients, `grad_cam`, `relevancy`
 address: `connector` for the image tokens that the language model receives, or a block of the
@@ -27,7 +27,7 @@ CURVES = schema(
     "deleted random: list of float64",
     "drop random_drop mass area ratio moved_ratio: float64",
 )
-"""One row per item, method and address. Metadata `note`: what was omitted, and why.
+"""One row per item, method and address. The metadata `note` lists omissions.
 
 method, address: As in the table of maps
 choice: The choice with the explained score
@@ -68,7 +68,8 @@ NORM, NEAREST, SINGULAR, RANK = "norm", "nearest", "singular", "rank"
 MASS, CUT = "image_mass", "cut_from"
 
 INPUTS = schema("model dataset metric address item_id group: string", "value control: float64")
-"""One row per item and metric, and per matrix of the connector. Metadata `note`: what is missing.
+"""One row per item and metric, and per matrix of the connector. The metadata `note` lists
+omissions.
 
 metric: `norm`: mean length of the image tokens that the language model receives, compared with text
   tokens; `nearest`: mean cosine of an image token and the nearest word of the vocabulary, compared
@@ -85,12 +86,12 @@ IMAGE_USE = schema(
     "value ci_low ci_high control_value: float64",
     "n groups: int32",
 )
-"""One row per measure of whether a model uses the image. Metadata `note`: what is missing.
+"""One row per measure of whether a model uses the image. The metadata `note` lists omissions.
 
 metric: `changed_blank`, `changed_swapped`, …: share of answers that differ from the answer on the
-  image itself; `image_mass`: attention to image tokens; `cut_from`: share of answers that move if
-  no text attends to the image from a block onwards; `norm`, `nearest`, `singular` and `rank` as in
-  the table above
+  image itself; `image_mass`: attention to image tokens; `cut_from`: share of answers that change
+  if no text attends to the image from a block onwards; `norm`, `nearest`, `singular` and `rank` as
+  in the table above
 dataset, task: Empty for measures of the model or over all tasks
 address: Block or path of a matrix; otherwise empty
 value: Value of the metric

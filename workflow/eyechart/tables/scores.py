@@ -45,7 +45,7 @@ PATTERNS = schema(
 
 kind: `encoder` or `vlm`
 pattern: Name of the pattern; `all` for all nine
-accuracy (share): Share of pairs answered right
+accuracy (share): Share of pairs answered correctly
 pairs: Number of pairs
 """
 

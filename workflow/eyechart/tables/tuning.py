@@ -29,7 +29,7 @@ data: Tuning data: `true` data, `blank` (white images), `shuffled` answers; `non
 seed: Number of the training run; null before tuning
 steps: Training steps
 parameters: Number of trained parameters
-learning_rate: Of the training
+learning_rate: Learning rate of the training
 dataset, task: Dataset and task of the item; those not tuned on show forgetting
 log_probability (nats): Log-probability of each choice
 predicted: Choice selected by these log-probabilities
@@ -49,7 +49,7 @@ TUNED_MAPS = schema(
     "places: list of float32[7]",
 )
 """One row per arm, seed and image, for a few test items of the task, which are the same for all
-arms. Metadata `reason`: why there are no rows; `note`: what cannot be drawn.
+arms. The metadata give the `reason` if there are no rows, and a `note` on omitted drawings.
 
 arm: Trained part: `prompt_5` (embeddings), `lora_vision`, `lora_connector`, `lora_lm`
 seed: Number of the training run on true data
@@ -78,13 +78,13 @@ TUNING = schema(
 
 arm: Trained part: `prompt_5` (embeddings), `lora_vision`, `lora_connector`, `lora_lm`
 part: Trained component: `prompt`, `vision`, `connector` or `lm`
-data: What it was tuned on: `true` data, `blank` (white images), `shuffled` answers
+data: Tuning data: `true` data, `blank` (white images), `shuffled` answers
 seed: Number of the training; null: the mean of all
 steps: Training steps
 parameters: Number of trained parameters
 learning_rate: Learning rate; like the number of steps, the best on held-out groups of the training
-  part
-before, after (share): Share of test items answered right, on their own images
+  set
+before, after (share): Share of test items answered correctly, on their own images
 lift_low, lift_high: End of the 95% interval of after minus before
 gain: Accuracy after `true` minus the highest of these, on the same items: after `blank` (tested on
   own or white images), and before tuning; only for `true`, like the columns up to `p_others`

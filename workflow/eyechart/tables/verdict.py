@@ -59,7 +59,7 @@ stage: `alone`, `encoder`, `connector`; `lm_first`, `lm_best`, `lm_last`: image 
   `position_last`: where the answer starts; `sighted` or `blind`
 address: The layer, or the name of the answering encoder; empty for the model's own responses
 evidence: `readout`, `probe` or `answer`
-value (share): Share of items right at this stage
+value (share): Share of items that are correct at this stage
 floor (share): Accuracy without the image: chance or, for a probe, the accuracy from the question
   alone if higher
 """
@@ -97,7 +97,7 @@ answered, planned: Number of items answered up to that look, and planned up to t
 verdict: `used`, `not_encoded`, `lost_in_connector`, `lost_in_lm`, `not_retrieved`,
   `not_verbalised`, `not_used`, `prior`, `encoded` or `undecided`
 rule: Name of the rule that decided the class; `none` for `undecided`
-partly: Whether the class names a loss although the answer is above blind, so part of the
+partly: Whether the class states a loss although the answer is above blind, so part of the
   information is used
 loss_first, loss_second: Stages with the largest loss between them; null if nothing is lost
 loss (share): Loss between them
@@ -111,10 +111,10 @@ evidence: `shown_causally`: interventions support the class; `contradicted`: the
   `observed_only`: they show neither, or there are none
 cause: Cause of the failure as shown by interventions: `inert`, `unspecific`, `said_otherwise` or
   `misread`; null if they show none
-horizon: The last address after which exchanging the image tokens moves the answer; null if none
-horizon_sure: Whether, at every later address, the exchange is shown to move the answer by less than
-  the margin
-used_at: Addresses at which erasing the skill's concept loses right answers, separated by commas
+horizon: The last address at which exchanging the image tokens changes the answer; null if none
+horizon_sure: Whether, at every later address, the exchange is shown to change the answer less often
+  than the margin
+used_at: Addresses at which erasing the skill's concept lowers accuracy, separated by commas
 unused_at: Addresses at which the concept is decodable but erasing it changes nothing
 causal: The results of interventions, in sentences; null if there are none
 """

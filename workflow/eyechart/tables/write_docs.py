@@ -25,14 +25,14 @@ from eyechart.tables.result_lookup import PATTERNS
 
 HEADER = """# Tables
 
-All tables passed between stages. They are zstd-compressed Parquet files, renamed into place after
-they are complete. This page is generated from the schemas in `workflow/eyechart/tables/`; after
-changing one, run
+This page describes all tables that stages exchange. They are zstd-compressed Parquet files, renamed
+into place when they are complete. The page is generated from the schemas in
+`workflow/eyechart/tables/`; after changing one, run
 
     python -m eyechart.tables.write_docs --output docs/tables.md
 
 Null means that a value does not apply. In a notebook,
-[`from eyechart import results`](notebooks.md) reads them as data frames.
+[`from eyechart import results`](notebooks.md) reads the tables as data frames.
 """
 COMMON = {
     "model": ("", "Name in the registry"),
@@ -143,7 +143,7 @@ def section(entry: Entry) -> Iterator[str]:
     yield f"## {entry.title}\n"
     yield ", ".join(f"`{_path(PATTERNS[kind].text, entry.table)}`" for kind in entry.kinds) + "\n"
     yield f"{text.rows}\n"
-    yield "| column | type | unit | what it is |\n|---|---|---|---|"
+    yield "| column | type | unit | meaning |\n|---|---|---|---|"
     for name, kind in columns.items():
         unit, what = described[name]
         unit = "" if name in opened else unit

@@ -1,6 +1,6 @@
 """The arms of tuning by name, with the components that they train.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it must not import numpy or torch.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""Tune one arm of a model on a task's training part, and answer test items before and after.
+"""Tune one arm of a model on a task's training set, and answer test items before and after.
 
-Steps and learning rate are chosen by grouped folds of the training part, on true data. As controls,
+Steps and learning rate are chosen by grouped folds of the training set, on true data. As controls,
 the same training is done on white images and with shuffled answers. Reads the checkpoint, the items
 and images of the dataset and of other datasets on which forgetting is measured, and the dataset's
 regions, if any. Writes the table of answers and, next to it, the curves and an adapter per training

@@ -130,7 +130,7 @@ def read_causal(effects: Path, model: str, dataset: str) -> dict[str, CausalEvid
 
     The erasers are stored next to the effects.
 
-    Raise a UserError if a table belongs to another model or dataset than in its path.
+    Raise a UserError if a table's model or dataset differs from its path.
     """
     erasers = effects.with_name("erasers.parquet")
     rows, fitted = (

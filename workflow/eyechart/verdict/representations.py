@@ -39,7 +39,7 @@ class ProbeResults:
     ids : str, shape (n,)
     stages : by stage, the address and span that represent it, and whether each item is right (n,)
     majority : float, shape (n,)
-        Whether the most common answer of the training part, or of the item's type, is right.
+        Whether the most common answer of the training set, or of the item's type, is right.
     typed : bool
         Whether image tokens have a probe per question type.
     unknown : str
@@ -98,7 +98,7 @@ def read_probes(
     only a deeper probe finds, and a linear eraser leaves it in place. Image tokens are read at the
     item's region if it has one, otherwise over the image. If there is a probe per question type,
     only items of these types are read, at every stage. Among several candidates, the one with the
-    highest cross-validated accuracy on the training part is used; the test part is not used for
+    highest cross-validated accuracy on the training set is used; the test set is not used for
     this choice.
 
     Parameters

@@ -33,8 +33,8 @@ from eyechart.tables import receipt
 def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> str:
     """Return an image's path relative to the image folder, which must contain it.
 
-    An absolute path is accepted if it lies in that folder. Raise a UserError if the path leads out
-    of the folder, or if there is no such file, unless it may be missing.
+    An absolute path is accepted if it is in that folder. Raise a UserError if the path leads out of
+    the folder, or if there is no such file, unless it may be missing.
     """
     path = PurePath(value)
     if path.is_absolute():

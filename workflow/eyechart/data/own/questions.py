@@ -1,6 +1,6 @@
 """Conversion of a row of the user's table to a question: its prompt, choices, answer and task.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor pyarrow.
+Snakemake imports this module at parse time, so it must not import numpy or pyarrow.
 """
 
 import json

@@ -73,7 +73,7 @@ class Own(Dataset):
         None, "names of splits, from the column `split` or the files; null: all of them"
     )
     test_share: PositiveShare = setting(
-        0.25, "share of the groups in the test part of the derived split"
+        0.25, "share of the groups in the test set of the derived split"
     )
     columns: Columns = optional("columns of the table")
     prompt: Text = optional("one question for all rows")

@@ -1,6 +1,6 @@
 """Survey of the user's own table before anything runs: rows, splits, tasks, answers.
 
-Snakemake imports this module at parse time, so it needs neither numpy nor pyarrow, unless the table
+Snakemake imports this module at parse time, so it must not import numpy or pyarrow unless the table
 is Parquet or Arrow. In that case images are not read, and each row counts as one image.
 """
 

@@ -2,7 +2,7 @@
 
 Each rule is a module of this folder, with a line here. Its ``derive(adapter, settings, seed)``
 changes the weights of a loaded model in place. Snakemake imports this module at parse time, so it
-needs neither numpy nor torch.
+must not import numpy or torch.
 """
 
 from typing import Any

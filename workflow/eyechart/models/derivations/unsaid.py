@@ -1,7 +1,7 @@
-"""Derive a model that knows an answer but says another: its head permutes a concept's words.
+"""Derive a model that finds an answer but gives another: its head permutes a concept's words.
 
 The head's rows for the first tokens in which ``words`` differ are shifted cyclically by one, so the
-model says each word where the base says the next. Token ids are those of a word that follows a
+model gives each word where the base gives the next. Token ids are those of a word that follows a
 prompt. A head that shares the weights of the input embeddings gets its own copy, so that words are
 read as before.
 """

@@ -156,7 +156,7 @@ class Adapter(ImageTokens):
         return ALL_VISION if self.leading(component) else ALL_VISION[1:]
 
     def scope(self, component: str) -> str:
-        """Return what a component depends on: ``image``, or ``item`` if also on the question."""
+        """Return a component's scope: ``image``, or ``item`` if it also depends on the question."""
         return "image"
 
     # Images

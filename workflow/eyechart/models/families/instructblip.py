@@ -26,7 +26,7 @@ class InstructBlip(Blip2):
     MODEL = "InstructBlipForConditionalGeneration"
 
     def scope(self, component: str) -> str:
-        """Return what a component depends on."""
+        """Return the scope of a component."""
         return "item" if component == "connector" else "image"
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:

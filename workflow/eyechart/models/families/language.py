@@ -56,9 +56,9 @@ class LanguageAdapter(PromptAdapter):
         return IN_TEXT if component == "lm" else super().spans(component)
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the argument of a block that holds its attention mask, and the meaning of None.
+        """Return the name of a block's attention-mask argument, and whether None means causal.
 
-        Result: the argument's name, and whether a block with mask None attends to earlier tokens
+        Result: the name, and whether tokens of a block with mask None attend to earlier tokens
         only. Raise a UserError if the address is not a block whose tokens attend to the prompt's.
         """
         self.module_path(address)

@@ -60,7 +60,7 @@ class Molmo(RemoteAdapter):
         return list(self.body.vision_backbone.config.vit_layers or [-1])
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the argument of a block that holds its attention mask, and the meaning of None."""
+        """Return the name of a block's attention-mask argument, and whether None means causal."""
         return "attention_bias", super().mask_argument(address)[1]
 
     def image_marker_ids(self) -> set[int]:

@@ -33,7 +33,7 @@ class RemoteAdapter(LanguageAdapter):
 
     The model's own modules encode each image once. The prompt is embedded, image features are
     inserted, and the language model reads these embeddings. ``chat`` and ``generate`` are not used,
-    since they run the encoder again and change between releases. Every prompt is read whole and
+    since they run the encoder again and change between releases. Every prompt is read in full and
     padded on the right; questions share no prefix.
 
     Class attributes

@@ -43,7 +43,7 @@ class QuestionSettings(Section):
     )
     items: Literal["test", "all"] | None = setting(
         None,
-        "`test`: items in the test part of the derived split; `all`: every item; null: `all` for "
+        "`test`: items in the test set of the derived split; `all`: every item; null: `all` for "
         "your own data and for datasets that are not probed, otherwise `test`",
     )
     most: Count | None = setting(None, "maximum number of groups, drawn with the seed; null: all")

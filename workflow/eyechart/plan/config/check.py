@@ -1,6 +1,6 @@
 """Check the configuration before anything else runs, and fill in its defaults.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch.
+Snakemake imports this at parse time, so it must not import numpy or torch.
 """
 
 import copy

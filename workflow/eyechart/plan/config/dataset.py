@@ -56,7 +56,7 @@ class Dataset(Section):
         "its own seed for scenes, questions and derived split; default: `seed` above"
     )
     test_share: PositiveShare = setting(
-        1, "share of the groups in the test part of the derived split; 1 leaves nothing to probe"
+        1, "share of the groups in the test set of the derived split; 1 leaves nothing to probe"
     )
     parts: Jobs | Literal["auto"] = setting(
         1,

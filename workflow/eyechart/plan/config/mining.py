@@ -19,11 +19,10 @@ from eyechart.plan.config.base import (
 
 
 class Mining(Section):
-    """Image pairs that are similar to one encoder and different to another (CLIP-blind pairs)."""
+    """Image pairs that one encoder finds similar and another different (CLIP-blind pairs)."""
 
     pairs: list[Annotated[list[str], Field(min_length=2, max_length=2), Unique, UNIQUE]] = setting(
-        [],
-        "pairs of models, to find images that are similar to the first and different to the second",
+        [], "pairs of models, to find images that the first finds similar and the second different"
     )
     datasets: Names | None = setting(
         None, "datasets with images to compare; null: all with tasks, if there are pairs"
@@ -31,8 +30,8 @@ class Mining(Section):
     vectors: dict[Name, Annotated[str, Field(pattern=r"^[^/]+/(cls|image_mean)$")]] = setting(
         {}, "by model, the extracted address and span that represent an image, e.g. `connector/cls`"
     )
-    similar: Cosine = setting(0.95, "cosine above which images are similar to the first model")
-    different: Cosine = setting(0.6, "cosine below which images are different to the second model")
+    similar: Cosine = setting(0.95, "cosine above which the first model finds images similar")
+    different: Cosine = setting(0.6, "cosine below which the second model finds images different")
     centre: bool = setting(True, "subtract the mean over all images first; the paper does not")
     block: Annotated[int, Field(ge=16, le=65_536)] = setting(
         2048, "images compared at once; affects memory, not the result"

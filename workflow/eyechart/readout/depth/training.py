@@ -71,7 +71,7 @@ def train_map(
     Result: its tensors by name, and a row of errors as in :func:`train_linear`. Its cells are
     averaged over each token, so that both kinds of head are tested on the same depths.
 
-    ``settings``: settings of ``dpt_fit.fit``, and ``threads``, on which float sums depend.
+    ``settings``: settings of ``dpt_fit.fit``, and ``threads``, because float sums depend on it.
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 

@@ -71,7 +71,7 @@ class SceneStage:
         return self.place_at(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
     def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
-        """Draw as many objects as fit, with other shapes and colours than the queried ones.
+        """Draw as many objects as fit, with shapes and colours other than the queried ones.
 
         Raise a NoRoomError if fewer fit.
 

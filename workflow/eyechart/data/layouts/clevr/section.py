@@ -68,7 +68,7 @@ class Clevr(Rendered):
 
     layout: Literal["clevr"] = setting(..., "`clevr`")
     test_share: PositiveShare = setting(
-        0.25, "share of the groups in the test part of the derived split"
+        0.25, "share of the groups in the test set of the derived split"
     )
     families: Families = setting(["query", "count", "exist"], "source `render`: kinds of question")
     balance: bool = setting(True, "source `render`: balance the answers")

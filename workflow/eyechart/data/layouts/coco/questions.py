@@ -1,8 +1,8 @@
 """Create the questions about a COCO image: presence, position, counting, caption.
 
 Source of presence: Li et al., "Evaluating Object Hallucination in Large Vision-Language Models"
-(POPE, EMNLP 2023): negatives at random, by frequency, and by co-occurrence with the categories
-present.
+(POPE, EMNLP 2023): absent categories are sampled at random, by frequency, and by co-occurrence with
+the categories present.
 """
 
 import json

@@ -90,7 +90,7 @@ def read_keypoints(root: Path, pair: SpairPair) -> Keypoints:
     """Read the keypoints of a pair.
 
     Raise a UserError if a field is missing, a point is malformed, the two images have different
-    numbers of points, or the annotation names other images than its file name.
+    numbers of points, or the images in the annotation differ from those in its file name.
     """
     path = root / pair.annotation
     found = read_json(path)

@@ -3,7 +3,8 @@
 Writes ``images/<split>/CLEVR_<split>_000000.png`` (and, if requested, ``truth/<split>/…_mask.png``
 with 0 for the floor and i + 1 for object i, and ``…_depth.png``, 16 bit, in thousandths of a world
 unit along the camera's axis) under the root, then the shard's manifest. Every scene has its own
-seed, derived from seed, dataset, split and index, so the bytes do not depend on shards or cores.
+seed, derived from seed, dataset, split and index, so its bytes do not depend on the number of
+shards or cores.
 
     python -m eyechart.rendering.datasets.clevr.draw --dataset clevr --split val --shard 0 \
         --settings JSON

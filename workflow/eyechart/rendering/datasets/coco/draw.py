@@ -2,7 +2,7 @@
 
 Writes ``<split>/000000000001.jpg`` (and, if requested, ``truth/<split>/000000000001_mask.png`` and
 ``…_depth.png``) under the root, then the shard's manifest. Every scene has its own seed, derived
-from seed, dataset, split and index, so the bytes do not depend on shards or cores.
+from seed, dataset, split and index, so its bytes do not depend on the number of shards or cores.
 
     python -m eyechart.rendering.datasets.coco.draw --dataset coco --split val2017 --shard 0 \
         --settings JSON

@@ -1,8 +1,8 @@
 """Word a pair of images: one question with two options, or one statement per image.
 
-Wordings are data, by kind of pair (:class:`eyechart.rendering.datasets.mmvp.patterns.PatternPair`).
-Where possible, they use the language of CLEVR's questions and of the tiny models' training
-captions.
+The wordings are a table keyed by the kind of pair
+(:class:`eyechart.rendering.datasets.mmvp.patterns.PatternPair`). Where possible, they use the
+language of CLEVR's questions and of the tiny models' training captions.
 """
 
 import random

@@ -1,9 +1,9 @@
 """Render one shard of Stroop: colour names in other colours, and images of the colours.
 
 Writes ``words/<word>_in_<font>_on_<background>_<copy>.png`` and ``concepts/<name>/<name>_000.png``
-under the root, then the shard's manifest. The split's number is the maximum number of
-word images; a smaller grid is rendered completely. Every image has its own seed, derived from seed,
-dataset, split and content, so the bytes do not depend on shards or cores.
+under the root, then the shard's manifest. The split's number is the maximum number of word images;
+a smaller grid is rendered completely. Every image has its own seed, derived from seed, dataset,
+split and content, so its bytes do not depend on the number of shards or cores.
 
     python -m eyechart.rendering.datasets.stroop.draw --dataset stroop --split test --shard 0 \
         --seed 7

@@ -73,7 +73,7 @@ class TracedImage(Picture):
 def read_traced(paths: Sequence[Path]) -> list[Traced]:
     """Read summaries, sorted by dataset and model.
 
-    Raise a UserError if a row belongs to another model or dataset than in its path, or has a value
+    Raise a UserError if a row's model or dataset differs from its path, or if a row has a value
     without n and interval.
     """
     found = []
@@ -168,7 +168,7 @@ def letters(item: dict[str, Any]) -> dict[str, str]:
 
 
 def check_summary(path: Path, rows: pl.DataFrame) -> None:
-    """Reject a row of another model or dataset than in the path, or a value without n and interval.
+    """Reject a row whose model or dataset differs from the path, or without n and interval.
 
     Raise a UserError that names file, metric, task and address.
     """

@@ -98,9 +98,9 @@ class Concepts:
 def read_concepts(paths: Sequence[Path]) -> list[Concepts]:
     """Read and check tables ``results/concepts/<model>/<dataset>/{cues,…}.parquet``.
 
-    Raise a UserError if one of the three is missing, a row belongs to another model or dataset than
-    in its path, a share lacks interval, chance or n, or a separation lacks its control. The result
-    is sorted by dataset and model.
+    Raise a UserError if one of the three is missing, a row's model or dataset differs from its
+    path, a share lacks interval, chance or n, or a separation lacks its control. The result is
+    sorted by dataset and model.
     """
     found = []
     files = {(file.pair, file.table): file.path for file in map(identify, paths)}
@@ -167,7 +167,7 @@ def _lead(at: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def check_concepts(path: Path, table: str, rows: pl.DataFrame) -> None:
-    """Reject a table with a missing number, or with a row of another model or dataset.
+    """Reject a table with a missing number, or with a row of a different model or dataset.
 
     Raise a UserError that names file, row and column.
     """

@@ -72,7 +72,7 @@ def knockouts(one: Intervened) -> style.Spec:
 
 
 def erasures(one: Intervened, alpha: float) -> style.Spec:
-    """Draw the right answers that each skill loses with each erased concept, by address."""
+    """Draw each skill's loss of right answers for each erased concept, by address."""
     found = one.erasures()
     rows = [_plain(r, "") | {"style": _style(r, alpha)} for r in found]
     control = CONTROLS[found[0]["control"]] if found else "control"

@@ -90,7 +90,7 @@ class Intervened:
 def read_intervened(paths: Sequence[Path]) -> list[Intervened]:
     """Return the effects of every table, sorted by dataset and model.
 
-    Raise a UserError if a row belongs to another model or dataset than in its path, or has a number
+    Raise a UserError if a row's model or dataset differs from its path, or if a row has a number
     without interval, control, test or n.
     """
     found = []

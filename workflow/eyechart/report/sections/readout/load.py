@@ -41,9 +41,9 @@ KEY = ["task", "seen", "address", "readout"]
 class Readout:
     """The readouts of one model on one dataset.
 
-    ``points`` has one row per task, value of ``seen``, address and readout, with its control.
-    ``responses`` has the model's own sighted and blind accuracies by task (empty if it does not
-    respond). ``unread`` and ``notes`` describe what could not be read; see
+    ``points`` has one row per task, value of ``seen``, address and readout; each row includes the
+    control. ``responses`` has the model's own sighted and blind accuracies by task (empty if it
+    does not respond). ``unread`` and ``notes`` describe what could not be read; see
     ``eyechart.tables.readouts.NOTE``.
     """
 
@@ -73,8 +73,8 @@ class Readout:
 def read_readouts(inputs: Inputs) -> list[Readout]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Scores of models and datasets without readouts are ignored. Raise a UserError if a row belongs
-    to another model or dataset than in its path, or if a number lacks its context.
+    Scores of models and datasets without readouts are ignored. Raise a UserError if a row's model
+    or dataset differs from its path, or if a number lacks its context.
     """
     scored = {file.pair: file.path for file in inputs.of("scores")}
     reads, found = inputs.reads(), []

@@ -42,7 +42,7 @@ class Attributed:
 def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
     """Read summaries, sorted by dataset and model.
 
-    Raise a UserError if a row belongs to another model or dataset than in its path, or has a value
+    Raise a UserError if a row's model or dataset differs from its path, or if a row has a value
     without n, interval and control.
     """
     found = []
@@ -64,8 +64,8 @@ def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
 def read_image_use(path: Path, model: str) -> tuple[list[Row], str]:
     """Read the table on a model's use of the image, and the note on missing parts.
 
-    Raise a UserError if a row belongs to another model than in the path, or if a mean over items
-    has no interval.
+    Raise a UserError if a row's model differs from the path, or if a mean over items has no
+    interval.
     """
     table, notes = read_noted(path, IMAGE_USE)
     rows = pl.DataFrame(table)

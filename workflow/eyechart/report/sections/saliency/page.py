@@ -23,7 +23,7 @@ from eyechart.report.sections.saliency.load import (
 from eyechart.tables.saliency import DROP
 
 HEADS = ["task", "map", "value", "95%", "control", "difference", "95% of it", "q", "n", "groups"]
-USES = {  # metrics of image use: what each measures, and its comparison
+USES = {  # metrics of image use: the quantity measured, and its comparison
     "changed_blank": ("answers that change on a white image", "same image"),
     "changed_noise": ("answers that change on noise", "same image"),
     "changed_swapped": ("answers that change on another image", "same image"),
@@ -97,7 +97,7 @@ def use_of_image(path: Path, model: str) -> Row:
 
 
 def sentences(rows: Sequence[Row], alpha: float) -> list[str]:
-    """Return sentences, per task, on the maps that identify what the answer depends on."""
+    """Return sentences, per task, on the maps that identify the tokens an answer depends on."""
     found = []
     for task in dict.fromkeys(row["task"] for row in rows):
         own = [row for row in rows if row["task"] == task and row["metric"] == DROP]

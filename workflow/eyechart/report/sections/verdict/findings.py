@@ -36,7 +36,7 @@ def summarise(cells: Sequence[Row]) -> str:
 
 
 def _shown(cells: Sequence[Row]) -> list[str]:
-    """Return up to two sentences, on what interventions show and what they contradict."""
+    """Return up to two sentences on the classes that interventions support and contradict."""
     groups: dict[str, list[Row]] = {}
     for cell in cells:
         groups.setdefault(cell["shown"], []).append(cell)

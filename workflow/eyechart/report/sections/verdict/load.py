@@ -202,7 +202,7 @@ def _remark(row: Row) -> str:
 
 
 def _causal(row: Row) -> tuple[str, str]:
-    """Return the texts on how interventions support a VLM's class and what they show."""
+    """Return the texts on how interventions support a VLM's class, and on their results."""
     if row["kind"] != "vlm":
         return "", ""
     text = row["causal"] or "No interventions were made on its items."

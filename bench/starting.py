@@ -38,7 +38,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = range(parser.parse_args().rounds)
     cases = [code for part in PARTS.values() for code in (part, PAUSED.format(part))]
-    took = [min(times) for times in zip(*([seconds(c) for c in cases] for _ in rounds), strict=True)]
+    measured = [[seconds(code) for code in cases] for _ in rounds]
+    took = [min(times) for times in zip(*measured, strict=True)]
     rows = [
         [part, f"{with_gc:.1f}", f"{without:.1f}", f"{without / with_gc:.2f}"]
         for part, with_gc, without in zip(PARTS, took[::2], took[1::2], strict=True)

@@ -78,13 +78,13 @@ def test_every_preset_is_listed() -> None:
     assert [name for name in presets if f"| `{name}` |" not in listed] == []
 
 
-def test_the_page_of_commands_names_every_target_of_make() -> None:
+def test_the_page_of_commands_lists_every_make_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert [name for name in targets.split() if f"`make {name}`" not in COMMANDS] == []
 
 
-def test_the_page_of_commands_names_every_result_file() -> None:
+def test_the_page_of_commands_lists_every_result_file() -> None:
     patterns = [p for p in paths.PATTERNS.values() if p.text.startswith(paths.ROOT)]
     texts = [re.sub(r"\{(\w+)\}", r"<\1>", p.text.replace(paths.ROOT, "results")) for p in patterns]
     for text in texts:

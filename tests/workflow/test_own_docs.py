@@ -30,7 +30,7 @@ def type_in(project: Project, line: str) -> str:
     return done.stdout
 
 
-def test_the_example_gives_what_the_page_says(project: Project) -> None:
+def test_the_example_gives_the_documented_results(project: Project) -> None:
     folder = project.path("mine")
     for n, name in enumerate(("beach.png", "port/ferry.png")):
         draw(folder / name, n)
@@ -59,7 +59,7 @@ def test_the_example_gives_what_the_page_says(project: Project) -> None:
     assert "another item&#39;s image" in page or "another item's image" in page
 
 
-def test_a_folder_of_photographs_is_asked_one_question(project: Project) -> None:
+def test_a_folder_of_photographs_has_one_question_per_image(project: Project) -> None:
     draw(project.path("photos/a b.jpg"), 1)
     draw(project.path("photos/more/{c}.png"), 2)
     text = f"models: [tiny_llava]\n{blocks('yaml')[1]}"

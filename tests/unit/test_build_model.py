@@ -116,7 +116,7 @@ def test_cached_features_give_the_loss_of_unaugmented_images(made):
         train_llava.make_loss(model, packer, images, recipe, settings, features)(
             torch.Generator().manual_seed(5)
         )
-        for features in (None, build_model.fixed_features(model, images))
+        for features in (None, build_model.fixed_features(model, images, made))
     ]
     assert torch.allclose(*losses, atol=1e-5), losses
 

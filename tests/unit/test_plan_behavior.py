@@ -77,7 +77,7 @@ def test_a_folder_with_only_an_image_tower_answers_nothing_and_is_reported_once(
 def test_a_spec_can_state_that_there_is_no_text_tower(config: dict[str, Any]) -> None:
     plan = behavior(config)
     assert not plan.can_answer("clip_vit_b16_vision", "mmvp")
-    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot answer"):
+    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot"):
         target = "results/behavior/scores/clip_vit_b16_vision/mmvp.parquet"
         targets.check(plan.config, plan.specs, [target])
 

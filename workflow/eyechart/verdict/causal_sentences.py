@@ -10,7 +10,7 @@ from eyechart.verdict.sentences import share
 
 CAUSES = {
     "inert": "Inert: no answer depends on the image tokens",
-    "unspecific": "Unspecific: the answer depends on the image, but not on the property in question",
+    "unspecific": "Unspecific: the answer depends on the image, but not on the tested property",
     "said_otherwise": "Said otherwise: the answer follows the image, but is another word",
     "misread": "Misread: the answer follows the image, but is wrong too often",
 }

@@ -81,11 +81,11 @@ def test_the_card_has_the_sizes_of_the_published_model(model, exam):
 
 def test_questions_that_need_a_text_tower_are_reported_and_the_rest_run(exam):
     project, output = exam
-    sentence = "have no text tower, so they are asked no questions; everything else is examined"
+    sentence = "have no text tower, so they answer no questions; everything else is examined"
     assert Counter(output.split("\n"))[f"eyechart: {', '.join(ENCODERS)} {sentence}"] == 1
     assert not project.path("results/behavior").exists()
     page = project.path("results/report/index.html").read_text()
-    assert page.count("without a text tower, so it is asked no questions") == len(ENCODERS)
+    assert page.count("without a text tower, so it answers no questions") == len(ENCODERS)
 
 
 def value(table, **at):

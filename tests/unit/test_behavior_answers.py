@@ -268,7 +268,7 @@ def test_mistakes_are_one_sentence_errors(project, tmp_path):
         project.answer(tmp_path, greedy="some")
     with pytest.raises(UserError, match="did you mean 'sighted'"):
         project.answer(tmp_path, conditions=["sihgted"])
-    with pytest.raises(UserError, match="no item would be asked"):
+    with pytest.raises(UserError, match="no item would be answered"):
         project.answer(tmp_path, rows=[ROWS[3]])
     assert not list(tmp_path.glob("sighted*"))
 

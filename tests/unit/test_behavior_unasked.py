@@ -22,7 +22,7 @@ def test_items_that_a_model_cannot_answer_are_omitted_and_counted(project, tmp_p
     assert set(reasons) == {"v", "w", "long"}
     assert reasons["v"] == reasons["w"] == "2 images, an encoder compares 1 with its texts"
     assert reasons["long"].startswith("its text is longer than the")
-    assert "item 'v' is not asked: 2 images" in caplog.text
+    assert "item 'v' is not answered: 2 images" in caplog.text
     read = project.answer(tmp_path / "vlm", [*ROWS, *two], conditions=["sighted"])["sighted"]
     assert [r["item_id"] for r in read] == ["a", "b", "c", "e", "v", "w"]
     assert read_left_out(tmp_path / "vlm" / "sighted.parquet") == {}

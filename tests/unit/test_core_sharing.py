@@ -90,7 +90,7 @@ def test_a_run_waits_until_another_has_made_the_files_it_needs(other: Other, fol
         first.stdin.flush()
     told, _ = second.communicate()
     where = folder / "other"
-    assert told == f"eyechart: {MADE}: the run in {where} makes it; this one goes on then\nbegun\n"
+    assert told == f"eyechart: {MADE}: waiting for the run in {where}, which makes it\nbegun\n"
     assert first.poll() is None
 
 
@@ -126,7 +126,7 @@ def test_one_run_plans_at_a_time_and_another_says_that_it_waits() -> None:
         first.begin([job("results/a.json")])
 
     assert not second.wait({MADE}, begin)
-    assert said == ["eyechart: data: another run is about to begin; this one goes on then"]
+    assert said == ["eyechart: data: waiting for another run that is about to begin"]
 
 
 def test_files_that_another_run_reads_are_not_remade(other: Other, folder: Path) -> None:

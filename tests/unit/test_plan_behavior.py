@@ -64,9 +64,9 @@ def test_a_folder_with_only_an_image_tower_answers_nothing_and_is_reported_once(
     plan = BehaviorPlan(config, configuration.read_specs(config["checkpoints"]))
     assert plan.can_answer("siglip_base", "mmvp") == asked
     assert plan.unasked_warnings() == [
-        "dinov2_small has no text tower, so it is asked no questions; everything else is examined"
+        "dinov2_small has no text tower, so it answers no questions; everything else is examined"
         if asked
-        else "siglip_base, dinov2_small have no text tower, so they are asked no questions; "
+        else "siglip_base, dinov2_small have no text tower, so they answer no questions; "
         "everything else is examined"
     ]
     tasks = configuration.tasks_for(config, plan.specs, "siglip_base", "clevr")
@@ -77,7 +77,7 @@ def test_a_folder_with_only_an_image_tower_answers_nothing_and_is_reported_once(
 def test_a_spec_can_state_that_there_is_no_text_tower(config: dict[str, Any]) -> None:
     plan = behavior(config)
     assert not plan.can_answer("clip_vit_b16_vision", "mmvp")
-    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot be"):
+    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot"):
         target = "results/behavior/scores/clip_vit_b16_vision/mmvp.parquet"
         targets.check(plan.config, plan.specs, [target])
 

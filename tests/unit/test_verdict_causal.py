@@ -95,7 +95,7 @@ def test_the_sentence_states_where_it_is_held_and_read_and_erasures_without_effe
         "[−0.62 to −0.52], n = 100 in 60 groups; erasing it after lm.0–2 changes nothing (within "
         "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 if "
         "its answer is the same, difference +0.48 [+0.43 to +0.53], n = 100 in 60 groups. The last "
-        "address at which they do is connector; a later exchange moves less than 0.10 of the "
+        "address at which they do is connector; a later exchange changes less than 0.10 of the "
         "answers."
     )
     contradicted = causal_text(evidence(FOLLOWS, []), None, "contradicted", BAR)

@@ -113,7 +113,7 @@ def test_the_page_is_about_the_users_data(examined: Project) -> None:
     text = unescape(" ".join(re.sub(r"<[^>]+>", " ", page).split()))
     for size in SIZES:
         assert f"tiny_llava on m{size}" in text
-        several = f"Not asked of this model: {size // 6} item{'s' * (size > 6)} (2 images"
+        several = f"Not answered by this model: {size // 6} item{'s' * (size > 6)} (2 images"
         assert several in text
     assert "m6 dark all The task is not probed: of" not in text
     assert "m6 dark all The task is not probed: fewer than two answers" in text

@@ -41,7 +41,7 @@ def test_the_example_gives_the_documented_results(project: Project) -> None:
     assert [
         line.split("|")[2].strip() for line in told.splitlines() if line.startswith("| mine")
     ] == [*("presence", "counting", "reading", "comparing", "weather")]
-    assert "1 of its 5 items have several images and are not asked of tiny_clip" in told
+    assert "1 of its 5 items have several images and are skipped by tiny_clip" in told
     assert not project.path("results").exists()
     type_in(project, run)
     folder = project.path("results")
@@ -55,7 +55,7 @@ def test_the_example_gives_the_documented_results(project: Project) -> None:
         assert len(pl.read_parquet(said / "swapped.parquet")) == 0, "there is only one group"
     page = folder.joinpath("report/index.html").read_text()
     assert "The task is not probed: fewer than two answers" in page
-    assert "Not asked of this model: 1 item (2 images" in page
+    assert "Not answered by this model: 1 item (2 images" in page
     assert "another item&#39;s image" in page or "another item's image" in page
 
 

@@ -65,7 +65,7 @@ def test_a_run_uses_files_made_by_another_folders_run(finished: Project, tmp_pat
     finally:
         end(first, second)
     assert first.returncode == second.returncode == 0, told + done
-    assert f"the run in {one.folder} makes it; this one goes on then" in told
+    assert f"waiting for the run in {one.folder}, which makes it" in told
     assert "Nothing to be done" in told and "draw_scenes" not in told
     for project in (one, other):
         assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)

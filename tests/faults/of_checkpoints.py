@@ -190,7 +190,7 @@ FAULTS = [
     _template("an error that it raises", "{{ raise_exception('no\nway') }}",
               "cannot be rendered"),
     _template("a template without the image", "{{ messages[0].role }}: ?", ""),
-    Fault("still written by another process", WEIGHTS, "whole",
+    Fault("still written by another process", WEIGHTS, "accepted",
           lambda: beside(f".{WEIGHTS}.partial-0123abcd-7")),
-    Fault("as it is", "config.json", "whole", lambda: described("llava")),
+    Fault("as it is", "config.json", "accepted", lambda: described("llava")),
 ]  # fmt: skip

@@ -146,8 +146,8 @@ FAULTS = [
         "line 3: .*tag",
     ),
     _fault("20 MB", of("a: " + "x" * 20_000_000), "20000003 bytes, the maximum is 1000000"),
-    Fault("a byte order mark", "config file", "whole", whole(b"\xef\xbb\xbfseed: 1\n")),
-    Fault("Windows line ends", "config file", "whole", whole(b"seed: 1\r\n")),
-    Fault("JSON indented with tabs", "config file", "whole", whole(b'{\n\t"seed": 1\n}')),
+    Fault("a byte order mark", "config file", "accepted", whole(b"\xef\xbb\xbfseed: 1\n")),
+    Fault("Windows line ends", "config file", "accepted", whole(b"seed: 1\r\n")),
+    Fault("JSON indented with tabs", "config file", "accepted", whole(b'{\n\t"seed": 1\n}')),
 ]
 FAULTS += [of_model(fault) for fault in FAULTS if fault.outcome == "refused"]

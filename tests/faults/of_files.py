@@ -256,7 +256,7 @@ FAULTS = [
         Fault(f"{what}, no ledger", "manifest.json", "noticed", listing(text), "was damaged")
         for what, text in TEXTS.items()
     ),
-    *(Fault(f"{what}", "the ledger", "whole", ledger(text)) for what, text in TEXTS.items()),
+    *(Fault(f"{what}", "the ledger", "accepted", ledger(text)) for what, text in TEXTS.items()),
     Fault("one bit of a page flipped", "a table", "refused", damaged_table, "snakemake verify"),
     Fault("verified beside a run", "the folder", "refused", verify_beside_a_run, "another run"),
     Fault(
@@ -267,6 +267,6 @@ FAULTS = [
         for name in (".snakemake", "results", "logs", "benchmarks")
     ),
     Fault("does not exist", "TMPDIR", "refused", without_temporary_files, "^TMPDIR: no temporary"),
-    Fault("left by a killed run", "a half-written file", "healed", half_written(MACHINE)),
-    Fault("of another container", "a half-written file", "whole", half_written("0123abcd")),
+    Fault("left by a killed run", "a half-written file", "recovered", half_written(MACHINE)),
+    Fault("of another container", "a half-written file", "accepted", half_written("0123abcd")),
 ]

@@ -169,6 +169,6 @@ FAULTS = [
                          ("a folder above", ["../all"]))),
     _refused("an image above, and a script", "hf", saved({"_data_files": [{"filename":
              "data.arrow"}]}), "is not in mine/hf"),
-    Fault("a byte order mark", "a CSV", "whole", partial(taken, "t.csv", text(
+    Fault("a byte order mark", "a CSV", "accepted", partial(taken, "t.csv", text(
           b"\xef\xbb\xbfimage\na.png\n"))),
 ]  # fmt: skip

@@ -108,7 +108,7 @@ def dead_end(hub: HubServer) -> None:
 
 
 def _kept(what: str, token: str, **how: Any) -> Fault:
-    return Fault(what, "HF_TOKEN", "whole", partial(pulling, token, **how))
+    return Fault(what, "HF_TOKEN", "accepted", partial(pulling, token, **how))
 
 
 def _refused(what: str, token: str) -> Fault:

@@ -138,7 +138,7 @@ TEXTS = {
     "holds a number for parts": '{"parts": 7}',
     "holds a part without keys": '{"parts": [{}]}',
     "holds 100,000 nested objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
-    "lists a folder above": '{"parts": [{"path": "../../..", "bytes": 1, "sha256": ""}]}',
+    "lists the parent folder": '{"parts": [{"path": "../../..", "bytes": 1, "sha256": ""}]}',
 }
 
 

@@ -54,6 +54,27 @@ def test_tasks_with_enough_rows_are_probed_and_the_others_have_a_reason(tmp_path
     assert json.loads(plan.report_settings())["unprobed"] == plan.own.unprobed
 
 
+def test_a_label_is_counted_once_per_image(tmp_path: Path) -> None:
+    lines = ["a.png,Is it?,yes|no,yes,dark,sunny,\n", "b.png,Is it?,yes|no,no,dark,foggy,\n"] * 15
+    config = config_of(tmp_path, lines, columns={"labels": {"sky": "sky"}})
+    assert config["datasets"]["mine"]["tasks"] == ["dark"]
+    reasons = OwnPlan(config).unprobed["mine"]
+    assert reasons["sky"].endswith("in at least 3 (probing.folds) of its 2 images")
+
+
+def test_a_label_with_the_name_of_a_task_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 2: task 'dark' is also a name under columns.labels"):
+        config_of(tmp_path, rows(40), columns={"labels": {"dark": "sky"}})
+
+
+@pytest.mark.parametrize("stage", ["interventions", "tuning"])
+def test_a_task_that_no_row_has_is_refused_in_every_stage(tmp_path: Path, stage: str) -> None:
+    config = config_of(tmp_path, rows(40))
+    config[stage]["tasks"] = {"mine": ["bright"]}
+    with pytest.raises(UserError, match=rf"{stage}.tasks.mine: no task 'bright'.*dark"):
+        OwnPlan(config).check()
+
+
 def test_all_six_rows_are_answered_and_nothing_is_extracted(tmp_path: Path) -> None:
     plan = WorkflowPlan(config_of(tmp_path, rows(6)), read_specs())
     plan.check()

@@ -91,3 +91,12 @@ def test_the_page_of_commands_lists_every_result_file() -> None:
         folder, _, name = text.rpartition("/")
         lines = [line for line in COMMANDS.splitlines() if f"`{folder}/" in line]
         assert any(f"/{name}`" in line or f"`{name}`" in line for line in lines), text
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_table_row_and_every_command_is_on_one_line(document: str) -> None:
+    rows = [line for line in text_of(document).splitlines() if line.startswith("|")]
+    assert [row for row in rows if not row.rstrip().endswith("|")] == []
+    blocks = _FENCE.findall((ROOT / document).read_text(encoding="utf-8"))
+    commands = [line.partition("#") for block in blocks for line in block.splitlines()]
+    assert [line for line in commands if re.search(r"snakemake (-|results/)", line[2])] == []

@@ -33,6 +33,7 @@ SMALL = [
     ("planning", "planning.py --rounds 1"),
     ("probing", "probing.py --examples 600 --rounds 1 --threads 1"),
     ("probing", "wide_probes.py --addresses 2 --threads 1 --width 448 --rows 2000"),
+    ("starting", "starting.py --rounds 3"),
     ("readout", "readout.py --task semantic_correspondence --items 20 --addresses 2"),
     ("tuning", "tuning_cost.py --items 4 --steps 2"),
 ]

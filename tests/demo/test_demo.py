@@ -43,7 +43,7 @@ def test_every_model_has_a_verdict(model: str) -> None:
     assert found["n"].min() >= 132
 
 
-def test_the_card_decides() -> None:
+def test_every_verdict_on_the_card_is_decided() -> None:
     given = pl.concat([classes(model) for model in MODELS])["verdict"]
     assert (given == "undecided").mean() <= 1 / 3
     assert given.n_unique() >= 5
@@ -56,7 +56,7 @@ def test_interventions_show_where_tiny_llava_reads_colour() -> None:
 
 
 @pytest.mark.parametrize(("model", "lesion"), PATIENTS.items())
-def test_a_patient_has_the_class_of_its_lesion_and_else_those_of_the_healthy_model(
+def test_a_patient_has_the_class_of_its_lesion_and_otherwise_the_healthy_models_classes(
     model: str, lesion: str
 ) -> None:
     """Skills count if they are answered equally well: in grey, many questions are ambiguous."""
@@ -79,7 +79,7 @@ def test_the_page_opens_and_draws_without_a_console_message() -> None:
     assert all(model in markup for model in MODELS)
 
 
-def test_the_same_command_again_has_nothing_to_do() -> None:
+def test_a_second_run_has_nothing_to_do() -> None:
     done = subprocess.run(
         ["make", "demo"],
         cwd=ROOT,

@@ -102,7 +102,7 @@ def tell_alone(loaded):
 
 
 @ways(READERS)
-def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
+def test_log_probabilities_equal_the_classs_own_for_each_prompt(
     name, way, loaded, stimuli, directly
 ):
     adapter = loaded(name)
@@ -114,9 +114,7 @@ def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
 
 # InstructBLIP's tokenizer adds tokens around every text; the small one here gives "" no token
 @ways([name for name in READERS if name != "instructblip"])
-def test_choices_are_scored_without_a_question_as_pmi_needs_them(
-    name, way, loaded, stimuli, directly
-):
+def test_pmi_scores_choices_without_a_question(name, way, loaded, stimuli, directly):
     adapter = loaded(name)
     seen = () if adapter.ACCEPTS_TEXT_ONLY else (Stimulus(size=(336, 336)),)
     asked = [ScoringRequest(0, seen, "", CHOICES, False)]
@@ -125,7 +123,7 @@ def test_choices_are_scored_without_a_question_as_pmi_needs_them(
 
 
 @ways(READERS)
-def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, stimuli, directly):
+def test_two_images_are_processed_as_by_the_class(name, way, loaded, stimuli, directly):
     adapter = loaded(name)
     if adapter.MAX_IMAGES_PER_PROMPT:
         with pytest.raises(UserError, match="accepts 1 image per prompt"):
@@ -138,7 +136,7 @@ def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, stimul
 
 
 @ways(READERS)
-def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
+def test_prompts_without_an_image_are_processed_as_by_the_class(
     name, way, loaded, stimuli, directly
 ):
     adapter = loaded(name)
@@ -154,9 +152,7 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
 
 
 @ways(READERS)
-def test_greedy_answers_are_those_of_reading_everything_again(
-    name, way, loaded, stimuli, tell_alone
-):
+def test_greedy_answers_equal_full_forward_passes(name, way, loaded, stimuli, tell_alone):
     adapter = loaded(name)
     asked = [
         *plan([[s] for s in stimuli[:3]], wants_text=True),
@@ -179,7 +175,7 @@ def test_answers_do_not_depend_on_batches(name, way, loaded, stimuli):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, stimuli):
+def test_answer_tokens_follow_the_prompts_tokens(name, loaded, stimuli):
     adapter = loaded(name)
     row = adapter.row("what is it ?", [adapter.prepare_image(pixels(1)[0])])
     ids = adapter.answer_ids(row, "a red square")
@@ -191,7 +187,7 @@ def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, stim
 
 
 @pytest.mark.parametrize("name", TOWERS)
-def test_towers_score_as_the_class_itself(name, loaded, stimuli):
+def test_two_towers_score_like_their_own_class(name, loaded, stimuli):
     adapter = loaded(name)
     texts = ("a red square", "yes", "the dog is left of the cat")
     matches = [ask_encoder.MatchRequest((s,), texts) for s in stimuli[:3]]
@@ -211,7 +207,7 @@ def test_towers_score_as_the_class_itself(name, loaded, stimuli):
 
 
 @pytest.mark.parametrize("name", TOWERS)
-def test_a_text_longer_than_its_tower_reads_is_refused_by_name(name, loaded):
+def test_a_text_too_long_for_its_tower_is_refused(name, loaded):
     long = "count objects one two three " * 30
     with pytest.raises(UserError, match=r"text 'count objects.*tokens, but the text tower"):
         loaded(name).embed_texts(["yes", long])
@@ -226,21 +222,21 @@ def test_a_text_longer_than_its_tower_reads_is_refused_by_name(name, loaded):
         "siglip_vision": "SiglipVisionModel",
     }.items(),
 )
-def test_an_encoder_without_a_text_tower_is_told_so(name, model, loaded, cards):
+def test_an_encoder_without_a_text_tower_is_refused(name, model, loaded, cards):
     with pytest.raises(UserError, match=f"{model} has no text tower, so it cannot answer"):
         ask_encoder.two_towers(loaded(name))
     assert not cards(name)["reads_text"]
 
 
 @pytest.mark.parametrize("name", ["clip", "llava"])
-def test_what_reads_text_says_so_on_its_card(name, cards):
+def test_the_card_states_whether_a_model_reads_text(name, cards):
     assert cards(name)["reads_text"]
 
 
 @pytest.mark.parametrize(
     ("name", "whole"), [("clip_projected", "clip"), ("siglip_vision", "siglip")]
 )
-def test_an_image_tower_alone_is_read_like_the_one_beside_a_text_tower(name, whole, loaded):
+def test_an_image_tower_alone_equals_the_one_with_a_text_tower(name, whole, loaded):
     """Both classes give the same blocks and the same projection from the same weights."""
     alone, both = copy.deepcopy((loaded(name), loaded(whole)))
     tower = both.model if name == "clip_projected" else both.model.vision_model
@@ -265,7 +261,7 @@ def test_an_image_tower_alone_is_read_like_the_one_beside_a_text_tower(name, who
         torch.testing.assert_close(value, seen[1][address])
 
 
-def test_choices_share_the_branches_that_they_begin_with():
+def test_choices_with_a_common_prefix_share_branches():
     assert branches([[1], [2], [3]]) == [[]]
     assert branches([[1, 2, 3], [1, 2, 4], [1, 9]]) == [[1, 2]]
     assert branches([[1, 2, 3], [4, 5]]) == [[1, 2], [4]]

@@ -66,7 +66,7 @@ def examined(loaded, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_family_gives_attention_or_says_why_not(name, examined):
+def test_a_family_returns_attention_or_a_reason(name, examined):
     tracer = examined(name)
     rows = pl.DataFrame(tracer.tables.whole("attention", ATTENTION))
     if name in WITHOUT:
@@ -88,7 +88,7 @@ def test_a_family_gives_attention_or_says_why_not(name, examined):
 
 
 @pytest.mark.parametrize("name", sorted(set(READERS) - NOWHERE - set(WITHOUT)))
-def test_the_whole_picture_holds_most_of_what_falls_on_it(name, examined):
+def test_most_attention_on_the_image_is_in_the_full_region(name, examined):
     rows = pl.DataFrame(examined(name).tables.whole("attention", ATTENTION))
     area = {name: rows.filter(pl.col("region") == name)["area"] for name in ("A", "B", "REF")}
     whole = rows.filter(pl.col("region") == "A")
@@ -100,9 +100,7 @@ def test_the_whole_picture_holds_most_of_what_falls_on_it(name, examined):
 
 
 @pytest.mark.parametrize("name", sorted(set(READERS) - set(WITHOUT)))
-def test_weights_sum_to_one_over_the_prompt_and_its_image_tokens_have_places(
-    name, loaded, examined
-):
+def test_attention_sums_to_one_and_image_tokens_have_positions(name, loaded, examined):
     adapter, tracer = loaded(name, attention="eager"), examined(name)
     image = pixels(1)[0]
     trace = tracer.tracer.trace(ITEM, [image])
@@ -113,7 +111,7 @@ def test_weights_sum_to_one_over_the_prompt_and_its_image_tokens_have_places(
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_the_last_layer_of_the_lens_is_what_the_class_says(name, loaded, examined):
+def test_the_last_layer_of_the_lens_equals_the_classs_scores(name, loaded, examined):
     adapter, tracer, case = loaded(name, attention="eager"), examined(name), FAMILIES[name]
     assert tracer.reasons["lens"] == ""
     image = pixels(1)[0]

@@ -38,7 +38,7 @@ def extract(adapter, card, questions, batch, monkeypatch, shares=None):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_checkpoint_that_lacks_a_weight_is_refused_by_its_name(name, checkpoint, tmp_path):
+def test_a_missing_weight_is_refused_by_name(name, checkpoint, tmp_path):
     folder = shutil.copytree(checkpoint(name), tmp_path / name)
     weights = load_file(folder / "model.safetensors")
     key = next(k for k in sorted(weights) if re.search(r"(layers?|blocks)\.1\..*weight$", k))
@@ -49,7 +49,7 @@ def test_a_checkpoint_that_lacks_a_weight_is_refused_by_its_name(name, checkpoin
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_addresses_resolve_and_count_as_the_spec_says(name, loaded, cards):
+def test_addresses_resolve_and_match_the_spec(name, loaded, cards):
     case, card = FAMILIES[name], cards(name)
     names = [a["address"] for a in card["addresses"]]
     assert sum(n.startswith("vision.") for n in names) == case.spec.vision_blocks
@@ -74,7 +74,7 @@ def test_a_batch_of_three_equals_single_runs_at_every_address_and_span(
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_each_picture_has_as_many_image_tokens_as_features(name, loaded):
+def test_each_image_has_as_many_tokens_as_features(name, loaded):
     adapter = loaded(name)
     for image in pixels(3):
         picture = adapter.prepare_image(image)
@@ -86,7 +86,7 @@ def test_each_picture_has_as_many_image_tokens_as_features(name, loaded):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_token_ids_are_those_of_the_models_own_processor(name, loaded):
+def test_token_ids_equal_the_processors(name, loaded):
     adapter, case = loaded(name), FAMILIES[name]
     images = pixels(1 if adapter.MAX_IMAGES_PER_PROMPT else 2)
     pictures = [adapter.prepare_image(i) for i in images]
@@ -107,7 +107,7 @@ def test_token_ids_are_those_of_the_models_own_processor(name, loaded):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_read_is_what_the_class_itself_computes(name, loaded):
+def test_activations_equal_the_classs_own(name, loaded):
     adapter = loaded(name)
     (image,) = pixels(1)
     picture = adapter.prepare_image(image)
@@ -119,7 +119,7 @@ def test_what_is_read_is_what_the_class_itself_computes(name, loaded):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
+def test_several_images_and_none_are_accepted_or_refused_in_one_sentence(
     name, loaded, cards, monkeypatch
 ):
     adapter, card = loaded(name), cards(name)
@@ -140,9 +140,7 @@ def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_shared_prefixes_give_the_numbers_of_joint_passes_or_are_not_shared(
-    name, loaded, cards, monkeypatch
-):
+def test_shared_prefixes_equal_joint_passes_or_are_not_used(name, loaded, cards, monkeypatch):
     adapter, card = loaded(name), cards(name)
     assert card["shares_prefix"] == FAMILIES[name].shares
     if not card["shares_prefix"]:
@@ -180,7 +178,7 @@ def test_half_precision_runs(name, loaded, cards, monkeypatch):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_picture_of_one_pixel_is_read_like_any_other_or_refused_in_a_sentence(name, loaded):
+def test_an_image_of_one_pixel_is_accepted_or_refused_in_one_sentence(name, loaded):
     adapter = loaded(name)
     dot = Image.new("RGB", (1, 1), (200, 30, 30))
     picture = adapter.prepare_image(dot)
@@ -192,14 +190,14 @@ def test_a_picture_of_one_pixel_is_read_like_any_other_or_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_prompt_longer_than_the_context_is_one_sentence(name, loaded, monkeypatch):
+def test_a_prompt_longer_than_the_context_is_a_one_sentence_error(name, loaded, monkeypatch):
     adapter = loaded(name)
     monkeypatch.setattr(adapter.text_config, "max_position_embeddings", 20, raising=False)
     with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads at most 20"):
         adapter.row("count the dogs " * 30, [adapter.prepare_image(pixels(1)[0])])
 
 
-def test_a_model_without_a_chat_template_says_what_to_write(loaded):
+def test_a_missing_chat_template_error_states_what_to_write(loaded):
     adapter = loaded("llava")
     template, adapter.processor.chat_template = adapter.processor.chat_template, None
     try:
@@ -212,7 +210,7 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
 @pytest.mark.parametrize("name", ["llava", "qwen2_vl", "blip2"])
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_weights_in_few_bits_give_nearly_the_same_scores(name, bits, checkpoint, loaded):
+def test_quantised_weights_give_nearly_the_same_scores(name, bits, checkpoint, loaded):
     if find_spec("bitsandbytes") is None:
         with pytest.raises(UserError, match="needs bitsandbytes"):
             load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu", bits=bits))
@@ -225,7 +223,7 @@ def test_weights_in_few_bits_give_nearly_the_same_scores(name, bits, checkpoint,
 
 
 @pytest.mark.parametrize("name", ["llava", "qwen2_vl"])
-def test_a_model_laid_over_all_devices_gives_the_same_scores(name, checkpoint, loaded):
+def test_a_model_spread_over_devices_gives_the_same_scores(name, checkpoint, loaded):
     spread = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu", spread=True))
     torch.testing.assert_close(next_scores(spread), next_scores(loaded(name)))
 

@@ -79,7 +79,7 @@ def hooks(adapter):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_edit_that_changes_nothing_changes_nothing(name, loaded):
+def test_an_identity_edit_has_no_effect(name, loaded):
     adapter = loaded(name)
     plain, ran = run(adapter), []
     before = hooks(adapter)
@@ -99,7 +99,7 @@ def test_an_edit_that_changes_nothing_changes_nothing(name, loaded):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_zero_in_place_of_a_blocks_output_is_what_a_module_of_zeros_gives(name, loaded):
+def test_a_zeroed_output_equals_a_zero_module(name, loaded):
     adapter = loaded(name)
     plain = run(adapter)
     for address in ("vision.1", "lm.0"):
@@ -129,7 +129,7 @@ def replaced_by_zeros(adapter, path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_edit_of_one_images_tokens_leaves_the_others_as_they_were(name, loaded):
+def test_editing_one_images_tokens_leaves_the_others_unchanged(name, loaded):
     adapter = loaded(name)
     images = [adapter.prepare_image(image) for image in pixels(2)]
     if adapter.MAX_IMAGES_PER_PASS == 1:
@@ -159,7 +159,7 @@ def test_an_edit_of_one_images_tokens_leaves_the_others_as_they_were(name, loade
 
 @pytest.mark.parametrize("how", ["eager", "sdpa"])
 @pytest.mark.parametrize("name", READERS)
-def test_a_cut_of_all_image_tokens_or_a_stated_reason(name, how, loaded):
+def test_all_image_tokens_can_be_cut_or_a_reason_is_given(name, how, loaded):
     adapter = loaded(name, attention=how)
     names, blocks = answering(adapter)
     blocks = [a for a in names if a.startswith("decoder.") and a[8:].isdigit()] or blocks
@@ -228,7 +228,7 @@ def weights(adapter, address, cut, cuts):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_gradients_reach_the_image_and_are_those_of_finite_differences(name, loaded):
+def test_gradients_reach_the_image_and_match_finite_differences(name, loaded):
     adapter = loaded(name, dtype="float64")
     address = "connector" if name in READERS else "vision.0"
     path = adapter.addresses()[address]

@@ -42,7 +42,7 @@ def difference(ours, own):
     return float((ours.flatten().double() - own.flatten().double()).abs().max())
 
 
-def test_every_kind_reaches_the_model_as_its_own_processor_reads_it(loaded, name, files):
+def test_every_format_gives_the_processors_own_pixels(loaded, name, files):
     adapter = loaded(name)
     assert bool(getattr(processor_of(adapter), "do_convert_rgb", None)) != (name in UNCONVERTED)
     seen = set()
@@ -58,7 +58,7 @@ def test_every_kind_reaches_the_model_as_its_own_processor_reads_it(loaded, name
     assert len(seen) > 5  # the files differ
 
 
-def test_documented_differences_are_just_these(loaded, name, files):
+def test_only_documented_differences_occur(loaded, name, files):
     """EXIF rotation, more than 8 bits, and transparency if the processor does not convert it."""
     adapter = loaded(name)
     for kind, (*_, shown) in DIFFERENT.items():

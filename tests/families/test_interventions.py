@@ -43,7 +43,7 @@ def paths(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(name, loaded, paths):
+def test_patching_before_all_blocks_gives_swapped_and_after_the_last_sighted(name, loaded, paths):
     batch = batch_of(loaded(name), paths, FAMILIES[name].shares)
     sighted, swapped = batch.answers(), batch.answers(DONOR)
     assert differ(sighted, swapped) or name in NO_TOKENS  # Mllama's gates are initially closed
@@ -59,7 +59,7 @@ def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(nam
 
 
 @pytest.mark.parametrize("name", SHARING)
-def test_mixed_caches_are_what_hooks_give_on_whole_prompts(name, loaded, paths):
+def test_mixed_caches_equal_hooks_on_full_prompts(name, loaded, paths):
     adapter = loaded(name)
     shared, whole = (batch_of(adapter, paths, shares) for shares in (True, False))
     close(shared.answers(), whole.answers())
@@ -76,7 +76,7 @@ def deepstack(adapter):
 
 
 @pytest.mark.parametrize("name", SHARING)
-def test_every_change_is_alike_on_shared_prefixes_and_on_whole_prompts(name, loaded, paths):
+def test_every_change_is_the_same_with_shared_prefixes_and_full_prompts(name, loaded, paths):
     adapter = loaded(name)
     region = regions_for(adapter)
     shared, whole = (batch_of(adapter, paths, shares, regions=region) for shares in (True, False))
@@ -106,7 +106,7 @@ def test_with_image_tokens_cut_from_all_text_no_answer_depends_on_the_image(name
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_the_last_token_behind_the_last_block_is_the_whole_answer(name, loaded, paths):
+def test_the_last_token_after_the_last_block_determines_the_answer(name, loaded, paths):
     adapter = loaded(name)
     batch = batch_of(adapter, paths, FAMILIES[name].shares)
     names = list(adapter.addresses())
@@ -116,7 +116,7 @@ def test_the_last_token_behind_the_last_block_is_the_whole_answer(name, loaded, 
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_state_taken_from_the_same_image_or_written_as_it_is_changes_nothing(name, loaded, paths):
+def test_writing_unchanged_states_has_no_effect(name, loaded, paths):
     adapter = loaded(name)
     batch = batch_of(adapter, paths, FAMILIES[name].shares, pairs=("aa", "bb"))
     without = {"mllama": IMAGE, "blip2_t5": LAST}.get(name)  # a decoder has the last token
@@ -131,7 +131,7 @@ LEFT_OUT = {  # edits that are not made
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_a_family_cannot_provide_is_a_sentence_and_the_rest_goes_on(name, loaded, paths):
+def test_unsupported_edits_are_noted_and_the_rest_run(name, loaded, paths):
     adapter = loaded(name)
     regions = {} if name in NO_TOKENS else regions_for(adapter)
     made, said = made_of(batch_of(adapter, paths, FAMILIES[name].shares, regions=regions))
@@ -144,7 +144,7 @@ def test_what_a_family_cannot_provide_is_a_sentence_and_the_rest_goes_on(name, l
     assert expected - left <= made
 
 
-def test_regions_of_another_number_of_tokens_are_refused(loaded, paths):
+def test_regions_with_different_numbers_of_tokens_are_refused(loaded, paths):
     adapter = loaded("llava")
     region = regions_for(adapter)
     short = dataclasses.replace(region[OWN]["referent"], flags=np.ones(3, bool))

@@ -56,7 +56,7 @@ def features(model, image):
 
 
 @pytest.mark.parametrize("share", [0.25, 0.875])
-def test_additive_adds_the_shares_before_one_connector(image, share):
+def test_additive_mixing_weights_tokens_before_one_connector(image, share):
     model = built(share=share)
     with torch.inference_mode():
         first, second = towers_by_hand(model, image)
@@ -66,7 +66,7 @@ def test_additive_adds_the_shares_before_one_connector(image, share):
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_with_all_of_one_encoder_a_mixture_is_that_encoders_model_bit_for_bit(image, share):
+def test_a_mixture_with_share_0_or_1_is_bit_identical_to_one_encoder(image, share):
     model = built(share=share, alike=True)
     single = alone(model, int(share))
     assert torch.equal(features(model, image), features(single, image))
@@ -74,7 +74,7 @@ def test_with_all_of_one_encoder_a_mixture_is_that_encoders_model_bit_for_bit(im
     assert not torch.equal(features(mixed, image), features(single, image))
 
 
-def test_interleaving_puts_the_first_encoder_at_even_places_and_the_second_at_odd_ones(image):
+def test_interleaving_alternates_the_encoders_tokens(image):
     model = built(mix="interleaved")
     found = features(model, image)
     with torch.inference_mode():
@@ -87,7 +87,7 @@ def test_interleaving_puts_the_first_encoder_at_even_places_and_the_second_at_od
         assert torch.allclose(found[:, 2 * i + 1], expected[1][:, i], atol=1e-6)
 
 
-def test_interleaved_tokens_lie_where_their_patches_do_and_queries_nowhere(loaded):
+def test_interleaved_tokens_have_their_patches_positions_and_queries_none(loaded):
     (image,) = pixels(1)
     single, double = (loaded(n) for n in ("mixture", "mixture_interleaved"))
     size = image.size
@@ -98,6 +98,6 @@ def test_interleaved_tokens_lie_where_their_patches_do_and_queries_nowhere(loade
     assert queries.shape[0] == 6 and (queries[:, 1:3] == -1).all()
 
 
-def test_eyes_that_would_be_lost_in_one_of_two_encoders_alone_are_refused(loaded):
+def test_an_eyes_lesion_in_only_one_of_two_encoders_is_refused(loaded):
     with pytest.raises(UserError, match="needs one vision encoder"):
         eyes.derive(loaded("mixture"), {}, 0)

@@ -50,7 +50,7 @@ def logits(adapter):
 
 @pytest.mark.parametrize("rule", [prior, unretrieved], ids=["prior", "unretrieved"])
 @pytest.mark.parametrize("name", LANGUAGE)
-def test_a_patient_answers_alike_whatever_the_image_or_is_refused(name, rule, own):
+def test_a_patients_answer_ignores_the_image_or_the_lesion_is_refused(name, rule, own):
     adapter = own(name)
     before = logits(adapter)
     assert not torch.equal(before[0], before[1])
@@ -67,12 +67,12 @@ def test_a_patient_answers_alike_whatever_the_image_or_is_refused(name, rule, ow
 
 
 @pytest.mark.parametrize(("rule", "name"), REFUSED)
-def test_what_cannot_be_folded_says_why_and_where_it_can(rule, name, own):
+def test_an_impossible_lesion_gives_the_reason_and_the_valid_families(rule, name, own):
     with pytest.raises(UserError, match=REFUSED[rule, name]):
         rule.derive(own(name), {}, 0)
 
 
 @pytest.mark.parametrize("name", ["mixture"])
-def test_an_encoder_that_is_not_the_only_one_is_not_made_worse(name, own):
+def test_a_lesion_in_one_of_several_encoders_is_refused(name, own):
     with pytest.raises(UserError, match=r"eyes needs one vision encoder, .* mixture has several"):
         eyes.derive(own(name), {}, 0)

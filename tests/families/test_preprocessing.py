@@ -16,7 +16,7 @@ def drawn():
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_images_prepared_together_equal_each_one_alone(name, loaded, monkeypatch):
+def test_images_preprocessed_together_equal_single_ones(name, loaded, monkeypatch):
     adapter, images = loaded(name), drawn()
     alone = [adapter.prepare_image(image) for image in images]
     calls, process = [], type(adapter).processed

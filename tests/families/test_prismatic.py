@@ -225,7 +225,7 @@ def test_a_derived_model_loads_from_its_own_weights(made, tmp_path):
         ("arch_specifier", "linear", "'linear', expected gelu-mlp"),
     ],
 )
-def test_parts_that_are_not_known_are_named(field, value, sentence, tmp_path):
+def test_unknown_parts_are_reported(field, value, sentence, tmp_path):
     write("clip-vit-l", tmp_path)
     path = Path(tmp_path / "config.json")
     parts = json.loads(path.read_text())["model"]
@@ -234,7 +234,7 @@ def test_parts_that_are_not_known_are_named(field, value, sentence, tmp_path):
         load(SPEC, tmp_path, LoadOptions("cpu"))
 
 
-def test_a_companion_that_is_missing_is_named(tmp_path):
+def test_a_missing_companion_is_reported(tmp_path):
     write("clip-vit-l", tmp_path)
     (tmp_path / "openai").rename(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="has no folder openai/clip-vit-large-patch14"):

@@ -67,7 +67,7 @@ def wrecked(hidden):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_outputs_that_are_said_to_be_read_and_no_others_change_the_connector(name, loaded):
+def test_only_outputs_listed_as_read_change_the_connector(name, loaded):
     adapter = loaded(name)
     images = [adapter.prepare_image(image) for image in pixels(1)]
     vision = {a: p for a, p in adapter.addresses().items() if component(a) == VISION}
@@ -85,7 +85,7 @@ def test_the_outputs_that_are_said_to_be_read_and_no_others_change_the_connector
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_blocks_after_the_last_that_is_read_change_nothing_that_follows(name, loaded):
+def test_blocks_after_the_last_one_read_have_no_effect(name, loaded):
     adapter = loaded(name)
     images = [adapter.prepare_image(image) for image in pixels(1)]
     vision = [a for a in adapter.addresses() if component(a) == VISION]
@@ -98,7 +98,7 @@ def test_blocks_after_the_last_that_is_read_change_nothing_that_follows(name, lo
 
 
 @pytest.mark.parametrize("name", ["mllama", "molmo2", "qwen3_vl"])
-def test_several_blocks_are_read_where_the_configuration_says_so(name, loaded):
+def test_several_blocks_are_read_if_the_configuration_lists_them(name, loaded):
     assert len(loaded(name).reads()) > 1
 
 
@@ -107,7 +107,7 @@ def test_several_blocks_are_read_where_the_configuration_says_so(name, loaded):
     ("layer", "expected"),
     [(-2, ["vision.1"]), (3, ["vision.2"]), ([1, -1], ["vision.0", "vision.2"]), (0, [])],
 )
-def test_the_configuration_counts_hidden_states_and_the_first_is_no_block(
+def test_the_configuration_counts_hidden_states_from_the_embedding(
     name, layer, expected, loaded, monkeypatch
 ):
     adapter = loaded(name)
@@ -116,5 +116,5 @@ def test_the_configuration_counts_hidden_states_and_the_first_is_no_block(
 
 
 @pytest.mark.parametrize("name", ["clip", "llava", "qwen3_vl"])
-def test_the_card_says_what_is_read(name, loaded, cards):
+def test_the_card_lists_the_outputs_that_are_read(name, loaded, cards):
     assert cards(name)["reads"] == loaded(name).reads()

@@ -54,7 +54,7 @@ def test_a_referent_is_the_mean_of_the_tokens_in_its_region(name, loaded, cards,
 
 
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE))
-def test_the_referent_of_a_prompt_with_several_pictures_is_on_one(name, loaded, cards, monkeypatch):
+def test_the_referent_of_a_prompt_with_several_images_is_on_one(name, loaded, cards, monkeypatch):
     adapter, card = loaded(name), cards(name)
     several = {  # full prompts, so image tokens are stored per prompt too
         **card,

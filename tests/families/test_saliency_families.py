@@ -31,7 +31,7 @@ def images(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", READING)
-def test_every_family_has_maps_of_gradients_or_says_why_not(name, loaded, cards, images):
+def test_every_family_has_gradient_maps_or_a_reason(name, loaded, cards, images):
     how = {"attention": "eager"} if FAMILIES[name].kind == "vlm" else {}
     adapter = loaded(name, **how)
     items, work = attributor(adapter, cards(name), images)

@@ -25,7 +25,7 @@ def test_a_bright_square_is_found_in_the_encoder(name, size, loaded, cards):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE))
-def test_a_bright_square_is_found_behind_the_connector(name, size, loaded, cards):
+def test_a_bright_square_is_found_after_the_connector(name, size, loaded, cards):
     adapter, card = loaded(name), cards(name)
     see = lambda image: look(adapter, card, image, "connector")  # noqa: E731
     check(size, adapter.token_boxes(size, "connector"), see)
@@ -33,20 +33,20 @@ def test_a_bright_square_is_found_behind_the_connector(name, size, loaded, cards
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE - {"mllama"}))
-def test_a_bright_square_is_found_in_what_the_language_model_reads(name, size, loaded):
+def test_a_bright_square_is_found_in_the_language_models_input(name, size, loaded):
     adapter = loaded(name)
     check(size, adapter.token_boxes(size, "lm"), lambda image: features(adapter, image))
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip_vision", "dinov2", "dinov2_resized", "vit_mae"])
-def test_a_card_counts_the_patches_that_an_encoder_takes(name, loaded, cards):
+def test_a_card_counts_the_encoders_patches(name, loaded, cards):
     boxes = loaded(name).token_boxes((32, 32), "vision")
     assert len(boxes) == cards(name)["image_tokens"] == 16
 
 
 @pytest.mark.parametrize("size", [(64, 64), (97, 41), (640, 480), (5, 7), (1, 1), (2000, 300)])
 @pytest.mark.parametrize("name", ["siglip", "vit_mae", "blip2", "paligemma"])
-def test_a_picture_that_is_resized_whole_has_its_tokens_in_equal_parts(name, size, loaded):
+def test_tokens_of_a_resized_image_cover_equal_parts(name, size, loaded):
     found = loaded(name).token_boxes(size, "vision")
     row, column = np.divmod(np.arange(16), 4)
     wide, high = np.divide(size, 4)
@@ -57,7 +57,7 @@ def test_a_picture_that_is_resized_whole_has_its_tokens_in_equal_parts(name, siz
 
 @pytest.mark.parametrize("size", [(97, 41), (640, 480), (300, 900)])
 @pytest.mark.parametrize("name", ["clip", "dinov2", "llava"])
-def test_a_centre_crop_leaves_out_what_it_cuts_off(name, size, loaded):
+def test_a_centre_crop_omits_the_margins(name, size, loaded):
     scale = 32 / min(size)  # the shorter side becomes 32 pixels, the longer in proportion
     resized = [int(n * scale) for n in size]
     exact = np.divide(size, resized)
@@ -67,7 +67,7 @@ def test_a_centre_crop_leaves_out_what_it_cuts_off(name, size, loaded):
     np.testing.assert_allclose([right.max(), bottom.max()], first + 32 * exact, atol=0.5)
 
 
-def test_tokens_that_show_padding_alone_lie_nowhere(loaded):
+def test_tokens_of_padding_have_no_position(loaded):
     places = loaded("janus").token_boxes(
         (100, 25), "lm"
     )  # padded to a square: only one row of four shows the image
@@ -79,7 +79,7 @@ def test_tokens_that_show_padding_alone_lie_nowhere(loaded):
 
 
 @pytest.mark.parametrize("name", sorted(NOWHERE))
-def test_learned_queries_lie_nowhere(name, loaded):
+def test_learned_queries_have_no_position(name, loaded):
     for region in ("connector", "lm"):
         places = loaded(name).token_boxes((64, 40), region)
         assert places.shape == (6, 7)
@@ -88,7 +88,7 @@ def test_learned_queries_lie_nowhere(name, loaded):
 
 
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE - {"mllama"}))
-def test_rows_and_columns_of_a_view_are_a_regular_grid_over_the_picture(name, loaded):
+def test_rows_and_columns_of_a_view_form_a_regular_grid_over_the_image(name, loaded):
     size = (150, 97)
     places = loaded(name).token_boxes(size, "lm")
     for view in np.unique(places[:, 0]):
@@ -100,14 +100,14 @@ def test_rows_and_columns_of_a_view_are_a_regular_grid_over_the_picture(name, lo
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_places_depend_on_the_size_alone_and_are_measured_once(name, loaded, monkeypatch):
+def test_positions_depend_only_on_the_size_and_are_measured_once(name, loaded, monkeypatch):
     adapter = loaded(name)
     once = adapter.token_boxes((50, 60), "vision")
     monkeypatch.setattr(Adapter, "locate", None)
     assert adapter.token_boxes((50, 60), "vision") is once
 
 
-def test_a_picture_among_several_is_seen_whole_only(loaded):
+def test_an_image_among_several_has_only_its_full_view(loaded):
     places = loaded("llava_onevision").token_boxes((100, 40), "lm", of=2)
     assert len(places) == 17
     assert np.isnan(places[-1, 3:]).all()

@@ -38,13 +38,13 @@ ARMS = [(n, a) for n in READERS for a in ("prompt_3", *arms.LORA) if (n, a) not 
 
 
 @pytest.mark.parametrize(("name", "arm"), ARMS)
-def test_twenty_steps_lower_the_loss_and_leave_the_rest_alone(name, arm, checkpoint, data):
+def test_twenty_steps_lower_the_loss_and_change_nothing_else(name, arm, checkpoint, data):
     adapter, questions = start(checkpoint, name, data)
     check_twenty_steps(adapter, questions, data[1], arm)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_all_parts_get_as_many_parameters(name, checkpoint, data):
+def test_all_arms_have_equally_many_parameters(name, checkpoint, data):
     counts = []
     for arm in arms.LORA:
         adapter, _ = start(checkpoint, name, data)
@@ -58,7 +58,7 @@ def test_all_parts_get_as_many_parameters(name, checkpoint, data):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_kept_outputs_of_the_encoder_give_what_encoding_again_gives(name, checkpoint, data):
+def test_cached_encoder_outputs_equal_recomputed_ones(name, checkpoint, data):
     adapter, questions = start(checkpoint, name, data)
     keys = [questions.keys(item, blank=False)[0] for item in data[1]]
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_kept_outputs_of_the_encoder_give_what_encoding_again_gives(name, checkp
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_items_of_one_image_share_its_pass_with_equal_gradients(name, checkpoint, data):
+def test_items_about_one_image_share_its_pass_with_equal_gradients(name, checkpoint, data):
     adapter, questions = start(checkpoint, name, data)
     items = data[1]
     more = [{**i, "item_id": f"m{i['item_id']}", "prompt": "what shape ?"} for i in items[:2]]
@@ -92,7 +92,7 @@ def test_items_of_one_image_share_its_pass_with_equal_gradients(name, checkpoint
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_soft_prompt_of_words_equals_these_words(name, checkpoint, data):
+def test_a_soft_prompt_of_word_embeddings_equals_the_words(name, checkpoint, data):
     """Ids beyond the vocabulary with the embeddings of words act like these words."""
     adapter, questions = start(checkpoint, name, data)
     ids = adapter.plain_ids("the red square")

@@ -1,4 +1,4 @@
-"""Fault: what is done where, and how it must end; and the injector that tries faults.
+"""A fault, where it is injected, and how the run must end; and the injector that tries faults.
 
 A module ``of_<kind>.py`` in this folder has the faults of one kind: ``KIND``, a docstring about
 them, and the list ``FAULTS``. ``test_faults.py`` tries each fault, and ``write_docs.py`` lists all
@@ -23,8 +23,8 @@ MOST_SECONDS = 60
 MOST_CHARACTERS = 300  # characters of a sentence, without the paths in it
 OUTCOMES = {
     "refused": "ends with a one-sentence error",
-    "whole": "accepted, with the same content as without the fault",
-    "healed": "the next run completes to the same bytes",
+    "accepted": "read with the same content as without the fault",
+    "recovered": "the next run completes to the same bytes",
     "noticed": "reported in one sentence, and the run continues",
 }
 HERE = Path(__file__).parent
@@ -36,9 +36,9 @@ class Fault:
 
     Attributes
     ----------
-    what : what is done, in a few words
-    where : the step, file or setting where it is done
-    outcome : how it must end, a key of OUTCOMES
+    what : the fault, in a few words
+    where : the step, file or setting that it affects
+    outcome : how the run must end, a key of OUTCOMES
     inject : makes the fault, then runs the step, in the empty working folder. ``refused``: it must
         raise a UserError; ``noticed``: it returns the message; otherwise it returns the result
         and the expected result, which must be equal and not empty

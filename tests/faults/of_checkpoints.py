@@ -144,7 +144,7 @@ FAULTS = [
            "config.json"),
     _fault("clip", "`vision_feature_layer: evil`", setting("vision_feature_layer", "evil"),
            "vision_feature_layer is 'evil', expected a whole number", "config.json"),
-    _fault("clip", "a size of no pixels", setting("image_processor.size", {"shortest_edge": 0},
+    _fault("clip", "a size of zero pixels", setting("image_processor.size", {"shortest_edge": 0},
            "processor_config.json"), "cannot process it", "processor_config.json"),
     _fault("clip", "an edge of 10^9 pixels", setting("image_processor.crop_size.height", 10**9,
            "processor_config.json"), "expected at most", "processor_config.json"),
@@ -162,7 +162,7 @@ FAULTS = [
     _fault("clip", "deleted", lambda folder: (folder / WEIGHTS).unlink(), "", WEIGHTS),
     _fault("clip", "its first half", lambda folder: (folder / WEIGHTS).write_bytes(
            (folder / WEIGHTS).read_bytes()[:9000]), "", WEIGHTS),
-    _fault("clip", "no JSON", holding("tokenizer.json", "nothing"), "", "tokenizer.json"),
+    _fault("clip", "not JSON", holding("tokenizer.json", "nothing"), "", "tokenizer.json"),
     _template("three nested loops of 99,999 steps", LOOPS, "more than 10 s"),
     _template("a loop that makes 40 MB", "{% for a in range(40000) %}" + "x" * 1000
               + "{% endfor %}", "40000000 characters"),
@@ -177,20 +177,20 @@ FAULTS = [
     _killed("a text that grows tenfold twelve times", TOKENIZER, setting("normalizer",
             {"type": "Sequence", "normalizers": [TENFOLD] * 12}, TOKENIZER),
             "not enough memory|its tokenizer takes more than", True),
-    _fault("llava", "a regular expression without end", setting("pre_tokenizer", BACKTRACKS,
+    _fault("llava", "an endless regular expression", setting("pre_tokenizer", BACKTRACKS,
            TOKENIZER), "its tokenizer cannot take a prompt", TOKENIZER),
     *(_fault("clip", f"a {what} in its place", instead("config.json", make),
              "is a pipe or a device", "config.json")
       for what, make in (("pipe", os.mkfifo), ("device without end", lambda path:
                                                path.symlink_to("/dev/zero")))),
-    _template("a mistake in its syntax", "{% for %}", "cannot be rendered"),
-    _template("a call of the system",
+    _template("a syntax error", "{% for %}", "cannot be rendered"),
+    _template("a system call",
               "{{ ''.__class__.__mro__[1].__subclasses__()[0]('touch pwned') }}",
               "cannot be rendered"),
     _template("an error that it raises", "{{ raise_exception('no\nway') }}",
               "cannot be rendered"),
     _template("a template without the image", "{{ messages[0].role }}: ?", ""),
-    Fault("still written by another process", WEIGHTS, "whole",
+    Fault("still written by another process", WEIGHTS, "accepted",
           lambda: beside(f".{WEIGHTS}.partial-0123abcd-7")),
-    Fault("as it is", "config.json", "whole", lambda: described("llava")),
+    Fault("unchanged", "config.json", "accepted", lambda: described("llava")),
 ]  # fmt: skip

@@ -98,7 +98,7 @@ def fuzzed(step: Callable[[random.Random], None], first: int, count: int) -> Any
 KINDS = {"an image": (image, 170), "an archive": (archive, 130), "a config file": (config, 120),
          "a model's folder": (folder, 80)}  # fmt: skip
 FAULTS = [
-    Fault(f"mutations {n * count // 5 + 1} to {(n + 1) * count // 5}", what, "whole",
+    Fault(f"mutations {n * count // 5 + 1} to {(n + 1) * count // 5}", what, "accepted",
           partial(fuzzed, step, n * count // 5, count // 5), long=True)
     for what, (step, count) in KINDS.items() for n in range(5)
 ]  # fmt: skip

@@ -149,7 +149,7 @@ def save_weights() -> None:
 
 
 def _healed(what: str, where: str, step: Callable[[], Any], kind: str, most: int) -> Fault:
-    return Fault(what, where, "healed", partial(healed, step, kind, most))
+    return Fault(what, where, "recovered", partial(healed, step, kind, most))
 
 
 def _noticed(what: str, where: str, work: Callable[..., str], kind: str, most: int) -> Fault:
@@ -170,7 +170,7 @@ FAULTS = [
     _noticed("no more open files", "a step that reads a table", read, FILES, 0),
     _noticed("10 MB of memory", "a step that opens images", look_at_images, MEMORY, 10 << 20),
     _noticed("no more open files", "a step that opens images", look_at_images, FILES, 0),
-    Fault("files of 1,000 bytes at most", "the sweep before a run", "healed",
+    Fault("files of 1,000 bytes at most", "the sweep before a run", "recovered",
           partial(sweep, SIZES, 1_000)),
-    Fault("no more open files", "the sweep before a run", "healed", partial(sweep, FILES, 0)),
+    Fault("no more open files", "the sweep before a run", "recovered", partial(sweep, FILES, 0)),
 ]  # fmt: skip

@@ -121,13 +121,13 @@ FAULTS = [
     _refused("an image that is a link to itself", "t.csv", linked("b.png"), "is missing"),
     _csv("100,000 images in one cell", "image\n" + "|".join("b" * 100_000) + "\n", "missing"),
     _csv("UTF-16", HEADER.encode("utf-16"), "not UTF-8"),
-    _csv("Latin-1 behind UTF-8", "image,prompt\na.png,é\n".encode() + b"a.png,\xe9\n",
+    _csv("Latin-1 after UTF-8", "image,prompt\na.png,é\n".encode() + b"a.png,\xe9\n",
          "line 3: .*not UTF-8"),
     _csv("10,000 columns", "image" + ",c" * 10_000 + "\n", "columns, expected at most"),
-    _csv("a column twice, with 100,000 letters", f"image,{LONG},{LONG}\n", "occurs twice"),
+    _csv("a duplicate column with 100,000 letters", f"image,{LONG},{LONG}\n", "occurs twice"),
     _csv("no image, and names of 100,000 letters", f"imag,{LONG}\n,x\n", "columns.image"),
     _csv("another split, with 100,000 letters", f"image,split\na.png,{LONG}\n", "no split"),
-    _csv("a quote without end", HEADER + 'a.png,"what\n', "not CSV"),
+    _csv("an unclosed quote", HEADER + 'a.png,"what\n', "not CSV"),
     _csv("choices that are calls", HEADER + "a.png,?,\"[open('pwned', 'w'), 'a']\",x\n",
          "not a list"),
     _csv("choices of 9^9^9", HEADER + "a.png,?,[9**9**9],x\n", "not a list"),
@@ -178,8 +178,8 @@ FAULTS = [
                "splits is .*expected names")
       for what, held in (("null", None), ("a text", "all"), ("numbers", [1]),
                          ("a folder above", ["../all"]))),
-    _refused("an image above, and a script", "hf", saved({"_data_files": [{"filename":
+    _refused("an image outside, and a script", "hf", saved({"_data_files": [{"filename":
              "data.arrow"}]}), "is not in mine/hf"),
-    Fault("a byte order mark", "a CSV", "whole", partial(taken, "t.csv", text(
+    Fault("a byte order mark", "a CSV", "accepted", partial(taken, "t.csv", text(
           b"\xef\xbb\xbfimage\na.png\n"))),
 ]  # fmt: skip

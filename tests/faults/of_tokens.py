@@ -108,7 +108,7 @@ def dead_end(hub: HubServer) -> None:
 
 
 def _kept(what: str, token: str, **how: Any) -> Fault:
-    return Fault(what, "HF_TOKEN", "whole", partial(pulling, token, **how))
+    return Fault(what, "HF_TOKEN", "accepted", partial(pulling, token, **how))
 
 
 def _refused(what: str, token: str) -> Fault:
@@ -121,18 +121,18 @@ FAULTS = [
     _kept("a carriage return and a line end after it", f"{TOKEN}\r\n", pulled=True),
     _kept("a blank before it", f" {TOKEN}", pulled=True),
     _kept("tabs around it", f"\t{TOKEN}\t", pulled=True),
-    _kept("blanks alone", " \n", pulled=False),
+    _kept("only blanks", " \n", pulled=False),
     _kept("another account's", f"{TOKEN}2", pulled=False),
     _kept("the connection cut twelve times", TOKEN, pulled=True, spoil=cut(12)),
     _kept("the connection always cut", TOKEN, pulled=False, spoil=cut(99)),
-    _kept("a signed address where nobody answers", TOKEN, pulled=False, spoil=dead_end),
+    _kept("a signed address without a response", TOKEN, pulled=False, spoil=dead_end),
     _refused("a line end in it", f"{TOKEN[:6]}\n{TOKEN[6:]}"),
     _refused("a carriage return in it", f"{TOKEN[:6]}\r{TOKEN[6:]}"),
     _refused("a blank in it", f"{TOKEN[:6]} {TOKEN[6:]}"),
     _refused("quotes around it", f'"{TOKEN}"'),
     _refused("the word Bearer before it", f"Bearer {TOKEN}"),
     _refused("a header after it", f"{TOKEN}\r\nHost: evil"),
-    _refused("a letter beyond ASCII", f"{TOKEN}ü"),
+    _refused("a non-ASCII character", f"{TOKEN}ü"),
     _refused("a byte order mark before it", f"\ufeff{TOKEN}"),
     _refused("an escape sequence in it", f"\x1b[2J{TOKEN}"),
     _refused("JSON", json.dumps({"token": TOKEN})),

@@ -17,7 +17,7 @@ This page lists what happens when files are damaged, settings are wrong, or data
 hostile. It is generated from the tables in `tests/faults/`. `make test-all` injects these faults
 and checks that each ends as listed; `make test-faults` injects those marked *long*. None takes more
 than {seconds} seconds, ends in a traceback, or writes outside the project's folder.
-[SECURITY.md](../SECURITY.md) says what is trusted.
+[SECURITY.md](../SECURITY.md) lists the trusted inputs.
 
 {outcomes}
 

@@ -79,13 +79,13 @@ def test_the_card_has_the_sizes_of_the_published_model(model, exam):
     assert not card["reads_text"]
 
 
-def test_questions_that_need_a_text_tower_are_said_to_be_impossible_and_the_rest_goes_on(exam):
+def test_questions_that_need_a_text_tower_are_reported_and_the_rest_run(exam):
     project, output = exam
-    sentence = "have no text tower, so they are asked no questions; everything else is examined"
+    sentence = "have no text tower, so they answer no questions; everything else is examined"
     assert Counter(output.split("\n"))[f"eyechart: {', '.join(ENCODERS)} {sentence}"] == 1
     assert not project.path("results/behavior").exists()
     page = project.path("results/report/index.html").read_text()
-    assert page.count("without a text tower, so it is asked no questions") == len(ENCODERS)
+    assert page.count("without a text tower, so it answers no questions") == len(ENCODERS)
 
 
 def value(table, **at):
@@ -95,7 +95,7 @@ def value(table, **at):
 
 
 @pytest.mark.parametrize("model", ENCODERS)
-def test_what_is_in_a_box_is_read_there_and_not_at_another_box(model, exam):
+def test_a_boxs_content_is_decoded_there_and_not_at_another_box(model, exam):
     probes = pl.read_parquet(exam[0].path(f"results/probing/{model}/scenes/thing.parquet"))
     for span in ("referent", "referent_center"):
         row = value(probes, address="vision.7", span=span, kind="task")
@@ -108,14 +108,14 @@ def test_what_is_in_a_box_is_read_there_and_not_at_another_box(model, exam):
 @pytest.mark.parametrize(
     ("model", "address"), [("dinov2_small", "vision.7"), ("clip_vit_b16_vision", "connector")]
 )
-def test_the_class_token_tells_whether_a_cat_is_among_four_things(model, address, exam):
+def test_the_class_token_encodes_whether_a_cat_is_present(model, address, exam):
     probes = pl.read_parquet(exam[0].path(f"results/probing/{model}/scenes/cat.parquet"))
     row = value(probes, address=address, span="cls", kind="task")
     assert row["accuracy"] > 0.8 and row["q"] < 0.01
 
 
 @pytest.mark.parametrize("model", ENCODERS)
-def test_a_point_of_a_photograph_is_found_from_another_view(model, exam):
+def test_a_point_is_matched_in_another_view_of_a_photograph(model, exam):
     table = pl.read_parquet(exam[0].path(f"results/readout/{model}/views.parquet"))
     alone = {"seen": "alone", "address": "vision.7"}
     row = value(table, readout="points", **alone)

@@ -39,7 +39,7 @@ def tracer(family, folder_of, tmp_path_factory):
     return found
 
 
-def test_a_family_gives_attention_or_says_why_not(tracer):
+def test_a_family_returns_attention_or_a_reason(tracer):
     table = tracer.tables.whole("attention", ATTENTION)
     assert bool(len(table)) != bool(tracer.reasons["attention"])
     if len(table):
@@ -47,7 +47,7 @@ def test_a_family_gives_attention_or_says_why_not(tracer):
         assert ((mass > 0) & (mass < 1.001)).all()
 
 
-def test_the_lens_ends_with_what_the_model_says_or_says_why_not(tracer):
+def test_the_lens_ends_with_the_models_scores_or_gives_a_reason(tracer):
     table = tracer.tables.whole("lens", LENS)
     assert bool(len(table)) != bool(tracer.reasons["lens"])
     if len(table):

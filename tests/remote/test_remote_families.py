@@ -34,12 +34,12 @@ def extract(adapter, card, questions, batch, monkeypatch):
     return run_engine(adapter, card, shown, plan(questions, QUESTIONS), batch, monkeypatch)
 
 
-def test_its_code_runs_only_where_the_configuration_allows_it(family, folder_of):
+def test_remote_code_runs_only_if_the_configuration_allows_it(family, folder_of):
     with pytest.raises(UserError, match="does not allow it to run"):
         load(spec_of(family), folder_of(family), LoadOptions("cpu"))
 
 
-def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path, monkeypatch):
+def test_a_companion_is_found_elsewhere_or_requested(family, folder_of, tmp_path, monkeypatch):
     names = adapter_of(spec_of(family)).companions(folder_of(family))
     if not names:
         return  # its code loads only its own files
@@ -55,7 +55,7 @@ def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path
     assert load(spec_of(family), folder, loading)
 
 
-def test_a_weight_that_is_missing_is_an_error(family, folder_of, tmp_path):
+def test_a_missing_weight_is_an_error(family, folder_of, tmp_path):
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / f"{family}_maimed"
@@ -85,7 +85,7 @@ def test_addresses_resolve_in_the_order_in_which_they_run(adapter, card):
     assert all(card["parts"][region] for region in ("vision", "connector", "lm"))
 
 
-def test_the_language_model_reads_at_its_image_tokens_what_the_connector_gave(adapter, card):
+def test_the_language_models_image_tokens_equal_the_connectors_output(adapter, card):
     found = {}
 
     def note(module, args, kwargs, output=None):
@@ -119,7 +119,7 @@ def test_the_language_model_reads_at_its_image_tokens_what_the_connector_gave(ad
         tap.remove()
 
 
-def test_what_is_read_is_what_the_models_own_code_computes(adapter):
+def test_activations_equal_the_models_own_code(adapter):
     reference = getattr(references, adapter.spec.family)
     for image, question in zip(drawn(), QUESTIONS, strict=True):
         picture = adapter.prepare_image(image)
@@ -141,7 +141,7 @@ def test_a_batch_of_unlike_prompts_equals_single_runs_at_every_address_and_span(
             np.testing.assert_allclose(value, alone[column][row], rtol=0, atol=1e-5)
 
 
-def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypatch):
+def test_activations_differ_between_images_and_questions(adapter, card, monkeypatch):
     found = extract(adapter, card, [["p0"], ["p1"], ["p2"]], 3, monkeypatch)
     for column, rows in found.items():
         if not column.endswith(("image_tokens", "places")):
@@ -151,7 +151,7 @@ def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypa
             assert np.abs(second - third).max() > 1e-4, column
 
 
-def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(adapter):
+def test_several_images_and_none_are_accepted_or_refused_in_one_sentence(adapter):
     pictures = [adapter.prepare_image(image) for image in drawn()[:2]]
     if adapter.MAX_IMAGES_PER_PROMPT:
         with pytest.raises(UserError, match="accepts 1 image per prompt"):
@@ -173,7 +173,7 @@ def test_a_prompt_longer_than_the_context_is_refused(adapter):
         adapter.row("what is it ? " * 4000, [])
 
 
-def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
+def test_log_probabilities_of_choices_equal_teacher_forcing(adapter):
     reference = getattr(references, adapter.spec.family)
     image = drawn()[0]
     picture = adapter.prepare_image(image)

@@ -53,7 +53,7 @@ def batch(adapter, paths):
     return batch_of(adapter, paths, shares=False)
 
 
-def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(batch):
+def test_patching_before_all_blocks_gives_swapped_and_after_the_last_sighted(batch):
     swapped = batch.answers(DONOR)
     assert differ(batch.answers(), swapped)
     close(batch.mixed(OWN, DONOR, "connector"), swapped)
@@ -62,7 +62,7 @@ def test_patching_all_blocks_gives_swapped_and_behind_the_last_gives_sighted(bat
     check_last_token(batch, blocks_of(batch.adapter)[-1])
 
 
-def test_edits_of_nothing_change_nothing(adapter, paths):
+def test_identity_edits_have_no_effect(adapter, paths):
     batch = batch_of(adapter, paths, shares=False, pairs=("aa", "bb"))
     check_edits_of_nothing(batch, (IMAGE, QUESTION, LAST))
 
@@ -71,13 +71,13 @@ def test_with_image_tokens_cut_from_all_text_no_answer_depends_on_the_image(batc
     check_cut(batch)
 
 
-def test_attention_without_a_mask_is_refused_in_a_sentence(batch, monkeypatch):
+def test_attention_without_a_mask_is_refused_in_one_sentence(batch, monkeypatch):
     monkeypatch.setattr(batch.adapter, "mask_argument", lambda address: ("padding_mask", True))
     with pytest.raises(UserError, match=r"lm\.0: attention can only be cut in blocks"):
         batch.answers(OWN, [cut_off(batch.adapter)])
 
 
-def test_zeros_and_erasures_are_what_the_models_own_code_gives_under_a_hook(batch, paths):
+def test_zeros_and_erasures_equal_the_models_own_code_under_a_hook(batch, paths):
     adapter = batch.adapter
     for address in ("connector", *blocks_of(adapter)[:2]):
         tokens = torch.cat(batch.image_states(address)).double().numpy()

@@ -31,7 +31,7 @@ def test_a_bright_square_is_found_in_the_encoder(adapter, card, size):
 
 @pytest.mark.parametrize("region", ["connector", "lm"])
 @pytest.mark.parametrize("size", SIZES)
-def test_a_bright_square_is_found_behind_the_connector(adapter, card, family, size, region):
+def test_a_bright_square_is_found_after_the_connector(adapter, card, family, size, region):
     places = adapter.token_boxes(size, region)
     if family in NOWHERE:
         assert np.isnan(places[:, 3:]).all()

@@ -24,7 +24,7 @@ def adapter(family, folder_of):
     return load_eager(spec_of(family), folder_of(family), LoadOptions("cpu", remote_code=True))[0]
 
 
-def test_every_method_makes_maps_or_says_why_not(adapter, family, images):
+def test_every_method_makes_maps_or_gives_a_reason(adapter, family, images):
     items, work = attributor(adapter, describe(adapter, family), images)
     maps, curves, made = made_by(items, work)
     assert made == set(METHODS) - ({"relevancy"} if family in NO_WEIGHTS else set()), work.say.said

@@ -17,6 +17,6 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize("arm", ["prompt_3", *arms.LORA])
-def test_twenty_steps_lower_the_loss_and_leave_the_rest_alone(arm, family, folder_of, data):
+def test_twenty_steps_lower_the_loss_and_change_nothing_else(arm, family, folder_of, data):
     adapter = load(spec_of(family), folder_of(family), LoadOptions("cpu", remote_code=True))
     check_twenty_steps(adapter, questions_about(adapter, data), data[1], arm)

@@ -40,7 +40,7 @@ def configured(folder: Path) -> Project:
     return project
 
 
-def test_a_part_that_is_cancelled_is_answered_again_alone(tmp_path: Path) -> None:
+def test_only_a_cancelled_part_is_answered_again(tmp_path: Path) -> None:
     """The joined answers and the readouts equal those of a local run."""
     project = configured(tmp_path / "slurm/project")
     jobs, cancelled = finish_with_one_cancelled(

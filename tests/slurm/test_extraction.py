@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(project, *finish_with_one_cancelled(project, "extract_vlm", Shard.add, *TARGETS))
 
 
-def test_results_are_those_of_a_run_on_this_machine(run: Run, tmp_path: Path) -> None:
+def test_results_equal_those_of_a_local_run(run: Run, tmp_path: Path) -> None:
     here = Project.create(tmp_path / "project")
     here.finish(*TARGETS)
     assert run.project.plan(*TARGETS) == {}  # half-written files of the cancelled job are removed
@@ -64,7 +64,7 @@ def test_a_cancelled_job_is_tried_again_with_more_memory_and_time(run: Run) -> N
         ("extract_vlm", JobResources.model_mb, JobResources.extraction_minutes),
     ],
 )
-def test_jobs_ask_slurm_for_what_their_models_need(
+def test_jobs_request_the_resources_that_their_models_need(
     rule: str,
     memory: Callable[..., int],
     time: Callable[..., int],
@@ -79,14 +79,14 @@ def test_jobs_ask_slurm_for_what_their_models_need(
     assert minutes(job) == time(sizes, asked, attempt=1)
 
 
-def test_small_jobs_become_one(run: Run) -> None:
+def test_small_jobs_are_grouped(run: Run) -> None:
     assert len(of_rule(run.jobs, "draw")) == 1  # four shards
     assert len(of_rule(run.jobs, "tables")) == 1  # questions and tables
     assert of_rule(run.jobs, "install_weights") == []  # no job at all
     assert len(run.jobs) == 1 + 1 + 1 + 2 + 1 + 2  # model, parts, repeated part, scopes
 
 
-def test_jobs_with_a_gpu_go_where_gpus_are_and_all_others_elsewhere(run: Run) -> None:
+def test_jobs_with_a_gpu_go_to_the_gpu_partition_and_others_do_not(run: Run) -> None:
     on_gpu = of_rule(run.jobs, "extract_vlm")
     assert len(on_gpu) == 3
     assert {(job["Partition"], job["NumCPUs"]) for job in on_gpu} == {("gpu", "4")}
@@ -94,7 +94,7 @@ def test_jobs_with_a_gpu_go_where_gpus_are_and_all_others_elsewhere(run: Run) ->
     assert {job["Partition"] for job in run.jobs if job not in on_gpu} == {"cpu"}
 
 
-def test_the_one_gpu_of_this_machine_is_no_limit_for_the_cluster(run: Run) -> None:
+def test_the_local_gpu_limit_does_not_apply_to_the_cluster(run: Run) -> None:
     first, second, _ = of_rule(run.jobs, "extract_vlm")
     assert seconds(second, "SubmitTime") <= seconds(first, "EndTime")
 

@@ -25,7 +25,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
+def test_jobs_go_through_a_queue_and_a_vanished_one_is_resubmitted(
     queue: Path, tmp_path: Path
 ) -> None:
     project = Project.create(tmp_path / "project")

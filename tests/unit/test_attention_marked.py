@@ -42,7 +42,7 @@ def row_of(weights, shares, image=None):
     return {row["region"]: row for row in tables.whole("attention", ATTENTION).to_pylist()}
 
 
-def test_a_box_covers_tokens_by_the_area_that_they_share():
+def test_a_box_covers_tokens_by_overlapping_area():
     found = coverage(PLACES, box("A", 5, 10, 20, 25)).reshape(4, 6)
     expected = np.zeros((4, 6))
     expected[1, :2] = 0.5, 1.0
@@ -59,7 +59,7 @@ def test_a_region_covers_as_much_area_as_it_has():
     assert coverage(PLACES, whole_image("A", 60, 40)).sum() == 24
 
 
-def test_a_point_covers_one_token_shared_out_among_those_around_it():
+def test_a_point_covers_one_token_distributed_over_its_neighbours():
     found = coverage(PLACES, point("REF", 10, 15)).reshape(4, 6)
     np.testing.assert_allclose(found[1, :2], 0.5)
     assert found.sum() == pytest.approx(1)
@@ -72,13 +72,13 @@ def test_a_point_covers_a_token_of_each_view_that_shows_it():
     assert coverage(both, point("A", 5, 5)).tolist() == pytest.approx([1, 0, 0, 0, 0])
 
 
-def test_nothing_is_covered_where_no_token_lies():
+def test_nothing_is_covered_outside_all_tokens():
     nowhere = np.full((3, 7), np.nan, dtype=np.float32)
     assert coverage(nowhere, box("A", 0, 0, 9, 9)).sum() == 0
     assert coverage(grid(2, 2, 5.0, left=30), point("A", 2, 2)).sum() == 0
 
 
-def test_uniform_attention_has_a_ratio_of_one_whatever_the_region():
+def test_uniform_attention_has_a_ratio_of_one_for_any_region():
     shares = [
         (Mark(region, 0, "right"), coverage(PLACES, region))
         for region in (box("A", 3, 4, 41, 17), point("B", 33, 21), whole_image("C", 60, 40))
@@ -115,14 +115,14 @@ def test_roles_follow_the_letters():
     assert roles_of(lettered) == {"REF": "reference", "A": "right", "B": "wrong"}
 
 
-def test_a_moved_mark_keeps_its_place_in_the_picture():
+def test_a_moved_mark_keeps_its_relative_position():
     mark = moved(Mark(box("A", 10, 20, 30, 40), 0, "right"), [(100, 200)], [(50, 100)])
     assert mark.control
     assert mark.region[2:] == (5, 10, 15, 20)
 
 
 @pytest.mark.parametrize("place", [(64, 5), (5, 48), (-1, 5), (float("nan"), 5)])
-def test_a_point_outside_the_picture_is_an_error(tmp_path, place):
+def test_a_point_outside_the_image_is_an_error(tmp_path, place):
     data = fixture.build_dataset(tmp_path)
     rows = read_table(data.regions).to_pylist()
     rows[2] |= dict(zip(("left", "top", "right", "bottom"), (*place, *place), strict=True))
@@ -136,13 +136,13 @@ def test_a_point_outside_the_picture_is_an_error(tmp_path, place):
         marks_by_item(items, data.regions, sizes, 7)
 
 
-def test_a_box_that_leaves_its_picture_is_an_error():
+def test_a_box_that_extends_beyond_its_image_is_an_error():
     with pytest.raises(UserError, match="expected to lie within its image of 60 x 40"):
         check_inside(Mark(box("A", 0, 0, 61, 40), 0, "right"), [(60, 40)], "i")
     check_inside(Mark(box("A", 0, 0, 60, 40), 0, "right"), [(60, 40)], "i")
 
 
-def test_a_region_on_a_picture_that_is_not_shown_is_an_error(tmp_path):
+def test_a_region_on_an_image_that_is_not_shown_is_an_error(tmp_path):
     data = fixture.build_dataset(tmp_path)
     rows = read_table(data.regions).to_pylist()
     rows[0]["image_id"] = "other"
@@ -163,7 +163,7 @@ def test_a_partner_is_of_the_same_task_and_of_another_group(tmp_path):
     assert partners([{**item, "group": "one"} for item in items], 7) == {}
 
 
-def test_items_are_drawn_by_seed_from_as_many_groups_as_there_are():
+def test_items_are_drawn_by_seed_from_as_many_groups_as_possible():
     items = [{**ITEM, "item_id": f"{n}", "group": f"{n % 3}"} for n in range(12)]
     first = drawn(items, 3, 1)
     assert {item["group"] for item in first} == {"0", "1", "2"}

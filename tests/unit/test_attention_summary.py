@@ -83,7 +83,7 @@ def one(table, metric, role, address, task="all", head=None):
     return kept.to_dicts()[0]
 
 
-def test_a_planted_look_is_found_where_it_was_planted(run):
+def test_planted_attention_is_found_where_it_was_planted(run):
     draw = np.random.default_rng(0)
     table, _ = run(attention_rows(40, 3.0, 1.0, draw), lens_rows(40, 1))
     for head in (None, 0, 1):
@@ -105,7 +105,7 @@ def test_several_wrong_choices_of_an_item_are_one_region(run):
     assert one(table, "ratio", "wrong", "lm.2")["value"] == pytest.approx(1.5, abs=1e-5)
 
 
-def test_image_mass_stands_beside_the_share_of_image_tokens(run):
+def test_image_mass_is_reported_with_the_share_of_image_tokens(run):
     table, _ = run(attention_rows(8, 1, 1, np.random.default_rng(0)), lens_rows(8, 0))
     found = one(table, "image_mass", "image", "lm.0")
     assert (found["value"], found["chance"]) == pytest.approx((0.5, 0.5))
@@ -122,7 +122,7 @@ def test_items_are_settled_from_their_first_layer_on(run):
     assert {row["p"] for row in right} == {None}
 
 
-def test_reasons_are_handed_on_where_there_are_no_rows(run):
+def test_reasons_are_passed_on_if_there_are_no_rows(run):
     table, notes = run([], [], {"reason": "no block gives weights"})
     assert table.is_empty()
     assert notes == {"attention_reason": "no block gives weights"}
@@ -145,7 +145,7 @@ def test_intervals_cover_a_mean_as_often_as_they_should():
     assert 0.85 <= hits / 200 <= 0.99
 
 
-def test_values_that_are_not_known_count_for_nothing():
+def test_unknown_values_are_ignored():
     values = np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]])
     draws = GroupBootstrap(np.array(["a", "b", "c"]), 100, np.random.default_rng(0))
     found = draws.means(values)
@@ -156,14 +156,14 @@ def test_values_that_are_not_known_count_for_nothing():
     assert np.isnan(sign_test(values, np.array(["a", "b", "c"]))[1])
 
 
-def test_the_sign_test_is_that_of_groups():
+def test_the_sign_test_counts_groups():
     groups = np.array(["a", "a", "b", "c", "d", "e", "f"])
     lead = np.array([[3.0], [-1], [1], [1], [1], [1], [1]])
     found = sign_test(lead, groups)
     assert found[0] == pytest.approx(2 / 2**6)
 
 
-def test_each_metric_is_corrected_by_itself():
+def test_each_metric_is_corrected_separately():
     rows = [{"metric": "image_mass", "head": None, "p": 1e-6} for _ in range(50)]
     rows += [{"metric": "ratio", "head": None, "p": p} for p in (0.02, 0.5)]
     rows += [{"metric": "ratio", "head": 0, "p": 0.02}, {"metric": "ratio", "head": 0, "p": None}]

@@ -71,7 +71,7 @@ def test_attention_sums_to_one_over_all_tokens_of_the_prompt(traced):
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(4))
 
 
-def test_image_mass_is_that_of_the_class_itself(adapter, traced, directly):
+def test_image_mass_equals_the_classs_own(adapter, traced, directly):
     inputs, out = directly
     image = inputs["input_ids"][0] == adapter.image_id
     assert image.tolist() == traced.image.tolist()
@@ -81,7 +81,7 @@ def test_image_mass_is_that_of_the_class_itself(adapter, traced, directly):
         torch.testing.assert_close(found, own, rtol=0, atol=1e-5)
 
 
-def test_the_last_layer_of_the_lens_is_what_the_model_says(adapter, traced, directly):
+def test_the_last_layer_of_the_lens_equals_the_models_scores(adapter, traced, directly):
     _, out = directly
     own = out.logits[0, -1].float().log_softmax(dim=0)
     said = lens.at_answer(head_of(adapter), traced)
@@ -106,14 +106,14 @@ def test_the_lens_differs_between_blocks_and_reads_image_tokens(adapter, traced)
     np.testing.assert_allclose(read.log_probability[1], own[:, traced.words], rtol=0, atol=1e-5)
 
 
-def test_a_head_that_does_not_give_the_models_scores_is_found_out(adapter, traced, monkeypatch):
+def test_a_head_that_does_not_reproduce_the_scores_is_detected(adapter, traced, monkeypatch):
     head = head_of(adapter)
     score = adapter.score
     monkeypatch.setattr(adapter, "score", lambda hidden: 2 * score(hidden))
     assert "do not reproduce the model's own log-probabilities" in lens.fault(head, traced)
 
 
-def test_hooks_are_gone_after_a_pass(adapter, image):
+def test_hooks_are_removed_after_a_pass(adapter, image):
     def hooks():
         return sum(len(module._forward_hooks) for module in adapter.model.modules())
 
@@ -122,20 +122,20 @@ def test_hooks_are_gone_after_a_pass(adapter, image):
     assert hooks() == before
 
 
-def test_choices_are_told_apart_by_the_first_token_in_which_they_differ():
+def test_choices_are_distinguished_by_the_first_differing_token():
     assert deciding([[7, 1, 9], [7, 2, 9]]) == ([7], [1, 2])
     assert deciding([[1], [2], [3]]) == ([], [1, 2, 3])
     assert deciding([[1], [2], [2, 3]]) == ([], None)
     assert deciding([[1, 2], [1]]) == ([1], None)
 
 
-def test_the_first_layer_is_the_one_from_which_on_the_answer_stays():
+def test_the_first_layer_is_where_the_answer_stops_changing():
     logs = np.log([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
     assert lens.LensPredictions(logs, np.ones((4, 2)), []).first_layer() == 2
     assert lens.LensPredictions(logs[2:], np.ones((2, 2)), []).first_layer() == 0
 
 
-def test_two_pictures_have_their_tokens_one_after_another(adapter, image):
+def test_tokens_of_two_images_are_consecutive(adapter, image):
     tracer = Tracer(adapter, AttentionSettings(**fixture.SETTINGS))
     found = tracer.trace(ITEM, [image, image.rotate(90)])
     assert found.image.sum() == 32
@@ -146,7 +146,7 @@ def test_two_pictures_have_their_tokens_one_after_another(adapter, image):
     )
 
 
-def test_letters_are_decided_behind_the_bracket_that_they_share(adapter, image):
+def test_letters_are_decided_after_their_common_bracket(adapter, image):
     changed = fixture.SETTINGS | {"prompt": "{question} {options}", "choices": "letter"}
     found = Tracer(adapter, AttentionSettings(**changed)).trace(ITEM, [image])
     words = adapter.tokenizer.convert_ids_to_tokens(found.words)
@@ -195,7 +195,7 @@ def test_the_step_writes_every_item_block_head_and_region(step, tmp_path):
 
 
 @pytest.mark.parametrize("parts", [2, 5, 9])
-def test_however_many_parts_the_joined_tables_are_the_same(step, tmp_path, parts):
+def test_joined_tables_do_not_depend_on_the_number_of_parts(step, tmp_path, parts):
     """This includes maps, which only the first items of each task have, and parts without items."""
     step(tmp_path / "once")
     pieces = [tmp_path / f"{n:03d}" for n in range(parts)]
@@ -211,7 +211,7 @@ def test_however_many_parts_the_joined_tables_are_the_same(step, tmp_path, parts
         assert pq.read_metadata(output).num_rows > 0
 
 
-def test_notes_of_parts_are_added_up_and_the_models_stand_once():
+def test_notes_of_parts_are_summed_and_notes_on_the_model_occur_once():
     parts = [count_notes("", {"left out": 2, "a block returns nothing": 0}),
              count_notes("no head", {"left out": 3}), {}]  # fmt: skip
     assert join_notes(parts) == count_notes(
@@ -220,7 +220,7 @@ def test_notes_of_parts_are_added_up_and_the_models_stand_once():
     assert join_notes(parts)["note"] == "left out (5 x); a block returns nothing"
 
 
-def test_an_item_that_cannot_be_prepared_is_left_out_and_noted(step, tmp_path, monkeypatch):
+def test_an_item_that_cannot_be_prepared_is_omitted_and_noted(step, tmp_path, monkeypatch):
     whole, calls = LanguageAdapter.row, []
 
     def row(self, prompt, images):
@@ -246,7 +246,7 @@ def test_the_map_of_an_item_adds_up_to_its_image_mass(step, tmp_path):
     np.testing.assert_allclose(both["attention"], both["mass"], rtol=1e-5)
 
 
-def test_a_family_without_weights_says_so_and_goes_on(step, tmp_path, caplog):
+def test_a_family_without_attention_weights_is_noted_and_the_rest_run(step, tmp_path, caplog):
     loading = json.dumps({"attention": "sdpa"})
     given = pytest.MonkeyPatch()
     given.setattr(attention_weights, "replace", lambda loading, **changes: loading)  # not eager
@@ -260,7 +260,7 @@ def test_a_family_without_weights_says_so_and_goes_on(step, tmp_path, caplog):
     assert len(tables["lens"]) > 0
 
 
-def test_a_dataset_without_regions_has_rows_of_whole_pictures_only(step, tmp_path):
+def test_a_dataset_without_regions_has_rows_of_full_images_only(step, tmp_path):
     tables, _ = step(tmp_path, regions=None)
     assert set(tables["attention"]["region"]) == {""}
     assert set(tables["lens"]["place"]) == {"answer", "image"}

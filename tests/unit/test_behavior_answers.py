@@ -159,7 +159,7 @@ def accuracy(rows, found):
     return np.mean([answer[row["item_id"]] == row["predicted"] for row in found])
 
 
-def test_a_model_whose_numbers_are_length_alone_is_at_chance_by_default(
+def test_a_model_that_scores_only_length_is_at_chance_by_default(
     project, tmp_path, monkeypatch, config
 ):
     choices = ["Point A", "Point B or so", "Point C", "Point D if any"]
@@ -184,7 +184,7 @@ def test_a_model_whose_numbers_are_length_alone_is_at_chance_by_default(
     assert accuracy(rows, found["sum"]) == pytest.approx(0.75, abs=4 * 0.022)
 
 
-def test_pmi_finds_what_the_image_says_under_what_is_likely_anyway(project, tmp_path, monkeypatch):
+def test_pmi_finds_the_images_answer_despite_frequent_choices(project, tmp_path, monkeypatch):
     likely = {"red": -1.0, "blue": -6.0, "green": -4.0}
     colors = {"p000": "red", "p001": "blue", "p002": "green"}
 
@@ -203,7 +203,7 @@ def test_pmi_finds_what_the_image_says_under_what_is_likely_anyway(project, tmp_
     assert right == {"sum": pytest.approx(1 / 3), "mean": pytest.approx(1 / 3), "pmi": 1}
 
 
-def test_the_same_bytes_every_run_and_whatever_else_is_asked(project, tmp_path):
+def test_bytes_are_equal_in_every_run_and_with_other_items(project, tmp_path):
     project.answer(tmp_path / "a")
     others = ["no_image", "noise"]
     project.answer(tmp_path / "b", conditions=others)
@@ -215,7 +215,7 @@ def test_the_same_bytes_every_run_and_whatever_else_is_asked(project, tmp_path):
             assert first == (tmp_path / "b" / f"{condition}.parquet").read_bytes()
 
 
-def test_letters_are_scored_where_each_choice_stood(project, tmp_path):
+def test_letters_are_scored_by_the_position_of_each_choice(project, tmp_path):
     asked = {"prompt": "{question} {options}", "scoring": "letter", "orders": "all"}
     rows = project.answer(tmp_path, conditions=["sighted"], greedy="all", **asked)["sighted"]
     assert [(r["item_id"], r["order"]) for r in rows] == [
@@ -226,13 +226,13 @@ def test_letters_are_scored_where_each_choice_stood(project, tmp_path):
     assert project.answer(tmp_path, conditions=["sighted"], items="all", **asked) != rows
 
 
-def test_only_so_many_groups_are_asked_as_the_seed_draws(project, tmp_path):
+def test_only_the_seeded_number_of_groups_is_answered(project, tmp_path):
     rows = project.answer(tmp_path, conditions=["sighted"], most=1)["sighted"]
     groups = {r["item_id"]: r["group"] for r in ROWS}
     assert len({groups[r["item_id"]] for r in rows}) == 1
 
 
-def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
+def test_an_encoder_compares_texts_or_images(project, tmp_path, caplog):
     which = item("w", ["p000", "p001"], ["first", "second"], group="g", prompt="the cube",
                  meta='{"form": "which_image"}')  # fmt: skip
     other = {**which, "item_id": "x", "images": ["p002", "p003"], "group": "h"}
@@ -255,25 +255,25 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
     assert project.answer(tmp_path, ROWS, "clip", ["no_image"])["no_image"] == []
 
 
-def test_a_model_that_reads_is_not_asked_which_picture(project, tmp_path):
+def test_a_vlm_does_not_match_statements_with_images(project, tmp_path):
     which = item("w", ["p000", "p001"], ["first", "second"], meta='{"form": "which_image"}')
     with pytest.raises(UserError, match="item 'w' asks which image"):
         project.answer(tmp_path, [which])
 
 
-def test_mistakes_are_one_sentence(project, tmp_path):
+def test_mistakes_are_one_sentence_errors(project, tmp_path):
     with pytest.raises(UserError, match="unknown field 'order'; did you mean 'orders'"):
         project.answer(tmp_path, order=1)
     with pytest.raises(UserError, match="greedy: 'some'"):
         project.answer(tmp_path, greedy="some")
     with pytest.raises(UserError, match="did you mean 'sighted'"):
         project.answer(tmp_path, conditions=["sihgted"])
-    with pytest.raises(UserError, match="no item would be asked"):
+    with pytest.raises(UserError, match="no item would be answered"):
         project.answer(tmp_path, rows=[ROWS[3]])
     assert not list(tmp_path.glob("sighted*"))
 
 
-def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatch, config):
+def test_the_error_about_a_too_large_batch_gives_the_key_to_change(monkeypatch, config):
     settings = SimpleNamespace(batch_size=8)
     sentence = "^behavior.batch_size: out of memory at 8; use a smaller number"
     with pytest.raises(UserError, match=sentence):

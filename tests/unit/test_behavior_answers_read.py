@@ -73,14 +73,14 @@ def test_items_that_cannot_be_scored_are_refused(tmp_path, items, message):
     assert message in str(error.value)
 
 
-def test_a_condition_that_cannot_be_met_has_no_rows_and_says_so(tmp_path, caplog):
+def test_an_impossible_condition_has_no_rows_and_is_logged(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         scores, shares = score(tmp_path, ITEMS, {"sighted": sighted(), "no_image": []})
     assert set(scores["condition"]) == set(shares["condition"]) == {"sighted"}
     assert "no_image gets no scores" in caplog.text
 
 
-def test_no_answers_at_all_give_empty_tables(tmp_path):
+def test_a_model_without_answers_gets_empty_tables(tmp_path):
     scores, shares = score(tmp_path, ITEMS, {"sighted": []})
     assert len(scores) == len(shares) == 0
 
@@ -101,7 +101,7 @@ def test_items_without_a_known_answer_count_where_no_answer_is_needed(tmp_path, 
     assert rows["predicted"].to_list() == pytest.approx([5 / 9, 4 / 9])
 
 
-def test_a_dataset_without_any_known_answer_still_tells_what_is_said(tmp_path):
+def test_a_dataset_without_known_answers_still_has_distributions(tmp_path):
     items = [row | {"answer": None, "pair": None} for row in ITEMS]
     said = {c: answers(items, says_a, c, 1) for c in ("sighted", "blank")}
     scores, shares = score(tmp_path, items, said)
@@ -109,7 +109,7 @@ def test_a_dataset_without_any_known_answer_still_tells_what_is_said(tmp_path):
     assert shares["truth"].null_count() == len(shares)
 
 
-def test_texts_that_the_parser_refuses_are_counted_and_wrong(tmp_path):
+def test_unparsed_texts_are_counted_as_wrong(tmp_path):
     rows = answers(ITEMS, looks, "sighted", orders=1)
     for i, row in enumerate(rows):
         row["text"] = "hm" if i < 2 else row["predicted"]
@@ -121,7 +121,7 @@ def test_texts_that_the_parser_refuses_are_counted_and_wrong(tmp_path):
     assert found["unparsed"] == pytest.approx(2 / 6)
 
 
-def test_texts_of_some_orders_only_are_scored_by_themselves(tmp_path):
+def test_texts_of_only_some_orders_are_scored_separately(tmp_path):
     rows = answers(ITEMS, looks, "sighted")
     for row in rows:
         if row["order"] == 0:
@@ -151,7 +151,7 @@ def test_other_scorings_are_counted_from_the_stored_numbers(tmp_path):
     ]
 
 
-def test_a_pair_of_which_one_item_was_not_asked_is_neither_right_nor_wrong(tmp_path):
+def test_a_pair_with_an_unanswered_item_is_not_scored(tmp_path):
     rows = answers(ITEMS, looks, "sighted")
     scores, _ = score(tmp_path, ITEMS, {"sighted": rows[:-2]})
     assert values(scores, column="n")["pair_accuracy"] == 2

@@ -40,7 +40,9 @@ def ids(rows):
 
 
 @pytest.mark.parametrize("model", ["llava", "clip"])
-def test_a_lost_image_costs_its_items_under_every_condition(project, tmp_path, monkeypatch, model):
+def test_a_rejected_image_drops_its_items_under_every_condition(
+    project, tmp_path, monkeypatch, model
+):
     rows = [row for row in ROWS if model == "llava" or row["choices"]]
     whole = project.answer(tmp_path / "whole", rows, model, CONDITIONS)
     refuse(monkeypatch, 43)
@@ -60,7 +62,7 @@ def test_a_lost_image_costs_its_items_under_every_condition(project, tmp_path, m
     assert len({tuple(ids(found[condition])) for condition in CONDITIONS}) == 1
 
 
-def test_a_prompt_that_cannot_be_used_costs_its_item_alone(project, tmp_path, monkeypatch):
+def test_a_rejected_prompt_drops_only_its_item(project, tmp_path, monkeypatch):
     whole = LanguageAdapter.row
 
     def row(self, prompt, images):
@@ -78,7 +80,7 @@ def test_a_prompt_that_cannot_be_used_costs_its_item_alone(project, tmp_path, mo
 
 
 @pytest.mark.parametrize("model", ["llava", "clip"])
-def test_too_many_lost_images_are_an_error_that_names_the_last(
+def test_too_many_rejected_images_are_an_error_with_the_last_one(
     project, tmp_path, monkeypatch, model
 ):
     refuse(monkeypatch, 41, 43)
@@ -88,7 +90,7 @@ def test_too_many_lost_images_are_an_error_that_names_the_last(
     assert list(tmp_path.glob("sighted*")) == []
 
 
-def test_what_was_left_out_in_an_earlier_look_or_part_stays_listed():
+def test_omissions_of_earlier_looks_and_parts_stay_listed():
     empty = ANSWERS.empty_table()
     earlier = empty.replace_schema_metadata({LEFT_OUT: json.dumps({"a": "odd"})})
     now = empty.replace_schema_metadata({"looks": "{}"})

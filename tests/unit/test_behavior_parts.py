@@ -34,7 +34,7 @@ def join(out, pieces, so_far=()):
 
 @pytest.mark.parametrize("parts", [2, 3, 8])
 @pytest.mark.parametrize("model", ["llava", "clip"])
-def test_joined_parts_are_what_one_job_answers(project, tmp_path, parts, model):
+def test_joined_parts_equal_the_answers_of_one_job(project, tmp_path, parts, model):
     """This includes swapped images and noise."""
     rows = [row for row in ROWS if model == "llava" or len(row["images"]) == 1]
     asked = {"conditions": CONDITIONS, "model": model, "scoring": "pmi"}

@@ -23,7 +23,7 @@ def mixed(rows, seed=0):
     return [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
 
 
-def test_a_hand_computed_mmvp_ids_decide_and_not_rows(tmp_path):
+def test_hand_computed_mmvp_pairs_follow_ids_not_rows(tmp_path):
     # pattern: the true answers of both items of each pair, and the given answers
     pairs = {
         1: ("color", ["red", "blue"], ["red", "blue"]),  # both right
@@ -50,7 +50,7 @@ def test_a_hand_computed_mmvp_ids_decide_and_not_rows(tmp_path):
     assert values(scores, task="color", column="n")["pair_accuracy"] == 3
 
 
-def test_a_hand_computed_mmvp_vlm_ids_decide_and_not_rows(tmp_path):
+def test_hand_computed_mmvp_vlm_pairs_follow_ids_not_rows(tmp_path):
     # the image picked for both statements of a pair; odd ids are true of the first image
     picks = {
         "state": [("first", "second"), ("first", "first"), ("second", "first")],
@@ -119,7 +119,7 @@ CLIP = {"color": 0.5, "text": 0.1, "state": 0.3, "position": 0.2}
 LLAVA = {"state": 0.4, "position": 0.3, "text": 0.2, "color": 0.6}  # in another order
 
 
-def test_every_encoder_meets_every_vlm_on_the_patterns_that_both_have(tmp_path):
+def test_every_encoder_is_compared_with_every_vlm_on_common_patterns(tmp_path):
     blip = {"color": 0.1, "text": 0.1, "state": 0.9, "viewpoint": 1.0}
     patterns, found = run(
         tmp_path,
@@ -146,7 +146,7 @@ def test_every_encoder_meets_every_vlm_on_the_patterns_that_both_have(tmp_path):
     assert (found["q"] >= found["p"]).all()
 
 
-def test_too_few_patterns_or_none_that_differs_give_null_and_not_an_error(tmp_path):
+def test_too_few_or_constant_patterns_give_null_not_an_error(tmp_path):
     few = {"color": 0.5, "text": 0.1}
     flat = dict.fromkeys(CLIP, 0.25)
     tables = {("clip", "a"): CLIP, ("llava", "b"): few, ("blip", "b"): flat}
@@ -160,7 +160,7 @@ def test_too_few_patterns_or_none_that_differs_give_null_and_not_an_error(tmp_pa
     assert found["n"].to_list() == [0, 0]
 
 
-def test_a_lone_model_has_patterns_and_no_correlations(tmp_path):
+def test_a_single_model_has_patterns_but_no_correlations(tmp_path):
     patterns, found = run(tmp_path, {("llava", "pairs"): LLAVA}, KINDS)
     assert len(patterns) == 5
     assert found.schema == pl.DataFrame(CORRELATIONS.empty_table()).schema and len(found) == 0
@@ -176,7 +176,7 @@ def test_a_table_without_pairs_is_left_out_with_a_warning(tmp_path, caplog):
     assert "y.parquet: no pairs; left out" in caplog.text
 
 
-def test_models_without_cards_and_tables_given_twice_are_refused(tmp_path):
+def test_models_without_cards_and_duplicate_tables_are_refused(tmp_path):
     with pytest.raises(UserError, match="model 'lava' has no card; did you mean 'llava'"):
         run(tmp_path, {("lava", "pairs"): LLAVA}, KINDS)
     path = str(table(tmp_path / "x.parquet", "llava", "pairs", LLAVA))
@@ -185,7 +185,7 @@ def test_models_without_cards_and_tables_given_twice_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pearson", "spearman"])
-def test_exact_p_is_that_of_all_permutations(kind):
+def test_exact_p_uses_all_permutations(kind):
     rng = np.random.default_rng(0)
     x, y = rng.random(6), np.round(rng.random(6), 1)
     found = correlate(x, y, kind, 100, 720, rng)
@@ -206,7 +206,7 @@ def test_nine_patterns_are_few_enough_for_an_exact_p():
     assert correlate(x, x, "pearson", 50, 99, np.random.default_rng(0)).p == 1 / 100
 
 
-def test_without_correlation_p_is_even_and_the_interval_spans_zero():
+def test_without_correlation_p_is_uniform_and_the_interval_includes_zero():
     rng = np.random.default_rng(0)
     found = [correlate(*rng.random((2, 7)), "pearson", 200, 5040, rng) for _ in range(200)]
     p = np.array([f.p for f in found])
@@ -221,7 +221,7 @@ def test_a_planted_correlation_is_found():
     assert found.r > 0.7 and found.p < 0.05 and found.ci_low > 0
 
 
-def test_an_interval_is_null_where_most_resamples_do_not_vary():
+def test_an_interval_is_null_if_most_resamples_are_constant():
     x, y = np.zeros(9), np.zeros(9)
     x[0] = y[1] = 1
     found = correlate(x, y, "pearson", 400, 100, np.random.default_rng(0))

@@ -43,7 +43,7 @@ def by_hand(views, words, captions, depths=(1, 5, 10)):
 
 
 @pytest.mark.parametrize("block", [3, 512])
-def test_recall_is_that_of_sorting_by_hand_ties_counted_against(block, monkeypatch):
+def test_recall_equals_manual_sorting_with_ties_counted_against(block, monkeypatch):
     monkeypatch.setattr(retrieve, "BLOCK", block)
     rng = np.random.default_rng(0)
     views, words = rng.integers(-1, 2, (13, 3)) * 1.0, rng.integers(-1, 2, (20, 3)) * 1.0
@@ -60,7 +60,7 @@ def test_recall_is_that_of_sorting_by_hand_ties_counted_against(block, monkeypat
     assert rows["recall_5_text"]["chance"] == pytest.approx(1 - missed(26, 2, 5))
 
 
-def test_perfect_vectors_are_found_and_equal_ones_never_first():
+def test_perfect_vectors_rank_first_and_equal_ones_do_not():
     eye = np.eye(12)
     one = np.arange(12)
     captions = Captions([str(n) for n in one], np.array([str(n) for n in one]),
@@ -73,7 +73,7 @@ def test_perfect_vectors_are_found_and_equal_ones_never_first():
     assert missed(4, 1, 10) == 0
 
 
-def test_the_step_writes_recall_both_ways(project, tmp_path):
+def test_the_step_writes_recall_in_both_directions(project, tmp_path):
     def run(rows, out):
         pq.write_table(pa.Table.from_pylist(rows, ITEMS), tmp_path / "items.parquet")
         retrieve.main(

@@ -73,7 +73,7 @@ DIFFERENCE = {"says_a": (0, 0), "looks": (-1 / 2, -1), "reads": (0, 0)}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_vlms_that_differ_in_what_they_heed_are_told_apart(tables, name):
+def test_metrics_distinguish_vlms_by_their_strategy(tables, name):
     scores, _ = tables[name]
     found = values(scores)
     for metric, value in EXPECTED[name].items():
@@ -87,7 +87,7 @@ def test_vlms_that_differ_in_what_they_heed_are_told_apart(tables, name):
         assert found == pytest.approx(difference, abs=1e-9)
 
 
-def test_every_metric_names_the_level_of_chance(tables):
+def test_every_metric_has_its_chance_level(tables):
     chance = values(tables["looks"][0], column="chance")
     expected = {
         "accuracy": 1 / 2,
@@ -113,7 +113,7 @@ def test_looking_is_significant_and_reading_is_not(tables):
     assert q["metric"].unique().to_list() == ["accuracy"]
 
 
-def test_in_one_order_the_letter_shows_as_a_preferred_answer(tmp_path):
+def test_with_one_order_a_letter_preference_shows_as_a_preferred_answer(tmp_path):
     scores, shares = examine(tmp_path, says_a, pairs(12), orders=1)
     found = values(scores)
     assert "order_consistency" not in found
@@ -122,7 +122,7 @@ def test_in_one_order_the_letter_shows_as_a_preferred_answer(tmp_path):
     assert places.select("answer", "truth", "predicted").rows() == [("1", 0.5, 1.0), ("2", 0.5, 0)]
 
 
-def test_with_four_options_in_all_orders_each_fake_has_its_numbers(tmp_path):
+def test_with_four_options_in_all_orders_each_fake_model_has_its_numbers(tmp_path):
     colors = ["blue", "gray", "pink", "red"]
     items = [item(f"i{i:02d}", colors[i % 4], colors, prompt=f"say {colors[0]}") for i in range(20)]
     chance = {"accuracy": 1 / 4, "order_consistency": 4**-3, "tv_truth": 0}
@@ -140,7 +140,7 @@ def test_with_four_options_in_all_orders_each_fake_has_its_numbers(tmp_path):
         assert values(scores, "blank", column="chance")["changed"] == pytest.approx(3 / 4)
 
 
-def test_each_task_has_a_test_of_its_own(tmp_path):
+def test_each_task_has_its_own_test(tmp_path):
     items = pairs(12, tasks=2)
     sighted, blank = (answers(items, looks, c, 1) for c in ("sighted", "blank"))
     blank = [
@@ -192,7 +192,7 @@ def score_in_memory(items, vlm, conditions, seed):
 
 
 @pytest.mark.slow
-def test_where_nothing_differs_tests_and_intervals_say_so():
+def test_without_a_difference_tests_and_intervals_show_none():
     items = pairs(40)
     p, covered = [], dict.fromkeys(("accuracy", "tv_truth", "tv_blank", "place_bias"), 0)
     for seed in range(40):
@@ -207,7 +207,7 @@ def test_where_nothing_differs_tests_and_intervals_say_so():
         assert times >= stats.binom.ppf(0.001, 40, 0.93), metric
 
 
-def test_scores_do_not_depend_on_the_order_of_rows_nor_on_other_conditions(tmp_path):
+def test_scores_do_not_depend_on_row_order_or_other_conditions(tmp_path):
     items = pairs(10, tasks=2)
     said = {c: answers(items, coin(0.5, 3), c) for c in CONDITIONS}
     one, _ = score(tmp_path / "one", items, said)
@@ -219,7 +219,7 @@ def test_scores_do_not_depend_on_the_order_of_rows_nor_on_other_conditions(tmp_p
     assert less.drop("q").equals(one.filter(pl.col("condition") != "swapped").drop("q"))
 
 
-def test_the_same_bytes_every_run_and_others_with_another_seed(tmp_path):
+def test_bytes_are_equal_in_every_run_and_change_with_the_seed(tmp_path):
     items = pairs(10)
     said = {"sighted": answers(items, coin(0.5, 3), "sighted")}
     for folder, seed in (("one", 0), ("two", 0), ("three", 1)):

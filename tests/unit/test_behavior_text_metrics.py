@@ -28,7 +28,7 @@ def as_the_reference_wants(given, said):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_bleu_and_cider_are_those_of_the_reference_implementation(seed):
+def test_bleu_and_cider_equal_the_reference_implementation(seed):
     rng = np.random.default_rng(seed)
     given, said = captions(rng, items=int(rng.integers(2, 40)), vocabulary=int(rng.integers(3, 30)))
     gts, res = as_the_reference_wants(given, said)
@@ -82,7 +82,7 @@ def test_bleu_by_hand():
     assert longer[-1] == 5, "if two lengths are equally near, the shorter counts"
 
 
-def test_a_caption_that_is_its_reference_has_the_highest_scores():
+def test_a_caption_equal_to_its_reference_has_the_highest_scores():
     given = [[f"a {c} thing lies here".split()] for c in ("red", "blue", "green")]
     sums = np.array([bleu_sums(own[0], own) for own in given], dtype=float)
     assert bleu(sums.sum(0)[None])[0] == pytest.approx(1)
@@ -101,7 +101,7 @@ def test_a_caption_that_is_its_reference_has_the_highest_scores():
         ("", ""),
     ],
 )
-def test_words_are_cut_like_a_treebank_without_punctuation(text, expected):
+def test_words_are_split_like_a_treebank_without_punctuation(text, expected):
     assert words(text) == expected.split()
 
 
@@ -125,7 +125,7 @@ def test_vqa_accuracy_leaves_each_of_ten_people_out_once(matches, expected):
         (["red"] * 3 + ["blue"], 3 / 4),
     ],
 )
-def test_vqa_accuracy_means_something_with_few_references(given, expected):
+def test_vqa_accuracy_is_meaningful_with_few_references(given, expected):
     assert vqa_accuracy("Red.", given) == pytest.approx(expected, abs=1e-9)
 
 
@@ -134,7 +134,7 @@ def told(name, condition, text):
     return said | {"predicted": None, "text": text}
 
 
-def test_open_questions_are_scored_beside_choices(tmp_path):
+def test_open_questions_are_scored_along_with_choices(tmp_path):
     rng = np.random.default_rng(0)
     given, said = captions(rng, items=20)
     items = [
@@ -166,7 +166,7 @@ def test_open_questions_are_scored_beside_choices(tmp_path):
     assert set(shares["task"]) == {"all", "state"}
 
 
-def test_the_interval_of_bleu_is_of_corpora_not_of_sentences(tmp_path):
+def test_the_interval_of_bleu_is_for_corpora_not_sentences(tmp_path):
     rng = np.random.default_rng(1)
     given, said = captions(rng, items=30)
     items = [

@@ -13,7 +13,7 @@ def project(tmp_path_factory):
     return Asker(tmp_path_factory.mktemp("project"))
 
 
-def test_items_that_a_model_cannot_take_are_left_out_and_counted(project, tmp_path, caplog):
+def test_items_that_a_model_cannot_answer_are_omitted_and_counted(project, tmp_path, caplog):
     two = [item(name, ["p000", "p001"], ["x", "y"]) for name in ("v", "w")]
     long = item("long", ["p000"], ["x", "y"]) | {"prompt": "so " * 200}
     found = project.answer(tmp_path, [*ROWS, *two, long], "clip", SHOWN)
@@ -22,7 +22,7 @@ def test_items_that_a_model_cannot_take_are_left_out_and_counted(project, tmp_pa
     assert set(reasons) == {"v", "w", "long"}
     assert reasons["v"] == reasons["w"] == "2 images, an encoder compares 1 with its texts"
     assert reasons["long"].startswith("its text is longer than the")
-    assert "item 'v' is not asked: 2 images" in caplog.text
+    assert "item 'v' is not answered: 2 images" in caplog.text
     read = project.answer(tmp_path / "vlm", [*ROWS, *two], conditions=["sighted"])["sighted"]
     assert [r["item_id"] for r in read] == ["a", "b", "c", "e", "v", "w"]
     assert read_left_out(tmp_path / "vlm" / "sighted.parquet") == {}
@@ -40,7 +40,7 @@ def test_thirty_choices_are_scored_as_texts_and_refused_as_letters(project, tmp_
             )
 
 
-def test_a_mark_of_images_in_a_question_is_text(project, tmp_path):
+def test_an_image_placeholder_in_a_question_is_text(project, tmp_path):
     asked = [
         item(f"m{n}", ["p000"], ["a picture", "a table"]) | {"prompt": text}
         for n, text in enumerate(["What is the tag <image>?", "Is </s> written?", "What is it?"])

@@ -176,7 +176,7 @@ def test_accuracy_is_the_official_one(answer, people, expected):
     assert vqa_accuracy(answer, references) == pytest.approx(expected, abs=1e-6)
 
 
-def test_ours_normalises_where_all_references_are_equal_too():
+def test_our_rule_also_normalises_equal_references():
     assert vqa_accuracy("Yes", ["yes"] * 10, "normalised") == 1
     assert vqa_accuracy("The dog", ["a dog"] * 10, "normalised") == 1
     assert vqa_accuracy("no", ["yes"] * 9 + ["no"], "normalised") == pytest.approx(0.3)

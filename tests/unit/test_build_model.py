@@ -48,7 +48,7 @@ def build(made, name, *encoders, augment=RECIPE["augment"], **how):
 
 
 @pytest.mark.parametrize(("share", "encoder"), [(0.0, "contrastive"), (1.0, "distillation")])
-def test_a_mixture_with_all_of_one_encoder_trains_to_that_encoders_model(made, share, encoder):
+def test_a_mixture_with_share_0_or_1_trains_to_the_single_encoders_model(made, share, encoder):
     both = ("contrastive", "distillation")
     how = {"trains": "connector_and_lm"}
     mixed = build(made, f"mixed_{share}", *both, mix="additive", share=share, **how)
@@ -62,13 +62,13 @@ def test_a_mixture_with_all_of_one_encoder_trains_to_that_encoders_model(made, s
         assert not torch.equal(other[name], alone[name]), name
 
 
-def test_interleaved_encoders_have_a_connector_each_and_twice_the_tokens(made):
+def test_interleaved_encoders_have_two_connectors_and_twice_the_tokens(made):
     weights = build(made, "two", "contrastive", "distillation", mix="interleaved")
     assert sum(name.startswith(CONNECTOR) for name in weights) == 8
     assert read_json(made / "two/model/config.json")["image_seq_length"] == 2 * 4
 
 
-def test_encoders_see_images_of_a_chosen_grid_even_if_they_were_trained_with_another(made):
+def test_encoders_get_images_of_the_chosen_grid_even_if_trained_with_another(made):
     build(made, "finer", "contrastive", "distillation", mix="interleaved", grid=3)
     model = Mixture.from_pretrained(made / "finer/model").eval()
     assert model.config.image_seq_length == 2 * 3**2
@@ -104,7 +104,7 @@ def test_frozen_encoders_see_each_image_once_if_images_are_not_augmented(
     assert sum(images) == seen + evaluations
 
 
-def test_kept_features_give_the_loss_of_images_that_are_not_augmented(made):
+def test_cached_features_give_the_loss_of_unaugmented_images(made):
     how = built({"trains": "connector", "encoders": ["contrastive"]})
     parts = [made / part / "model/ready.json" for part in ("contrastive", "alignment")]
     model, processor = build_model.assemble({"built": how, "queries": 3}, parts, 3)
@@ -116,7 +116,7 @@ def test_kept_features_give_the_loss_of_images_that_are_not_augmented(made):
         train_llava.make_loss(model, packer, images, recipe, settings, features)(
             torch.Generator().manual_seed(5)
         )
-        for features in (None, build_model.fixed_features(model, images))
+        for features in (None, build_model.fixed_features(model, images, made))
     ]
     assert torch.allclose(*losses, atol=1e-5), losses
 
@@ -142,7 +142,7 @@ def test_only_the_connector_and_the_listed_parts_are_trained(made, trains, other
     assert {row["metric"] for row in curve} >= {"loss", *seen}
 
 
-def test_captions_are_trained_on_if_the_images_have_them(made):
+def test_captions_are_used_for_training_if_available(made):
     train, held_out = (load_images(made / "raw", split) for split in ("train", "val"))
     for images in (train, held_out):
         for scene, questions in zip(images.scenes, images.questions, strict=True):
@@ -157,7 +157,7 @@ def caption_of(scene):
     return {"question": asked["question"], "answer": asked["answer"], "task": "caption"}
 
 
-def test_two_trainings_give_equal_bytes(made):
+def test_two_training_runs_give_equal_bytes(made):
     for name in ("first", "second"):
         build(made, name, "contrastive", connector="qformer")
     first, second = (made / name / "model/model.safetensors" for name in ("first", "second"))
@@ -172,7 +172,7 @@ def test_connectors_have_as_many_parameters_within_two_percent(kind):
     assert abs(count / 33_024 - 1) < 0.02, count  # 33,024: LLaVA's two layers at width 128
 
 
-def test_a_linear_connector_is_linear_and_queries_see_the_whole_image():
+def test_a_linear_connector_is_linear_and_queries_attend_to_all_patches():
     torch.manual_seed(0)
     tokens = torch.randn(3, 5, 8)
     linear = connector("linear", 8, 8, 6, 0)

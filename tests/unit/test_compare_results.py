@@ -88,7 +88,7 @@ def test_a_difference_within_the_tolerance_is_reported_and_passes(results, moved
     assert main([str(results), str(moved), "--tolerance", "1e-9"]) == 1
 
 
-def test_lost_and_additional_rows_columns_and_tables_are_found(results, moved):
+def test_missing_and_additional_rows_columns_and_tables_are_found(results, moved):
     path = moved / "probing/tiny_clip/clevr/has_red.parquet"
     table = pl.read_parquet(path)
     table[1:].drop("q").write_parquet(path)

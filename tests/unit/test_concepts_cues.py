@@ -56,7 +56,7 @@ def test_a_planted_cue_wins_nearly_always_at_every_n(tables, cue, method):
     assert (own.filter(cue="congruent")["share"].min() > 0.95) == (cue != "background")
 
 
-def test_shares_of_word_font_background_and_other_are_all_there_is(tables):
+def test_shares_of_word_font_background_and_other_sum_to_one(tables):
     shares = tables[0].filter(pl.col("cue").is_in([*CUES, "other"]))
     key = ["scope", "address", "span", "prompt", "method", "components"]
     sums = shares.group_by(key).agg(pl.col("share").sum(), pl.col("chance").sum())
@@ -75,7 +75,7 @@ def test_a_sum_of_cues_gives_the_order_of_its_weights(tables, method):
 
 
 @pytest.mark.parametrize("method", ["centroid", "knn"])
-def test_pictures_that_follow_cues_in_turn_give_their_shares_within_the_interval(tables, method):
+def test_images_that_follow_cues_in_turn_give_their_shares_within_the_interval(tables, method):
     own = column(tables[0], DRAWN).filter(method=method)
     for cue, weight in zip(CUES, WEIGHTS, strict=True):
         shares = own.filter(cue=cue)
@@ -84,7 +84,7 @@ def test_pictures_that_follow_cues_in_turn_give_their_shares_within_the_interval
         assert covered.mean() > 0.9
 
 
-def test_without_a_signal_cues_and_congruent_pictures_are_at_chance(tables):
+def test_without_a_signal_cues_and_congruent_images_are_at_chance(tables):
     own = column(tables[0], SILENT).filter(pl.col("cue").is_in(CUES))
     inside = own.filter(pl.col("ci_low") <= pl.col("chance"), pl.col("chance") <= pl.col("ci_high"))
     # with independent rows, 95% would be expected; rows for neighbouring n are nearly equal
@@ -93,7 +93,7 @@ def test_without_a_signal_cues_and_congruent_pictures_are_at_chance(tables):
     assert (own["q"].drop_nulls() > 0.01).all()
 
 
-def test_pictures_whose_cues_coincide_are_counted_apart(tables):
+def test_images_with_coinciding_cues_are_counted_separately(tables):
     counts = tables[0].select("cue", "n").unique().sort("cue")
     assert dict(counts.iter_rows()) == {
         **dict.fromkeys([*CUES, "other"], 8 * 7 * 6),
@@ -102,7 +102,7 @@ def test_pictures_whose_cues_coincide_are_counted_apart(tables):
     }
 
 
-def test_answers_are_rows_of_their_own(tables):
+def test_answers_have_their_own_rows(tables):
     said = tables[0].filter(address="answer")
     shares = dict(said.select("cue", "share").iter_rows())
     assert shares == {
@@ -127,14 +127,14 @@ def test_concepts_separate_and_permuted_labels_do_not(tables):
     assert explained[-1] == pytest.approx(1)
 
 
-def test_how_many_components_are_needed_follows_the_lower_bound(tables):
+def test_the_number_of_needed_components_follows_the_lower_bound(tables):
     noisy = column(tables[1], SILENT).sort("components")
     above = noisy.filter(pl.col("components") > 0, pl.col("ci_low") > pl.col("threshold"))
     assert noisy["needed"].unique().to_list() == [above["components"].min()]
     assert above["components"].min() is None or above["components"].min() > 1
 
 
-def test_every_picture_is_placed_and_the_nearest_colour_is_told(tables):
+def test_every_image_has_coordinates_and_a_nearest_colour(tables):
     places = column(tables[2], "lm.1/last")
     assert len(places) == 448 + 48
     words = places.filter(pl.col("word").is_not_null())
@@ -145,7 +145,7 @@ def test_every_picture_is_placed_and_the_nearest_colour_is_told(tables):
     assert places["rgb"].null_count() == 0
 
 
-def test_several_prompts_are_told_one_by_one_and_pooled(tmp_path):
+def test_several_prompts_are_reported_separately_and_pooled(tmp_path):
     names = NAMES[:4]
     write_tables(tmp_path, 3, names, prompts=("What color?", "Which color is it?"))
     _, items = read_rows(tmp_path)

@@ -50,7 +50,7 @@ def test_intervals_cover_the_share_that_typefaces_are_drawn_from():
     assert np.mean(inside) > 0.87  # with 24 groups, percentile intervals cover less than 95%
 
 
-def test_pictures_of_one_typeface_are_no_independent_evidence():
+def test_images_of_one_typeface_are_not_independent():
     shares = np.repeat(np.eye(4)[[0, 1, 1, 0]], 50, axis=0).T[None].astype(float)
     groups = np.repeat(list("abcd"), 50)
     few, many = (
@@ -80,7 +80,7 @@ def test_the_order_of_rows_in_the_shards_changes_nothing(root):
     assert [path.read_bytes() for path in run(root, [manifest])] == first
 
 
-def test_an_address_that_tells_nothing_apart_has_the_raw_row_alone(root):
+def test_an_address_without_variance_has_only_the_raw_row(root):
     images, _ = read_rows(root)
     manifest = write_manifest(root, {"vision.0/cls": np.ones((len(images), 8), np.float32)})
     cues, apart, places = (pl.read_parquet(path) for path in run(root, [manifest]))
@@ -89,7 +89,7 @@ def test_an_address_that_tells_nothing_apart_has_the_raw_row_alone(root):
     assert places["first"].to_list() == [0] * len(places)
 
 
-def test_answers_to_some_of_the_items_are_counted_as_that_many(root):
+def test_answers_to_some_of_the_items_are_counted_as_such(root):
     path = write_answers(root, "font", orders=3)
     table = read_table(path)
     some = [str(item).endswith(("0_0", "2_0")) for item in table.column("item_id").to_pylist()]
@@ -113,7 +113,7 @@ def change(path, name, value, row=0):
     write_table(path, table.with_columns(column).to_arrow().cast(read_table(path).schema))
 
 
-def test_a_label_that_is_no_choice_is_named(root):
+def test_a_label_that_is_not_a_choice_is_reported(root):
     words = [n for n, row in enumerate(read_rows(root)[0]) if row["label/word"]]
     manifest = activations(root)
     change(root / "images.parquet", "label/font", "gren", row=words[0])
@@ -121,7 +121,7 @@ def test_a_label_that_is_no_choice_is_named(root):
         run(root, [manifest])
 
 
-def test_too_few_pictures_of_a_colour_are_refused(root):
+def test_too_few_images_of_a_colour_are_refused(root):
     manifest = activations(root)
     table = pl.DataFrame(read_table(root / "images.parquet"))
     kept = table.filter(~pl.col("image_id").is_in(["concept_red_000", "concept_red_001"]))
@@ -137,7 +137,7 @@ def test_a_grid_in_which_cues_always_coincide_is_refused(tmp_path):
         run(tmp_path, [tmp_path / "image/manifest.json"])
 
 
-def test_activations_of_other_things_are_refused(root):
+def test_activations_of_another_dataset_or_model_are_refused(root):
     with pytest.raises(UserError, match=r"manifest.json: model is 'other', expected 'm'"):
         run(root, [activations(root, model="other")])
     manifest = activations(root)
@@ -149,7 +149,7 @@ def test_activations_of_other_things_are_refused(root):
         run(root, [manifest])
 
 
-def test_answers_of_other_things_are_refused(root):
+def test_answers_of_another_dataset_or_model_are_refused(root):
     manifest = activations(root, "item")
     with pytest.raises(UserError, match=r"blank.parquet: condition is 'blank', expected 'sighted'"):
         run(root, [manifest], [write_answers(root, "word", "blank")])
@@ -164,7 +164,7 @@ def test_answers_of_other_things_are_refused(root):
         run(root, [manifest], [path])
 
 
-def test_a_prompt_that_some_pictures_lack_is_refused(root):
+def test_a_prompt_that_some_images_lack_is_refused(root):
     path = root / "items.parquet"
     change(path, "prompt", "Another?")
     with pytest.raises(UserError, match=r"the prompt '.*' is asked about \d+ of \d+ images in"):

@@ -18,7 +18,7 @@ def data():
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 29])
-def test_a_prefix_is_what_scikit_learn_fits_with_so_many_components(data, n):
+def test_a_prefix_equals_scikit_learns_fit_with_that_many_components(data, n):
     words, concepts, _ = data
     basis = space.fit(concepts, 50)
     assert len(basis.axes) == 29  # one less than the number of concept vectors
@@ -39,7 +39,7 @@ def test_there_are_never_more_components_than_the_vectors_have(n, d, most, expec
     assert len(space.fit(vectors, most).axes) == expected
 
 
-def test_vectors_that_are_all_the_same_have_no_component():
+def test_equal_vectors_have_no_component():
     basis = space.fit(np.full((6, 9), 0.3, np.float32), 50)
     assert basis.project(np.ones((4, 9))).shape == (4, 0)
 
@@ -49,7 +49,7 @@ def slow_key(target, reference, scale):
     return target @ reference / lengths, -((target - reference) ** 2).sum() / scale
 
 
-def test_every_prefix_finds_the_centroid_that_a_loop_finds(data):
+def test_every_prefix_finds_the_same_centroid_as_a_loop(data):
     words, concepts, labels = data
     basis = space.fit(concepts, 50)
     targets, references = basis.project(words), basis.project(concepts)
@@ -63,7 +63,7 @@ def test_every_prefix_finds_the_centroid_that_a_loop_finds(data):
 
 
 @pytest.mark.parametrize(("neighbours", "power"), [(1, 1), (5, 1), (5, 0), (7, 3), (40, 1)])
-def test_neighbours_vote_as_a_loop_counts(data, neighbours, power):
+def test_neighbours_vote_as_counted_by_a_loop(data, neighbours, power):
     words, concepts, labels = data
     basis = space.fit(concepts, 12)
     targets, references = basis.project(words), basis.project(concepts)
@@ -80,7 +80,7 @@ def test_neighbours_vote_as_a_loop_counts(data, neighbours, power):
             assert colour == next(labels[i] for i in near if labels[i] in best)
 
 
-def test_the_raw_vectors_are_compared_as_they_are():
+def test_raw_vectors_are_compared_unchanged():
     centres = np.array([[1.0, 0.0], [0.0, 1.0]])
     found = space.keys(*space.whole(np.array([[5.0, 4.0], [0.1, 0.2]]), centres))
     assert found.argmax(axis=1).tolist() == [0, 1]
@@ -93,7 +93,7 @@ def slow_scatter(x, labels):
     return between / sum(((v - centres[c]) ** 2).sum() for v, c in zip(x, labels, strict=True))
 
 
-def test_scatter_of_every_prefix_and_its_jackknife_are_those_of_a_loop(data):
+def test_scatter_and_jackknife_of_every_prefix_equal_a_loop(data):
     _, concepts, labels = data
     x = space.fit(concepts, 50).project(concepts)
     found = separation.scatter(x, labels, K)
@@ -109,7 +109,7 @@ def test_scatter_of_every_prefix_and_its_jackknife_are_those_of_a_loop(data):
     assert whole.low[0] == pytest.approx(found.low[-1])
 
 
-def test_leaving_one_out_is_what_a_loop_does_for_every_prefix_and_labelling(data):
+def test_leave_one_out_equals_a_loop_for_every_prefix_and_labelling(data):
     _, concepts, labels = data
     x = space.fit(concepts, 9).project(concepts)
     labellings = separation.permuted(labels, 2, np.random.default_rng(2))

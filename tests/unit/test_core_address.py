@@ -35,7 +35,7 @@ def test_the_decoder_is_a_component_of_the_language_model() -> None:
     assert [a for a in T5 if in_language_model(a)] == T5[4:9]
 
 
-def test_the_page_shows_a_decoder_under_its_own_name_and_in_its_place() -> None:
+def test_the_page_shows_a_decoder_by_name_and_in_order() -> None:
     assert set(COMPONENT_COLORS) == {*COMPONENTS, "other"}
     assert set(COMPONENT_NAMES) == set(COMPONENTS)
     assert COMPONENT_NAMES["decoder"] == "language model's decoder"

@@ -48,13 +48,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ([TARGET, "-n"], None),
     ],
 )
-def test_a_greedy_option_is_told_of(words: list[str], sentence: str | None) -> None:
+def test_a_greedy_option_is_reported(words: list[str], sentence: str | None) -> None:
     found = mistake(words)
     assert found is None if sentence is None else found and found.startswith(sentence)
 
 
 @pytest.mark.parametrize("program", [["-m", "snakemake"], ["snakemake"]])
-def test_snakemake_ends_with_that_sentence_where_make_set_it_up(
+def test_snakemake_ends_with_that_sentence_in_the_environment_of_make(
     program: list[str], folder: Path
 ) -> None:
     """The test uses a separate environment with this one's packages, as `make` sets it up."""
@@ -77,7 +77,7 @@ def test_snakemake_ends_with_that_sentence_where_make_set_it_up(
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
-def test_a_config_file_is_read_without_leaving_modules_of_this_checkout(folder: Path) -> None:
+def test_reading_a_config_file_leaves_no_modules_of_this_checkout(folder: Path) -> None:
     """The workflow that Snakemake then runs may belong to another checkout."""
     (folder / "fine.yaml").write_text("seed: 3\n")
     code = (

@@ -32,6 +32,6 @@ def faults(*words: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc's malloc")
-def test_a_pass_uses_the_memory_that_the_last_one_freed() -> None:
+def test_a_pass_reuses_the_memory_that_the_last_one_freed() -> None:
     pages = 60 * 330_000 * 4 // 4096  # memory pages of one pass
     assert faults("keep") < pages / 4 < faults()  # without it, faults vary from one to ten passes

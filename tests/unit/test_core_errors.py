@@ -16,14 +16,14 @@ def raiser(error: Exception):
     return main
 
 
-def test_a_user_error_is_one_sentence() -> None:
+def test_a_user_error_is_a_one_sentence_error() -> None:
     with pytest.raises(SystemExit) as caught:
         run(raiser(UserError("a.yaml: key 'x' is 3, expected at least 4")))
     assert caught.value.code == "eyechart: error: a.yaml: key 'x' is 3, expected at least 4"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
+def test_a_full_disk_is_a_one_sentence_error_with_the_file(number: int) -> None:
     with pytest.raises(SystemExit) as caught:
         run(raiser(OSError(number, "full", "results/part-000.parquet")))
     assert "no space left on the device for results/part-000.parquet" in str(caught.value.code)
@@ -45,7 +45,7 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
         (RuntimeError("can't start new thread"), "lift the limit of processes (ulimit -u) or of"),
     ],
 )
-def test_what_the_system_refuses_is_one_sentence(error: Exception, says: str) -> None:
+def test_system_errors_are_one_sentence(error: Exception, says: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run(raiser(error))
     assert says in str(caught.value.code) and "\n" not in str(caught.value.code)
@@ -68,7 +68,9 @@ def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
         (UserError("a.png: not enough: can't allocate memory"), False),
     ],
 )
-def test_what_the_machine_lacks_is_told_from_what_is_wrong(error: Exception, lacking: bool) -> None:
+def test_a_lack_of_resources_is_distinguished_from_bad_input(
+    error: Exception, lacking: bool
+) -> None:
     assert lacks(error) == lacking
 
 
@@ -83,7 +85,7 @@ def test_what_the_machine_lacks_is_told_from_what_is_wrong(error: Exception, lac
         ("Traceback\nKeyError: 'x'\n", []),
     ],
 )
-def test_a_log_tells_why_its_step_ended(log: str, says: list[str]) -> None:
+def test_a_log_states_why_its_step_ended(log: str, says: list[str]) -> None:
     assert logged(log) == [f"eyechart: error: {sentence}" for sentence in says]
 
 
@@ -93,7 +95,7 @@ def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:
     assert nearest("x", []) == "There are: none"
 
 
-def test_of_many_names_only_the_nearest_are_told() -> None:
+def test_of_many_names_only_the_nearest_are_listed() -> None:
     names = [f"model_{n}" for n in range(70)]
     told = nearest("model_7x", names)
     assert told.startswith("did you mean 'model_7'? There are 70, such as model_")

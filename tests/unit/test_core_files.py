@@ -18,7 +18,7 @@ def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "deep/out.txt"
     with files.atomic(target) as partial:
         partial.write_text("half")
@@ -60,21 +60,21 @@ def test_json_is_read_back_and_equal_values_are_equal_bytes(tmp_path: Path) -> N
     assert files.sha256(tmp_path / "one.json") == files.sha256(tmp_path / "two.json")
 
 
-def test_json_has_no_word_for_nan(tmp_path: Path) -> None:
+def test_json_cannot_represent_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "x.json", {"x": float("nan")})
     assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"\xff"])
-def test_json_that_is_missing_or_broken_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_json_that_is_missing_or_broken_is_reported(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(UserError, match=r"x\.json"):
         files.read_json(tmp_path / "x.json")
 
 
-def test_a_described_file_is_known_by_its_bytes(tmp_path: Path) -> None:
+def test_a_file_is_described_by_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     entry = files.describe(tmp_path / "x")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -107,14 +107,16 @@ def test_one_column_is_read_without_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"PAR1", b"no table at all"])
-def test_a_table_that_is_missing_or_cut_off_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_a_table_that_is_missing_or_cut_off_is_reported(
+    tmp_path: Path, content: bytes | None
+) -> None:
     if content is not None:
         (tmp_path / "t.parquet").write_bytes(content)
     with pytest.raises(UserError, match=r"t\.parquet"):
         parquet.read_table(tmp_path / "t.parquet")
 
 
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
+def test_a_missing_column_is_reported(tmp_path: Path) -> None:
     parquet.write_table(tmp_path / "t.parquet", table())
     with pytest.raises(UserError, match=r"'lm\.9/last' is missing"):
         parquet.read_table(tmp_path / "t.parquet", ["lm.9/last"])
@@ -142,12 +144,12 @@ def test_a_column_is_read_over_all_parts_as_float32(manifest: Path) -> None:
     assert (values[50:80] == values[:30]).all()
 
 
-def test_an_unknown_column_lists_what_there_is(manifest: Path) -> None:
+def test_an_unknown_column_error_lists_the_existing_ones(manifest: Path) -> None:
     with pytest.raises(UserError, match=r"no column 'lm\.1/last'; there are: lm\.0/last"):
         activations.read_column(manifest, "lm.1/last")
 
 
-def test_nan_in_activations_is_named_with_column_and_row(manifest: Path, tmp_path: Path) -> None:
+def test_nan_in_activations_is_reported_with_column_and_row(manifest: Path, tmp_path: Path) -> None:
     values = np.zeros((30, 8), np.float16)
     values[17, 3] = np.nan
     broken = pa.table({"image_id": ["x"] * 30, "lm.0/last": activations.column(values)})
@@ -156,7 +158,7 @@ def test_nan_in_activations_is_named_with_column_and_row(manifest: Path, tmp_pat
         activations.read_column(manifest, "lm.0/last")
 
 
-def test_a_damaged_part_is_named(manifest: Path, tmp_path: Path) -> None:
+def test_a_damaged_part_is_reported(manifest: Path, tmp_path: Path) -> None:
     activations.check_parts(manifest)
     path = tmp_path / "part-001.parquet"
     content = bytearray(path.read_bytes())

@@ -58,7 +58,7 @@ def hash_of(module: str = "eyechart.step") -> str:
         ("unrelated.py", "1", "2"),
     ],
 )
-def test_words_spacing_and_unrelated_modules_do_not_count(
+def test_comments_spacing_and_unrelated_modules_do_not_count(
     package: Path, file: str, old: str, new: str
 ) -> None:
     before = hash_of()
@@ -86,7 +86,7 @@ def test_logic_counts_in_the_module_and_in_all_that_it_imports(
     assert hash_of() != before
 
 
-def test_a_string_that_is_no_docstring_counts(package: Path) -> None:
+def test_a_string_that_is_not_a_docstring_counts(package: Path) -> None:
     (package / "step.py").write_text(MODULE + "\nPROMPT = 'one'\n")
     before = hash_of()
     (package / "step.py").write_text(MODULE + "\nPROMPT = 'two'\n")
@@ -110,7 +110,7 @@ def test_an_import_inside_a_function_counts(package: Path) -> None:
     assert hash_of() != before
 
 
-def test_imports_that_go_round_in_a_circle_end(package: Path) -> None:
+def test_circular_imports_end(package: Path) -> None:
     (package / "tools/helper.py").write_text("from eyechart import step\n" + HELPER)
     assert fingerprint.closure("eyechart.step") >= {"eyechart.step", "eyechart.tools.helper"}
 
@@ -139,7 +139,7 @@ def test_no_module_of_the_package_imports_relatively() -> None:
     assert relative == []
 
 
-def test_what_is_known_of_a_text_is_kept_and_used(package: Path) -> None:
+def test_facts_about_a_source_are_cached_and_used(package: Path) -> None:
     before = hash_of()
     fingerprint._save()
     kept = fingerprint.KNOWN.read_text()

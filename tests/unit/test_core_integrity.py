@@ -44,7 +44,7 @@ def sentences() -> list[str]:
     return [fault.sentence for fault in integrity.update("results")]
 
 
-def test_what_is_whole_is_left_alone_and_nothing_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intact_files_are_left_alone_and_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("a file was hashed unnecessarily"))
     assert sentences() == []
 
@@ -56,7 +56,7 @@ def test_without_a_ledger_a_part_that_is_newer_than_its_manifest_is_hashed() -> 
     assert sentences() == [f"{PART} was damaged; it is made again"]
 
 
-def test_what_a_finished_job_has_written_anew_is_entered() -> None:
+def test_outputs_rewritten_by_a_finished_job_are_entered() -> None:
     damage(PART)  # as if a run was stopped between the part and its manifest
     os.utime(PART, (time.time() + 60,) * 2)
     record(PART)
@@ -64,7 +64,7 @@ def test_what_a_finished_job_has_written_anew_is_entered() -> None:
     assert Ledger().entries[str(PART)].sha256 == describe(PART)["sha256"]
 
 
-def test_damage_that_keeps_the_recorded_time_is_no_new_output() -> None:
+def test_damage_that_keeps_the_recorded_time_is_not_a_new_output() -> None:
     record(PART)
     damage(PART, keep_time=True)
     for full in (False, True, False):
@@ -78,7 +78,7 @@ def test_an_incomplete_output_is_left_to_snakemake() -> None:
     assert sentences() == []
 
 
-def test_a_shard_that_is_drawn_anew_has_other_images() -> None:
+def test_a_shard_that_is_rendered_again_has_new_images() -> None:
     damage(WHOLE_IMAGE)
     (WHOLE_IMAGE.parent / "2.png").unlink()
     write_json(SHARD, {"files": [{**describe(WHOLE_IMAGE), "path": "images/val/1.png"}]})
@@ -97,7 +97,7 @@ def test_touched_files_are_hashed_once_and_then_remembered(monkeypatch: pytest.M
     assert sentences() == []
 
 
-def test_without_shards_the_receipt_stands_for_the_images() -> None:
+def test_without_shards_the_receipt_owns_the_images() -> None:
     SHARD.unlink()
     ledger.LEDGER.unlink()
     integrity.update("results")
@@ -105,7 +105,7 @@ def test_without_shards_the_receipt_stands_for_the_images() -> None:
     assert sentences() == [f"{WHOLE_IMAGE} was damaged; what {RECEIPT} lists is made again"]
 
 
-def test_labels_are_the_users_to_fill_in_but_are_missed() -> None:
+def test_labels_filled_in_by_the_user_are_kept_and_a_lost_file_is_noticed() -> None:
     LABELS.write_text("same,different\n")
     assert sentences() == []
     LABELS.unlink()
@@ -127,7 +127,7 @@ def test_a_bit_that_the_disk_lost_is_found_by_a_full_check_and_then_by_a_run(
     assert len(sentences()) == 1
 
 
-def test_only_what_a_run_makes_is_set_aside_and_forced() -> None:
+def test_only_files_that_a_run_makes_are_set_aside_and_forced() -> None:
     damage(PART)
     damage(MANIFEST)
     before = PART.read_bytes()
@@ -148,7 +148,7 @@ def test_a_dry_run_moves_nothing() -> None:
     assert wanted.forcefiles == {str(PART)} and PART.exists()
 
 
-def test_a_folder_or_a_dead_link_in_a_files_place_is_moved_away() -> None:
+def test_a_folder_or_a_dead_link_in_place_of_a_file_is_moved_away() -> None:
     for _ in range(2):  # the second time, the new place is taken
         PART.unlink(missing_ok=True)
         (PART / "inner").mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_links_to_the_users_own_files_are_followed_and_never_moved(tmp_path: Pat
     assert own.exists() and WHOLE_IMAGE.is_symlink()
 
 
-def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not() -> None:
+def test_partial_files_of_dead_processes_are_removed_and_of_live_ones_kept() -> None:
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
                           capture_output=True, text=True, check=True)  # fmt: skip
     left = FOLDER / f".part-002.parquet.partial-{MACHINE}-{int(dead.stdout)}"
@@ -185,7 +185,7 @@ def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not()
     assert being_written.exists() and named_alike.exists() and elsewhere.exists()
 
 
-def test_the_number_of_a_dead_process_protects_nothing_once_another_has_it() -> None:
+def test_a_reused_process_id_does_not_protect_a_dead_processs_files() -> None:
     with files.atomic(FOLDER / "a.json") as own:
         own.write_text("half")
         *name, began = own.name.split("-")
@@ -203,7 +203,7 @@ def test_the_number_of_a_dead_process_protects_nothing_once_another_has_it() -> 
     ended.wait()
 
 
-def test_what_is_still_written_is_not_entered() -> None:
+def test_files_still_being_written_are_not_entered() -> None:
     half = PREPARED.with_name(f".2.png.partial-{MACHINE}-{os.getpid()}")
     half.write_text("half")
     ledger.LEDGER.unlink()

@@ -19,7 +19,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_one_at_a_time():
+def test_one_process_holds_the_lock_at_a_time():
     inside = threading.Semaphore(1)
 
     def work(_: int) -> bool:
@@ -34,7 +34,7 @@ def test_one_at_a_time():
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_where_the_file_system_has_no_locks_work_goes_on_without(monkeypatch, code):
+def test_without_file_system_locks_work_continues(monkeypatch, code):
     def refuse(handle: int, kind: int) -> None:
         raise OSError(code, os.strerror(code))
 
@@ -45,7 +45,7 @@ def test_where_the_file_system_has_no_locks_work_goes_on_without(monkeypatch, co
     assert done == [1]
 
 
-def test_other_errors_of_a_lock_are_told(monkeypatch):
+def test_other_lock_errors_are_reported(monkeypatch):
     def refuse(handle: int, kind: int) -> None:
         raise OSError(errno.EIO, "broken")
 
@@ -54,7 +54,7 @@ def test_other_errors_of_a_lock_are_told(monkeypatch):
         pass
 
 
-def test_two_runs_that_end_at_once_enter_their_files_one_after_the_other(monkeypatch):
+def test_two_runs_that_end_at_once_enter_their_files_in_turn(monkeypatch):
     """A flock on a second handle of this process waits just as another process would."""
     taken, adopt = [], Ledger.adopt
 

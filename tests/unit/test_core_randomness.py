@@ -27,7 +27,7 @@ def test_the_same_names_draw_the_same() -> None:
         (("a", 1), (1, "a")),
     ],
 )
-def test_names_that_only_look_alike_draw_differently(one: tuple, other: tuple) -> None:
+def test_similar_names_draw_differently(one: tuple, other: tuple) -> None:
     assert randomness.seed_for(*one) != randomness.seed_for(*other)
 
 

@@ -74,7 +74,7 @@ def waits(run: "subprocess.Popen[str]") -> bool:
     return f"-> FLOCK  ADVISORY  READ {run.pid} " in found
 
 
-def test_a_run_waits_until_another_has_made_what_it_needs(other: Other, folder: Path) -> None:
+def test_a_run_waits_until_another_has_made_the_files_it_needs(other: Other, folder: Path) -> None:
     first = other(makes=f"{MADE} data/models/a/ready.json")
     words = [sys.executable, "-c", OTHER, MADE, ""]
     (folder / "third").mkdir()
@@ -90,11 +90,11 @@ def test_a_run_waits_until_another_has_made_what_it_needs(other: Other, folder: 
         first.stdin.flush()
     told, _ = second.communicate()
     where = folder / "other"
-    assert told == f"eyechart: {MADE}: the run in {where} makes it; this one goes on then\nbegun\n"
+    assert told == f"eyechart: {MADE}: waiting for the run in {where}, which makes it\nbegun\n"
     assert first.poll() is None
 
 
-def test_a_run_that_dies_is_waited_for_no_longer(other: Other) -> None:
+def test_a_dead_run_is_no_longer_waited_for(other: Other) -> None:
     first = other(makes=MADE)
     said: list[str] = []
 
@@ -126,10 +126,10 @@ def test_one_run_plans_at_a_time_and_another_says_that_it_waits() -> None:
         first.begin([job("results/a.json")])
 
     assert not second.wait({MADE}, begin)
-    assert said == ["eyechart: data: another run is about to begin; this one goes on then"]
+    assert said == ["eyechart: data: waiting for another run that is about to begin"]
 
 
-def test_what_another_run_reads_is_not_made_again(other: Other, folder: Path) -> None:
+def test_files_that_another_run_reads_are_not_remade(other: Other, folder: Path) -> None:
     other(reads=f"{MADE} results/a.json")
     own = Share()
     own.wait({MADE}, pytest.fail)
@@ -143,7 +143,7 @@ def test_what_another_run_reads_is_not_made_again(other: Other, folder: Path) ->
     own.begin([job("results/a.json", MADE)])
 
 
-def test_after_waiting_the_files_are_looked_at_again(other: Other) -> None:
+def test_files_are_checked_again_after_waiting(other: Other) -> None:
     found = integrity.start()
     content = RECEIPT.read_bytes()
     RECEIPT.unlink()
@@ -166,7 +166,7 @@ def test_after_waiting_the_files_are_looked_at_again(other: Other) -> None:
     assert not seen and not seen.has_inventory
 
 
-def test_files_are_let_go_as_soon_as_all_are_made(other: Other) -> None:
+def test_files_are_released_as_soon_as_all_are_made(other: Other) -> None:
     graph = type("Watched", (Graph,), {})
     own = integrity.make_again([], graph, pytest.fail)
     own.wait({MADE}, pytest.fail)
@@ -178,7 +178,7 @@ def test_files_are_let_go_as_soon_as_all_are_made(other: Other) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EACCES])
-def test_data_that_cannot_be_locked_is_used_all_the_same(
+def test_data_that_cannot_be_locked_is_still_used(
     code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(handle: int, kind: int) -> None:

@@ -47,7 +47,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("path", [PART, WHOLE_IMAGE], ids=["output", "listed"])
-def test_a_change_in_the_second_of_the_last_look_is_noticed(
+def test_a_change_within_the_second_of_the_last_check_is_noticed(
     clock: Callable[[int], None], path: Path
 ) -> None:
     assert integrity.update("results") == []
@@ -58,13 +58,13 @@ def test_a_change_in_the_second_of_the_last_look_is_noticed(
     assert [f.path for f in integrity.update("results")] == [str(path)]
 
 
-def test_a_listed_file_as_young_as_its_list_is_looked_at(clock: Callable[[int], None]) -> None:
+def test_a_listed_file_as_new_as_its_list_is_checked(clock: Callable[[int], None]) -> None:
     damage(WHOLE_IMAGE)  # in the same second as its list, before any check
     clock(60)
     assert str(WHOLE_IMAGE) in {fault.path for fault in integrity.update("results")}
 
 
-def test_files_are_hashed_until_their_second_is_over_and_then_no_more(
+def test_files_are_hashed_only_until_their_second_is_over(
     clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, expected = hashed(monkeypatch), []
@@ -95,7 +95,7 @@ def test_each_file_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("seconds", [0.0, ledger.SLOW * ledger.FEW], ids=["quick", "slow"])
-def test_slow_look_ups_are_made_at_once(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_look_ups_run_in_parallel(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [f"results/{n}" for n in range(ledger.FEW + 3 * ledger.MANY)]
     ticks, pools, whole = iter([0.0, seconds]), [], ledger.ThreadPoolExecutor
     monkeypatch.setattr(ledger, "_stamp", lambda path: (int(path[8:]), 0))

@@ -87,7 +87,9 @@ def test_a_flag_without_a_default_is_required(flag: str, capsys: pytest.CaptureF
         (["--shared", "1"], "unrecognized arguments: --shared 1"),
     ],
 )
-def test_what_a_type_refuses(more: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+def test_each_type_refuses_invalid_values(
+    more: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
     with pytest.raises(SystemExit):
         main([*GIVEN, *more])
     assert message in capsys.readouterr().err
@@ -110,7 +112,7 @@ def test_a_json_object_becomes_a_dataclass() -> None:
         nested(["--seed", "7", "--plan", "{}"])
 
 
-def test_the_words_of_the_program_are_read_and_a_mistake_is_one_sentence(
+def test_arguments_are_parsed_and_a_mistake_is_a_one_sentence_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["step", "--seed", "8", "--plan", '{"folds": 3}'])

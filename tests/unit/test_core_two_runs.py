@@ -41,7 +41,7 @@ def test_nothing_is_touched_while_another_run_is_alive() -> None:
     assert not held.exists()
 
 
-def test_what_a_dry_run_kept_from_being_checked_is_checked_once_it_is_over() -> None:
+def test_files_left_unchecked_during_a_dry_run_are_checked_after_it() -> None:
     damage(PART)
     with open(integrity.LOCK, "w") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
@@ -65,7 +65,7 @@ def test_verify_lets_others_begin() -> None:
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_where_files_cannot_be_locked_snakemakes_own_locks_decide(
+def test_without_file_locks_snakemakes_own_locks_decide(
     code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(handle: int, kind: int) -> None:

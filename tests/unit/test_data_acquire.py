@@ -68,7 +68,7 @@ def test_a_folder_is_linked_with_or_without_its_top_and_nothing_is_copied(source
     assert {entry["path"] for entry in receipt["files"]} == set(contents(source))
 
 
-def test_every_source_gives_the_same_receipt_but_for_its_name(source, tmp_path):
+def test_every_source_gives_the_same_receipt_except_for_its_name(source, tmp_path):
     linked = acquire(source)
     assert acquire(source) == linked  # a second time
     shutil.rmtree(ROOT)
@@ -91,7 +91,7 @@ def test_only_the_wanted_split_is_taken(source):
     assert {name.split("_")[1] for name in contents(ROOT)} == {"val"}
 
 
-def test_a_dataset_already_in_its_place_is_not_linked_to_itself(source):
+def test_a_dataset_already_in_place_is_not_linked_to_itself(source):
     shutil.copytree(source, ROOT)
     acquire(ROOT)
     assert contents(ROOT) == contents(source)
@@ -128,7 +128,7 @@ def test_files_of_another_source_are_not_replaced_by_links(source):
         ("images/val/CLEVR_val_000001.png", "CLEVR_val_000001.png: no such image, but .* scene"),
     ],
 )
-def test_a_missing_file_is_named_by_the_users_own_path(source, name, words):
+def test_a_missing_file_is_reported_by_the_users_own_path(source, name, words):
     (source / name).unlink()
     with pytest.raises(UserError, match=f"^mine/CLEVR_v1.0/{Path(name).parent}/{words}"):
         acquire(Path("mine"))
@@ -145,7 +145,7 @@ def test_a_wrong_source_layout_or_output_is_refused(source):
         sources_local.main(argv)
 
 
-def test_a_receipt_names_a_missing_file_and_an_unknown_source(source):
+def test_a_missing_file_and_an_unknown_source_are_refused(source):
     receipt = {"dataset": "clevr", "layout": "clevr", "splits": {}, "files": [Path("gone.png")]}
     with pytest.raises(UserError, match=r"gone.png: no such file, but the dataset needs it"):
         write_receipt(source, source="local", **receipt)
@@ -176,7 +176,7 @@ def unsafe_member(kind):
 
 
 @pytest.mark.parametrize("kind", ["parent", "absolute", "backslash", "drive", "link"])
-def test_a_zip_with_an_unsafe_member_is_refused_whole(source, kind):
+def test_a_zip_with_an_unsafe_member_is_refused_completely(source, kind):
     archive = pack(source, Path("evil.zip"))
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr(unsafe_member(kind), "/etc/passwd")
@@ -209,7 +209,7 @@ def test_a_member_that_lies_about_its_size_never_exceeds_it(source):
     assert not list(ROOT.rglob("*partial*"))
 
 
-def test_a_member_that_stands_there_twice_or_is_encrypted_is_refused(source):
+def test_a_duplicate_or_encrypted_member_is_refused(source):
     archive = pack(source, Path("odd.zip"))
     data = bytearray(archive.read_bytes())
     with zipfile.ZipFile(archive, "a") as opened:
@@ -223,7 +223,7 @@ def test_a_member_that_stands_there_twice_or_is_encrypted_is_refused(source):
 
 
 @pytest.mark.parametrize("keep", [0.9, 0.5, 0.0])
-def test_a_truncated_zip_is_one_sentence(source, keep):
+def test_a_truncated_zip_is_a_one_sentence_error(source, keep):
     archive = pack(source, Path("cut.zip"))
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * keep)])
     with pytest.raises(UserError, match=r"^cut.zip: truncated or damaged, not a complete zip \("):
@@ -240,7 +240,7 @@ def test_a_flipped_byte_in_a_zip_is_noticed(source):
         acquire(archive)
 
 
-def test_a_zip_without_the_wanted_files_names_the_missing_one(source):
+def test_a_zip_without_the_required_files_is_an_error_with_the_missing_one(source):
     with zipfile.ZipFile("other.zip", "w") as opened:
         opened.writestr("README.txt", "something else")
     with pytest.raises(UserError, match=r"CLEVR_train_scenes.json: no such file"):
@@ -254,7 +254,7 @@ def test_a_disk_without_room_is_refused_with_both_sizes(source, monkeypatch):
         acquire(pack(source, Path("mine.zip")))
 
 
-def test_unpacking_again_keeps_whole_files_and_mends_broken_ones(source):
+def test_unpacking_again_keeps_complete_files_and_repairs_broken_ones(source):
     archive = pack(source, Path("mine.zip"))
     acquire(archive)
     kept, broken = (ROOT / f"images/val/CLEVR_val_00000{n}.png" for n in (0, 1))

@@ -63,7 +63,7 @@ def test_rows_become_items_of_four_skills():
     assert style["answer"] == "the third image"
 
 
-def test_points_stand_on_the_views_as_the_table_says():
+def test_points_are_on_the_views_listed_in_the_table():
     _, images, regions = examine()
     found = regions_of(regions, f"val_{SEMANTIC}_1", "alone")
     assert {name: place[:2] for name, (_, place) in found.items()} == POINTS
@@ -72,7 +72,7 @@ def test_points_stand_on_the_views_as_the_table_says():
     assert set(images["type"]) == {"view", "canvas"}
 
 
-def test_views_keep_the_bytes_that_came():
+def test_views_keep_their_original_bytes():
     _, images, _ = examine()
     path = one(images, "image_id", f"val_{SEMANTIC}_1_1")["path"]
     assert Path(path).read_bytes() == row(SEMANTIC, 1, "(A)")["image_1"]["bytes"]
@@ -108,7 +108,7 @@ def test_several_images_may_be_shown_instead_of_one_canvas():
     assert [found[name][0] for name in ("REF", "A", "B")] == style["images"]
 
 
-def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_images():
+def test_a_smaller_sample_is_part_of_a_larger_one_and_leaves_no_old_images():
     make_blink(Path("mine"))
     rows = [row(SEMANTIC, number, "(C)") for number in range(1, 7)]
     write_rows(Path("mine"), SEMANTIC, rows)
@@ -133,7 +133,7 @@ def test_items_that_share_an_image_are_one_group():
     assert groups[first["idx"]] == groups[third["idx"]] != groups[second["idx"]]
 
 
-def test_a_wording_of_ones_own_replaces_the_official_question():
+def test_a_custom_wording_replaces_the_official_question():
     items, _, _ = examine(skills=SKILLS[:1], wording={SKILLS[0]: "Which point is REF?"})
     assert set(items["prompt"]) == {"Which point is REF?"}
 
@@ -157,7 +157,7 @@ def test_hidden_answers_are_refused():
         ({"choices": list("ABCDE")}, r"choice E \(E\) is not marked on any image; marked are"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_one_sentence(cells, words):
+def test_a_bad_row_is_a_one_sentence_error(cells, words):
     make_blink(Path("mine"))
     text = spoil(**cells)
     assert "val-00000-of-00001.parquet: row 1" in text
@@ -176,13 +176,13 @@ def test_a_bad_row_is_one_sentence(cells, words):
         ),
     ],
 )
-def test_bad_points_are_named(rows, words):
+def test_bad_points_are_reported(rows, words):
     write_points(make_blink(Path("mine")), rows)
     with pytest.raises(UserError, match=f"^mine/Points.csv: {words}"):
         acquire(Path("mine"), "blink", ROOT, ("val",))
 
 
-def test_a_point_off_its_image_is_named():
+def test_a_point_outside_its_image_is_reported():
     make_blink(Path("mine"))
     rows = points_of(f"val_{SEMANTIC}_1")
     rows[2] = (rows[2][0], "B", 50, 8)  # the image is 50 px wide, so x ends before 50
@@ -192,7 +192,7 @@ def test_a_point_off_its_image_is_named():
         prepare(SKILLS[:1])
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_impossible_settings_are_refused():
     examine()
     with pytest.raises(
         UserError, match=r"datasets.blink.skills: 'depth_order'; .*There are: art_s"
@@ -207,13 +207,13 @@ def test_settings_that_cannot_be_are_refused():
     prepare(["art_style"], marks=False)  # the images of these have no marks
 
 
-def test_a_dataset_without_any_wanted_file_is_named():
+def test_a_dataset_without_any_required_file_is_reported():
     write_rows(Path("mine"), "Jigsaw", [row("Jigsaw", 1, "(A)")])
     with pytest.raises(UserError, match=r"^mine: none of Semantic_Correspondence/val-00000"):
         acquire(Path("mine"), "blink", ROOT, ("val",))
 
 
-def test_of_a_repository_only_the_four_sub_tasks_are_wanted():
+def test_only_four_sub_tasks_of_the_repository_are_required():
     wanted = [f"{SEMANTIC}/val-00000-of-00001.parquet", "Points.csv"]
     others = [f"{SEMANTIC}/test-00000-of-00001.parquet", "Jigsaw/val-00000-of-00001.parquet"]
     assert [layouts_base.member(blink_layout, name, ["val"]) for name in [*wanted, *others]] == [

@@ -37,7 +37,7 @@ def spot(size, at, side):
     ("square", "canvas_px", "columns", "marks"),
     list(itertools.product([False, True], [None, 80, 224], [None, 2], [False, True])),
 )
-def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_px, columns, marks):
+def test_marks_on_a_view_are_found_on_the_canvas(count, square, canvas_px, columns, marks):
     rng = generator("canvas", count, int(square), canvas_px or 0, columns or 0)
     sizes = [(3 * w, 3 * h) for w, h in SIZES[:count]]
     for chosen in range(count):
@@ -69,7 +69,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
 @pytest.mark.parametrize("canvas_px", [None, 80, 81, 224, 1000])
 @pytest.mark.parametrize("columns", [None, 1, 2, 3])
 @pytest.mark.parametrize("labelled", [False, True])
-def test_images_lie_within_the_canvas_and_never_over_one_another(canvas_px, columns, labelled):
+def test_images_are_within_the_canvas_and_do_not_overlap(canvas_px, columns, labelled):
     for count, square in itertools.product((1, 2, 3, 4), (False, True)):
         look = style(square=square, canvas_px=canvas_px, columns=columns)
         laid = plan(SIZES[:count], look, labelled)
@@ -88,7 +88,7 @@ def test_images_lie_within_the_canvas_and_never_over_one_another(canvas_px, colu
         assert len({place.height for place in laid.places}) == 1
 
 
-def test_images_keep_their_shape_and_a_lone_one_its_pixels():
+def test_images_keep_their_aspect_ratio_and_a_single_one_its_pixels():
     laid = plan([(400, 300), (300, 600)], style(canvas_px=500), False)
     for place, (width, height) in zip(laid.places, [(400, 300), (300, 600)], strict=True):
         assert abs(place.width / place.height - width / height) < 0.02
@@ -105,7 +105,7 @@ def test_a_canvas_with_no_room_for_its_images_is_refused():
 
 @pytest.mark.parametrize("size", [80, 224, 336])
 @pytest.mark.parametrize("ground", ["white", "black", "#808080", "#ffec40"])
-def test_marks_show_on_any_ground(size, ground):
+def test_marks_are_visible_on_any_background(size, ground):
     image = Image.new("RGB", (size, size), ground)
     of = [point("A", size * 0.3, size * 0.4), point("B", size * 0.7, size * 0.6)]
     drawn = np.asarray(draw_marks(image, of)).reshape(-1, 3).tolist()
@@ -115,7 +115,7 @@ def test_marks_show_on_any_ground(size, ground):
     assert dark > label * label / 2
 
 
-def test_a_ring_leaves_what_it_marks_and_lies_around_it():
+def test_a_ring_surrounds_its_point_and_leaves_it_visible():
     for x, y in ((40.5, 30.5), (20.0, 25.0), (60.25, 10.75)):
         image = Image.new("RGB", (80, 60), "#0000ff")
         drawn = np.asarray(draw_marks(image, [point("", x, y)]))
@@ -166,7 +166,7 @@ def test_frames_are_red_and_blue_as_the_questions_say():
         (whole_image("A", 40, 30), True),
     ],
 )
-def test_a_region_knows_whether_it_lies_on_an_image(region, inside):
+def test_a_region_is_checked_against_its_image(region, inside):
     assert region.within(40, 30) == inside
 
 

@@ -80,7 +80,7 @@ def test_popular_negatives_are_the_most_frequent_absent_ones(there):
         assert min(frequency[c] for c in chosen) >= max([frequency[c] for c in left], default=0)
 
 
-def test_adversarial_negatives_occur_most_beside_what_is_there(there):
+def test_adversarial_negatives_co_occur_most_with_present_categories(there):
     together = Counter()
     for found in there.values():
         together.update((a, b) for a in names(found) for b in names(found))
@@ -98,7 +98,7 @@ def test_adversarial_negatives_occur_most_beside_what_is_there(there):
     assert differs
 
 
-def test_a_hand_made_case_tells_the_three_samplings_apart():
+def test_the_three_samplings_differ_in_a_hand_made_case():
     person, dog, tie, cup, kite = range(5)
     pictures = [{person, cup}] * 5 + [{dog, tie}] * 3 + [{dog, kite}] + [{dog}]
     found = coco_questions.count(pictures, 5)
@@ -120,7 +120,7 @@ def countable(annotations):
     return {c: found[c] for c in found if not any(row["iscrowd"] for row in found[c])}
 
 
-def test_position_is_asked_of_single_objects_off_the_middle_alone(there):
+def test_position_questions_are_only_about_single_off_centre_objects(there):
     expected = set()
     for image, annotations in there.items():
         for category, (first, *more) in countable(annotations).items():
@@ -153,7 +153,7 @@ def test_left_is_left(tmp_path, monkeypatch):
     assert "val2017_000000000005_position_left_dog" in items["item_id"]
 
 
-def test_counting_is_right_and_leaves_out_crowds_and_what_is_too_many(there):
+def test_counting_is_correct_and_omits_crowds_and_large_numbers(there):
     items, _ = prepare()
     seen, zeros = set(), 0
     for row in rows(items, "counting"):
@@ -174,7 +174,7 @@ def test_counting_is_right_and_leaves_out_crowds_and_what_is_too_many(there):
     assert abs(zeros - len(every) / 3) < 5 * (len(every) * 2 / 9) ** 0.5
 
 
-def test_no_more_is_asked_of_an_image_than_the_settings_say(there):
+def test_an_image_has_at_most_the_configured_number_of_questions(there):
     items, _ = prepare(position=1, counting=1, presence=1)
     for task, most in (("position", 4), ("counting", 2), ("presence", 6), ("caption", 1)):
         asked = Counter(row["image"] for row in rows(items, task))
@@ -182,7 +182,7 @@ def test_no_more_is_asked_of_an_image_than_the_settings_say(there):
     assert prepare(position=0, counting=0, presence=0)[0]["task"].unique().to_list() == ["caption"]
 
 
-def test_the_answers_of_all_images_are_those_of_the_images_that_are_asked(there):
+def test_answers_of_all_images_agree_with_the_items(there):
     items, images = prepare()
     known = {row["image_id"]: row for row in images.iter_rows(named=True)}
     asked = rows(items, "presence") + rows(items, "counting")
@@ -229,7 +229,7 @@ def test_labels_of_images_are_those_of_their_annotations(there):
         assert (row["width"], row["height"]) == SIZE
 
 
-def test_an_image_is_a_group_and_stands_on_one_side(there):
+def test_an_image_is_a_group_on_one_side_of_the_split(there):
     items, images = prepare()
     sides = dict(images.select("group", "group_split").iter_rows())
     assert set(sides.values()) == {"train", "test"}
@@ -240,7 +240,7 @@ def test_an_image_is_a_group_and_stands_on_one_side(there):
     assert items["item_id"].is_sorted() and items["item_id"].n_unique() == items.height
 
 
-def test_equal_settings_are_equal_bytes_and_a_seed_changes_draws_alone(there):
+def test_equal_settings_give_equal_bytes_and_a_seed_changes_only_draws(there):
     first, _ = prepare("first", position=1)
     prepare("second", position=1)
     for name in ("items.parquet", "images.parquet"):
@@ -250,7 +250,7 @@ def test_equal_settings_are_equal_bytes_and_a_seed_changes_draws_alone(there):
     assert set(other["item_id"]) != set(first["item_id"])
 
 
-def test_a_subset_asks_of_its_images_what_the_whole_asks(there):
+def test_a_subset_has_the_same_questions_about_its_images(there):
     whole, _ = prepare()
     some, images = prepare(subset=20)
     fewer, _ = prepare(subset=10)
@@ -263,13 +263,13 @@ def test_a_subset_asks_of_its_images_what_the_whole_asks(there):
         prepare(subset=81)
 
 
-def test_what_pycocotools_prints_is_not_shown(there, capsys):
+def test_pycocotools_output_is_not_shown(there, capsys):
     prepare()
     assert capsys.readouterr().out == ""
     assert ROOT.exists()
 
 
-def test_two_splits_stand_in_one_table(tmp_path, monkeypatch):
+def test_two_splits_are_in_one_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for split in ("train2017", "val2017"):
         make_coco(Path("mine"), 5, seed=1, split=split)

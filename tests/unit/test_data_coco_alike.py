@@ -14,7 +14,7 @@ from eyechart.data.open_image import open_image
 __all__ = ["source"]  # the fixture
 
 
-def test_without_captions_nothing_is_described_and_all_else_is_the_same(source, caplog):
+def test_without_captions_only_the_caption_task_is_missing(source, caplog):
     acquire(source)
     items, images = prepare()
     assert "caption" in set(items["task"])
@@ -28,7 +28,7 @@ def test_without_captions_nothing_is_described_and_all_else_is_the_same(source, 
 
 
 @pytest.mark.parametrize("top", ["", "val2017/"])
-def test_file_names_with_folders_start_from_the_split_or_from_the_dataset(source, top):
+def test_file_names_with_folders_are_relative_to_the_split_or_the_dataset(source, top):
     acquire(source)
     items, images = prepare()
     (source / "val2017/a/b").mkdir(parents=True)
@@ -44,7 +44,7 @@ def test_file_names_with_folders_start_from_the_split_or_from_the_dataset(source
     assert all(path.startswith("data/raw/coco/val2017/a/b/0") for path in there["path"])
 
 
-def test_annotations_are_of_the_image_as_its_camera_turns_it(source):
+def test_annotations_refer_to_the_image_as_rotated_by_its_camera(source):
     acquire(source)
     items, images = prepare()
     name = Path(images["path"][0]).name

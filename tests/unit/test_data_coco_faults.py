@@ -43,7 +43,7 @@ def edit(source, name, change):
 # Missing images
 
 
-def test_absent_images_are_counted_and_named_and_left_out_where_that_is_allowed(source, caplog):
+def test_missing_images_are_counted_listed_and_omitted_if_allowed(source, caplog):
     lost = [f"{n:012d}.jpg" for n in (3, 10, 17, 24, 31, 38)]
     for name in lost:
         (source / "val2017" / name).unlink()
@@ -64,7 +64,7 @@ def test_absent_images_are_counted_and_named_and_left_out_where_that_is_allowed(
     assert set(items["group"]) == set(images["image_id"])
 
 
-def test_annotations_of_an_image_that_nothing_lists_are_absent_too(source):
+def test_annotations_of_unlisted_images_count_as_missing_images(source):
     edit(source, OBJECTS, lambda v: v["annotations"][0].update(image_id=999))
     edit(source, CAPTIONS, lambda v: v["annotations"][0].update(image_id=999))
     acquire(source)
@@ -74,7 +74,7 @@ def test_annotations_of_an_image_that_nothing_lists_are_absent_too(source):
     assert prepare(allow_missing=True)[1].height == 12
 
 
-def test_images_that_no_annotation_names_are_left_alone(source):
+def test_images_without_annotations_are_ignored(source):
     shutil.copy(source / "val2017/000000000003.jpg", source / "val2017/more.jpg")
     (source / "val2017/notes.txt").write_text("mine")
     acquire(source)
@@ -89,13 +89,13 @@ def test_a_folder_without_any_of_the_images_is_refused_at_once(source):
     assert not ROOT.exists()
 
 
-def test_an_image_that_was_taken_away_later_says_how_to_mend_it(source):
+def test_an_image_removed_later_is_an_error_with_the_remedy(source):
     acquire(source)
     (source / "val2017/000000000010.jpg").unlink()
     assert "000000000010.jpg: image is missing; restore it, or delete" in sentence(prepare)
 
 
-def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
+def test_a_file_that_is_not_an_image_or_has_another_size_is_reported(source):
     path = source / "val2017/000000000010.jpg"
     Image.new("RGB", (32, 48)).save(path)
     acquire(source)
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
         ),
     ],
 )
-def test_a_fault_in_the_annotations_is_named(source, name, change, words):
+def test_a_fault_in_the_annotations_is_reported(source, name, change, words):
     acquire(source)
     edit(source, name, change)
     told = sentence(prepare)
@@ -160,7 +160,7 @@ def test_a_fault_in_the_annotations_is_named(source, name, change, words):
 
 
 @pytest.mark.parametrize("name", [OBJECTS, CAPTIONS])
-def test_a_broken_or_missing_file_is_named_when_it_is_acquired(source, name):
+def test_a_broken_or_missing_file_is_reported_during_acquisition(source, name):
     path = source / f"annotations/{name}.json"
     path.write_bytes(path.read_bytes()[:300])
     assert f"mine/annotations/{name}.json: not valid JSON" in sentence(acquire, source)
@@ -229,7 +229,7 @@ def test_a_receipt_of_another_layout_or_split_is_refused(source):
 
 
 @pytest.mark.parametrize("name", layouts_base.names())
-def test_every_layout_says_what_is_asked_of_it(name):
+def test_every_layout_provides_the_required_interface(name):
     found = layouts_base.find(name)
     assert name == found.NAME
     assert isinstance(found.TOPS, tuple)
@@ -270,7 +270,7 @@ def test_words_of_categories_are_english():
         ("caption", None, "the key 'caption' is missing"),
     ],
 )
-def test_a_wording_without_its_field_is_named(source, task, text, words):
+def test_a_wording_without_its_field_is_reported(source, task, text, words):
     acquire(source)
     wording = {**SETTINGS["wording"], task: text}
     told = sentence(prepare, wording={k: v for k, v in wording.items() if v is not None})

@@ -136,7 +136,7 @@ def test_no_item_about_a_photograph_is_wrong(made, known):
     print(f"{sum(counted.values())} items checked, 0 wrong: {dict(counted)}")
 
 
-def test_boxes_lie_on_what_is_shown(made, known):
+def test_boxes_match_the_displayed_image(made, known):
     """A rotated copy shows its photograph's pixels and has the same regions."""
     here, _, items, images, regions = made
     rows = {row["image_id"]: row for row in images.iter_rows(named=True)}

@@ -41,7 +41,7 @@ def test_only_rows_about_depth_order_become_items():
     assert items["choices"].to_list()[0] == ["sink", "bottle"]
 
 
-def test_boxes_are_those_of_the_choices_in_their_order():
+def test_boxes_are_in_the_order_of_the_choices():
     _, _, regions = examine()
     found = regions_of(regions, "depth_001438", "alone")
     assert [list(found[letter][1]) for letter in "AB"] == BOXES
@@ -59,7 +59,7 @@ def test_a_wording_may_name_both_objects():
     assert set(items["prompt"]) == {"Is the sink or the bottle nearer?"}
 
 
-def test_a_box_that_reaches_off_the_image_is_cut_and_counted(caplog):
+def test_a_box_that_extends_beyond_the_image_is_clipped_and_counted(caplog):
     rows = [row(1, "(A)") | {"bbox": [[-3.0, 2.0, 20.0, 45.0], BOXES[1]]}, row(2, "(B)")]
     with caplog.at_level(logging.WARNING):
         _, _, regions = examine(rows)
@@ -87,13 +87,13 @@ def test_a_box_that_reaches_off_the_image_is_cut_and_counted(caplog):
         ({"task": "Dept"}, r"task is 'Dept'; did you mean 'Depth'\?"),
     ],
 )
-def test_a_bad_row_is_one_sentence(cells, words):
+def test_a_bad_row_is_a_one_sentence_error(cells, words):
     with pytest.raises(UserError, match=f"row 1: {words}") as raised:
         examine([row(1, "(A)") | cells])
     assert "\n" not in str(raised.value)
 
 
-def test_what_cannot_be_asked_of_it_is_refused():
+def test_unsupported_settings_are_refused():
     with pytest.raises(UserError, match=r"marks is false, but CV-Bench's images have box"):
         examine(marks=False)
     with pytest.raises(UserError, match=r"split 'val' of CV-Bench cannot be evaluated"):
@@ -104,14 +104,14 @@ def test_what_cannot_be_asked_of_it_is_refused():
     assert layouts_base.member(cv_bench_layout, "test_3d.parquet", ["test"]) == "test_3d.parquet"
 
 
-def test_a_cap_keeps_so_many_items():
+def test_a_cap_keeps_that_many_items():
     items, _, _ = examine(most=2)
     assert len(items) == 2
     assert one(items, "item_id", items["item_id"][0])["split"] == "test"
 
 
 @pytest.mark.parametrize("other", [False, True])
-def test_an_id_that_occurs_twice_is_one_sentence(other):
+def test_an_id_that_occurs_twice_is_a_one_sentence_error(other):
     twice = row(1438, "(A)")
     if other:  # for another image
         twice["image"] = {"bytes": png(photo(*SIZE, 9)), "path": ""}

@@ -38,7 +38,7 @@ def left(folder="cache"):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-def test_a_whole_answer_is_kept_under_its_final_name_alone(site, data):
+def test_a_complete_download_has_only_its_final_name(site, data):
     assert get(site, data) == data
     assert left() == ["some.zip"]
     assert site.asked == [(None, None)]
@@ -50,26 +50,26 @@ def test_a_cut_connection_is_resumed_where_it_broke(site, data):
     assert site.asked == [(None, None), ("bytes=300000-", '"one"'), ("bytes=500000-", '"one"')]
 
 
-def test_the_date_stands_in_for_a_weak_or_absent_etag(site, data):
+def test_the_date_replaces_a_weak_or_missing_etag(site, data):
     site.etag, site.date = 'W/"one"', "Tue, 01 May 2018 00:00:00 GMT"
     site.cuts = [300_000]
     assert get(site, data) == data
     assert site.asked[1] == ("bytes=300000-", site.date)
 
 
-def test_without_etag_and_date_the_range_is_asked_without_condition(site, data):
+def test_without_etag_and_date_the_range_request_is_unconditional(site, data):
     site.etag, site.cuts = None, [300_000]
     assert get(site, data) == data
     assert site.asked[1] == ("bytes=300000-", None)
 
 
-def test_a_server_that_ignores_ranges_is_fetched_anew(site, data):
+def test_a_download_restarts_if_the_server_ignores_ranges(site, data):
     site.ranges, site.cuts = False, [300_000]
     assert get(site, data) == data
     assert len(site.asked) == 2
 
 
-def test_a_file_that_changed_between_two_runs_is_fetched_anew(site, data, monkeypatch):
+def test_a_download_restarts_if_the_file_changed_between_runs(site, data, monkeypatch):
     monkeypatch.setattr(sources_http, "_PATIENCE_S", 2.0)
     site.cuts = [300_000, 0]
     with pytest.raises(UserError, match=r"300000 of 1048576 bytes are kept in cache/some.zip.part"):
@@ -90,7 +90,7 @@ def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
     assert left() == ["some.zip"]
 
 
-def test_a_part_longer_than_the_file_is_fetched_anew(site, data):
+def test_a_download_restarts_if_the_part_is_longer_than_the_file(site, data):
     Path("cache").mkdir()
     Path("cache/some.zip.part").write_bytes(data + b"more")
     with pytest.raises(UserError, match=r"found 1048580 bytes .* expected 1048576 bytes"):
@@ -98,7 +98,7 @@ def test_a_part_longer_than_the_file_is_fetched_anew(site, data):
     assert get(site, data) == data
 
 
-def test_a_wrong_checksum_names_both_and_removes_the_file(site, data):
+def test_a_wrong_checksum_error_gives_both_and_removes_the_file(site, data):
     wrong = "0" * 64
     with pytest.raises(UserError) as raised:
         sources_http.fetch(site.url, Path("cache/some.zip"), len(data), wrong)
@@ -108,7 +108,7 @@ def test_a_wrong_checksum_names_both_and_removes_the_file(site, data):
     assert left() == []
 
 
-def test_a_file_in_the_cache_is_verified_and_not_asked_for(site, data):
+def test_a_cached_file_is_verified_and_not_requested(site, data):
     Path("cache").mkdir()
     Path("cache/some.zip").write_bytes(data)
     assert get(site, data) == data
@@ -119,7 +119,7 @@ def test_a_file_in_the_cache_is_verified_and_not_asked_for(site, data):
     assert left() == []
 
 
-def test_a_server_with_another_size_is_refused_before_a_byte_is_kept(site, data):
+def test_a_server_with_another_size_is_refused_before_any_byte_is_written(site, data):
     site.data = data + b"more"
     with pytest.raises(UserError, match=r"the server has '1048580' bytes, expected 1048576"):
         get(site, data)
@@ -137,14 +137,14 @@ def test_a_server_whose_file_became_shorter_is_refused(site, data, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_refusal_is_one_sentence_at_once(site, data, status):
+def test_a_refusal_is_an_immediate_one_sentence_error(site, data, status):
     site.statuses = [status]
     with pytest.raises(UserError, match=rf"some.zip: HTTP {status}; correct the address"):
         get(site, data)
     assert len(site.asked) == 1
 
 
-def test_a_disk_without_room_is_refused_before_asking(site, data, monkeypatch):
+def test_a_full_disk_is_an_error_before_the_request(site, data, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(9, 9, 2048))
     with pytest.raises(UserError, match=r"1.00MiB to fetch, but cache has 2.00kiB free"):
@@ -191,7 +191,7 @@ def test_a_dataset_is_downloaded_unpacked_and_receipted(site, clevr):
 
 
 @pytest.mark.parametrize("splits", [("train", "val"), ("val",)])
-def test_an_archive_with_fewer_files_than_the_dataset_is_refused_whole(site, clevr, splits):
+def test_an_archive_with_too_few_files_is_refused_completely(site, clevr, splits):
     table(site, files="12")
     with pytest.raises(UserError) as raised:
         download.main(flags(splits=splits))
@@ -224,7 +224,7 @@ def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr,
     assert contents(ROOT) == contents(clevr)
 
 
-def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
+def test_a_split_without_answers_is_refused_before_the_download(site, clevr):
     table(site)
     with pytest.raises(UserError, match=r"split 'test' of CLEVR v1.0 cannot be evaluated"):
         download.main(flags(splits=("val", "test")))
@@ -246,13 +246,13 @@ def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
         ({"file": "x.exe"}, "file is 'x.exe', expected a plain name ending in .zip, .tar.gz"),
     ],
 )
-def test_a_fault_in_the_table_is_named(site, change, sentence):
+def test_a_fault_in_the_table_is_reported(site, change, sentence):
     table(site, b"any", **change)
     with pytest.raises(UserError, match=sentence):
         download.main(flags())
 
 
-def test_a_table_without_a_column_or_a_file_is_named(site):
+def test_a_table_without_a_column_or_a_file_is_reported(site):
     Path("versions.tsv").write_text("dataset\tfile\tlink\nclevr\ta.zip\thttp://x/a.zip\n")
     with pytest.raises(UserError, match=r"line 2: column 'url' is missing"):
         download.main(flags())
@@ -269,7 +269,7 @@ def test_the_projects_own_table_is_well_formed(dataset):
         assert version.repository or version.sha256 or version.files or version.bytes
 
 
-def test_a_dataset_of_a_name_of_its_own_comes_from_where_its_layout_does():
+def test_a_dataset_with_its_own_name_uses_its_layouts_source():
     path = Path(__file__).parents[2] / "data/versions.tsv"
     small = versions.read_versions(path, "coco_small", "coco")
     assert small == versions.read_versions(path, "coco", "coco")

@@ -53,20 +53,20 @@ def written(text: str) -> Path:
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("text", TEXTS)
-def test_hostile_json_is_one_short_sentence(reader: str, text: str) -> None:
+def test_hostile_json_is_a_short_one_sentence_error(reader: str, text: str) -> None:
     with pytest.raises(UserError, match=r"^a\.(json|parquet): ") as raised:
         READERS[reader](TEXTS[text])
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if text != "nothing"])
-def test_a_cell_with_hostile_json_is_one_short_sentence(text: str) -> None:
+def test_a_cell_with_hostile_json_is_a_short_one_sentence_error(text: str) -> None:
     with pytest.raises(UserError, match=r"a.csv: line 2 is '.*', which is not a list") as raised:
         entries._split(f"[{TEXTS[text]}]", True, "a.csv: line 2")
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 200
 
 
-def test_whole_surrogate_pairs_are_taken() -> None:
+def test_complete_surrogate_pairs_are_accepted() -> None:
     assert read_json(written(r'["\ud83d\ude00"]')) == ["\U0001f600"]
 
 
@@ -75,7 +75,7 @@ def test_whole_surrogate_pairs_are_taken() -> None:
     ["[]", '{"info": []}', '{"info": {"features": []}}', '{"info": {"features": {"a": 3}}}',
      '{"info": {"features": {"a": {"_type": "ClassLabel", "names": 3}}}}'],
 )  # fmt: skip
-def test_metadata_of_another_form_are_left_alone(text: str) -> None:
+def test_metadata_of_another_form_are_ignored(text: str) -> None:
     assert metadata(text) == [0, 1]
 
 
@@ -101,7 +101,7 @@ def test_a_table_of_few_bytes_that_unpacks_to_many_is_refused(rows: int, charact
         (",".join(f"c{n:050}" for n in range(900)) + "\n1", "1 cells, expected 900"),
     ],
 )
-def test_a_header_without_an_end_is_one_short_sentence(text: str, told: str) -> None:
+def test_a_header_without_an_end_is_a_short_one_sentence_error(text: str, told: str) -> None:
     Path("a.csv").write_text(text + "\n")
     with pytest.raises(UserError, match=told) as raised:
         read_csv(Path("a.csv"))

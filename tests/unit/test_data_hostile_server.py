@@ -96,7 +96,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.mark.parametrize("size", [10, None])
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_download_of_no_file_is_one_short_sentence(
+def test_an_unusable_download_is_a_short_one_sentence_error(
     server: Server, answer: str, size: int | None
 ) -> None:
     server.answer = ANSWERS[answer]
@@ -107,7 +107,9 @@ def test_a_download_of_no_file_is_one_short_sentence(
 
 
 @pytest.mark.parametrize("answer", [*ANSWERS, *OF_THE_HUB])
-def test_an_answer_that_is_not_the_hubs_is_one_short_sentence(server: Server, answer: str) -> None:
+def test_a_response_that_is_not_the_hubs_is_a_short_one_sentence_error(
+    server: Server, answer: str
+) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
     body = OF_THE_HUB.get(answer, b"")
     server.answer = ANSWERS.get(answer) or head + b"%d\r\n\r\n" % len(body) + body

@@ -132,13 +132,13 @@ def test_pairs_without_room_for_four_points_are_named_in_the_log(caplog):
         ("", "not a homography"),
     ],
 )
-def test_a_broken_homography_is_one_sentence(text, words):
+def test_a_broken_homography_is_a_one_sentence_error(text, words):
     told = spoil("mine/v_wall/H_1_4", text)
     assert told.startswith("data/raw/hpatches/v_wall/H_1_4: ")
     assert words in told
 
 
-def test_a_missing_or_broken_image_is_named():
+def test_a_missing_or_broken_image_is_reported():
     assert "i_dome/3.ppm: not a complete image" in spoil("mine/i_dome/3.ppm", "P6 and no more")
     Path("mine/i_dome/3.ppm").unlink()
     with pytest.raises(

@@ -171,7 +171,7 @@ def test_a_fault_in_the_questions_is_one_sentence_with_its_line(rows, words):
     assert not ROOT.exists()
 
 
-def test_a_missing_column_image_or_list_is_named():
+def test_a_missing_column_image_or_list_is_reported():
     make_mmvp(Path("mine"))
     write_rows(Path("mine/Questions.csv"), [*HEADER[:3], "Correct Anser"], QUESTIONS)
     with pytest.raises(UserError, match=r"'Correct Answer' is missing; did you mean 'Correct Anse"):
@@ -194,7 +194,7 @@ def test_several_splits_are_refused_and_any_one_name_will_do():
     assert set(items["split"]) == {"train"}
 
 
-def test_a_pattern_that_a_row_lacks_or_that_is_none_is_named():
+def test_a_pattern_that_a_row_lacks_or_that_is_none_is_reported():
     make_mmvp(Path("mine"))
     write_rows(Path("mine/Patterns.csv"), ["Index", "Type"], [["1", "State"]])
     with pytest.raises(UserError, match=r"line 3: Index 2 has no row in Patterns.csv"):

@@ -80,7 +80,7 @@ def test_a_fault_in_the_statements_is_one_sentence_with_its_line(rows, words):
         acquire(Path("mine"), "mmvp_vlm", ROOT)
 
 
-def test_a_missing_image_folder_or_column_is_named():
+def test_a_missing_image_folder_or_column_is_reported():
     make_mmvp_vlm(Path("mine"))
     (Path("mine/MLLM_VLM Images/Camera_Perspective/2.jpg")).unlink()
     with pytest.raises(UserError, match=r"Camera_Perspective/2.jpg: no such image, but .*line 3"):

@@ -41,7 +41,7 @@ def test_the_odd_one_is_the_letter_of_its_image():
     assert json.loads(items["meta"][0])["trial"] == "shapegen1"
 
 
-def test_every_image_is_a_region_of_its_own():
+def test_every_image_is_its_own_region():
     _, _, regions = examine(columns=2)
     alone = regions_of(regions, "trial_0002", "alone")
     assert alone["D"] == ("trial_0002_4", (0, 0, 40, 40))
@@ -70,13 +70,13 @@ def test_trials_that_show_the_same_image_are_one_group():
         ({"images": [{"bytes": b"?", "path": ""}] * 3}, r"image 1: not a complete image"),
     ],
 )
-def test_a_bad_row_is_one_sentence(cells, words):
+def test_a_bad_row_is_a_one_sentence_error(cells, words):
     with pytest.raises(UserError, match=f"row 1: {words}") as raised:
         examine([row(1, 3, 0) | cells])
     assert "\n" not in str(raised.value)
 
 
-def test_shards_must_be_whole_and_the_question_ones_own():
+def test_shards_must_be_complete_and_the_question_custom():
     make_mochi(Path("mine"), ROWS, "00000-of-00002")
     with pytest.raises(
         UserError, match=r"mine: 1 files data/train-\*.parquet, expected a complete set"

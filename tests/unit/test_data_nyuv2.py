@@ -44,7 +44,7 @@ def examine(**settings):
     return prepare(**settings)
 
 
-def test_images_and_depths_stand_upright_in_their_official_splits():
+def test_images_and_depths_are_upright_and_in_their_official_splits():
     items, images = examine()
     assert len(items) == 0
     told, depths = shots()
@@ -64,7 +64,7 @@ def test_images_and_depths_stand_upright_in_their_official_splits():
         assert known.sum() == known.size - (3 if number == 0 else 0)
 
 
-def test_what_is_not_known_is_zero():
+def test_unknown_depth_is_zero():
     metres = np.array([[0.0, np.nan, np.inf, -1.0, 65.535, 65.54, 0.0004, 1.2345]])
     assert nyuv2_prepare.thousandths(metres).tolist() == [[0, 0, 0, 0, 65535, 0, 0, 1234]]
 
@@ -102,14 +102,14 @@ def rewrite(name, value):
         ("images", np.ones((6, 20, 14), "u1"), r"images is uint8 \(6, 20, 14\), expected uint8"),
     ],
 )
-def test_arrays_that_do_not_fit_together_are_named(name, value, words):
+def test_arrays_that_do_not_fit_together_are_reported(name, value, words):
     make_nyuv2(Path("mine"))
     rewrite(name, value)
     with pytest.raises(UserError, match=f"^mine/nyu_depth_v2_labeled.mat: {words}"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
 
 
-def test_broken_or_missing_files_and_splits_are_named():
+def test_broken_or_missing_files_and_splits_are_reported():
     make_nyuv2(Path("mine"))
     write_splits(Path("mine"), [1, 7], TEST)
     with pytest.raises(UserError, match=r"splits.mat: trainNdxs names image 7, but nyu_depth_v2"):

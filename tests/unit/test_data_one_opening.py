@@ -85,7 +85,7 @@ def test_files_and_bytes_of_every_kind_become_the_same_images(files, source):
         assert np.abs(distance).mean() < 3  # exact, unless the page embeds a JPEG
 
 
-def test_a_lying_photograph_stands_and_sixteen_bits_have_all_their_shades(files):
+def test_a_rotated_photograph_is_upright_and_sixteen_bits_keep_their_range(files):
     turned = np.asarray(open_image(Path("photos/exif6.jpg")), float)
     assert np.abs(turned - np.rot90(np.asarray(PHOTO, float), -1)).mean() < 12
     deep = np.asarray(open_image(Path("photos/sixteen.png")))

@@ -50,13 +50,13 @@ def test_fractions_are_scaled(tmp_path):
         (np.array([[0, 70000]], np.int32), "0 to 70000, expected 0 to 65535"),
     ],
 )
-def test_numbers_that_are_no_brightness_are_one_sentence(tmp_path, values, found):
+def test_numbers_that_are_not_brightness_are_a_one_sentence_error(tmp_path, values, found):
     path = saved(tmp_path, Image.fromarray(values), "a.tif")
     with pytest.raises(UserError, match=rf"a\.tif: .*its values are {found}"):
         open_image(path)
 
 
-def test_printing_colours_become_screen_colours(tmp_path):
+def test_cmyk_becomes_rgb(tmp_path):
     ink = Image.new("CMYK", (4, 4), (0, 255, 255, 0))
     found = open_image(saved(tmp_path, ink, "a.jpg", quality=100))
     assert found.mode == "RGB"
@@ -65,7 +65,7 @@ def test_printing_colours_become_screen_colours(tmp_path):
 
 @pytest.mark.parametrize("ending", ["png", "tif", "webp"])
 @pytest.mark.parametrize("turns", [(1, 0), (3, 2), (6, 3), (8, 1)])
-def test_an_image_is_turned_as_its_camera_says_and_so_is_its_size(tmp_path, ending, turns):
+def test_an_image_and_its_size_follow_the_exif_orientation(tmp_path, ending, turns):
     orientation, quarter = turns
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -79,13 +79,13 @@ def test_an_image_is_turned_as_its_camera_says_and_so_is_its_size(tmp_path, endi
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp", "tif", "png"])
-def test_an_animation_is_its_first_frame(tmp_path, kind):
+def test_the_first_frame_of_an_animation_is_used(tmp_path, kind):
     first, second = (Image.new("RGB", (4, 4), c) for c in ((255, 0, 0), (0, 0, 255)))
     path = saved(tmp_path, first, f"a.{kind}", save_all=True, append_images=[second])
     assert np.abs(np.array(open_image(path).getpixel((0, 0))) - (255, 0, 0)).max() < 3
 
 
-def test_a_phone_s_jpeg_is_its_first_image(tmp_path):
+def test_the_first_image_of_a_phones_jpeg_is_used(tmp_path):
     first, second = Image.new("RGB", (16, 8), (200, 0, 0)), Image.new("RGB", (4, 4), (0, 0, 200))
     path = saved(tmp_path, first, "a.jpg", format="MPO", save_all=True, append_images=[second])
     image, kind = decode(path)
@@ -100,7 +100,7 @@ def test_other_modes_become_rgb(tmp_path, mode):
 
 
 @pytest.mark.parametrize("form", ["RGBA", "LA", "palette", "one colour"])
-def test_what_is_transparent_shows_white(tmp_path, form):
+def test_transparent_pixels_become_white(tmp_path, form):
     clear = Image.new("RGBA", (2, 1), (255, 0, 0, 0))
     clear.putpixel((1, 0), (40, 40, 40, 255))
     if form == "LA":
@@ -118,7 +118,7 @@ def test_what_is_transparent_shows_white(tmp_path, form):
 
 
 @pytest.mark.parametrize("begins", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"hello"])
-def test_other_formats_are_refused_whatever_the_name_says(tmp_path, begins):
+def test_other_formats_are_refused_whatever_the_file_name(tmp_path, begins):
     path = tmp_path / "a.png"
     path.write_bytes(begins + b"showpage\n")
     for look in (open_image, lambda _: check_images(tmp_path, ["a.png"], {})):
@@ -134,7 +134,7 @@ def huge(folder, side):
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [10_001, 20_000])
-def test_an_image_of_too_many_pixels_is_one_sentence_at_either_door(tmp_path, side):
+def test_an_image_with_too_many_pixels_is_refused_from_files_and_bytes(tmp_path, side):
     path = huge(tmp_path, side)
     assert side**2 > MOST_PIXELS
     with pytest.raises(UserError, match=r"a\.png: .*100000000"):
@@ -144,7 +144,7 @@ def test_an_image_of_too_many_pixels_is_one_sentence_at_either_door(tmp_path, si
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "gif", "bmp", "tif", "ppm"])
-def test_a_cut_off_image_is_one_sentence_when_it_is_prepared(tmp_path, kind):
+def test_a_truncated_image_is_a_one_sentence_error_during_preparation(tmp_path, kind):
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     path = saved(tmp_path, Image.fromarray(noise), f"a.{kind}")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

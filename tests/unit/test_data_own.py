@@ -49,7 +49,7 @@ def test_a_table_becomes_items_and_images():
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet", "tsv"])
-def test_every_kind_of_table_says_the_same(suffix):
+def test_every_kind_of_table_gives_the_same_items(suffix):
     take(make_table())
     expected = prepare(out="csv")
     path = Path(f"mine/questions.{suffix}")
@@ -85,7 +85,7 @@ def test_a_folder_is_one_open_question_per_image_without_an_answer():
     assert items["answer"].to_list() == [None, None]
 
 
-def test_columns_of_other_names_are_mapped_and_settings_count_over_columns():
+def test_columns_are_mapped_and_settings_take_precedence():
     header = ["file", "question", "prompt", "gold", "kind"]
     make_table([["a.png", "Is it red?", "not this", "yes", "c"]], header)
     columns = {"image": "file", "prompt": "question", "answer": "gold", "task": "kind"}
@@ -131,7 +131,7 @@ def test_an_open_question_may_have_several_references_and_none():
     assert json.loads(items["meta"][1]) == {"references": []}
 
 
-def test_what_shares_an_image_or_a_pair_is_never_parted():
+def test_rows_that_share_an_image_or_a_pair_are_never_split():
     make_table()
     Path("mine/copy.png").write_bytes(Path("mine/a.png").read_bytes())
     names = [f"{n}.png" for n in range(40)]
@@ -190,7 +190,7 @@ def test_a_column_of_splits_chooses_rows():
     assert images["image_id"].to_list() == ["sub/b.png"]
 
 
-def test_images_may_lie_in_another_folder_and_be_named_by_their_whole_path():
+def test_images_may_be_in_another_folder_and_have_absolute_paths():
     make_table([[str(Path("mine/a.png").absolute()), "?", "yes|no", "yes", "t"]])
     take(Path("mine/questions.csv"))
     assert prepare()[1]["image_id"].to_list() == ["a.png"]
@@ -211,7 +211,7 @@ def test_images_in_the_bytes_of_a_table_are_written_out_once():
     assert sorted(Path(p).read_bytes() for p in images["path"]) == sorted([png(0), png(1)])
 
 
-def test_taking_and_preparing_again_gives_the_same_bytes():
+def test_importing_and_preparing_again_gives_the_same_bytes():
     first = take(make_table())
     prepare(out="first")
     assert take(Path("mine/questions.csv")) == first
@@ -220,7 +220,7 @@ def test_taking_and_preparing_again_gives_the_same_bytes():
         assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
 
 
-def test_what_a_spreadsheet_leaves_behind_is_no_row_and_no_column():
+def test_empty_spreadsheet_rows_and_columns_are_ignored():
     take(make_table())
     expected = prepare(out="plain")
     lines = Path("mine/questions.csv").read_text().splitlines()
@@ -232,7 +232,7 @@ def test_what_a_spreadsheet_leaves_behind_is_no_row_and_no_column():
         assert found.equals(wanted)
 
 
-def test_a_type_of_all_rows_of_an_image_is_its_own_and_else_its_group_is():
+def test_an_image_has_the_common_type_of_its_rows_or_otherwise_its_group():
     header = ["image", "prompt", "task", "type"]
     rows = [["a.png", "?", "t", "x"], ["a.png", "!", "t", "x"], ["sub/b.png", "?", "t", "x"]]
     make_table([*rows, ["sub/b.png", "!", "t", ""]], header)
@@ -242,7 +242,7 @@ def test_a_type_of_all_rows_of_an_image_is_its_own_and_else_its_group_is():
     assert items["type"].to_list() == ["x", "x", "x", "!"]
 
 
-def test_a_folder_tells_which_images_it_does_not_read(caplog):
+def test_unread_images_of_a_folder_are_logged(caplog):
     for name in ("a.png", "b.PNG"):
         draw(Path("photos", name), 1)
     for name in ("c.heic", "d.avif", "e.avif", "notes.txt", ".hidden.svg"):

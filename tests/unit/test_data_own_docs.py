@@ -31,7 +31,7 @@ def examine(dataset):
     return prepare(layout, splits, **{k: dataset[k] for k in PREPARED if k in dataset})
 
 
-def test_the_tables_example_gives_what_the_page_says():
+def test_the_table_example_gives_the_documented_result():
     draw(Path("mine/beach.png"), 1)
     draw(Path("mine/port/ferry.png"), 2)
     Path("mine/questions.csv").write_text(*blocks("csv"), encoding="utf-8")
@@ -46,7 +46,7 @@ def test_the_tables_example_gives_what_the_page_says():
     assert items["group"].n_unique() == 1  # the last row shows both images
 
 
-def test_the_folders_example_gives_a_question_per_image():
+def test_the_folder_example_gives_a_question_per_image():
     draw(Path("photos/1.jpg"), 1)
     items, _ = examine(yaml.safe_load(blocks("yaml")[1])["datasets"]["photos"])
     assert items.select("prompt", "task", "group_split").row(0) == (
@@ -56,7 +56,7 @@ def test_the_folders_example_gives_a_question_per_image():
     )
 
 
-def test_the_page_names_every_layout_column_and_kind_of_image():
+def test_the_page_lists_every_layout_column_and_image_format():
     for name in (*NAMES, *KEYS, *TAKEN, *PREPARED):
         assert f"`{name}`" in PAGE, name
     assert " ".join(IMAGE_SUFFIXES) in PAGE

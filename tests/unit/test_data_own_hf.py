@@ -94,13 +94,13 @@ def test_rows_of_all_shards_become_items_and_bytes_become_images():
         "data/{split}/{n:04d}.parquet",
     ],
 )
-def test_every_name_of_shards_says_the_same(name):
+def test_all_shard_names_give_the_same_items(name):
     expected = examine(shards(Path("mine/data")).parent, "expected")
     for found, wanted in zip(examine(shards(Path("other"), name), "out"), expected, strict=True):
         assert found.equals(wanted)
 
 
-def test_what_was_saved_to_disk_says_the_same():
+def test_a_dataset_saved_to_disk_gives_the_same_items():
     expected = examine(shards(Path("mine")), "expected")
     save(Path("saved/train"), [(0, 70), (70, 5)], "train")
     save(Path("saved/validation"), [(80, 3)], "validation")
@@ -110,7 +110,7 @@ def test_what_was_saved_to_disk_says_the_same():
         assert found.equals(wanted)
 
 
-def test_a_saved_dataset_without_a_split_goes_by_any_one_name():
+def test_a_saved_dataset_without_splits_may_have_any_split_name():
     items, _ = examine(save(Path("saved"), [(0, 4)], None), "out", ["all"])
     assert set(items["split"]) == {"all"}
     with pytest.raises(
@@ -119,7 +119,7 @@ def test_a_saved_dataset_without_a_split_goes_by_any_one_name():
         examine(Path("saved"), "out", ["a", "b"])
 
 
-def test_a_path_in_place_of_bytes_is_found_in_the_datasets_folder():
+def test_a_path_instead_of_bytes_is_relative_to_the_datasets_folder():
     Path("mine/images").mkdir(parents=True)
     Path("mine/images/1.png").write_bytes(png(1))
     rows = [{"image": {"bytes": None, "path": "images/1.png"}, "label": 0, "question": "?"}]
@@ -128,7 +128,7 @@ def test_a_path_in_place_of_bytes_is_found_in_the_datasets_folder():
     assert Path(images["path"][0]).samefile("mine/images/1.png")
 
 
-def test_a_list_of_images_and_a_list_of_choices_are_taken():
+def test_lists_of_images_and_choices_are_accepted():
     rows = [{"image": [{"bytes": png(n)} for n in (1, 2)], "prompt": "?", "choices": ["A", "B"]}]
     Path("mine").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), "mine/test.parquet")
@@ -149,7 +149,7 @@ def test_a_list_of_images_and_a_list_of_choices_are_taken():
         (lambda p: p.rename("elsewhere"), r"mine: no such folder, expected a Hugging Face"),
     ],
 )  # fmt: skip
-def test_shards_that_are_missing_or_damaged_are_named(damage, words):
+def test_shards_that_are_missing_or_damaged_are_reported(damage, words):
     damage(shards(Path("mine")))
     with pytest.raises(UserError, match=words):
         examine(Path("mine"), "out")
@@ -159,13 +159,13 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def test_shards_further_down_are_hinted_at():
+def test_the_error_mentions_shards_in_subfolders():
     shards(Path("mine/english/data"))
     with pytest.raises(UserError, match=r"found in english/data: give one of these as path"):
         examine(Path("mine"), "out")
 
 
-def test_a_truncated_arrow_a_missing_one_and_a_selection_are_named():
+def test_truncated_missing_and_filtered_arrow_files_are_reported():
     folder = save(Path("saved"), [(0, 70), (70, 5)], "train")
     cut(folder / "data-00001-of-00002.arrow")
     with pytest.raises(UserError, match=r"data-00001-of-00002.arrow: truncated or damaged"):
@@ -179,7 +179,7 @@ def test_a_truncated_arrow_a_missing_one_and_a_selection_are_named():
         examine(folder, "out", ["train"])
 
 
-def test_an_unknown_split_or_bytes_of_no_image_are_named():
+def test_an_unknown_split_or_invalid_image_bytes_are_reported():
     with pytest.raises(UserError, match=r"no split 'valid'; did you mean 'validation'\?"):
         examine(shards(Path("mine")), "out", ["valid"])
     rows = [{"image": {"bytes": b"<html>"}, "label": 0, "question": "?"}]

@@ -40,7 +40,7 @@ def refused(words, source=TABLE, layout="table", **settings):
         (edited(2, "choices", "one||two"), r"line 4: choices .*, which contains an empty string"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_taken_names_the_row(rows, words):
+def test_an_import_error_gives_the_row(rows, words):
     make_table(rows)
     refused(f"^mine/questions.csv: {words}")
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_taken_names_the_row(rows, words):
         (ROWS, {"answer_as": "index"}, r"line 2: answer is 'yes', expected a number from 0 to 1"),
     ],
 )
-def test_what_cannot_be_asked_names_the_row(rows, settings, words):
+def test_a_preparation_error_gives_the_row(rows, settings, words):
     take(make_table(rows))
     with pytest.raises(UserError, match=f"^mine/questions.csv: {words}"):
         prepare(**settings)
@@ -79,14 +79,14 @@ def test_what_cannot_be_asked_names_the_row(rows, settings, words):
         ("pair", [["p"], [""]], r"line 2: pair 'p' has a single row, expected at least two"),
     ],
 )
-def test_rows_that_contradict_each_other_are_named(header, rows, words):
+def test_rows_that_contradict_each_other_are_reported(header, rows, words):
     make_table([["a.png", "?", "t", *row] for row in rows], ["image", "prompt", "task", header])
     take(TABLE)
     with pytest.raises(UserError, match=words):
         prepare()
 
 
-def test_labels_must_be_of_one_image_and_agree():
+def test_labels_must_belong_to_one_image_and_agree():
     header = ["image", "prompt", "task", "kind"]
     columns = {"labels": {"animal": "kind"}}
     make_table([["a.png", "?", "t", "cat"], ["a.png", "?", "t", "dog"]], header)
@@ -99,7 +99,7 @@ def test_labels_must_be_of_one_image_and_agree():
         prepare()
 
 
-def test_an_image_of_two_splits_is_named():
+def test_an_image_in_two_splits_is_reported():
     header = ["image", "prompt", "task", "split"]
     make_table([["a.png", "?", "t", "train"], ["a.png", "?", "t", "val"]], header)
     take(TABLE, splits=["train", "val"])
@@ -107,7 +107,7 @@ def test_an_image_of_two_splits_is_named():
         prepare(splits=["train", "val"])
 
 
-def test_a_missing_column_or_split_is_named_with_the_nearest():
+def test_a_missing_column_or_split_is_reported_with_the_nearest_name():
     make_table(header=["imge", *HEADER[1:]])
     refused(r"csv: column 'image' \(columns.image\) is missing; did you mean 'imge'\?")
     refused(r"column 'foto' \(columns.image\) is missing; There", columns={"image": "foto"})
@@ -146,7 +146,7 @@ def test_a_table_that_is_missing_or_of_another_kind_is_refused():
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "b.png"])
-def test_a_file_that_is_no_image_is_named_when_preparing(name):
+def test_a_file_that_is_not_an_image_is_reported_during_preparation(name):
     Path("photos").mkdir()
     Path("photos", name).write_text("no picture at all")
     take(Path("photos"), "folder")
@@ -173,7 +173,7 @@ UNKNOWN_TIFF = bytes.fromhex(
 
 
 @pytest.mark.parametrize("kind", ["missing", "truncated", "unknown"])
-def test_unreadable_images_are_named_as_the_user_does_or_left_out_and_counted(kind, caplog):
+def test_unreadable_images_are_reported_by_the_users_name_or_omitted_and_counted(kind, caplog):
     rows = [*ROWS, ["a.png", "Is it red?", "yes|no", "no", "Other"]]
     make_table(rows)
     spoil(kind)
@@ -219,7 +219,7 @@ def test_the_other_row_of_a_pair_is_left_out_too_and_no_row_at_all_is_an_error()
         (b"", r"no rows, expected a header"),
     ],
 )  # fmt: skip
-def test_a_broken_csv_is_one_sentence(data, words):
+def test_a_broken_csv_is_a_one_sentence_error(data, words):
     make_table()
     TABLE.write_bytes(data)
     refused(f"^mine/questions.csv: {words}")
@@ -235,7 +235,7 @@ def test_a_broken_csv_is_one_sentence(data, words):
         ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt is a dict"),
     ],
 )  # fmt: skip
-def test_a_broken_jsonl_is_one_sentence(text, words):
+def test_a_broken_jsonl_is_a_one_sentence_error(text, words):
     make_table()
     path = Path("mine/questions.jsonl")
     path.write_text(text, encoding="utf-8")
@@ -243,7 +243,7 @@ def test_a_broken_jsonl_is_one_sentence(text, words):
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.95])
-def test_a_truncated_parquet_is_one_sentence(keep):
+def test_a_truncated_parquet_is_a_one_sentence_error(keep):
     Path("mine").mkdir()
     path = Path("mine/questions.parquet")
     pq.write_table(pa.table({"image": ["a.png"] * 1000, "prompt": ["?"] * 1000}), path)
@@ -251,7 +251,7 @@ def test_a_truncated_parquet_is_one_sentence(keep):
     refused(r"^mine/questions.parquet: truncated or damaged, not a complete Parquet file", path)
 
 
-def test_a_receipt_elsewhere_and_another_layout_are_refused():
+def test_a_misplaced_receipt_and_another_layout_are_refused():
     make_table()
     argv = ["--dataset", "mine", "--source", str(TABLE), "--root", str(ROOT), "--output", "x.json"]
     with pytest.raises(

@@ -52,7 +52,7 @@ def test_a_cell_that_names_a_file_is_one_path_whatever_it_contains(name):
     assert (items["prompt"][0], items["answer"][0]) == ("Is it {question}?", "{a}")
 
 
-def test_the_split_is_alike_in_every_answer_and_never_parts_a_group():
+def test_the_split_is_balanced_in_every_answer_and_never_divides_a_group():
     rows = []
     for n in range(90):
         draw(Path(f"mine/{n // 2}.png"), n // 2)  # two rows share an image

@@ -126,7 +126,7 @@ def test_an_empty_scene_has_labels_and_a_type():
     assert clevr_tasks.image_type(scene) == "nothing"
 
 
-def test_images_are_described_as_they_stand_on_disk(root):
+def test_images_are_described_as_stored_on_disk(root):
     _, images = prepare(root)
     hashes = {e["path"]: e["sha256"] for e in read(root / "acquired.json")["files"]}
     for row in images.iter_rows(named=True):
@@ -136,14 +136,14 @@ def test_images_are_described_as_they_stand_on_disk(root):
         assert row["sha256"] == hashes[str(Path(row["path"]).relative_to(root))]
 
 
-def test_no_group_stands_on_both_sides(root):
+def test_no_group_is_on_both_sides(root):
     items, images = prepare(root)
     sides = pl.concat([items.select("group", "group_split"), images.select("group", "group_split")])
     assert sides.unique().height == images.height
     assert set(images["group_split"]) == {"train", "test"}
 
 
-def test_group_split_knows_nothing_of_other_splits_or_row_order(root):
+def test_group_split_does_not_depend_on_other_splits_or_row_order(root):
     _, both = prepare(root)
     _, alone = prepare(root, splits=("val",), out="alone")
     expected = both.filter(split="val").select("image_id", "group_split")
@@ -154,7 +154,7 @@ def test_group_split_knows_nothing_of_other_splits_or_row_order(root):
     assert shuffled.equals(alone)
 
 
-def test_group_split_has_the_share_asked_for_and_depends_on_the_seed():
+def test_group_split_has_the_requested_share_and_depends_on_the_seed():
     names = [f"val_{n:06d}" for n in range(4000)]
     sides = {s: [group_split(n, "clevr", s, 0.25) for n in names] for s in (1, 2)}
     for side in sides.values():
@@ -239,7 +239,7 @@ def test_equal_nodes_of_programs_are_one_object(root):
         ),
     ],
 )  # fmt: skip
-def test_a_fault_in_a_list_is_named(root, name, change, words):
+def test_a_fault_in_a_list_is_reported(root, name, change, words):
     edit(root / name, change)
     with pytest.raises(UserError) as raised:
         prepare(root)
@@ -248,34 +248,34 @@ def test_a_fault_in_a_list_is_named(root, name, change, words):
     assert not Path("out").exists()
 
 
-def test_a_broken_list_is_named(root):
+def test_a_broken_list_is_reported(root):
     (root / VAL_SCENES).write_bytes((root / VAL_SCENES).read_bytes()[:500])
     with pytest.raises(UserError, match=r"CLEVR_val_scenes.json: not valid JSON"):
         prepare(root)
 
 
-def test_a_missing_image_is_named_with_its_mend(root):
+def test_a_missing_image_is_reported_with_the_remedy(root):
     (root / VAL_IMAGE).unlink()
     with pytest.raises(UserError, match=f"{VAL_IMAGE}: image is missing; restore it, or delete"):
         prepare(root)
 
 
 @pytest.mark.parametrize(("other", "end"), [(VAL_IMAGE, -20), (VAL_IMAGE, 0), (NEXT_IMAGE, None)])
-def test_a_truncated_image_or_another_of_its_name_is_named(root, other, end):
+def test_a_truncated_or_replaced_image_is_reported(root, other, end):
     (root / VAL_IMAGE).write_bytes((root / other).read_bytes()[:end])
     with pytest.raises(UserError, match=f"{VAL_IMAGE}: image was truncated or altered"):
         prepare(root)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"no picture"])
-def test_an_image_that_was_acquired_broken_is_named(root, damage):
+def test_an_image_that_was_broken_on_arrival_is_reported(root, damage):
     (root / VAL_IMAGE).write_bytes(damage((root / VAL_IMAGE).read_bytes()))
     make_receipt(root, COUNTS)
     with pytest.raises(UserError, match=f"{VAL_IMAGE}: not a complete image"):
         prepare(root)
 
 
-def test_a_split_that_was_not_acquired_is_refused_with_those_that_were(root):
+def test_a_split_that_was_not_acquired_is_refused_with_the_available_ones(root):
     with pytest.raises(UserError, match=r"split 'vall' was not acquired; did you mean 'val'\?"):
         prepare(root, splits=("train", "vall"))
 

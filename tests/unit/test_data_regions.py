@@ -61,7 +61,7 @@ def clevr_rows(scene, *, items=8):
     return clevr.region_rows({"p": scene}, rows, programs, "clevr", 7)
 
 
-def test_questions_of_one_object_have_it_and_another_object_of_the_scene():
+def test_questions_about_one_object_have_its_region_and_another_objects():
     rows = clevr_rows(SCENE)
     assert {row["item_id"] for row in rows} == {f"p_{n}" for n in range(8)}
     assert {row["image_id"] for row in rows} == {"p"}
@@ -85,7 +85,7 @@ def test_the_box_of_an_official_scene_comes_from_size_depth_and_camera():
     assert clevr.place(drawn, 0, "REF") == box("REF", 40, 29, 70, 61)
 
 
-def test_an_object_alone_has_the_farthest_corner_as_another():
+def test_for_a_single_object_the_other_region_is_the_farthest_corner():
     rows = clevr_rows({**SCENE, "objects": [dict(SCENE["objects"][2])]})
     other = next(row for row in rows if row["name"] == "OTHER")
     half = 0.35 * 35 / 32 * 480 / 8  # the object is at (240, 300), cut off at the lower edge
@@ -152,7 +152,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_columns_of_ones_own_say_where_the_region_is(here):
+def test_mapped_columns_give_the_region(here):
     rows = own_regions({"x": "x", "y": "y"})
     assert [(r["item_id"], r["name"], r["shape"], r["left"], r["bottom"]) for r in rows] == [
         ("all_000001", "OTHER", POINT, 5, 1),
@@ -181,7 +181,7 @@ def test_one_column_may_hold_boxes_and_no_column_holds_none(here):
         (("", "", ""), {"x": "x"}, r"columns: the region is given by x, expected region alone"),
     ],
 )  # fmt: skip
-def test_a_region_of_ones_own_that_cannot_be_is_one_sentence(here, cells, columns, said):
+def test_an_impossible_region_in_user_data_is_a_one_sentence_error(here, cells, columns, said):
     table = [TABLE[0], ("a.png", "which?", "1", *cells), *TABLE[2:]]
     with pytest.raises(UserError, match=said):
         own_regions(columns, table)

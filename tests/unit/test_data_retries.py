@@ -34,19 +34,19 @@ def get(site):
     return PATH.read_bytes()
 
 
-def test_a_connection_that_is_cut_twelve_times_is_waited_for_longer_and_longer(site):
+def test_pauses_grow_while_a_connection_is_cut_twelve_times(site):
     site.cuts = [0] * 12
     assert get(site) == DATA
     assert site.pauses == [2, 4, 8, 16, 32, *[60] * 7]
 
 
-def test_each_new_byte_begins_the_pauses_again(site):
+def test_each_new_byte_resets_the_pauses(site):
     site.cuts = [10_000, 0, 0] * 40
     assert get(site) == DATA
     assert site.pauses == [2, 4, 8] * 40
 
 
-def test_a_connection_that_is_always_cut_is_given_up_in_one_sentence_after_ten_minutes(site):
+def test_a_connection_that_is_always_cut_fails_after_ten_minutes(site):
     site.cuts = [300_000, *[0] * 99]
     with pytest.raises(UserError) as raised:
         get(site)
@@ -58,7 +58,7 @@ def test_a_connection_that_is_always_cut_is_given_up_in_one_sentence_after_ten_m
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "9" * 400])
-def test_a_size_that_is_none_is_one_short_sentence(site, monkeypatch, length):
+def test_an_invalid_size_is_a_short_one_sentence_error(site, monkeypatch, length):
     send = Answer.send_header
     spoilt = {"Content-Length": length}
     monkeypatch.setattr(Answer, "send_header", lambda a, k, v: send(a, k, spoilt.get(k, v)))
@@ -67,12 +67,12 @@ def test_a_size_that_is_none_is_one_short_sentence(site, monkeypatch, length):
     assert len(str(raised.value)) < 200
 
 
-def test_a_busy_server_is_asked_again(site):
+def test_requests_to_a_busy_server_are_repeated(site):
     site.statuses = [503, 429]
     assert get(site) == DATA
 
 
-def test_a_site_that_is_away_is_given_up_in_one_sentence(site):
+def test_an_unreachable_site_is_a_one_sentence_error(site):
     with Site(DATA) as closed:
         url = closed.url
     with pytest.raises(UserError, match=r"6 times in a row, with 62 s .* Connection refused\)"):
@@ -80,7 +80,7 @@ def test_a_site_that_is_away_is_given_up_in_one_sentence(site):
     assert site.pauses == [2, 4, 8, 16, 32]
 
 
-def test_a_server_that_never_gets_further_is_given_up(site):
+def test_a_server_without_progress_is_given_up(site):
     site.ranges, site.cuts = False, [300_000] * 99
     with pytest.raises(UserError, match=r"interrupted 14 times in a row, with 542 s of pauses"):
         get(site)
@@ -88,7 +88,7 @@ def test_a_server_that_never_gets_further_is_given_up(site):
 
 
 @pytest.mark.parametrize("fails", [[0] * 12, [503, 429, 408, 500], [504] * 12])
-def test_a_hub_that_is_cut_off_or_busy_is_asked_again(hub, fails):
+def test_requests_to_an_interrupted_or_busy_hub_are_repeated(hub, fails):
     hub.fails = list(fails)
     pull()
     assert hub.fails == [] and pulled()[WEIGHTS] == FILES[WEIGHTS]
@@ -98,14 +98,14 @@ def test_a_hub_that_is_cut_off_or_busy_is_asked_again(hub, fails):
     ("status", "told"),
     [(0, r"the hub cannot be reached \(Server"), (503, "the hub answers HTTP 503;")],
 )
-def test_a_hub_that_never_answers_is_given_up_in_one_sentence(hub, status, told):
+def test_a_hub_that_never_responds_is_a_one_sentence_error(hub, status, told):
     hub.fails = [status] * 99
     with pytest.raises(UserError, match=told):
         pull()
     assert len(hub.asked) == 14
 
 
-def test_a_hub_that_refuses_is_asked_once(hub):
+def test_a_refusing_hub_is_requested_once(hub):
     hub.fails = [403] * 2
     with pytest.raises(UserError, match="HTTP 403; correct the token"):
         pull()

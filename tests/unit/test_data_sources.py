@@ -55,7 +55,7 @@ def archive(tmp_path, monkeypatch):
         yield site
 
 
-def test_a_checksum_that_nobody_published_is_kept_from_the_first_download(archive):
+def test_an_unpublished_checksum_is_locked_at_the_first_download(archive):
     archive.cuts = [5_000, 3_000]
     download.main(flags())
     assert [asked[0] for asked in archive.asked] == [None, "bytes=5000-", "bytes=8000-"]
@@ -66,7 +66,7 @@ def test_a_checksum_that_nobody_published_is_kept_from_the_first_download(archiv
     assert contents(ROOT) == contents(archive.folder)
 
 
-def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive):
+def test_a_later_download_that_differs_is_refused_until_the_user_accepts_it(archive):
     download.main(flags())
     before, receipt = LOCK.read_text(), read_receipt(ROOT / "acquired.json")
     old, new = contents(ROOT), make_clevr(Path("other"), COUNTS, seed=3)
@@ -89,13 +89,13 @@ def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive
     assert LOCK.read_text() != before
 
 
-def test_what_is_no_dataset_is_not_locked(archive):
+def test_a_download_that_is_not_the_dataset_is_not_locked(archive):
     archive.data = b"<html>log in first</html>"
     assert "truncated or damaged, not a complete zip" in sentence()
     assert not LOCK.exists()
 
 
-def test_a_server_that_does_not_say_how_much_it_sends_is_not_trusted(archive, monkeypatch):
+def test_a_response_without_a_size_is_not_trusted(archive, monkeypatch):
     send = Answer.send_header
     monkeypatch.setattr(
         Answer, "send_header", lambda *a: None if a[1] == "Content-Length" else send(*a)
@@ -103,7 +103,7 @@ def test_a_server_that_does_not_say_how_much_it_sends_is_not_trusted(archive, mo
     assert "gives its size, so a truncated file could not be detected" in sentence()
 
 
-def test_size_licence_and_note_are_told_before_the_download(archive, caplog):
+def test_size_licence_and_note_are_shown_before_the_download(archive, caplog):
     caplog.set_level("INFO")
     archive.statuses = [404]
     sentence()
@@ -111,7 +111,7 @@ def test_size_licence_and_note_are_told_before_the_download(archive, caplog):
         assert part in caplog.text
 
 
-def test_an_archive_named_like_a_split_is_fetched_for_that_split_alone(archive):
+def test_an_archive_named_like_a_split_is_fetched_only_for_that_split(archive):
     row = ["clevr", "train.zip", f"{archive.url}/away", "-", "-", "-", "CC BY 4.0", "x"]
     with open("versions.tsv", "a") as handle:
         handle.write("\t".join(row) + "\n")
@@ -129,7 +129,7 @@ def test_an_archive_named_like_a_split_is_fetched_for_that_split_alone(archive):
         ("\t".join(versions.LOCK_COLUMNS) + "\na\tb\n", "line 2 is 'a\\tb', expected dataset, "),
     ],
 )
-def test_a_malformed_lock_is_named(archive, text, expected):
+def test_a_malformed_lock_is_reported(archive, text, expected):
     LOCK.write_text(text)
     assert expected in sentence()
     assert archive.asked == []
@@ -161,7 +161,7 @@ def commit(server, files):
     return server.repositories[REPOSITORY].commit(files | beside)
 
 
-def test_a_repository_is_fetched_at_one_commit_with_only_what_is_needed(hub):
+def test_a_repository_is_fetched_at_one_commit_with_only_needed_files(hub):
     cut = "CLEVR_v1.0/scenes/CLEVR_val_scenes.json"
     hub.cuts[cut] = [1000, 500]
     download.main(flags())
@@ -217,7 +217,7 @@ def test_a_repository_that_differs_from_the_lock_is_refused_and_replaces_nothing
     assert (here, LOCK.read_text()) == (old, lock)
 
 
-def test_a_commit_that_is_gone_says_what_the_lock_has_to_do_with_it(hub):
+def test_the_error_about_a_missing_commit_mentions_the_lock(hub):
     download.main(flags())
     repository = hub.repositories[REPOSITORY]
     gone = repository.revisions["main"]
@@ -227,7 +227,7 @@ def test_a_commit_that_is_gone_says_what_the_lock_has_to_do_with_it(hub):
     assert f"has no revision '{gone}'; delete the lines of clevr in {LOCK}" in told
 
 
-def test_licence_size_and_gate_are_told_and_a_token_opens_it(hub, caplog, monkeypatch):
+def test_licence_size_and_gate_are_shown_and_a_token_gives_access(hub, caplog, monkeypatch):
     caplog.set_level("INFO")
     hub.repositories[REPOSITORY].gated = "auto"
     assert "owner/clevr is gated, and HF_TOKEN is not set; accept its terms" in sentence()
@@ -239,7 +239,7 @@ def test_licence_size_and_gate_are_told_and_a_token_opens_it(hub, caplog, monkey
     assert {asked.token for asked in hub.asked if asked.host == "localhost"} == {None}
 
 
-def test_mistakes_about_a_repository_are_one_sentence(hub, monkeypatch):
+def test_mistakes_about_a_repository_are_one_sentence_errors(hub, monkeypatch):
     write_table("-", f"hub:datasets/{REPOSITORY}@mian")
     told = sentence()
     assert "has no revision 'mian'; correct its url in versions.tsv; did you mean 'main'?" in told
@@ -251,7 +251,7 @@ def test_mistakes_about_a_repository_are_one_sentence(hub, monkeypatch):
     assert not LOCK.exists() and not (ROOT / "acquired.json").exists()
 
 
-def test_a_file_of_the_users_own_behind_a_link_is_never_written_to(hub):
+def test_a_users_own_file_behind_a_link_is_never_written_to(hub):
     mine = Path("mine.json")
     mine.write_text("mine")
     path = ROOT / "scenes/CLEVR_val_scenes.json"

@@ -49,7 +49,7 @@ def changed(**fields):
     return str(raised.value)
 
 
-def test_ref_and_the_answer_are_one_keypoint_on_two_images():
+def test_ref_and_the_answer_are_the_same_keypoint_on_two_images():
     items, images, regions = examine()
     check_tables(items, images, regions)
     assert items["item_id"].to_list() == ["test_000001", "test_000002", "test_000003"]
@@ -65,14 +65,14 @@ def test_ref_and_the_answer_are_one_keypoint_on_two_images():
     assert set(items["type"]) == {"cat", "bus"}
 
 
-def test_pairs_that_hang_together_by_an_image_are_one_group():
+def test_pairs_that_share_an_image_are_one_group():
     items, images, _ = examine()
     groups = dict(items.select("item_id", "group").iter_rows())
     assert groups["test_000001"] == groups["test_000002"] != groups["test_000003"]
     assert images["path"][0] == "data/raw/spair/JPEGImages/bus/2009_000007.jpg"
 
 
-def test_letters_of_the_answers_and_pairs_depend_on_the_seed_alone():
+def test_letters_of_the_answers_and_pairs_depend_only_on_the_seed():
     first, *_ = examine()
     second, *_ = prepare(out="again")
     assert first.equals(second)
@@ -81,7 +81,7 @@ def test_letters_of_the_answers_and_pairs_depend_on_the_seed_alone():
     assert set(capped["item_id"]) < set(first["item_id"])
 
 
-def test_marks_lie_apart_and_pairs_without_four_such_points_are_counted(caplog):
+def test_marks_are_far_apart_and_pairs_without_four_such_points_are_counted(caplog):
     with caplog.at_level(logging.INFO):
         items, _, regions = examine(apart=0.3)
     for item in items["item_id"]:
@@ -93,7 +93,7 @@ def test_marks_lie_apart_and_pairs_without_four_such_points_are_counted(caplog):
     assert len(items) < 4
 
 
-def test_a_keypoint_just_off_the_image_is_moved_and_one_farther_off_is_named(caplog):
+def test_a_keypoint_just_outside_the_image_is_moved_and_a_farther_one_reported(caplog):
     make_spair(Path("mine"))
     cats, ids = IMAGES["cat"], list(KEYPOINTS)
     off = annotation(1, "cat", *cats[:2], ids)
@@ -120,13 +120,13 @@ def test_a_keypoint_just_off_the_image_is_moved_and_one_farther_off_is_named(cap
         ),
     ],
 )
-def test_a_bad_annotation_is_one_sentence(fields, words):
+def test_a_bad_annotation_is_a_one_sentence_error(fields, words):
     told = changed(**fields)
     assert told.startswith("data/raw/spair/PairAnnotation/test/000001-")
     assert words in told
 
 
-def test_a_missing_image_field_or_split_is_named():
+def test_a_missing_image_field_or_split_is_reported():
     make_spair(Path("mine"))
     Path("mine/JPEGImages/bus/2009_000008.jpg").unlink()
     with pytest.raises(UserError, match=r"2009_000008.jpg: no such image, but PairAnnotation/te"):
@@ -151,7 +151,7 @@ def test_an_image_that_changed_since_is_refused():
         prepare()
 
 
-def test_the_official_tar_is_taken_whatever_its_colons():
+def test_the_official_tar_is_accepted_despite_colons_in_its_names():
     make_spair(Path("mine/SPair-71k"))
     with tarfile.open("SPair-71k.tar.gz", "w:gz") as opened:
         opened.add("mine/SPair-71k", "SPair-71k")

@@ -68,7 +68,7 @@ def test_items_are_images_times_prompts_and_the_answer_is_the_font_colour():
     assert json.loads(concept["meta"]) == {"rgb": None, "wording": 0}
 
 
-def test_a_group_is_a_typeface_in_a_place_or_an_image():
+def test_a_group_is_a_typeface_at_a_position_or_an_image():
     make(Path("mine"))
     items, images = examine()
     groups = dict(images.select("image_id", "group").iter_rows())
@@ -79,7 +79,7 @@ def test_a_group_is_a_typeface_in_a_place_or_an_image():
     assert dict(of_items.iter_rows()) == groups
 
 
-def test_images_have_the_cues_for_labels():
+def test_images_have_the_cues_as_labels():
     make(Path("mine"))
     _, images = examine()
     row = images.filter(image_id="word_black_in_blue").row(0, named=True)
@@ -104,7 +104,7 @@ def test_the_palette_gives_order_and_values_and_leaves_out_other_folders():
     assert not images["image_id"].str.contains("teal").any()
 
 
-def test_only_what_a_table_must_have_is_needed():
+def test_only_the_required_columns_are_needed():
     make(Path("mine"), [row[:4] for row in WORDS], HEADER)
     items, images = examine()
     assert len(items) == 18
@@ -149,7 +149,7 @@ def test_a_fault_in_the_table_is_one_sentence_with_its_line(rows, words):
     assert not ROOT.exists()
 
 
-def test_missing_columns_tables_folders_and_images_are_named():
+def test_missing_columns_tables_folders_and_images_are_reported():
     make(Path("mine"), [row[:3] for row in WORDS], HEADER[:3])
     with pytest.raises(UserError, match=r"Stroop.csv: column 'background' is missing"):
         acquire(Path("mine"), "stroop", ROOT)
@@ -174,21 +174,21 @@ def test_missing_columns_tables_folders_and_images_are_named():
         ([["", 0, 0, 1]], "line 2: name '' is empty"),
     ],
 )
-def test_a_fault_in_the_palette_is_named(rows, words):
+def test_a_fault_in_the_palette_is_reported(rows, words):
     make(Path("mine"))
     write(Path("mine/Palette.csv"), ["name", "red", "green", "blue"], rows)
     with pytest.raises(UserError, match=f"^mine/Palette.csv: {words}"):
         acquire(Path("mine"), "stroop", ROOT)
 
 
-def test_a_colour_of_the_palette_without_images_is_named():
+def test_a_colour_of_the_palette_without_images_is_reported():
     make(Path("mine"))
     write(Path("mine/Palette.csv"), ["name", "red", "green", "blue"], [["teal", 0, 128, 128]])
     with pytest.raises(UserError, match=r"mine/concepts/teal: 0 images of the colour 'teal'"):
         acquire(Path("mine"), "stroop", ROOT)
 
 
-def test_two_images_of_one_name_are_refused():
+def test_two_images_with_the_same_name_are_refused():
     make(Path("mine"))
     draw(Path("mine/concepts/blue/000.jpg"), 5)
     with pytest.raises(UserError, match=r"would both have the id 'concept_blue_000'; rename one"):
@@ -204,7 +204,7 @@ def test_two_images_of_one_name_are_refused():
         (["Which?", "Which?"], "the prompt 'Which.' occurs twice"),
     ],
 )
-def test_prompts_that_cannot_be_asked_are_refused(prompts, words):
+def test_invalid_prompts_are_refused(prompts, words):
     make(Path("mine"))
     with pytest.raises(UserError, match=words):
         examine(prompts=prompts)

@@ -86,7 +86,7 @@ def test_chosen_members_are_written_and_no_others():
         (("good.txt", b"again"), "occurs in it twice"),
     ],
 )
-def test_a_tar_with_an_unsafe_member_is_refused_whole(member, reason):
+def test_a_tar_with_an_unsafe_member_is_refused_completely(member, reason):
     archive = pack(("good.txt", b"good"), member)
     with pytest.raises(UserError, match=f"some.tar.gz: member '.*' {reason}, so nothing was unp"):
         unpack(archive, Path("root"), keep)
@@ -101,7 +101,7 @@ def test_a_bomb_is_refused_before_anything_is_written(monkeypatch):
     assert files_of(Path("root")) == {}
 
 
-def test_a_tar_cut_short_or_none_at_all_is_named():
+def test_a_truncated_or_invalid_tar_is_reported():
     noise = np.random.default_rng(1).bytes(200_000)
     archive = pack(("a", noise))
     archive.write_bytes(archive.read_bytes()[:90_000])
@@ -177,7 +177,7 @@ def serve(hub, monkeypatch, repository, files):
     hub.repositories[repository].commit(files)
 
 
-def test_of_a_repository_that_holds_an_archive_that_alone_is_fetched_and_unpacked(monkeypatch):
+def test_only_the_archive_of_a_repository_is_fetched_and_unpacked(monkeypatch):
     make_hpatches(Path("official/hpatches-sequences-release"))
     packed = shutil.make_archive("official", "zip", "official")
     name = "hpatches-sequences-release.zip"
@@ -194,7 +194,7 @@ def test_of_a_repository_that_holds_an_archive_that_alone_is_fetched_and_unpacke
     assert [known.file for known in versions.read_lock(LOCK).values()] == [name]
 
 
-def test_of_blinks_repository_four_sub_tasks_are_fetched(monkeypatch):
+def test_only_four_sub_tasks_of_blinks_repository_are_fetched(monkeypatch):
     files = files_of(make_blink(Path("official"), points=False))
     with serving_hub() as hub:
         serve(hub, monkeypatch, "owner/blink", files)

@@ -56,7 +56,7 @@ def values(project, out, model, scope, parts=1):
 
 
 @pytest.mark.parametrize(("model", "parts"), [("llava", 1), ("llava", 3), ("clip", 2)])
-def test_an_image_costs_its_own_rows_and_items_and_is_listed(
+def test_a_rejected_image_drops_only_its_rows_and_items_and_is_listed(
     project, tmp_path, picky, model, parts, caplog
 ):
     for part in range(parts):
@@ -78,7 +78,7 @@ def test_an_image_costs_its_own_rows_and_items_and_is_listed(
             np.testing.assert_allclose(own, expected[column][kept], rtol=4e-3, atol=4e-3)
 
 
-def test_a_prompt_costs_its_item_alone(project, tmp_path, monkeypatch):
+def test_a_rejected_extraction_prompt_drops_only_its_item(project, tmp_path, monkeypatch):
     whole = LanguageAdapter.row
 
     def row(self, prompt, images):
@@ -95,14 +95,14 @@ def test_a_prompt_costs_its_item_alone(project, tmp_path, monkeypatch):
     assert values(project, tmp_path, "llava", "image")[0] == {}
 
 
-def test_too_many_are_an_error_and_nothing_stays(project, tmp_path, picky):
+def test_too_many_rejections_are_an_error_and_leave_no_output(project, tmp_path, picky):
     picky(41, 43)
     with pytest.raises(UserError, match=r"^image 'p003': .*; 2 of 5 images cannot be used"):
         project.extract(tmp_path)
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
-def test_probes_learn_from_the_others(project, tmp_path, picky):
+def test_probes_are_trained_on_the_remaining_items(project, tmp_path, picky):
     picky(42)
     project.extract(tmp_path)
     dropped = read_dropped(project.manifest(tmp_path, "item"))
@@ -125,7 +125,7 @@ def test_probes_learn_from_the_others(project, tmp_path, picky):
     assert found.ids == sorted(set(items["item_id"]) - set(LOST))
 
 
-def test_a_processor_that_fails_on_the_sample_image_is_one_sentence(project, monkeypatch):
+def test_a_processor_that_fails_on_the_sample_image_is_a_one_sentence_error(project, monkeypatch):
     def preprocess(self, images, *args, **how):
         raise TypeError("unsupported size")
 

@@ -112,7 +112,7 @@ def test_every_question_of_a_mixed_batch_equals_its_own_plain_forward_pass(
                 close(image.rows[picture, f"{address}/image_tokens"], hidden[marks])
 
 
-def test_every_picture_of_a_batch_equals_its_own_plain_forward_pass(adapter, card, data):
+def test_every_image_of_a_batch_equals_its_own_plain_forward_pass(adapter, card, data):
     image, _ = run(adapter, card, data)
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
     for row, name in enumerate(plan.images):
@@ -151,7 +151,7 @@ def test_a_family_that_cannot_share_gives_image_spans_per_question(adapter, data
         close(item.rows[q.row, "lm.1/image_mean"], image.rows[row, "lm.1/image_mean"])
 
 
-def test_image_tokens_of_a_prompt_without_a_picture_are_an_error(adapter, data):
+def test_image_tokens_of_a_prompt_without_an_image_are_an_error(adapter, data):
     late = type(adapter)(adapter.model, adapter.processor, adapter.spec, adapter.device)
     late.CAUSAL = False
     with pytest.raises(UserError, match=r"lm\.0/image_mean: a prompt without an image"):
@@ -174,9 +174,7 @@ def test_parts_together_hold_each_row_once_with_the_same_values(adapter, card, d
         close(value, whole[1].rows[everything.index(item), name])
 
 
-def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_about_it(
-    adapter, card, data, monkeypatch
-):
+def test_each_image_is_encoded_once_for_all_its_questions(adapter, card, data, monkeypatch):
     family, looked, filled = type(adapter), [], []
     look, read = family.encode_images, family.read
 
@@ -196,7 +194,7 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
     assert len(filled) == 5 + 2 * len(pairs)
 
 
-def test_prompts_of_like_length_are_read_together(adapter, card, tmp_path, monkeypatch):
+def test_prompts_of_similar_length_are_batched(adapter, card, tmp_path, monkeypatch):
     data = build_dataset(tmp_path, 4, [row for row in ROWS if row[1] in ([0], [1], [2], [3])])
     family, lengths = type(adapter), []
     read = family.read
@@ -247,7 +245,7 @@ def ran(adapter):
         (["lm.*"], SPANS, "lm_head"),
     ],
 )
-def test_what_lies_beyond_the_deepest_address_never_runs(
+def test_modules_after_the_deepest_address_never_run(
     adapter, card, data, ran, *, asked, spans, never
 ):
     ran("model.vision_tower.encoder.layers.0")
@@ -263,14 +261,14 @@ def test_no_hook_outlives_the_run(adapter, card, data):
     assert before == {n: len(m._forward_hooks) for n, m in adapter.model.named_modules()}
 
 
-def test_pictures_without_questions_are_read_all_the_same(adapter, card, tmp_path):
+def test_images_without_questions_are_also_encoded(adapter, card, tmp_path):
     data = build_dataset(tmp_path, 3, [("q", [1], "what?")])
     image, item = run(adapter, card, data)
     assert set(image.column("lm.2/image_mean")) == {0, 1, 2}
     assert set(item.column("lm.2/last")) == {0}
 
 
-def test_questions_about_one_picture_that_differ_before_it_are_refused(adapter, card, data):
+def test_prompts_that_differ_before_their_common_image_are_refused(adapter, card, data):
     late = type(adapter)(
         adapter.model,
         adapter.processor,
@@ -281,7 +279,7 @@ def test_questions_about_one_picture_that_differ_before_it_are_refused(adapter, 
         run(late, card, data)
 
 
-def test_a_question_about_an_unknown_picture_and_a_wrong_template_are_one_sentence(data, tmp_path):
+def test_an_unknown_image_and_a_wrong_template_are_one_sentence_errors(data, tmp_path):
     other = build_dataset(tmp_path, 2, [("q", [1, 9], "?")])
     with pytest.raises(UserError, match="item 'q': image 'p009' is not in"):
         plan_part(other.items, other.images, 0, 1, "{question}")

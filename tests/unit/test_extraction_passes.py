@@ -6,7 +6,7 @@ from tiny_models import build_dataset
 # ruff: noqa: F811
 
 
-def test_a_single_question_about_an_image_is_read_with_it_in_one_pass(
+def test_a_single_question_is_processed_with_its_image_in_one_pass(
     adapter, card, tmp_path, monkeypatch
 ):
     """The second image has two questions, which share its prefix; the third image has none."""

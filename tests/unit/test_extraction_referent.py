@@ -117,14 +117,14 @@ def compare(adapter, card, part, image, item, whole):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_a_referent_is_the_weighted_mean_of_whole_tokens(adapter, card, data, batch_size):
+def test_a_referent_is_the_weighted_mean_of_stored_tokens(adapter, card, data, batch_size):
     part = plan(data)
     image, item = run(adapter, card, part, batch_size=batch_size)
     whole = run(adapter, joint(card), part, spans=["image_tokens"])[1]
     assert compare(adapter, card, part, image, item, whole) == 8 * (10 + 7)
 
 
-def test_shared_prefix_and_whole_prompts_give_the_same_referents(adapter, card, data):
+def test_shared_prefixes_and_full_prompts_give_the_same_referents(adapter, card, data):
     shared = run(adapter, card, plan(data), spans=["referent", "other_object"])[1]
     apart = run(adapter, joint(card), plan(data), spans=["referent", "other_object"])[1]
     assert shared.keys() == apart.keys()
@@ -196,13 +196,15 @@ BAD = {
 
 
 @pytest.mark.parametrize(("item", "image", "region", "said"), BAD.values(), ids=BAD)
-def test_a_region_that_does_not_fit_is_one_sentence(data, tmp_path, item, image, region, said):
+def test_a_region_that_does_not_fit_is_a_one_sentence_error(
+    data, tmp_path, item, image, region, said
+):
     write_regions(tmp_path / "regions.parquet", about_image(item, image, [region]))
     with pytest.raises(UserError, match=said):
         plan_part(data.items, data.images, 0, 1, "{question}", tmp_path / "regions.parquet")
 
 
-def test_a_model_whose_tokens_miscount_is_refused(adapter, card, data, monkeypatch):
+def test_a_model_with_a_wrong_number_of_tokens_is_refused(adapter, card, data, monkeypatch):
     boxes = type(adapter).token_boxes
     monkeypatch.setattr(type(adapter), "token_boxes", lambda self, *of: boxes(self, *of)[1:])
     with pytest.raises(UserError, match=r"vision\.0 has 16 image tokens, but 15 positions"):

@@ -21,7 +21,7 @@ def batch(rows):
 
 
 @pytest.mark.parametrize("group_bytes", [1, 300, 1 << 26])
-def test_rows_come_in_any_order_and_leave_by_id(tmp_path, monkeypatch, group_bytes):
+def test_rows_arrive_in_any_order_and_are_written_by_id(tmp_path, monkeypatch, group_bytes):
     monkeypatch.setattr(shards, "ROW_GROUP_BYTES", group_bytes)
     with open_shard(tmp_path / "a.parquet", IDS, [LAST, TOKENS], "float32", META) as shard:
         for rows in ([3, 0], [1, 2, 9], [5], [8, 7, 6, 4]):
@@ -34,7 +34,7 @@ def test_rows_come_in_any_order_and_leave_by_id(tmp_path, monkeypatch, group_byt
     ]
 
 
-def test_rows_are_written_out_while_others_are_still_to_come(tmp_path, monkeypatch):
+def test_rows_are_written_before_all_have_arrived(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 1)
     with open_shard(tmp_path / "a.parquet", IDS, [LAST], "float32", META) as shard:
         for row in range(10):
@@ -43,7 +43,7 @@ def test_rows_are_written_out_while_others_are_still_to_come(tmp_path, monkeypat
             assert len(shard.rows[0]) == 0
 
 
-def test_a_shard_with_a_row_missing_never_stands_under_its_name(tmp_path):
+def test_an_incomplete_shard_never_gets_its_final_name(tmp_path):
     with (
         pytest.raises(RuntimeError, match="9 of 10 rows"),
         open_shard(tmp_path / "a.parquet", IDS, [LAST], "float16", META) as shard,
@@ -60,7 +60,7 @@ def test_a_shard_with_a_row_missing_never_stands_under_its_name(tmp_path):
         (1e6, "float16", "too large for float16"),
     ],
 )
-def test_a_value_that_is_no_number_names_its_address_and_row(tmp_path, bad, dtype, message):
+def test_a_nan_is_reported_with_its_address_and_row(tmp_path, bad, dtype, message):
     values = np.zeros((3, 4), "f4")
     values[1, 2] = bad
     with (
@@ -71,7 +71,7 @@ def test_a_value_that_is_no_number_names_its_address_and_row(tmp_path, bad, dtyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bad_value_among_whole_tokens_names_its_row(tmp_path):
+def test_a_bad_value_among_stored_tokens_is_reported_with_its_row(tmp_path):
     values = [np.zeros((2, 4), "f4"), np.full((1, 4), np.nan, "f4")]
     with (
         pytest.raises(UserError, match="image_tokens: NaN in the activations of 'i01'"),
@@ -80,7 +80,7 @@ def test_a_bad_value_among_whole_tokens_names_its_row(tmp_path):
         shard.add([0, 1], {"lm.0/image_tokens": values})
 
 
-def test_a_shard_of_no_rows_or_of_no_columns_is_whole(tmp_path):
+def test_a_shard_without_rows_or_columns_is_complete(tmp_path):
     with open_shard(tmp_path / "rows.parquet", [], [LAST], "float16", META):
         pass
     with open_shard(tmp_path / "columns.parquet", IDS, [], "float16", META):

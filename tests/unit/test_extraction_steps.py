@@ -115,7 +115,7 @@ def test_two_clean_runs_give_the_same_bytes(project, extracted, tmp_path):
             assert (extracted / path).read_bytes() == (tmp_path / path).read_bytes()
 
 
-def test_a_manifest_leads_to_every_row_and_column(project, extracted):
+def test_every_row_and_column_is_reachable_from_the_manifest(project, extracted):
     for scope, ids in (("image", 5), ("item", 10)):
         manifest = project.manifest(extracted, scope, 2)
         check_parts(manifest)
@@ -135,7 +135,7 @@ def test_rows_of_a_part_are_sorted_by_id(extracted):
     assert len(ids) == 4
 
 
-def test_an_encoder_has_columns_of_images_and_those_of_regions_alone(project, tmp_path):
+def test_an_encoder_has_only_image_and_region_columns(project, tmp_path):
     project.extract(tmp_path / "plain", model="clip")
     manifest = project.manifest(tmp_path / "plain", "image", model="clip")
     names = [c["name"] for c in json.loads(manifest.read_text())["columns"]]
@@ -154,7 +154,7 @@ def test_an_encoder_has_columns_of_images_and_those_of_regions_alone(project, tm
     assert np.isnan(list(found.values())).all()
 
 
-def test_a_component_without_places_is_said(project, tmp_path, caplog):
+def test_a_component_without_token_positions_is_logged(project, tmp_path, caplog):
     card = json.loads((project.folder / "llava.json").read_text())
     for address in card["addresses"]:
         if address["region"] == "connector":
@@ -168,7 +168,7 @@ def test_a_component_without_places_is_said(project, tmp_path, caplog):
     ]
 
 
-def test_half_precision_is_the_rounded_single_precision(project, extracted, tmp_path):
+def test_half_precision_equals_rounded_single_precision(project, extracted, tmp_path):
     settings = SETTINGS | {"dtype": "float32"}
     project.extract(tmp_path, settings=settings)
     fine = read_column(project.manifest(tmp_path, "item", settings=settings), "lm.2/last")
@@ -178,7 +178,7 @@ def test_half_precision_is_the_rounded_single_precision(project, extracted, tmp_
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing", "text"])
-def test_a_damaged_picture_is_named_and_nothing_half_written_stays(tmp_path, damage):
+def test_a_damaged_image_is_reported_and_no_partial_file_remains(tmp_path, damage):
     project = Project(tmp_path)
     path = tmp_path / "data" / "003.png"
     if damage == "missing":
@@ -198,7 +198,9 @@ def test_a_damaged_picture_is_named_and_nothing_half_written_stays(tmp_path, dam
         (SETTINGS | {"addresses": ["lm.9"]}, "no address or module path 'lm.9'"),
     ],
 )
-def test_wrong_settings_are_named_before_the_model_is_loaded(project, tmp_path, settings, message):
+def test_wrong_settings_are_reported_before_the_model_is_loaded(
+    project, tmp_path, settings, message
+):
     with pytest.raises(UserError, match=message):
         project.extract(tmp_path, settings=settings)
 

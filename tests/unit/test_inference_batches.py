@@ -26,13 +26,13 @@ class Device:
 
 @pytest.mark.parametrize("room", [1, 5, 64, 1000])
 @pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError, RuntimeError])
-def test_every_row_is_worked_on_once_and_in_order_however_little_room_there_is(room, error):
+def test_every_row_is_processed_once_in_order_whatever_the_memory(room, error):
     device, batches = Device(room, error), AdaptiveBatchSize("auto")
     done = [out for _, out in batches.over(range(150), device)]
     assert [row for out in done for row in out] == [row * 10 for row in range(150)]
 
 
-def test_what_fitted_is_where_the_next_rows_begin():
+def test_later_rows_start_with_the_size_that_fitted():
     device, batches = Device(5), AdaptiveBatchSize("auto")
     list(batches.over(range(64), device))
     device.tried.clear()
@@ -40,17 +40,17 @@ def test_what_fitted_is_where_the_next_rows_begin():
     assert max(device.tried) <= device.room
 
 
-def test_a_size_that_was_told_is_kept_and_its_failure_is_one_sentence():
+def test_a_fixed_size_is_kept_and_its_failure_is_a_one_sentence_error():
     with pytest.raises(UserError, match="out of memory at 8; use a smaller number, or 'auto'"):
         list(AdaptiveBatchSize(8).over(range(9), Device(4)))
 
 
-def test_a_single_row_that_does_not_fit_is_one_sentence():
+def test_a_single_row_that_does_not_fit_is_a_one_sentence_error():
     with pytest.raises(UserError, match="out of memory with one row"):
         list(AdaptiveBatchSize("auto").over(range(9), Device(0)))
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory():
+def test_other_errors_are_not_mistaken_for_a_lack_of_memory():
     with pytest.raises(ValueError, match="wrong"):
         list(
             AdaptiveBatchSize("auto").over(
@@ -102,7 +102,7 @@ def settled(machine, batches, **kind):
     return machine.tried[-2]  # the last batch may be smaller
 
 
-def test_the_quickest_size_is_found_and_the_largest_of_a_cpu_is_what_is_requested(monkeypatch):
+def test_the_fastest_size_is_found_within_the_cpus_limit(monkeypatch):
     machine = Machine(monkeypatch, QUICKEST_8)
     assert settled(machine, AdaptiveBatchSize("auto")) == 8
     assert machine.tried[:8] == [1, 1, 2, 2, 4, 4, 8, 16]
@@ -110,12 +110,12 @@ def test_the_quickest_size_is_found_and_the_largest_of_a_cpu_is_what_is_requeste
     assert LARGEST["cpu"] == resources.AUTO_BATCH == max(machine.tried)
 
 
-def test_of_sizes_that_are_as_quick_the_smallest_is_taken(monkeypatch):
+def test_of_equally_fast_sizes_the_smallest_is_used(monkeypatch):
     machine = Machine(monkeypatch, {1: 1, 2: 0.5, 4: 0.495, 8: 0.493, 16: 0.492})
     assert settled(machine, AdaptiveBatchSize("auto")) == 2
 
 
-def test_kinds_of_work_and_rows_of_double_the_length_are_timed_apart(monkeypatch):
+def test_kinds_of_work_and_row_lengths_are_timed_separately(monkeypatch):
     machine, batches = Machine(monkeypatch, QUICKEST_8), AdaptiveBatchSize("auto")
     settled(machine, batches, kind="images", length=100)
     machine.seconds = {1: 0.1, 2: 1, 4: 1, 8: 1, 16: 1}
@@ -124,13 +124,13 @@ def test_kinds_of_work_and_rows_of_double_the_length_are_timed_apart(monkeypatch
     assert settled(machine, batches, kind="images", length=127) == 8
 
 
-def test_no_larger_size_is_tried_than_half_of_the_free_memory_holds(monkeypatch):
+def test_sizes_are_limited_to_half_of_the_free_memory(monkeypatch):
     machine = Machine(monkeypatch, {n: 1 / n for n in (1, 2, 4, 8, 16)}, row_bytes=100, free=1700)
     assert settled(machine, AdaptiveBatchSize("auto")) == 8
     assert max(machine.tried) == 8
 
 
-def test_a_size_is_kept_for_the_next_run_of_the_same_model_alone(monkeypatch, tmp_path):
+def test_a_size_is_cached_only_for_the_same_model(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     machine = Machine(monkeypatch, QUICKEST_8)
     settled(machine, AdaptiveBatchSize("auto", adapter=Model()))
@@ -146,14 +146,14 @@ def test_a_size_is_kept_for_the_next_run_of_the_same_model_alone(monkeypatch, tm
     assert 1 in machine.tried
 
 
-def test_a_cache_that_cannot_be_written_costs_nothing_but_the_next_trial(monkeypatch, tmp_path):
+def test_an_unwritable_cache_only_causes_another_trial(monkeypatch, tmp_path):
     (tmp_path / "eyechart").write_text("a file, not a folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     machine = Machine(monkeypatch, QUICKEST_8)
     assert settled(machine, AdaptiveBatchSize("auto", adapter=Model())) == 8
 
 
-def test_a_fixed_size_is_neither_timed_nor_kept(monkeypatch, tmp_path):
+def test_a_fixed_size_is_not_timed_or_cached(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     machine = Machine(monkeypatch, QUICKEST_8)
     settled(machine, AdaptiveBatchSize(32, adapter=Model()))
@@ -161,7 +161,7 @@ def test_a_fixed_size_is_neither_timed_nor_kept(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_clock_and_memory_of_this_machine_go_on():
+def test_the_clock_and_memory_readings_of_this_machine_work():
     cpu = torch.device("cpu")
     start = measured_batches.seconds(cpu)
     held = torch.ones(1 << 24).sum()  # 64 MiB

@@ -8,7 +8,7 @@ CPU = torch.device("cpu")
 ROWS = [[[7, 7, 7], [8]], [[5, 5]]]
 
 
-def test_a_token_sees_the_prefix_and_its_own_questions_earlier_tokens():
+def test_a_token_attends_to_the_prefix_and_its_questions_earlier_tokens():
     past = torch.tensor([[True, True], [True, False]])
     sees = pack(ROWS, CPU).mask(past)
     assert sees.shape == (2, 4, 6)
@@ -22,11 +22,11 @@ def test_a_token_sees_the_prefix_and_its_own_questions_earlier_tokens():
     assert sees.any(dim=2).all()  # a padding token without keys would be NaN
 
 
-def test_positions_begin_anew_with_each_question():
+def test_positions_restart_with_each_question():
     assert pack(ROWS, CPU).offset[0].tolist() == [0, 1, 2, 0]
 
 
-def test_spans_are_each_questions_own_and_missing_questions_do_not_exist():
+def test_each_question_has_its_own_spans_and_padding_has_none():
     masks, exists = pack(ROWS, CPU).spans()
     assert exists.tolist() == [[True, True], [True, False]]
     assert masks["text_mean"][0].int().tolist() == [[1, 1, 1, 0], [0, 0, 0, 1]]
@@ -34,7 +34,7 @@ def test_spans_are_each_questions_own_and_missing_questions_do_not_exist():
     assert masks["last"][1][0].int().tolist() == [0, 1, 0, 0]
 
 
-def test_groups_hold_everything_in_order_and_within_the_room():
+def test_groups_keep_the_order_and_the_size_limit():
     lengths = [3, 2, 9, 1, 1, 4]
     groups = list(fill(range(6), lengths, 6))
     assert groups == [[0, 1], [2], [3, 4, 5]]

@@ -13,7 +13,7 @@ from eyechart.models.families.image_tokens import PreparedImage
 
 
 @pytest.mark.parametrize(("room", "most"), [(1, 1), (30, 3), (10_000, 20)])
-def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, most):
+def test_results_are_in_order_and_waiting_ones_are_bounded(room, most):
     made, taken, waited = [], [], []
 
     def work(value):
@@ -29,7 +29,7 @@ def test_results_come_in_order_and_no_more_wait_than_there_is_room_for(room, mos
     assert max(waited) > 3 or room < 100  # with enough memory, the thread runs far ahead
 
 
-def test_an_error_of_the_thread_comes_where_its_result_would():
+def test_a_threads_error_is_raised_in_place_of_its_result():
     def work(value):
         if value == 2:
             raise ValueError("third")
@@ -64,7 +64,7 @@ class Processor:
         return [PreparedImage({}) for _ in images]
 
 
-def test_an_image_that_cannot_be_used_is_named_and_costs_no_other():
+def test_an_unusable_image_is_reported_and_affects_no_other():
     adapter = Processor()
     images = [(f"p{n}", Image.new("RGB", (8, 2 if n == 1 else 6))) for n in range(3)]
     found, unusable = prepare_images(adapter, images)

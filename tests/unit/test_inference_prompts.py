@@ -15,7 +15,7 @@ ITEM = {"item_id": "i", "prompt": "What colour?", "choices": ["red", "blue", "gr
 OPEN = {"item_id": "o", "prompt": "Describe it.", "choices": []}
 
 
-def test_every_choice_stands_once_at_every_place_over_all_orders() -> None:
+def test_over_all_orders_every_choice_is_once_at_every_position() -> None:
     variants = PromptStyle("{question} {options}", "letter", "all").variants(ITEM)
     assert [a.order for a in variants] == [0, 1, 2]
     assert variants[0].prompt == "What colour? (a) red (b) blue (c) green"
@@ -26,7 +26,7 @@ def test_every_choice_stands_once_at_every_place_over_all_orders() -> None:
     assert {a.scored[0] for a in variants} == {"(a)", "(b)", "(c)"}
 
 
-def test_text_is_scored_in_the_items_own_order_whatever_is_shown() -> None:
+def test_choices_are_scored_in_the_items_own_order_whatever_is_shown() -> None:
     variants = PromptStyle("{question} {options}", "text", 2).variants(ITEM)
     assert [a.scored for a in variants] == [("red", "blue", "green")] * 2
 
@@ -47,7 +47,7 @@ def test_an_open_item_has_one_order_and_nothing_scored() -> None:
         (("{question}", "words", 1), "There are: letter, text"),
     ],
 )
-def test_a_style_that_cannot_be_is_refused(style: tuple, said: str) -> None:
+def test_an_impossible_style_is_refused(style: tuple, said: str) -> None:
     with pytest.raises(UserError) as error:
         PromptStyle(*style)
     assert said in str(error.value)
@@ -80,7 +80,7 @@ def test_braces_in_a_question_are_text() -> None:
         ("(c)", "cab", "red"),
     ],
 )
-def test_a_text_states_one_choice_exactly_or_nothing(text, letters, stated) -> None:
+def test_a_text_states_exactly_one_choice_or_none(text, letters, stated) -> None:
     assert parse(text, ["red", "blue", "green"], letters and list(letters)) == stated
 
 
@@ -108,7 +108,7 @@ def items(sets: list[tuple[str, list[str], str]]) -> list[dict]:
     return [{"item_id": f"i{n}", **dict(zip(names, s, strict=True))} for n, s in enumerate(sets)]
 
 
-def test_blank_is_white_of_the_same_size_and_one_picture_for_all_of_a_size(project) -> None:
+def test_blank_is_one_white_image_per_size(project) -> None:
     asked = items([(f"g{n}", [f"p{n}"], "t") for n in range(8)])
     shown = StimulusBuilder(asked, project, 1).stimuli("blank")
     assert len({stimuli for stimuli, _ in shown}) == 2  # two sizes
@@ -119,7 +119,7 @@ def test_blank_is_white_of_the_same_size_and_one_picture_for_all_of_a_size(proje
         assert (np.asarray(white) == 255).all()
 
 
-def test_a_picture_that_lies_on_its_side_is_blanked_as_it_is_shown(tmp_path) -> None:
+def test_a_rotated_image_is_blanked_in_its_displayed_size(tmp_path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (30, 20)).save(tmp_path / "turned.jpg", exif=exif)
@@ -129,7 +129,7 @@ def test_a_picture_that_lies_on_its_side_is_blanked_as_it_is_shown(tmp_path) -> 
     assert stimulus.draw().size == picture.draw().size == (20, 30)
 
 
-def test_noise_is_a_pictures_own_uniform_and_the_same_every_run(project) -> None:
+def test_noise_is_uniform_per_image_and_reproducible(project) -> None:
     asked = items([("g", ["p0", "p1"], "t"), ("g", ["p0", "p1"], "u"), ("h", ["p2"], "t")])
     (first, _), (second, _), (third, _) = StimulusBuilder(asked, project, 1).stimuli("noise")
     assert first == second  # the same image for all questions about it
@@ -142,7 +142,7 @@ def test_noise_is_a_pictures_own_uniform_and_the_same_every_run(project) -> None
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_swapped_pictures_are_another_groups_of_the_same_task_each_once(seed) -> None:
+def test_swapped_images_are_from_another_group_of_the_task_each_once(seed) -> None:
     sets = [(f"pair{n // 2}", [f"p{n}"], "ab"[n // 10]) for n in range(20)]
     asked = items(sets)
     found = swap(asked, seed)
@@ -155,7 +155,7 @@ def test_swapped_pictures_are_another_groups_of_the_same_task_each_once(seed) ->
     assert found == swap(asked[::-1], seed)  # for any order of the items
 
 
-def test_swapping_takes_another_task_or_repeats_where_it_must() -> None:
+def test_swapping_uses_another_task_or_repeats_if_necessary() -> None:
     lone = items([("g0", ["a"], "t"), ("g0", ["b"], "t"), ("g1", ["c"], "u"), ("g1", ["d"], "u")])
     found = swap(lone, 1)
     assert {found["i0"][0], found["i1"][0]} <= {"c", "d"}
@@ -165,7 +165,7 @@ def test_swapping_takes_another_task_or_repeats_where_it_must() -> None:
     assert found["i5"][0].startswith("p")
 
 
-def test_swapping_keeps_the_number_of_pictures_and_never_shows_ones_own() -> None:
+def test_swapping_keeps_the_number_of_images_and_never_shows_the_items_own() -> None:
     sets = [(f"g{n}", list(pictures), "t") for n, pictures in enumerate(["ab", "c", "de", "f"])]
     found = swap(items(sets), 3)
     assert found["i0"] == ("d", "e")
@@ -177,14 +177,14 @@ def test_swapping_keeps_the_number_of_pictures_and_never_shows_ones_own() -> Non
 @pytest.mark.parametrize(
     "sets", [[("g", ["a"], "t")], [("g", ["a"], "t"), ("h", ["a"], "t")], [("g", ["a"], "t")] * 2]
 )
-def test_where_an_item_has_no_other_picture_swapping_does_not_apply(sets, project) -> None:
+def test_swapping_does_not_apply_without_another_image(sets, project) -> None:
     assert swap(items(sets), 3) is None
     builder = StimulusBuilder(items(sets), {"a": "a.png"}, 3)
     assert builder.stimuli("swapped") == []
     assert len(builder.stimuli("sighted")) == len(sets)
 
 
-def test_without_pictures_nothing_is_swapped_or_blanked(project) -> None:
+def test_without_images_nothing_is_swapped_or_blanked(project) -> None:
     builder = StimulusBuilder(
         items([("g", [], "t"), ("h", ["p0"], "t"), ("k", ["p1"], "t")]), project, 1
     )
@@ -192,6 +192,6 @@ def test_without_pictures_nothing_is_swapped_or_blanked(project) -> None:
         assert builder.stimuli(condition)[0] == ((), [])
 
 
-def test_a_picture_that_is_not_in_the_table_is_named(project) -> None:
+def test_an_image_missing_from_the_table_is_reported(project) -> None:
     with pytest.raises(UserError, match="image 'nobody' is not in the image table"):
         StimulusBuilder(items([("g", ["nobody"], "t")]), project, 1).stimuli("sighted")

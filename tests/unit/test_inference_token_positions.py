@@ -41,7 +41,7 @@ def adapter(project):
 
 
 @pytest.mark.parametrize(("region", "address"), list(REGIONS.items()))
-def test_every_row_has_a_place_for_each_of_its_tokens(manifest, adapter, region, address):
+def test_every_row_has_a_position_for_each_token(manifest, adapter, region, address):
     tokens = read_tokens(manifest, f"{address}/image_tokens")
     places = read_places(manifest, region)
     for image, own, lies in zip(read_ids(manifest), tokens, places, strict=True):
@@ -52,7 +52,7 @@ def test_every_row_has_a_place_for_each_of_its_tokens(manifest, adapter, region,
     np.testing.assert_allclose(np.stack([t.mean(axis=0) for t in tokens]), means, atol=1e-2)
 
 
-def test_places_are_no_columns_of_activations_and_keep_their_precision(manifest):
+def test_positions_are_not_activation_columns_and_keep_their_precision(manifest):
     told = json.loads(manifest.read_text())
     assert all("places" not in c["name"] for c in told["columns"])
     assert [p["name"] for p in told["places"]] == ["connector/places", "lm/places", "vision/places"]
@@ -62,14 +62,14 @@ def test_places_are_no_columns_of_activations_and_keep_their_precision(manifest)
     assert str(schema.field("vision.0/image_tokens").type.value_type.value_type) == "halffloat"
 
 
-def test_an_address_leads_to_the_places_of_its_region(manifest):
+def test_an_address_has_the_positions_of_its_component(manifest):
     for one, two in zip(
         read_places(manifest, "vision.1"), read_places(manifest, "vision"), strict=True
     ):
         np.testing.assert_array_equal(one, two)
 
 
-def test_what_is_not_there_is_named(project, manifest, tmp_path):
+def test_missing_positions_are_reported(project, manifest, tmp_path):
     with pytest.raises(UserError, match=r"no column 'vision\.3/image_tokens'; did you mean"):
         read_tokens(manifest, "vision.3/image_tokens")
     with pytest.raises(UserError, match=r"'vision\.0/image_mean' has no tokens; did you mean"):
@@ -82,7 +82,7 @@ def test_what_is_not_there_is_named(project, manifest, tmp_path):
         read_places(plain, "vision")
 
 
-def test_a_value_that_is_no_number_is_named_with_its_row(manifest, tmp_path):
+def test_a_nan_position_is_reported_with_its_row(manifest, tmp_path):
     table = pq.read_table(manifest.parent / "0.parquet")
     told = json.loads(manifest.read_text())
     (tmp_path / "manifest.json").write_text(json.dumps(told))
@@ -99,14 +99,14 @@ def test_a_value_that_is_no_number_is_named_with_its_row(manifest, tmp_path):
             read(tmp_path / "manifest.json", name if "tokens" in name else "lm")
 
 
-def test_a_family_that_miscounts_is_stopped_with_both_counts(project, tmp_path, monkeypatch):
+def test_a_wrong_token_count_is_an_error_with_both_counts(project, tmp_path, monkeypatch):
     honest = Llava.token_boxes
     monkeypatch.setattr(Llava, "token_boxes", lambda *args: honest(*args)[:-1])
     with pytest.raises(UserError, match=r"p000 has 16 tokens in vision.0/.*, but 15 positions"):
         project.extract(tmp_path, settings=TOKENS)
 
 
-def test_a_manifest_refuses_tokens_without_places(project, manifest, tmp_path):
+def test_a_manifest_refuses_tokens_without_positions(project, manifest, tmp_path):
     (tmp_path / "image").mkdir()
     table = pq.read_table(manifest.parent / "0.parquet")
     facts = json.loads(table.schema.metadata[b"eyechart"])

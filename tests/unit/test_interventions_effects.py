@@ -64,7 +64,7 @@ def test_an_effect_is_target_minus_the_mean_control_on_the_same_items():
     assert (other["n"], other["control_value"]) == (40, 1)
 
 
-def test_without_a_control_the_unedited_answer_is_one_and_of_denoise_the_donors_run():
+def test_without_a_control_the_unedited_answer_or_the_donors_run_is_used():
     parts = [
         *(rows(NONE, ONES), rows(SWAP, HALF), rows("ablate", HALF, "connector")),
         rows("patch", ONES, "lm.0", direction=DENOISE),
@@ -75,7 +75,7 @@ def test_without_a_control_the_unedited_answer_is_one_and_of_denoise_the_donors_
     assert (row["control"], row["control_value"], row["difference"]) == ("swap", 0.5, 0.5)
 
 
-def test_nothing_is_called_equal_only_with_enough_items():
+def test_no_effect_is_shown_only_with_enough_items():
     def at(count):
         parts = [rows(NONE, ONES[:count]), rows("ablate", ONES[:count], "connector")]
         return measured(parts)
@@ -88,7 +88,7 @@ def test_nothing_is_called_equal_only_with_enough_items():
     assert not measured([rows(NONE, ONES[:10]), *few], address="best")["equal"]
 
 
-def test_the_best_address_is_scored_on_other_groups_than_it_is_chosen_on():
+def test_the_best_address_is_scored_on_groups_not_used_to_choose_it():
     parts = [rows(NONE, ONES)]
     parts += [rows("ablate", v, a) for a, v in zip(ADDRESSES, (ONES, HALF, ONES), strict=True)]
     best = measured(parts, address="best")
@@ -119,7 +119,7 @@ def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate(
     assert np.mean(equal) < 0.1  # sixty noisy items seldom show the absence of an effect
 
 
-def test_donors_that_differ_in_nothing_move_the_answer_in_no_skill_beyond_the_level(monkeypatch):
+def test_equal_donors_and_controls_show_no_effect_beyond_the_level(monkeypatch):
     """In 200 skills with equally distributed donors and controls, no fact or horizon is found."""
     monkeypatch.setattr(measure_effects, "best", lambda *_: {})  # facts do not use it
     draw, bar = np.random.default_rng(4), VerdictThresholds(0.05, 0.1)
@@ -167,7 +167,7 @@ def test_permuted_labels_are_those_of_other_items_and_one_per_item():
     ("regions", "applies"),
     [((REFERENT, OTHER_OBJECT), True), ((REFERENT,), False), ((OTHER_OBJECT,), False)],
 )
-def test_an_edit_of_a_region_with_a_control_takes_items_with_tokens_of_both(regions, applies):
+def test_a_region_edit_uses_items_with_tokens_of_both_regions(regions, applies):
     asked = AskedItem({}, {}, {}, {OWN: dict.fromkeys(regions)})
     edit = Edit("ablate", None, target=REFERENT, region=OTHER_OBJECT)
     assert edit.applies(asked) == applies

@@ -63,7 +63,7 @@ def effect(made, **which):
     return rows[0]
 
 
-def test_it_answers_right_and_the_donors_answer_on_the_donors_image(made):
+def test_the_model_answers_correctly_on_its_own_and_the_donors_image(made):
     plain = made[0].filter(intervention="none")
     assert plain["right"].all() and not plain["moved"].any()
     swaps = made[0].filter(intervention="swap")
@@ -72,7 +72,7 @@ def test_it_answers_right_and_the_donors_answer_on_the_donors_image(made):
 
 
 @pytest.mark.parametrize(("direction", "moved"), [("noise", (1, 0, 0)), ("denoise", (0, 1, 1))])
-def test_a_patch_of_the_image_matters_before_the_block_that_reads_it(made, direction, moved):
+def test_patching_the_image_matters_only_before_the_block_that_reads_it(made, direction, moved):
     for address, value in zip(("connector", "lm.0", "lm.2"), moved, strict=True):
         which = {"intervention": "patch", "target": "image", "metric": "to_donor"}
         row = effect(made, **which, direction=direction, address=address)
@@ -82,7 +82,7 @@ def test_a_patch_of_the_image_matters_before_the_block_that_reads_it(made, direc
         assert row["equal"] == (row["difference"] == 0)
 
 
-def test_a_patch_of_the_answer_position_matters_behind_it(made):
+def test_patching_the_answer_position_matters_only_after_it(made):
     for address in ("lm.0", "lm.1", "lm.2"):
         which = {"intervention": "patch", "target": "last", "metric": "to_donor"}
         row = effect(made, **which, direction="noise", address=address)
@@ -90,12 +90,12 @@ def test_a_patch_of_the_answer_position_matters_behind_it(made):
         assert row["q"] < 1e-6
 
 
-def test_half_of_the_tokens_from_the_donor_go_half_of_the_way(made):
+def test_half_of_the_donors_tokens_have_half_the_effect(made):
     rows = made[0].filter(intervention="patch", target="referent", address="connector", control="")
     assert rows["recovered"].mean() == pytest.approx(0.5, abs=0.05)
 
 
-def test_an_answer_needs_the_attention_of_the_block_that_reads(made):
+def test_the_answer_depends_on_attention_in_the_reading_block(made):
     cut = {"intervention": "knockout", "target": "image", "metric": "right", "control": "none"}
     assert effect(made, **cut, address="lm.0", until="lm.0")["value"] < 0.5
     for address, until in (("lm.1", "lm.1"), ("lm.1", "lm.2")):
@@ -105,14 +105,14 @@ def test_an_answer_needs_the_attention_of_the_block_that_reads(made):
     assert "lm.0" in best["chosen"] and best["difference"] < -0.5
 
 
-def test_without_the_image_tokens_the_answer_is_a_guess(made):
+def test_ablating_the_image_tokens_gives_a_guess(made):
     row = effect(made, intervention="ablate", target="image", metric="right")
     assert row["value"] < 0.5 and row["control_value"] == 1
     half = effect(made, intervention="ablate", target="referent", metric="right")
     assert (half["value"], half["control"], half["equal"]) == (1, "other_object", True)
 
 
-def test_erasing_the_copy_that_is_read_gives_chance_and_the_other_changes_nothing(made):
+def test_erasing_the_copy_that_is_read_gives_chance_and_the_other_no_effect(made):
     erase = {"intervention": "erase", "concept": "kind", "metric": "right"}
     for control in ("random", "permuted"):
         read = effect(made, **erase, address="connector", control=control)
@@ -122,7 +122,7 @@ def test_erasing_the_copy_that_is_read_gives_chance_and_the_other_changes_nothin
             assert (kept["value"], kept["equal"]) == (1, True)
 
 
-def test_erasers_leave_nothing_to_decode_and_controls_leave_it(made):
+def test_erasers_remove_the_concept_and_controls_do_not(made):
     for row in made[2].to_dicts():
         assert row["decodable_before"] == 1 and row["tokens"] == 60 * 8
         assert row["rank"] == 2 and 0 < row["variance_removed"] < 1
@@ -133,7 +133,7 @@ def test_erasers_leave_nothing_to_decode_and_controls_leave_it(made):
     assert len(made[2]) == 4 * 4
 
 
-def test_what_cannot_be_done_is_a_sentence_and_the_rest_goes_on(tmp_path, checkpoint, monkeypatch):
+def test_impossible_edits_are_noted_and_the_rest_run(tmp_path, checkpoint, monkeypatch):
     fixture.by_hand(monkeypatch)
     data = fixture.build_asked(tmp_path, groups=24, marked=False, answers=(fixture.WORDS[0],) * 3)
     _, _, path = fixture.run(tmp_path / "out", checkpoint, data, addresses=["lm.0", "lm.1"])
@@ -147,7 +147,7 @@ def test_what_cannot_be_done_is_a_sentence_and_the_rest_goes_on(tmp_path, checkp
     assert set(edits.filter(intervention="knockout")["target"]) == {"image"}
 
 
-def test_a_family_without_writable_attention_is_a_sentence(tmp_path, checkpoint, data, monkeypatch):
+def test_a_family_without_writable_attention_is_noted(tmp_path, checkpoint, data, monkeypatch):
     fixture.by_hand(monkeypatch)
     monkeypatch.setattr("eyechart.models.knockout.MASKED", ())
     _, _, path = fixture.run(tmp_path, checkpoint, data, items=10, edits=["knockout", "ablate"])
@@ -203,7 +203,7 @@ def test_edits_that_change_nothing_have_no_effect(tmp_path, checkpoint, data, mo
     assert effects["equal"].all() and (effects["n"] == 60).all()
 
 
-def test_a_model_that_does_not_look_is_cured_at_the_answer_position_alone(
+def test_an_unretrieved_patient_is_repaired_only_at_the_answer_position(
     tmp_path, checkpoint, data, monkeypatch
 ):
     """The healthy model's states restore its answers there, but not as image tokens."""
@@ -229,7 +229,7 @@ def test_a_model_that_does_not_look_is_cured_at_the_answer_position_alone(
     assert np.allclose(same, ill.answers())
 
 
-def test_a_mark_of_images_in_a_question_is_text(checkpoint, data, monkeypatch):
+def test_an_image_placeholder_in_a_question_is_text(checkpoint, data, monkeypatch):
     fixture.by_hand(monkeypatch)
     adapter = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
     rows = read_table(data / "images.parquet", ["image_id", "path"]).to_pylist()
@@ -244,7 +244,7 @@ def test_a_mark_of_images_in_a_question_is_text(checkpoint, data, monkeypatch):
     assert plain == marked > 0
 
 
-def test_only_items_of_the_named_tasks_are_edited_and_erased(
+def test_only_items_of_the_listed_tasks_are_edited_and_erased(
     tmp_path, checkpoint, data, monkeypatch
 ):
     fixture.by_hand(monkeypatch)
@@ -283,7 +283,9 @@ def test_only_items_of_the_named_tasks_are_edited_and_erased(
         ),
     ],
 )
-def test_a_mistake_is_one_sentence(tmp_path, checkpoint, data, monkeypatch, changes, sentence):
+def test_a_mistake_is_a_one_sentence_error(
+    tmp_path, checkpoint, data, monkeypatch, changes, sentence
+):
     fixture.by_hand(monkeypatch)
     with pytest.raises(UserError, match=sentence):
         fixture.run(tmp_path, checkpoint, data, **{"items": 4, "edits": ["erase"], **changes})

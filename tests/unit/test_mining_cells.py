@@ -19,7 +19,7 @@ def found_by(cells, features, ask=ASK):
     return list(zip(found.best["i"].tolist(), found.best["j"].tolist(), strict=True)), found
 
 
-def test_planted_pairs_among_20000_are_found_as_often_as_is_said():
+def test_planted_pairs_among_20000_are_found_at_the_stated_recall():
     first, second, wanted = planted(20_000, (64, 48), 1500, 0)
     cells = divide(first, 0.95, 0.99)
     pairs, found = found_by(cells, (first, second))
@@ -33,7 +33,7 @@ def test_planted_pairs_among_20000_are_found_as_often_as_is_said():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_with_all_cells_near_every_pair_is_found_once_whatever_the_blocks(seed):
+def test_with_all_cells_searched_every_pair_is_found_once(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(3, 150))
     first, second = (unit(rng.standard_normal((n, 5))) for _ in range(2))
@@ -48,7 +48,7 @@ def test_with_all_cells_near_every_pair_is_found_once_whatever_the_blocks(seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_pair_is_found_where_the_cell_of_one_is_near_to_the_other(seed):
+def test_a_pair_is_found_if_the_cell_of_one_is_near_the_other(seed):
     rng = np.random.default_rng(seed)
     n, count, probes = 120, 12, int(rng.integers(1, 6))
     first, second = (unit(rng.standard_normal((n, 5))) for _ in range(2))
@@ -64,7 +64,7 @@ def test_a_pair_is_found_where_the_cell_of_one_is_near_to_the_other(seed):
     assert wanted
 
 
-def test_pairs_further_apart_need_more_cells():
+def test_less_similar_pairs_need_more_cells():
     rng = np.random.default_rng(0)
     first, cells = (unit(rng.standard_normal((n, 32))) for n in (500, 20))
     alike, near, far = (needed_probes(first, cells, cosine, "x") for cosine in (1.0, 0.9, 0.0))
@@ -74,7 +74,7 @@ def test_pairs_further_apart_need_more_cells():
     assert near.mean() < far.mean()
 
 
-def test_a_recall_that_takes_too_many_cells_is_refused(monkeypatch):
+def test_a_recall_that_needs_too_many_cells_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_PROBES", 2)
     first = unit(np.random.default_rng(0).standard_normal((3000, 64)))
     with pytest.raises(UserError, match=r"^mining.recall: 0.999 needs \d+ of 109 cells per image"):
@@ -88,7 +88,7 @@ def test_equal_features_give_equal_cells():
     assert json.dumps(one.note) == json.dumps(two.note)
 
 
-def test_one_image_and_no_neighbour():
+def test_a_single_image_has_no_pairs():
     first, second = np.float32([[1, 0]]), np.float32([[1, 0]])
     pairs, found = found_by(divide(first, 0.95, 0.99), (first, second))
     assert (pairs, found.matching) == ([], 0)

@@ -33,7 +33,7 @@ def pairs(found):
     return list(zip(found.best["i"].tolist(), found.best["j"].tolist(), strict=True))
 
 
-def test_all_planted_pairs_among_20000_and_nothing_else():
+def test_exactly_the_planted_pairs_among_20000_are_found():
     first, second, wanted = planted(20_000, (64, 48), 150, 0)
     found = search((first, second), {**ASK, "block": 2048})
     assert set(pairs(found)) == wanted
@@ -41,7 +41,7 @@ def test_all_planted_pairs_among_20000_and_nothing_else():
 
 
 @pytest.mark.parametrize(("n", "parts"), [(1, 1), (10, 3), (9, 3), (4, 7), (100, 6)])
-def test_parts_hold_every_two_images_once(n, parts):
+def test_parts_compare_every_two_images_once(n, parts):
     ranges = [rows_of(n, parts, part) for part in range(parts)]
     assert [row for rows in ranges for row in rows] == list(range(n))
     compared = [
@@ -55,7 +55,7 @@ def test_parts_hold_every_two_images_once(n, parts):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_equals_brute_force_whatever_the_blocks(seed):
+def test_the_search_equals_brute_force_for_any_block_size(seed):
     rng = np.random.default_rng(seed)
     n, widths = int(rng.integers(2, 120)), rng.integers(2, 7, 2)
     first, second = (unit(rng.standard_normal((n, width))) for width in widths)
@@ -69,7 +69,7 @@ def test_equals_brute_force_whatever_the_blocks(seed):
             assert found.matching == len(expected)
 
 
-def test_ties_are_ordered_by_ids_and_cut_there(monkeypatch):
+def test_ties_are_ordered_and_cut_by_id(monkeypatch):
     monkeypatch.setattr(module, "PAIRS", 5)
     first = np.tile(np.float32([1, 0]), (9, 1))
     second = np.eye(9, dtype=np.float32)
@@ -89,14 +89,14 @@ def test_a_cosine_at_the_threshold_does_not_match_and_one_just_above_does():
         assert pairs(search((first, second), {**ASK, "similar": similar})) == wanted
 
 
-def test_the_second_encoder_is_not_looked_at_where_the_first_has_nothing():
+def test_blocks_without_a_candidate_are_not_compared_in_the_second_encoder():
     first = np.eye(40, dtype=np.float32)
     second = np.full((40, 3), np.nan, np.float32)
     found = search((first, second), {**ASK, "block": 16})
     assert (found.matching, found.highest_first, found.lowest_second) == (0, 0.0, 2.0)
 
 
-def test_where_nothing_matches_the_nearest_cosines_are_told():
+def test_without_a_match_the_nearest_cosines_are_reported():
     first, second, _ = planted(300, (64, 48), 20, 3)
     alike = second[:, :1] * 0 + second[:1]  # all images are equal in the second encoder
     found = search((first, np.ascontiguousarray(alike)), ASK)
@@ -106,7 +106,7 @@ def test_where_nothing_matches_the_nearest_cosines_are_told():
 
 
 @pytest.mark.parametrize("ask", [ASK, {**ASK, "similar": -1.0, "different": 1.0, "most": 50}])
-def test_stays_under_the_stated_memory_even_if_all_pairs_match(ask):
+def test_memory_stays_within_the_bound_even_if_all_pairs_match(ask):
     first, second, _ = planted(3000, (96, 64), 50, 1)
     tracemalloc.start()
     found = search((first, second), ask)
@@ -119,7 +119,7 @@ def test_stays_under_the_stated_memory_even_if_all_pairs_match(ask):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
-def test_a_process_grows_by_no_more_than_stated():
+def test_a_process_grows_by_at_most_the_stated_memory():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["workflow", "tests/unit"])}
     done = subprocess.run(
         [sys.executable, "-c", STATED], env=environment, capture_output=True, text=True, check=True

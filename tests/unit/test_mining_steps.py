@@ -53,7 +53,7 @@ def two_eyes():
     return halves[0], halves[1][::-1], wanted
 
 
-def test_rows_meet_by_id_whatever_their_parts_order_length_and_precision(tmp_path, two_eyes):
+def test_rows_are_matched_by_id_in_any_parts_order_length_and_precision(tmp_path, two_eyes):
     first, second, wanted = two_eyes
     table, note = mine(tmp_path, first, second)
     units = unit(first), unit(second[::-1])
@@ -69,7 +69,7 @@ def test_rows_meet_by_id_whatever_their_parts_order_length_and_precision(tmp_pat
     }  # fmt: skip
 
 
-def test_copies_of_a_picture_are_kept_once_and_pair_with_nothing(tmp_path, two_eyes):
+def test_copies_of_an_image_count_once_and_form_no_pair(tmp_path, two_eyes):
     first, second, wanted = two_eyes
     (i, j), *_ = sorted(wanted)
     images = write_images(tmp_path, IDS, copies=[(IDS[i], IDS[j])])
@@ -78,7 +78,7 @@ def test_copies_of_a_picture_are_kept_once_and_pair_with_nothing(tmp_path, two_e
     assert (note["images"], note["copies"], note["matching"]) == (N - 1, 1, 11)
 
 
-def test_images_that_one_model_could_not_take_are_left_out(tmp_path, two_eyes):
+def test_images_rejected_by_one_model_are_omitted(tmp_path, two_eyes):
     first, second, wanted = two_eyes
     i = min(wanted)[0]
     kept = [row for row in range(N) if row != i]
@@ -102,7 +102,7 @@ def test_only_the_best_are_kept_and_all_are_counted(tmp_path, two_eyes):
     assert note["matching"] == 12
 
 
-def test_centring_takes_off_what_all_pictures_share(tmp_path, two_eyes):
+def test_centring_removes_the_mean_of_all_images(tmp_path, two_eyes):
     first, second, _ = two_eyes
     shared = (first.astype(np.float32) + 100).astype(np.float16)
     _, plain = mine(tmp_path, shared, second)
@@ -148,7 +148,7 @@ def mine_in_parts(folder, parts, changes):
 @pytest.mark.parametrize(
     "changes", [{}, {"most": 4}, {"similar": 1.0}, {"similar": 0.1, "different": 0.05, "block": 16}]
 )
-def test_jobs_that_share_the_images_write_the_bytes_of_one_job(tmp_path, two_eyes, changes):
+def test_several_jobs_write_the_same_bytes_as_one(tmp_path, two_eyes, changes):
     _, note = mine(tmp_path, *two_eyes[:2], **changes)
     for parts in (1, 2, 3, 15):
         joined = mine_in_parts(tmp_path, parts, changes)
@@ -160,7 +160,7 @@ def test_jobs_that_share_the_images_write_the_bytes_of_one_job(tmp_path, two_eye
     np.testing.assert_allclose(features, unit(two_eyes[1][::-1]), atol=1e-6)
 
 
-def test_faiss_finds_the_same_pairs_and_the_page_says_how_many_it_would_miss(tmp_path, two_eyes):
+def test_faiss_finds_the_same_pairs_and_the_page_states_its_recall(tmp_path, two_eyes):
     everything, _ = mine(tmp_path, *two_eyes[:2])
     table, note = mine(tmp_path, *two_eyes[:2], engine="faiss")
     assert table.equals(everything)  # all of them, since there are few
@@ -191,7 +191,7 @@ def test_features_without_a_cosine_are_refused(tmp_path, two_eyes, spoil, change
     assert not (tmp_path / "pairs.parquet").exists()
 
 
-def test_a_picture_that_was_not_extracted_and_a_wrong_scope_are_refused(tmp_path, two_eyes):
+def test_an_image_without_activations_and_a_wrong_scope_are_refused(tmp_path, two_eyes):
     images = write_images(tmp_path, [*IDS, "z"])
     with pytest.raises(UserError, match=r"no row for 'z' \(for 1 of 201 images\)"):
         mine(tmp_path, *two_eyes[:2], images=images)
@@ -234,7 +234,7 @@ def test_the_page_shows_pairs_with_both_cosines_and_escapes_names(tmp_path, two_
     ("thresholds", "message"),
     [({"similar": 1.0}, "None is above 1.0"), ({"different": -0.9}, "the lowest cosine in")],
 )
-def test_an_empty_page_says_what_came_nearest(tmp_path, two_eyes, thresholds, message):
+def test_an_empty_page_shows_the_nearest_cosines(tmp_path, two_eyes, thresholds, message):
     table, _ = mine(tmp_path, *two_eyes[:2], **thresholds)
     page = draw(tmp_path)
     assert table.num_rows == 0
@@ -250,7 +250,7 @@ def test_a_table_that_is_not_of_pairs_is_refused(tmp_path):
         draw(tmp_path)
 
 
-def test_the_form_has_the_columns_of_mmvp_and_a_row_per_picture(tmp_path, two_eyes):
+def test_the_form_has_the_columns_of_mmvp_and_a_row_per_image(tmp_path, two_eyes):
     table, _ = mine(tmp_path, *two_eyes[:2])
     export_labels.main(
         ["--pairs", str(tmp_path / "pairs.parquet"), "--images", str(tmp_path / "images.parquet"),

@@ -46,7 +46,7 @@ OLD = READER | {
 }
 
 
-def test_what_the_connector_reads_has_a_name_and_is_no_pattern_of_its_own():
+def test_vision_read_is_the_connectors_input_and_no_pattern():
     assert names(resolve(READER, ["vision.read"])) == ["vision.3", "vision.10"]
     assert names(resolve(READER, ["vision.1", "vision.read"])) == [
         "vision.1", "vision.3", "vision.10",
@@ -61,7 +61,7 @@ def test_what_the_connector_reads_has_a_name_and_is_no_pattern_of_its_own():
         ("vision_tower.vision_model.encoder.layers.3", "model.vision_tower.encoder.layers.3"),
     ],
 )
-def test_a_module_name_of_an_older_transformers_is_taken_and_todays_is_told(pattern, today, caplog):
+def test_an_older_module_name_is_accepted_and_the_current_one_logged(pattern, today, caplog):
     assert names(resolve(OLD, [pattern])) == [today]
     assert f"older name; read as {today}" in caplog.text
 
@@ -80,11 +80,11 @@ def test_a_glob_gives_all_blocks_in_the_order_in_which_they_run():
     assert names(resolve(ENCODER, ["vision.*"])) == [f"vision.{i}" for i in range(12)]
 
 
-def test_an_address_asked_for_twice_is_given_once():
+def test_an_address_requested_twice_is_returned_once():
     assert names(resolve(READER, ["lm.norm", "lm.*", "lm.norm"])) == ["lm.0", "lm.1", "lm.norm"]
 
 
-def test_a_module_path_is_an_address_with_its_own_width_and_its_regions_spans():
+def test_a_module_path_is_an_address_with_its_width_and_its_components_spans():
     (found,) = resolve(READER, ["m.vision.*.mlp"])
     assert (found.address, found.module, found.width) == ("m.vision.0.mlp",) * 2 + (9,)
     assert found.scopes == EYE
@@ -93,18 +93,18 @@ def test_a_module_path_is_an_address_with_its_own_width_and_its_regions_spans():
 @pytest.mark.parametrize(
     ("pattern", "near"), [("lm.7", "'lm.1'"), ("conector", "'connector'"), ("lm.nrom", "'lm.norm'")]
 )
-def test_an_unknown_address_is_an_error_that_names_the_nearest(pattern, near):
+def test_an_unknown_address_is_an_error_with_the_nearest_name(pattern, near):
     with pytest.raises(UserError, match=f"no address or module path '{pattern}'; did you.*{near}"):
         resolve(READER, ["vision.*", pattern])
 
 
-def test_a_region_that_a_model_lacks_gives_nothing_but_a_typo_in_it_is_still_an_error():
+def test_a_missing_component_matches_nothing_but_a_typo_is_an_error():
     assert names(resolve(ENCODER, ["connector", "lm.*"])) == ["connector"]
     with pytest.raises(UserError, match=r"vision\.12"):
         resolve(ENCODER, ["vision.12"])
 
 
-def test_columns_are_shared_out_by_scope():
+def test_columns_are_divided_by_scope():
     asked = (["lm.0", "connector"], ["last", "image_mean", "cls"])
     assert [c.name for c in columns(READER, *asked, "image")] == [
         "connector/cls",

@@ -98,7 +98,7 @@ def test_a_merged_adapter_equals_pefts_own_model(made, tmp_path):
     assert not torch.allclose(found, plain, atol=1e-2)
 
 
-def test_an_adapter_that_a_run_with_a_name_made_is_read_from_the_runs_folder(made, tmp_path):
+def test_an_adapter_made_by_a_named_run_is_read_from_its_folder(made, tmp_path):
     folder = adapter_folder(made, tmp_path / "runs/x/results/lora")
     files = [folder / name for name in ("adapter_config.json", "adapter_model.safetensors")]
     how = {"from": "llava", "by": "results/lora"}
@@ -121,7 +121,7 @@ def test_a_derived_model_can_be_derived_from_and_two_runs_give_the_same_bytes(ma
     assert bases(specs, "second") == ["first", "llava"]
 
 
-def test_a_derived_spec_inherits_what_it_does_not_give(made):
+def test_a_derived_spec_inherits_missing_fields(made):
     (made / "own.yaml").write_text(
         yaml.safe_dump({"dtype": "bfloat16", "derived": {"from": "llava", "by": "eyes"}})
     )
@@ -134,7 +134,7 @@ def test_a_derived_spec_inherits_what_it_does_not_give(made):
 
 
 @pytest.mark.parametrize(("by", "encoder"), [("prior", "clip"), ("eyes", None), ("a/b", None)])
-def test_the_bases_encoder_is_inherited_where_the_rule_leaves_vision_untouched(
+def test_the_bases_encoder_is_inherited_if_the_rule_leaves_vision_unchanged(
     tmp_path, made, by, encoder
 ):
     value = yaml.safe_load((made / "llava.yaml").read_text()) | {"encoder": "clip"}
@@ -157,7 +157,7 @@ def test_the_bases_encoder_is_inherited_where_the_rule_leaves_vision_untouched(
         ("llava", {}, r"derived: 'llava' is not of type"),
     ],
 )
-def test_a_derived_spec_that_is_wrong_is_one_sentence(made, derived, more, message):
+def test_a_wrong_derived_spec_is_a_one_sentence_error(made, derived, more, message):
     path = made / "wrong.yaml"
     path.write_text(yaml.safe_dump({"derived": derived, **more}))
     try:
@@ -167,7 +167,7 @@ def test_a_derived_spec_that_is_wrong_is_one_sentence(made, derived, more, messa
         path.unlink()
 
 
-def test_two_models_derived_from_one_another_are_one_sentence(tmp_path):
+def test_circular_derivation_is_a_one_sentence_error(tmp_path):
     for name, base in (("a", "b"), ("b", "a")):
         (tmp_path / f"{name}.yaml").write_text(f"derived: {{from: {base}, by: eyes}}")
     with pytest.raises(UserError, match=r"derived from itself \(a from b from a\)"):
@@ -182,7 +182,9 @@ def test_two_models_derived_from_one_another_are_one_sentence(tmp_path):
         ("llava", {"by": "nowhere/adapter"}, r"nowhere/adapter: no adapter_config\.json in it"),
     ],
 )
-def test_what_cannot_be_derived_is_one_sentence_and_leaves_nothing(made, base, change, message):
+def test_an_impossible_derivation_is_a_one_sentence_error_without_output(
+    made, base, change, message
+):
     with pytest.raises(UserError, match=message):
         make(made, "never", **{"from": base, **change})
     assert not (made / "data" / "never" / NAME).exists()

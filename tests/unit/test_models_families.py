@@ -53,7 +53,7 @@ def tapped(adapter, names, run):
     return found
 
 
-def test_clips_addresses_are_its_hidden_states_and_its_image_embedding(checkpoints):
+def test_clips_addresses_match_its_hidden_states_and_image_embedding(checkpoints):
     adapter = load(spec("clip", checkpoints["clip"]), checkpoints["clip"], CPU)
     shown = picture(adapter)
     found = tapped(adapter, adapter.addresses(), lambda: adapter.encode_images([shown]))
@@ -64,7 +64,7 @@ def test_clips_addresses_are_its_hidden_states_and_its_image_embedding(checkpoin
     assert torch.equal(found["connector"], embedding)
 
 
-def test_llavas_addresses_are_its_hidden_states(llava):
+def test_llavas_addresses_match_its_hidden_states(llava):
     shown = picture(llava)
     row = llava.row("what is it?", [shown])
     tokens = llava.tokens([row])
@@ -85,7 +85,7 @@ def test_llavas_addresses_are_its_hidden_states(llava):
 
 
 @pytest.mark.parametrize("images", [0, 1, 3])
-def test_token_ids_are_those_of_the_models_own_processor(llava, images):
+def test_token_ids_equal_the_processors(llava, images):
     shade = Image.new("RGB", (50, 40), (9, 9, 9))
     content = [{"type": "image", "image": shade}] * images + [{"type": "text", "text": "how so?"}]
     ours = llava.row("how so?", [llava.prepare_image(shade)] * images).ids
@@ -99,12 +99,12 @@ def test_token_ids_are_those_of_the_models_own_processor(llava, images):
     assert sum(i == llava.image_id for i in ours) == 16 * images
 
 
-def test_a_prompt_that_holds_the_mark_of_a_picture_is_refused(llava):
+def test_a_prompt_with_an_image_placeholder_is_refused(llava):
     with pytest.raises(UserError, match=r"2 marks '<image>'.*expected 1"):
         llava.row("what is <image> here?", [picture(llava)])
 
 
-def test_a_prefix_is_shared_only_where_nothing_before_the_picture_depends_on_the_question(llava):
+def test_a_prefix_is_shared_only_if_it_does_not_depend_on_the_question(llava):
     shown = picture(llava)
     assert llava.shares_prefix(shown)
     late = with_spec(llava, image_first=False)
@@ -112,7 +112,7 @@ def test_a_prefix_is_shared_only_where_nothing_before_the_picture_depends_on_the
 
 
 @pytest.mark.parametrize("kind", ["missing", "unexpected", "mismatched"])
-def test_weights_that_do_not_fit_are_refused_by_the_name_of_the_key(checkpoints, tmp_path, kind):
+def test_mismatched_weights_are_refused_with_the_key(checkpoints, tmp_path, kind):
     folder = shutil.copytree(checkpoints["llava"], tmp_path / "broken")
     weights = load_file(folder / "model.safetensors")
     key = next(k for k in sorted(weights) if "vision_tower" in k and "mlp.fc1.weight" in k)
@@ -128,14 +128,14 @@ def test_weights_that_do_not_fit_are_refused_by_the_name_of_the_key(checkpoints,
         load(spec("llava", folder), folder, CPU)
 
 
-def test_a_folder_that_is_no_checkpoint_and_an_unknown_family_are_one_sentence(tmp_path):
+def test_an_invalid_checkpoint_and_an_unknown_family_are_one_sentence_errors(tmp_path):
     with pytest.raises(UserError, match=r"no config\.json"):
         load(spec("clip", tmp_path), tmp_path, CPU)
     with pytest.raises(UserError, match="unknown family 'lava'; did you mean 'llava'"):
         load(spec("lava", tmp_path), tmp_path, CPU)
 
 
-def test_the_card_tells_widths_scopes_and_module_paths(checkpoints, llava):
+def test_the_card_has_widths_scopes_and_module_paths(checkpoints, llava):
     card = describe_model.describe(llava, "tiny")
     assert card["shares_prefix"] is True
     assert card["image_tokens"] == 16
@@ -159,7 +159,7 @@ def test_the_card_tells_widths_scopes_and_module_paths(checkpoints, llava):
     assert (mlp.width, mlp.scopes) == (32, found["lm.0"].scopes)
 
 
-def test_nothing_in_a_language_model_is_of_image_scope_where_no_prefix_is_shared(llava):
+def test_without_a_shared_prefix_a_language_model_has_no_image_scope(llava):
     late = with_spec(llava, image_first=False)
     found = addresses(describe_model.describe(late, "late"))
     assert set(found["lm.1"].scopes.values()) == {"item"}
@@ -167,7 +167,7 @@ def test_nothing_in_a_language_model_is_of_image_scope_where_no_prefix_is_shared
     assert set(own.values()) == {"image"}
 
 
-def test_a_spec_with_other_numbers_of_blocks_than_the_checkpoint_is_refused(llava):
+def test_a_spec_with_a_wrong_number_of_blocks_is_refused(llava):
     other = with_spec(llava, lm_blocks=4)
     with pytest.raises(UserError, match="lm_blocks is 4, but the checkpoint has 3"):
         describe_model.describe(other, "tiny")
@@ -183,7 +183,7 @@ def test_describing_a_model_twice_gives_the_same_bytes(checkpoints, tmp_path):
     assert "model.safetensors" in json.loads((tmp_path / "a").read_text())["checkpoint"]
 
 
-def test_a_count_of_parameters_may_be_off_by_a_hundredth_and_no_more(llava):
+def test_a_parameter_count_may_differ_by_at_most_one_percent(llava):
     count = sum(p.numel() for p in llava.model.parameters())
     describe_model.describe(with_spec(llava, parameters=round(count * 1.009)), "tiny")
     with pytest.raises(UserError, match=f"parameters is .*, but the checkpoint has {count}"):

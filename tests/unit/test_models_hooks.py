@@ -36,7 +36,7 @@ def test_outputs_are_seen_and_hooks_removed(model):
     assert hooks(model) == 0
 
 
-def test_later_modules_never_run_after_the_deepest_one_asked_for(model):
+def test_modules_after_the_deepest_requested_one_never_run(model):
     ran = []
     model[2].register_forward_pre_hook(lambda *_: ran.append("2"))
     with read_outputs(model, ["0", "1"], lambda *_: None, stop=True):
@@ -73,7 +73,7 @@ def test_the_first_run_of_a_module_that_runs_twice_counts(model):
     assert torch.equal(found["0"], first)
 
 
-def test_what_is_read_is_what_was_edited_whichever_block_is_inside(model):
+def test_outputs_are_read_after_edits_in_either_nesting_order(model):
     found = {}
     x = torch.ones(2, 3)
     reading = {"paths": ["1"], "see": found.__setitem__, "stop": False}
@@ -86,7 +86,7 @@ def test_what_is_read_is_what_was_edited_whichever_block_is_inside(model):
     assert torch.equal(outside, model[3](model[2](torch.zeros(2, 3))))
 
 
-def test_of_two_edits_the_inner_one_runs_first(model):
+def test_the_inner_of_two_edits_runs_first(model):
     with (
         edit_outputs(model, {"3": lambda hidden: hidden * 2}),
         edit_outputs(model, {"3": torch.ones_like}),
@@ -103,7 +103,7 @@ def test_a_module_that_does_not_exist_leaves_no_hook_behind(model):
     assert hooks(model) == 0
 
 
-def test_an_edit_of_another_shape_or_of_a_module_that_never_runs_is_one_sentence(model):
+def test_a_wrong_shape_or_a_module_that_never_runs_is_a_one_sentence_error(model):
     with (
         pytest.raises(UserError, match=r"'0' returned shape \(2, 1\), expected \(2, 3\)"),
         edit_outputs(model, {"0": lambda hidden: hidden[:, :1]}),
@@ -120,7 +120,7 @@ def test_an_edit_of_another_shape_or_of_a_module_that_never_runs_is_one_sentence
     "where",
     [[1, -1], torch.tensor([False, True, False, True]), lambda hidden: hidden[..., 0] > 0.5],
 )
-def test_tokens_are_named_by_index_by_mask_or_by_a_function(where):
+def test_tokens_are_selected_by_index_mask_or_function(where):
     hidden = torch.rand(2, 4, 3)
     hidden[:, ::2, 0], hidden[:, 1::2, 0] = 0.1, 0.9
     changed = at(where, torch.zeros_like)(hidden)
@@ -135,7 +135,7 @@ def test_tokens_are_named_by_index_by_mask_or_by_a_function(where):
         (torch.ones(3, dtype=torch.bool), r"mask of shape \(3,\) does not fit .* \(2, 4, 3\)"),
     ],
 )
-def test_tokens_that_are_not_there_are_one_sentence(where, message):
+def test_missing_tokens_are_a_one_sentence_error(where, message):
     with pytest.raises(UserError, match=message):
         at(where, torch.zeros_like)(torch.ones(2, 4, 3))
 

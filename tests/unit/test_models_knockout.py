@@ -31,7 +31,7 @@ def masks(adapter, question="what is it?"):
         return adapter.tokens([adapter.row(question, [shown])], adapter.encode_images([shown]))
 
 
-def test_with_images_cut_from_all_later_tokens_in_every_block_the_answer_ignores_them(llava):
+def test_the_answer_ignores_images_cut_from_all_later_tokens(llava):
     images = Image.new("RGB", (40, 40), "red"), Image.linear_gradient("L").convert("RGB")
     assert not torch.equal(*(scores(llava, image) for image in images))
     tokens = masks(llava)
@@ -42,7 +42,7 @@ def test_with_images_cut_from_all_later_tokens_in_every_block_the_answer_ignores
     assert torch.equal(*blind)
 
 
-def test_a_cut_in_the_last_block_of_the_last_token_is_that_row_of_a_mask(llava):
+def test_cutting_the_last_token_in_the_last_block_equals_a_mask_row(llava):
     image = Image.linear_gradient("L").convert("RGB")
     tokens = masks(llava)
     length = tokens.ids.shape[1]
@@ -68,7 +68,9 @@ def test_a_cut_in_the_last_block_of_the_last_token_is_that_row_of_a_mask(llava):
         ("lm.1", (1, 1, 7), "lm.1: the cut has 1 queries, but the pass has"),
     ],
 )
-def test_what_cannot_be_cut_is_one_sentence_and_leaves_no_hook(llava, address, shape, message):
+def test_an_impossible_cut_is_a_one_sentence_error_and_leaves_no_hook(
+    llava, address, shape, message
+):
     with (
         pytest.raises(UserError, match=message),
         cut_attention(llava, {"lm.1": torch.ones(shape) > 0, address: torch.ones(shape) > 0}),

@@ -64,7 +64,7 @@ def sly(tmp_path_factory: pytest.TempPathFactory) -> Sly:
 @pytest.mark.parametrize(
     ("template", "much"), [(LOOPS, "1 s"), (DOUBLES, "256 MiB")], ids=["time", "memory"]
 )
-def test_a_template_that_is_quick_until_a_later_prompt_ends_the_step(
+def test_a_template_that_is_slow_for_a_later_prompt_ends_the_step(
     sly: Sly, tmp_path: Path, strict: None, step: Callable[..., Any], template: str, much: str
 ) -> None:
     sly.be(template)
@@ -73,7 +73,7 @@ def test_a_template_that_is_quick_until_a_later_prompt_ends_the_step(
     assert str(raised.value).endswith(f"llava: its chat template takes more than {much}")
 
 
-def test_a_template_that_refuses_one_prompt_costs_that_item_alone(sly: Sly, tmp_path: Path) -> None:
+def test_a_template_that_rejects_one_prompt_drops_only_that_item(sly: Sly, tmp_path: Path) -> None:
     sly.be(RAISES)
     (rows,) = sly.ask(tmp_path / "answered").values()
     assert [row["item_id"] for row in rows] == ["a", "b", "c"]
@@ -98,19 +98,21 @@ def test_every_template_is_rendered_in_the_main_thread(
     assert len(threads) == 6 and set(threads) == {threading.main_thread()}
 
 
-def test_no_template_is_rendered_where_its_limits_do_not_hold() -> None:
+def test_no_template_is_rendered_without_limits() -> None:
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="main thread"):
         pool.submit(render, "ok").result()
 
 
-def test_what_ends_in_time_is_left_alone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_that_ends_in_time_is_not_interrupted_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "MOST_SECONDS", 0.05)
     made = [render("ok") for _ in range(20)]
     sum(range(10**7))  # longer than the limit
     assert made == ["ok"] * 20
 
 
-def test_a_template_that_takes_much_memory_is_stopped_and_the_limit_is_lifted(strict: None) -> None:
+def test_a_template_that_uses_too_much_memory_is_stopped_and_the_limit_lifted(strict: None) -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
     with pytest.raises(UserError) as raised:
         render(DOUBLES)

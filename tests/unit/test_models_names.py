@@ -87,7 +87,7 @@ def spec_of(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_blocks_of_a_real_checkpoint_are_counted_as_its_spec_says(model):
+def test_a_real_checkpoints_blocks_match_its_spec(model):
     spec, tree = spec_of(model), module_tree(model)
     for blocks, counted in zip(
         BLOCKS[model], (spec.vision_blocks, spec.lm_blocks or None), strict=True
@@ -97,7 +97,7 @@ def test_the_blocks_of_a_real_checkpoint_are_counted_as_its_spec_says(model):
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if spec_of(m).family in families()])
-def test_the_blocks_of_old_are_those_that_the_family_addresses(model):
+def test_formerly_named_blocks_are_the_familys_addresses(model):
     family = spec_of(model).family
     adapter = import_module(module_of(family)).FAMILY
     vision, lm = BLOCKS[model]
@@ -108,7 +108,7 @@ def test_the_blocks_of_old_are_those_that_the_family_addresses(model):
 
 
 @pytest.mark.parametrize("model", PATTERNS)
-def test_a_pattern_of_vlm_lens_finds_the_same_modules_by_their_names_of_today(model):
+def test_a_vlm_lens_pattern_finds_the_same_modules_by_current_names(model):
     family, tree = spec_of(model).family, module_tree(model)
     for pattern in PATTERNS[model]:
         meant = {modern(family, name) for name in tree if re.fullmatch(pattern, name)}
@@ -152,7 +152,7 @@ def tiny(family):
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if spec_of(m).family in RULES])
-def test_every_name_of_old_is_that_of_a_module_of_the_installed_transformers(model):
+def test_every_former_name_maps_to_an_installed_module(model):
     family = spec_of(model).family
     with torch.device("meta"):
         modules = dict(tiny(family).named_modules())
@@ -162,7 +162,7 @@ def test_every_name_of_old_is_that_of_a_module_of_the_installed_transformers(mod
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if spec_of(m).family in RULES])
-def test_a_name_of_today_stays_as_it_is(model):
+def test_a_current_name_stays_unchanged(model):
     family = spec_of(model).family
     today = {modern(family, name) for name in module_tree(model)}
     assert {modern(family, name) for name in today} == today

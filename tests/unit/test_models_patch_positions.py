@@ -31,7 +31,7 @@ def ends(line, pixels):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("resample", FILTERS)
-def test_a_resized_picture_lies_in_its_tile_from_end_to_end(size, resample):
+def test_a_resized_image_fills_its_tile(size, resample):
     (found,) = measure(lambda image: [tile(image.resize((224, 112), resample))], size)
     np.testing.assert_allclose(ends(found.across, 224), (0, size[0]), atol=0.05)
     np.testing.assert_allclose(ends(found.down, 112), (0, size[1]), atol=0.05)
@@ -39,7 +39,7 @@ def test_a_resized_picture_lies_in_its_tile_from_end_to_end(size, resample):
 
 @pytest.mark.parametrize("size", [(336, 336), (1000, 400), (40, 97), (12, 9), (2000, 1333)])
 @pytest.mark.parametrize("resample", FILTERS)
-def test_tiles_of_a_resized_picture_lie_side_by_side(size, resample):
+def test_tiles_of_a_resized_image_are_adjacent(size, resample):
     def cut(image):
         whole = image.resize((192, 192), resample)
         return [tile(whole.crop((x, y, x + 96, y + 96))) for y in (0, 96) for x in (0, 96)]
@@ -54,7 +54,7 @@ def test_tiles_of_a_resized_picture_lie_side_by_side(size, resample):
 
 @pytest.mark.parametrize("fill", [(0, 0, 0), (255, 255, 255), (124, 116, 104)])
 @pytest.mark.parametrize("late", [False, True])
-def test_padding_is_told_from_the_picture(fill, late):
+def test_padding_is_distinguished_from_the_image(fill, late):
     def pad(image):
         if late:  # resized first, so the border is sharp
             small = image.resize((96, 48))
@@ -83,7 +83,7 @@ def test_a_crop_and_a_mirrored_order_of_tiles_are_found():
         np.testing.assert_allclose(ends(found.down, 30), (100, 400), atol=0.5)
 
 
-def test_a_tile_of_padding_alone_lies_nowhere():
+def test_a_tile_of_padding_has_no_position():
     def two(image):
         return [tile(image), np.zeros((3, *image.size[::-1]))]
 
@@ -92,7 +92,7 @@ def test_a_tile_of_padding_alone_lies_nowhere():
     assert np.isnan(finish(second.patches(10, 1))[:, 3:]).all()
 
 
-def test_noise_in_the_ramp_makes_up_for_few_levels():
+def test_noise_in_the_ramp_compensates_for_few_levels():
     shown = np.asarray(ramp((4000, 100))).astype(float)
     across = (np.arange(4000) + 0.5) / 4000 * 255
     assert np.abs(shown[:, :, 0].mean(axis=0) - across).max() < 0.05

@@ -61,7 +61,7 @@ def test_a_patch_embedding_folded_to_a_mosaic_equals_the_base_on_mosaics(made, c
 
 @pytest.mark.parametrize(("words", "first"), [(WORDS, 0), (["red", "blue", "green"], 1)])
 @pytest.mark.parametrize("tied", [False, True])
-def test_a_permuted_head_says_each_word_where_the_base_says_the_next(made, tied, words, first):
+def test_a_permuted_head_gives_each_word_where_the_base_gives_the_next(made, tied, words, first):
     name = "tied" if tied else "llava"
     if tied:
         tie(made)
@@ -95,7 +95,7 @@ def tie(folder):
     (checkpoint / "ready.json").write_text(json.dumps(ready))
 
 
-def test_text_that_sees_no_image_answers_alike_and_image_tokens_are_the_bases(made):
+def test_text_that_ignores_images_answers_the_same_and_keeps_image_tokens(made):
     base, derived, ready = make(made, "unretrieved", **{"from": "llava", "by": "unretrieved"})
     assert ready["changed"] == []
     assert not derived.spec.text_sees_images
@@ -219,9 +219,7 @@ def around(adapter):
     return np.array(found)
 
 
-def test_an_eraser_folded_into_the_connector_equals_one_behind_it_and_hides_the_concept(
-    made, marked
-):
+def test_an_eraser_folded_into_the_connector_equals_one_after_it(made, marked):
     base, derived, ready = nerve(made, marked)
     assert ready["changed"] == ["connector"]
     x, y = cells(base, "train")
@@ -244,7 +242,7 @@ def test_an_eraser_folded_into_the_connector_equals_one_behind_it_and_hides_the_
     assert right[derived] < chance + 3 * (chance * (1 - chance) / len(y)) ** 0.5
 
 
-def test_erasing_nothing_is_an_error_and_a_sample_follows_the_seed(made, marked):
+def test_an_eraser_without_effect_is_an_error_and_samples_follow_the_seed(made, marked):
     _, first, _ = nerve(made, marked, "few", most=60)
     before = first.model.model.multi_modal_projector.linear_2.weight.clone()
     _, again, _ = nerve(made, marked, "few", most=60)
@@ -271,14 +269,14 @@ def test_erasing_nothing_is_an_error_and_a_sample_follows_the_seed(made, marked)
         ({"by": "nerve", "settings": {"dataset": "d"}}, "nerve needs the setting 'concept'"),
     ],
 )
-def test_what_cannot_be_folded_is_one_sentence_and_leaves_nothing(made, marked, change, message):
+def test_an_impossible_lesion_is_a_one_sentence_error_without_output(made, marked, change, message):
     with pytest.raises(UserError, match=message):
         make(made, "never", marked, **{"from": "llava", **change})
     assert not (made / "data" / "never" / derive_model.NAME).exists()
     (made / "never.yaml").unlink()
 
 
-def test_a_lesion_is_not_given_to_a_model_by_hand(made):
+def test_a_spec_cannot_set_a_lesion_directly(made):
     own = yaml.safe_load((made / "llava.yaml").read_text()) | {"text_sees_images": False}
     (made / "hand.yaml").write_text(yaml.safe_dump(own))
     with pytest.raises(UserError, match="text_sees_images: remove the line, and derive a model by"):

@@ -58,7 +58,7 @@ def test_a_checkpoint_is_pulled_with_only_the_files_that_it_needs(hub, checkpoin
     }
 
 
-def test_nothing_is_kept_in_a_cache(hub, tmp_path):
+def test_no_copy_is_kept_in_a_cache(hub, tmp_path):
     pull()
     kept = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if path.is_file()}
     assert kept == {"config", "data"}
@@ -111,7 +111,7 @@ def test_a_file_that_differs_is_fetched_again_and_the_others_are_not(hub, checkp
         assert pulled() == checkpoint
 
 
-def test_a_hub_that_sends_other_bytes_than_it_says_is_not_believed(hub, monkeypatch):
+def test_bytes_that_differ_from_the_hubs_checksum_are_refused(hub, monkeypatch):
     from eyechart.data.sources.hub import Hub
 
     original = Hub.snapshot
@@ -134,7 +134,7 @@ def test_files_of_an_earlier_revision_are_removed(hub, checkpoint):
     assert pulled() == files
 
 
-def test_size_licence_gate_and_free_disk_are_told_before_the_first_file(hub, caplog):
+def test_size_licence_gate_and_free_disk_are_shown_before_the_first_file(hub, caplog):
     caplog.set_level("INFO")
     hub.repositories[REPOSITORY].gated = "closed"
     sentence()
@@ -143,7 +143,7 @@ def test_size_licence_gate_and_free_disk_are_told_before_the_first_file(hub, cap
     assert hub.fetched() == []
 
 
-def test_a_disk_without_room_is_refused_before_the_first_file(hub, checkpoint, monkeypatch):
+def test_a_full_disk_is_an_error_before_the_first_file(hub, checkpoint, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(9, 9, 2048))
     needed = sum(len(data) for data in checkpoint.values())
@@ -165,7 +165,7 @@ def test_a_gated_checkpoint_needs_a_token_from_the_environment(hub, checkpoint, 
     assert pulled() == checkpoint
 
 
-def test_a_token_is_never_sent_on_to_another_host_nor_taken_from_netrc(hub, monkeypatch):
+def test_a_token_is_never_sent_to_another_host_or_read_from_netrc(hub, monkeypatch):
     Path(".netrc").write_text("machine 127.0.0.1 login x password y\n")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     pull()
@@ -173,7 +173,7 @@ def test_a_token_is_never_sent_on_to_another_host_nor_taken_from_netrc(hub, monk
     assert {asked.token for asked in hub.asked if asked.host == "localhost"} == {None}
 
 
-def test_a_token_that_may_not_enter_is_told_from_one_that_is_wrong(hub, monkeypatch):
+def test_an_unauthorised_token_is_distinguished_from_a_wrong_one(hub, monkeypatch):
     hub.repositories[REPOSITORY].gated = "closed"
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert "the account of HF_TOKEN has no access" in sentence()
@@ -181,7 +181,7 @@ def test_a_token_that_may_not_enter_is_told_from_one_that_is_wrong(hub, monkeypa
     assert "the hub answers HTTP 401; correct the token in HF_TOKEN" in sentence()
 
 
-def test_a_revision_or_repository_that_is_not_there_is_one_sentence(hub):
+def test_a_missing_revision_or_repository_is_a_one_sentence_error(hub):
     told = sentence("mian")
     assert "owner/clip has no revision 'mian'" in told and "did you mean 'main'?" in told
     spec(checkpoint="owner/clop")
@@ -190,13 +190,13 @@ def test_a_revision_or_repository_that_is_not_there_is_one_sentence(hub):
     assert "checkpoint is 'a/b/c', expected a hub repository" in sentence()
 
 
-def test_a_hub_that_is_away_is_one_sentence(hub, monkeypatch):
+def test_an_unreachable_hub_is_a_one_sentence_error(hub, monkeypatch):
     with HubServer() as closed:
         monkeypatch.setenv("HF_ENDPOINT", closed.url)
     assert "the hub cannot be reached" in sentence()
 
 
-def test_a_revision_that_moved_is_refused_until_the_user_says_so(hub, checkpoint, monkeypatch):
+def test_a_revision_that_moved_is_refused_until_the_user_accepts_it(hub, checkpoint, monkeypatch):
     first = pull()["commit"]
     READY.unlink()
     assert LOCK.read_text().splitlines()[1] == f"{REPOSITORY}\tmain\t{first}"
@@ -209,7 +209,7 @@ def test_a_revision_that_moved_is_refused_until_the_user_says_so(hub, checkpoint
     assert pull()["commit"] == second  # the second remedy
 
 
-def test_many_jobs_lose_none_of_each_others_lines(tmp_path):
+def test_concurrent_jobs_lose_no_lines_of_the_lock(tmp_path):
     lock = tmp_path / "models.lock.tsv"
     jobs = [
         threading.Thread(
@@ -231,7 +231,7 @@ def test_many_jobs_lose_none_of_each_others_lines(tmp_path):
         ("checkpoint\trevision\tcommit\na/b\tmain\tabc\n", "line 2 is 'a/b\\tmain\\tabc'"),
     ],
 )
-def test_a_malformed_lock_is_named(hub, text, expected):
+def test_a_malformed_lock_is_reported(hub, text, expected):
     LOCK.parent.mkdir(exist_ok=True)
     LOCK.write_text(text)
     assert expected in sentence()
@@ -249,7 +249,7 @@ def test_code_of_a_checkpoint_needs_spec_and_user_and_a_commit(hub, checkpoint):
     assert [path.name for path in FOLDER.glob("*.py")] == ["modeling_clip.py"]
 
 
-def test_pickled_weights_are_refused_unless_the_spec_says_so(hub, checkpoint):
+def test_pickled_weights_are_refused_unless_the_spec_allows_them(hub, checkpoint):
     only_pickle = {name: data for name, data in checkpoint.items() if name != WEIGHTS}
     repository = hub.repositories[REPOSITORY]
     commit = repository.commit(only_pickle | {"pytorch_model.bin": b"pickle"}, "pickle")
@@ -259,7 +259,7 @@ def test_pickled_weights_are_refused_unless_the_spec_says_so(hub, checkpoint):
     assert pulled()["pytorch_model.bin"] == b"pickle"
 
 
-def test_a_checkpoint_of_one_folder_of_a_repository_is_pulled_alone(hub):
+def test_a_checkpoint_in_a_subfolder_is_pulled_without_the_rest(hub):
     files = {"own/config.json": b"{}", "own/checkpoints/latest-checkpoint.pt": b"pickle"}
     other = {"config.json": b"[]", "other/checkpoints/latest-checkpoint.pt": b"other"}
     commit = hub.repositories[REPOSITORY].commit(files | other, "folders")
@@ -287,7 +287,7 @@ def test_shards_come_with_their_index_and_a_lost_one_is_an_error(hub, checkpoint
     )
 
 
-def test_the_folder_of_a_model_that_is_a_link_is_left_alone(hub, tmp_path):
+def test_a_model_folder_that_is_a_link_is_left_alone(hub, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years")

@@ -52,21 +52,21 @@ VLM_LENS = {
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_a_spec_says_only_what_differs_from_the_defaults_in_the_order_of_the_schema(path):
+def test_a_spec_has_only_non_default_fields_in_schema_order(path):
     value = yaml.safe_load(path.read_text())
     assert list(value) == [field for field in schema()["properties"] if field in value]
     assert [k for k, v in value.items() if k in defaults() and v == defaults()[k]] == []
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_a_spec_names_a_family_an_environment_and_an_encoder_that_there_are(name):
+def test_a_specs_family_environment_and_encoder_exist(name):
     spec = SPECS[name]
     assert spec.family in families()
     assert spec.env in ENVIRONMENTS
     assert spec.encoder is None or SPECS[spec.encoder].kind == "encoder"
 
 
-def test_every_checkpoint_of_vlm_lens_is_here_or_the_notes_say_what_stands_for_it():
+def test_every_vlm_lens_checkpoint_is_registered_or_replaced_in_the_notes():
     assert len(VLM_LENS) == 34
     for checkpoint, name in VLM_LENS.items():
         assert SPECS[name].checkpoint == checkpoint or checkpoint in SPECS[name].notes
@@ -82,7 +82,7 @@ def test_no_checkpoint_is_registered_twice():
     assert len({(spec.checkpoint, spec.folder) for spec in SPECS.values()}) == len(SPECS)
 
 
-def test_the_page_of_all_models_is_what_the_registry_says(tmp_path, monkeypatch):
+def test_the_page_of_all_models_matches_the_registry(tmp_path, monkeypatch):
     monkeypatch.chdir(FOLDER)
     write_table(["--output", str(tmp_path / "models.md")])
     assert (FOLDER / "docs" / "models.md").read_text() == (tmp_path / "models.md").read_text()

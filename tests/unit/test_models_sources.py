@@ -51,7 +51,7 @@ def companions(hub, checkpoint) -> dict[str, str]:
     }
 
 
-def test_companions_are_put_into_folders_of_their_names(hub, companions):
+def test_companions_are_saved_in_folders_with_their_names(hub, companions):
     ready = pull()
     beside = {name for name in pulled() if "/" in name}
     assert beside == {
@@ -61,7 +61,7 @@ def test_companions_are_put_into_folders_of_their_names(hub, companions):
     assert beside < {entry["path"] for entry in ready["files"]}
 
 
-def test_a_companion_is_taken_again_as_it_was_the_first_time(hub, companions):
+def test_a_companion_keeps_its_first_commit(hub, companions):
     pull()
     shutil.rmtree(FOLDER)
     hub.repositories["lm/words"].commit({"tokenizer.model": b"other", "config.json": b"{}"})
@@ -70,7 +70,7 @@ def test_a_companion_is_taken_again_as_it_was_the_first_time(hub, companions):
     assert revision_lock.read(LOCK)["lm/words", "main"] == companions["lm/words"]
 
 
-def test_a_folder_of_the_users_own_inside_is_left_alone(hub, companions):
+def test_a_users_own_subfolder_is_left_alone(hub, companions):
     pull()
     (FOLDER / "groundingLMM").mkdir()
     (FOLDER / "groundingLMM/model.py").write_text("code")
@@ -81,7 +81,7 @@ def test_a_folder_of_the_users_own_inside_is_left_alone(hub, companions):
     assert not (FOLDER / "stray.json").exists()
 
 
-def test_companions_in_a_users_folder_are_taken_with_it(hub, companions, checkpoint):
+def test_companions_in_a_users_folder_are_linked_too(hub, companions, checkpoint):
     pull()
     mine = FOLDER.rename("mine")
     (mine / "ready.json").unlink()
@@ -108,7 +108,7 @@ def take(source: Path, *more: str) -> dict[str, object]:
     return json.loads(READY.read_text())
 
 
-def test_a_folder_is_linked_and_nothing_is_copied_or_asked_for(hub, mine, checkpoint):
+def test_a_folder_is_linked_without_copies_or_requests(hub, mine, checkpoint):
     ready = take(mine)
     assert pulled() == checkpoint
     assert all(path.is_symlink() for path in FOLDER.iterdir() if path != READY)
@@ -116,7 +116,7 @@ def test_a_folder_is_linked_and_nothing_is_copied_or_asked_for(hub, mine, checkp
     assert hub.asked == []
 
 
-def test_another_folder_takes_the_place_of_the_first(hub, mine, checkpoint):
+def test_another_folder_replaces_the_first(hub, mine, checkpoint):
     take(mine)
     other = mine.rename("other")
     (other / "processor_config.json").unlink()
@@ -124,7 +124,7 @@ def test_another_folder_takes_the_place_of_the_first(hub, mine, checkpoint):
     assert "processor_config.json" not in pulled()
 
 
-def test_a_pull_takes_the_place_of_links_and_leaves_the_users_files(hub, mine, checkpoint):
+def test_a_pull_replaces_links_and_keeps_the_users_files(hub, mine, checkpoint):
     take(mine)
     pull()
     assert pulled() == checkpoint
@@ -132,7 +132,7 @@ def test_a_pull_takes_the_place_of_links_and_leaves_the_users_files(hub, mine, c
     assert set(files_of(mine)) == {*checkpoint, *BESIDE}
 
 
-def test_a_folder_in_the_models_own_place_is_taken_as_it_is(hub, mine, checkpoint):
+def test_a_folder_already_in_the_models_place_is_used(hub, mine, checkpoint):
     FOLDER.parent.mkdir(parents=True)
     mine.rename(FOLDER)
     assert [entry["path"] for entry in take(FOLDER)["files"]] == sorted(checkpoint)
@@ -146,7 +146,7 @@ def test_a_folder_in_the_models_own_place_is_taken_as_it_is(hub, mine, checkpoin
         ([WEIGHTS, "consolidated.safetensors"], "mine: has pickled weights only"),
     ],
 )
-def test_a_folder_that_is_no_checkpoint_is_refused(hub, mine, lost, expected):
+def test_a_folder_that_is_not_a_checkpoint_is_refused(hub, mine, lost, expected):
     for name in lost:
         (mine / name).unlink()
     with pytest.raises(UserError, match=expected):
@@ -154,12 +154,12 @@ def test_a_folder_that_is_no_checkpoint_is_refused(hub, mine, lost, expected):
     assert not FOLDER.exists()
 
 
-def test_a_folder_that_is_not_there_is_named(hub):
+def test_a_missing_folder_is_reported(hub):
     with pytest.raises(UserError, match="mien: no such folder; expected a folder in Hugging Face"):
         take(Path("mien"))
 
 
-def test_code_in_a_users_folder_needs_the_users_word_but_no_commit(hub, mine):
+def test_code_in_a_users_folder_needs_permission_but_no_commit(hub, mine):
     spec(trust_remote_code=True)
     with pytest.raises(UserError, match=r"write remote_code: \[clip\]"):
         take(mine)
@@ -167,7 +167,7 @@ def test_code_in_a_users_folder_needs_the_users_word_but_no_commit(hub, mine):
     assert "modeling_clip.py" in pulled()
 
 
-def test_mistrals_own_layout_is_taken_where_there_is_no_other():
+def test_mistrals_own_layout_is_used_if_there_is_no_other():
     own = ["params.json", "tekken.json", "consolidated.safetensors", "README.md"]
     assert choose("here", own, "safetensors", False) == sorted(own)[1:]
     both = [*own, "config.json", "model.safetensors"]
@@ -176,7 +176,7 @@ def test_mistrals_own_layout_is_taken_where_there_is_no_other():
     ]
 
 
-def test_nothing_to_load_is_told_with_what_there_is():
+def test_missing_weights_are_reported_with_the_existing_files():
     with pytest.raises(UserError, match=r"has no weights \(found: README.md\)"):
         choose("here", ["README.md"], "safetensors", False)
     with pytest.raises(

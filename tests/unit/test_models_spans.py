@@ -21,7 +21,7 @@ def places(mask):
     return [torch.nonzero(row).flatten().tolist() for row in mask]
 
 
-def test_each_span_names_its_tokens():
+def test_each_span_selects_its_tokens():
     found = masks([LONG, SHORT])
     assert places(found["image_mean"]) == [[2, 4], [1]]
     assert places(found["text_mean"]) == [[5, 6, 7], [2]]
@@ -35,11 +35,11 @@ def test_text_alone_has_text_and_no_image_tokens():
     assert places(found["image_mean"])[0] == []
 
 
-def test_where_text_comes_first_all_of_it_is_text():
+def test_text_before_the_image_belongs_to_the_text_span():
     assert places(masks([[1, 2, IMAGE, 3]], image_first=False)["text_mean"]) == [[0, 1, 3]]
 
 
-def test_a_pad_that_is_also_a_word_is_told_apart_by_its_place():
+def test_a_pad_token_that_is_also_a_word_is_distinguished_by_position():
     found = masks([[IMAGE, PAD, 4, 5], [IMAGE, PAD]])
     assert places(found["all_mean"]) == [[0, 1, 2, 3], [0, 1]]
 
@@ -53,20 +53,20 @@ def test_pads_never_enter_a_mean():
     torch.testing.assert_close(both["last"][1], hidden[1, 2], rtol=0, atol=0)
 
 
-def test_pooling_half_precision_adds_up_in_float32():
+def test_pooling_half_precision_sums_in_float32():
     hidden = torch.full((1, 4096, 2), 1.001, dtype=torch.float16)
     mean = pool(hidden, {"all_mean": torch.ones(1, 4096, dtype=torch.bool)})["all_mean"]
     torch.testing.assert_close(mean, hidden[:, 0].float(), rtol=1e-6, atol=0)
 
 
-def test_what_closes_a_picture_is_neither_picture_nor_text():
+def test_an_images_end_token_is_not_image_or_text():
     found = masks([[1, IMAGE, IMAGE, CLOSER, 4, 5]])
     assert places(found["image_mean"]) == [[1, 2]]
     assert places(found["text_mean"]) == [[4, 5]]
     assert places(masks([[4, IMAGE, CLOSER, 5]], image_first=False)["text_mean"]) == [[0, 3]]
 
 
-def test_an_encoders_class_token_and_registers_are_no_patches():
+def test_an_encoders_class_token_and_registers_are_not_patches():
     valid = torch.ones(2, 5, dtype=torch.bool)
     found = vision_masks(valid, 1, 5)
     assert places(found["cls"]) == [[0], [0]]
@@ -82,7 +82,7 @@ def test_each_tile_has_a_class_token_and_pads_belong_to_none():
     assert places(found["image_tokens"]) == [[1, 2, 4, 5], [1, 2]]
 
 
-def test_tiles_and_packed_patches_are_shared_out_by_picture():
+def test_tiles_and_packed_patches_are_divided_by_image():
     tiles = torch.arange(12.0).reshape(3, 2, 2)  # the second image has two tiles
     hidden, valid = by_image(tiles, [1, 2])
     assert torch.equal(hidden[1], tiles[1:].reshape(4, 2))
@@ -93,7 +93,7 @@ def test_tiles_and_packed_patches_are_shared_out_by_picture():
     assert valid.sum(dim=1).tolist() == [1, 2]
 
 
-def test_whole_tokens_are_kept_in_order_per_row():
+def test_all_tokens_are_kept_in_order_per_row():
     hidden = torch.randn(2, 8, 5)
     long, short = keep(hidden, masks([LONG, SHORT])["image_tokens"])
     assert torch.equal(long, hidden[0, [2, 4]])

@@ -12,7 +12,7 @@ SPECS = sorted((Path(__file__).parents[2] / "config" / "models").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
-def test_every_spec_of_the_project_is_valid_and_names_a_family_that_there_is(path):
+def test_every_spec_is_valid_and_has_an_existing_family(path):
     assert read_spec(path).family in families()
 
 
@@ -25,7 +25,7 @@ def test_every_spec_of_the_project_is_valid_and_names_a_family_that_there_is(pat
         ({"kind": "encoder", "lm_blocks": 3}, "lm_blocks is 3, expected 0 for an encoder"),
     ],
 )
-def test_a_wrong_field_is_named_with_what_was_expected(tmp_path, change, message):
+def test_a_wrong_field_is_reported_with_the_expected_value(tmp_path, change, message):
     value = yaml.safe_load(SPECS[0].read_text()) | change
     (tmp_path / "m.yaml").write_text(yaml.safe_dump(value))
     with pytest.raises(UserError, match=message):
@@ -33,7 +33,7 @@ def test_a_wrong_field_is_named_with_what_was_expected(tmp_path, change, message
 
 
 @pytest.mark.parametrize("text", ["family: [", "just words", "family: clip"])
-def test_broken_or_incomplete_yaml_is_one_sentence(tmp_path, text):
+def test_broken_or_incomplete_yaml_is_a_one_sentence_error(tmp_path, text):
     (tmp_path / "m.yaml").write_text(text)
     with pytest.raises(UserError, match=r"m\.yaml"):
         read_spec(tmp_path / "m.yaml")

@@ -22,7 +22,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "torchvision/__init__.py"
 
 
-def test_builds_that_do_not_fit_are_named(package: Path) -> None:
+def test_mismatched_builds_are_reported(package: Path) -> None:
     """torchvision itself fails like this with a CPU-only torch."""
     package.write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')\n")
     with pytest.raises(UserError) as found:
@@ -34,7 +34,7 @@ def test_builds_that_do_not_fit_are_named(package: Path) -> None:
     )
 
 
-def test_builds_that_fit_or_no_torchvision_are_no_error(
+def test_matching_builds_or_no_torchvision_are_not_an_error(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package.write_text("")

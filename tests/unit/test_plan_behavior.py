@@ -32,7 +32,7 @@ def behavior(config: dict[str, Any], **changes: Any) -> BehaviorPlan:
     return BehaviorPlan(changed, configuration.read_specs())
 
 
-def test_statements_about_two_pictures_are_asked_of_encoders_alone(config: dict[str, Any]) -> None:
+def test_statements_about_two_images_are_for_encoders_only(config: dict[str, Any]) -> None:
     found = behavior(config)
     assert found.can_answer("tiny_clip", "mmvp_vlm")
     assert found.can_answer("tiny_clip", "mmvp")
@@ -55,7 +55,7 @@ def test_statements_about_two_pictures_are_asked_of_encoders_alone(config: dict[
         ([], True),  # loading it reports what is wrong
     ],
 )
-def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
+def test_a_folder_with_only_an_image_tower_answers_nothing_and_is_reported_once(
     saved: Any, asked: bool, config: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(saved))
@@ -64,9 +64,9 @@ def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
     plan = BehaviorPlan(config, configuration.read_specs(config["checkpoints"]))
     assert plan.can_answer("siglip_base", "mmvp") == asked
     assert plan.unasked_warnings() == [
-        "dinov2_small has no text tower, so it is asked no questions; everything else is examined"
+        "dinov2_small has no text tower, so it answers no questions; everything else is examined"
         if asked
-        else "siglip_base, dinov2_small have no text tower, so they are asked no questions; "
+        else "siglip_base, dinov2_small have no text tower, so they answer no questions; "
         "everything else is examined"
     ]
     tasks = configuration.tasks_for(config, plan.specs, "siglip_base", "clevr")
@@ -74,15 +74,15 @@ def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
     assert BehaviorPlan(config, configuration.read_specs()).can_answer("siglip_base", "mmvp")
 
 
-def test_a_spec_says_that_it_has_no_text_tower(config: dict[str, Any]) -> None:
+def test_a_spec_can_state_that_there_is_no_text_tower(config: dict[str, Any]) -> None:
     plan = behavior(config)
     assert not plan.can_answer("clip_vit_b16_vision", "mmvp")
-    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot be"):
+    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot"):
         target = "results/behavior/scores/clip_vit_b16_vision/mmvp.parquet"
         targets.check(plan.config, plan.specs, [target])
 
 
-def test_families_said_to_have_two_towers_are_those_that_have() -> None:
+def test_the_list_of_two_tower_families_is_correct() -> None:
     modules = {name: importlib.import_module(module_of(name)) for name in families()}
     found = {name for name, module in modules.items() if issubclass(module.FAMILY, TwoTowers)}
     assert found == set(TWO_TOWERS)
@@ -99,14 +99,14 @@ def test_a_model_depends_only_on_what_its_kind_reads(config: dict[str, Any]) -> 
     assert behavior(config, bootstrap=999).response_settings(VLM) == base.response_settings(VLM)
 
 
-def test_what_is_other_for_a_dataset_counts_there_alone(config: dict[str, Any]) -> None:
+def test_a_datasets_overrides_apply_only_to_it(config: dict[str, Any]) -> None:
     found = behavior(config, by_dataset={"mmvp": {"orders": "all"}})
     assert json.loads(found.response_settings(VLM))["orders"] == "all"
     elsewhere = SimpleNamespace(model="tiny_llava", dataset="clevr")
     assert found.response_settings(elsewhere) == behavior(config).response_settings(elsewhere)
 
 
-def test_letters_are_scored_where_the_prompt_shows_them_and_else_the_mean(
+def test_letters_are_scored_if_the_prompt_shows_them_and_otherwise_the_mean(
     config: dict[str, Any],
 ) -> None:
     def scoring(**changes: Any) -> str:
@@ -121,7 +121,7 @@ def test_letters_are_scored_where_the_prompt_shows_them_and_else_the_mean(
         behavior(config, by_dataset={"mmvp": {"scoring": "letter"}}).check()
 
 
-def test_conditions_keep_the_order_of_the_house_and_encoders_always_see(
+def test_conditions_keep_table_order_and_encoders_always_get_an_image(
     config: dict[str, Any],
 ) -> None:
     found = behavior(config, conditions=["no_image", "blank", "sighted"])
@@ -129,7 +129,7 @@ def test_conditions_keep_the_order_of_the_house_and_encoders_always_see(
     assert found.conditions("encoder") == ["sighted", "blank"]
 
 
-def test_the_page_of_a_vlm_tells_of_the_encoder_in_it(config: dict[str, Any]) -> None:
+def test_the_page_of_a_vlm_covers_its_encoder(config: dict[str, Any]) -> None:
     found = behavior(config)
     assert found.pattern_runs("tiny_llava") == [("tiny_llava", "mmvp"), ("tiny_clip", "mmvp_vlm")]
     assert found.pattern_runs("tiny_clip") == [("tiny_clip", "mmvp_vlm")]
@@ -144,7 +144,7 @@ def test_the_page_of_a_vlm_tells_of_the_encoder_in_it(config: dict[str, Any]) ->
         ({"by_dataset": {"mvp": {}}}, "behavior.by_dataset: unknown dataset 'mvp'"),
     ],
 )
-def test_a_dataset_that_cannot_be_asked_about_is_named(
+def test_a_dataset_without_questions_is_reported(
     config: dict[str, Any], changes: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(UserError) as caught:
@@ -162,7 +162,7 @@ def test_a_dataset_that_cannot_be_asked_about_is_named(
         ("results/mining/tiny_clip_against_tiny_dina/clevr/sheet.html", "unknown model"),
     ],
 )
-def test_a_target_that_cannot_be_made_says_why(
+def test_an_impossible_target_gives_a_reason(
     config: dict[str, Any], target: str, expected: str
 ) -> None:
     with pytest.raises(UserError) as caught:
@@ -189,7 +189,7 @@ def mining(config: dict[str, Any], **changes: Any) -> MiningPlan:
         ({"datasets": ["clever"]}, "did you mean 'clevr'?"),
     ],
 )
-def test_what_mining_cannot_compare_is_named(
+def test_mining_reports_encoders_that_it_cannot_compare(
     config: dict[str, Any], changes: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(UserError) as caught:
@@ -197,7 +197,7 @@ def test_what_mining_cannot_compare_is_named(
     assert expected in str(caught.value)
 
 
-def test_a_search_depends_on_its_own_vectors_alone(config: dict[str, Any]) -> None:
+def test_a_search_depends_only_on_its_own_vectors(config: dict[str, Any]) -> None:
     pair = SimpleNamespace(first="tiny_clip", second="tiny_dino", dataset="clevr")
     vectors = {**config["mining"]["vectors"], "another": "vision.0/cls"}
     one, other = mining(config, vectors=vectors), mining(config)
@@ -215,7 +215,7 @@ def test_a_dataset_that_leaves_nothing_to_train_probes_on_is_refused(
         WorkflowPlan(config, configuration.read_specs()).check()
 
 
-def test_every_layout_names_steps_that_there_are() -> None:
+def test_every_layout_lists_existing_steps() -> None:
     package = ROOT / "workflow/eyechart"
     for name, layout in LAYOUTS.items():
         steps = [layout.prepare_step, layout.local_step, layout.download_step, layout.module]
@@ -224,6 +224,6 @@ def test_every_layout_names_steps_that_there_are() -> None:
             assert (package / f"{step.replace('.', '/')}.py").is_file(), (name, step)
 
 
-def test_studio_and_readers_mean_the_same_patterns() -> None:
+def test_rendering_and_layouts_use_the_same_patterns() -> None:
     assert list(patterns.PATTERNS) == list(PATTERNS)
     assert list(patterns.TYPES) == list(PATTERNS)

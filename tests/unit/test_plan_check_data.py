@@ -38,7 +38,7 @@ def plan(tmp_path, monkeypatch) -> WorkflowPlan:
     return WorkflowPlan(config, read_specs())
 
 
-def test_the_check_says_what_the_run_finds(plan: WorkflowPlan) -> None:
+def test_the_check_reports_the_same_as_the_run(plan: WorkflowPlan) -> None:
     section: dict[str, Any] = plan.config["datasets"]["mine"]
     checked, shown = check_data.rows_of("mine", section, 7)
     told = {line[1]: line[2:] for line in check_data.task_rows(plan, "mine", checked, shown)}

@@ -59,19 +59,19 @@ def test_every_model_has_exactly_one_source(specs: dict[str, Spec]) -> None:
     assert checkpoints({}).model_pattern("hub") == "(?!)"
 
 
-def test_a_folder_is_the_users_or_the_specs(specs: dict[str, Spec]) -> None:
+def test_a_folder_comes_from_the_user_or_the_spec(specs: dict[str, Spec]) -> None:
     found = checkpoints(specs, checkpoints={"coded": "/mnt/coded"})
     assert found.folder(of("coded")) == "/mnt/coded"
     assert found.folder(of("own")) == "mine/own"
 
 
-def test_the_users_commit_goes_before_the_specs_revision(specs: dict[str, Spec]) -> None:
+def test_the_users_commit_overrides_the_specs_revision(specs: dict[str, Spec]) -> None:
     found = checkpoints(specs, revisions={"plain": COMMIT})
     assert found.revision(of("plain")) == found.revision(of("pinned")) == COMMIT
     assert checkpoints(specs).revision(of("plain")) == "main"
 
 
-def test_what_is_pulled_does_not_depend_on_notes_or_licence(specs: dict[str, Spec]) -> None:
+def test_the_pulled_files_do_not_depend_on_notes_or_licence(specs: dict[str, Spec]) -> None:
     wanted = checkpoints(specs).file_settings(of("plain"))
     assert json.loads(wanted) == {
         "checkpoint": "owner/name",
@@ -80,7 +80,7 @@ def test_what_is_pulled_does_not_depend_on_notes_or_licence(specs: dict[str, Spe
     }
 
 
-def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(
+def test_code_runs_only_if_spec_and_user_allow_it_at_a_commit_or_from_a_folder(
     specs: dict[str, Spec],
 ) -> None:
     def flag(model: str, **changes: Any) -> str:
@@ -108,7 +108,7 @@ def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(
         ({"revisions": {"own": COMMIT}}, "revisions: own comes from mine/own, so it has no"),
     ],
 )
-def test_what_cannot_be_had_is_refused_before_anything_runs(
+def test_unavailable_checkpoints_are_refused_before_anything_runs(
     specs: dict[str, Spec], changes: dict[str, Any], expected: str
 ) -> None:
     checkpoints(specs).check()  # only examined models are checked for code that is not allowed

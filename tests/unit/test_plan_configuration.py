@@ -65,11 +65,11 @@ def test_the_demo_and_every_preset_are_valid_alone() -> None:
         check(yaml.safe_load(Path(file).read_text()), [file])
 
 
-def test_the_demo_says_only_what_differs_from_the_defaults() -> None:
+def test_the_demo_config_has_only_non_default_values() -> None:
     assert len(Path(DEMO).read_text().splitlines()) < 80
 
 
-def test_the_generated_files_are_those_of_the_models() -> None:
+def test_the_generated_files_match_the_models() -> None:
     for path, text in write_docs.files():
         assert path.read_text(encoding="utf-8") == text, f"{path}: run `make docs-config`"
 
@@ -93,7 +93,7 @@ def test_the_schema_and_the_models_agree_on_the_demo_and_the_presets() -> None:
         assert not schema.is_valid(merge(copy.deepcopy(wrong), change))
 
 
-def test_what_is_written_is_kept_as_it_is_written() -> None:
+def test_values_are_kept_as_written() -> None:
     config = filled({"clevr": {"layout": "clevr", "source": "download", "test_share": 0.5}},
                     verdict={"margin": 0})  # fmt: skip
     assert configuration.canonical(config["verdict"]["margin"]) == "0"
@@ -110,7 +110,7 @@ def test_a_minimal_configuration_examines_its_own_data_and_nothing_else() -> Non
     assert mine == {**MINE, "splits": ["all"], "test_share": 0.25, "parts": 1, "tasks": []}
 
 
-def test_a_dataset_is_examined_with_whatever_its_layout_allows() -> None:
+def test_a_dataset_is_examined_with_all_stages_that_its_layout_allows() -> None:
     published = [name for name in LAYOUTS if "download" in LAYOUTS[name].sources]
     datasets = {name: {"layout": name, "source": "download"} for name in published}
     datasets["words"] = {"layout": "stroop", "source": "local", "path": "words"}
@@ -126,7 +126,7 @@ def test_a_dataset_is_examined_with_whatever_its_layout_allows() -> None:
     assert config["datasets"]["coco"]["tasks"] == [], "test_share is 1: no training set"
 
 
-def test_what_is_switched_off_stays_off() -> None:
+def test_stages_that_are_switched_off_stay_off() -> None:
     off: dict[str, Any] = {name: {"datasets": []} for name in ("behavior", "attention", "readout")}
     off["readout"]["depth"] = None
     sets = {name: {"layout": name, "source": "download"} for name in ("blink", "nyuv2")}
@@ -136,7 +136,7 @@ def test_what_is_switched_off_stays_off() -> None:
     assert list(config["probing"]["probes"]) == ["linear"]
 
 
-def test_tasks_of_ones_own_are_those_that_the_section_names() -> None:
+def test_tasks_of_user_data_are_those_in_the_section() -> None:
     labels = {"columns": {"labels": {"weather": "sky"}}}
     assert filled({"mine": {**MINE, **labels}})["datasets"]["mine"]["tasks"] == ["weather"]
     closed = {"task": "swims", "choices": ["yes", "no"]}
@@ -144,7 +144,7 @@ def test_tasks_of_ones_own_are_those_that_the_section_names() -> None:
     assert filled({"mine": {**MINE, **closed, "tasks": []}})["datasets"]["mine"]["tasks"] == []
 
 
-def test_what_is_other_for_one_model_or_dataset_holds_nothing_else() -> None:
+def test_overrides_contain_only_the_given_keys() -> None:
     config = filled(
         {"mochi": {"layout": "mochi", "source": "download", "canvas": {"canvas_px": None}}},
         loading={"models": {"tiny_llava": {"bits": 4}}},
@@ -171,14 +171,14 @@ def test_the_training_images_of_the_tiny_models_may_be_changed_in_part() -> None
     assert config["behavior"]["datasets"] == ["mine"]
 
 
-def test_canonical_json_forgets_the_order_of_keys_and_nothing_else() -> None:
+def test_canonical_json_ignores_only_key_order() -> None:
     one = configuration.canonical({"lr": 0.1, "wd": 0.2, "grid": [1, 2]})
     assert one == configuration.canonical({"grid": [1, 2], "wd": 0.2, "lr": 0.1})
     assert one != configuration.canonical({"lr": 0.2, "wd": 0.1, "grid": [1, 2]})
     assert one != configuration.canonical({"lr": 0.1, "wd": 0.2, "grid": [2, 1]})
 
 
-def test_an_encoder_is_asked_image_tasks_only() -> None:
+def test_an_encoder_has_image_tasks_only() -> None:
     config, specs = demo(), configuration.read_specs()
     asked = configuration.tasks_for(config, specs, "tiny_clip", "clevr")
     assert asked

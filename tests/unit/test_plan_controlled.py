@@ -39,9 +39,7 @@ def of(model: str) -> SimpleNamespace:
     return SimpleNamespace(model=model)
 
 
-def test_a_model_is_made_of_its_encoders_and_of_the_vlm_whose_language_model_it_has(
-    specs: dict[str, Spec],
-) -> None:
+def test_a_model_depends_on_its_encoders_and_its_vlm(specs: dict[str, Spec]) -> None:
     found = plan(specs)
     found.check()
     assert found.parts(of("tiny_mix_250")) == [
@@ -52,7 +50,7 @@ def test_a_model_is_made_of_its_encoders_and_of_the_vlm_whose_language_model_it_
     assert found.receipt(of("tiny_mix_250")) == "<raw>/scenes/acquired.json"
 
 
-def test_two_recipes_differ_in_one_thing_and_follow_the_settings_of_their_own_training(
+def test_two_recipes_differ_in_one_property_and_follow_their_own_settings(
     specs: dict[str, Spec],
 ) -> None:
     def recipe(model: str, **controlled: Any) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def test_training_images_are_not_examined(specs: dict[str, Spec]) -> None:
         ("clevr", "layout clevr and the splits val, expected clevr with train and val"),
     ],
 )
-def test_training_data_that_is_not_there_is_refused(
+def test_missing_training_data_is_refused(
     specs: dict[str, Spec], data: str | None, sentence: str
 ) -> None:
     with pytest.raises(UserError, match=sentence):
@@ -123,7 +121,9 @@ def test_training_data_that_is_not_there_is_refused(
         ("{encoders: [a], lm: c, trains: all, connectr: mlp}", "connectr"),
     ],
 )
-def test_parts_that_make_no_model_are_refused(tmp_path: Path, built: str, sentence: str) -> None:
+def test_parts_that_do_not_form_a_model_are_refused(
+    tmp_path: Path, built: str, sentence: str
+) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(
         "family: mixture\nkind: vlm\ncheckpoint: data/models/m\nrevision: null\nlicence: MIT\n"

@@ -56,7 +56,7 @@ def test_a_released_dataset_has_its_known_size(
     assert (size.images, size.items) == (images, items)
 
 
-def test_captions_of_drawn_scenes_count_as_open_items(tmp_path: Path) -> None:
+def test_captions_of_rendered_scenes_count_as_open_items(tmp_path: Path) -> None:
     scenes = {"layout": "clevr", "source": "render", "splits": {"val": 30}}
     for captions in (0, 1):
         config = filled({"d": {**scenes, "questions": {"caption": captions}}})
@@ -64,7 +64,7 @@ def test_captions_of_drawn_scenes_count_as_open_items(tmp_path: Path) -> None:
         assert (size.images, size.items, size.open) == (30, 30 * (6 + captions), 30 * captions)
 
 
-def test_mmvp_is_asked_in_hours_not_weeks() -> None:
+def test_answering_mmvp_requests_hours_not_weeks() -> None:
     """It once requested 47,936 minutes."""
     config = filled({"mmvp": {"layout": "mmvp", "source": "download"}})
     assert 10 < minutes(config, "mmvp") < 120
@@ -90,7 +90,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_ones_own_rows_are_counted(kind: str, tmp_path: Path) -> None:
+def test_rows_of_user_data_are_counted(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"data/mine.{kind}"
     path.parent.mkdir()
     WRITERS[kind](path)
@@ -101,9 +101,7 @@ def test_ones_own_rows_are_counted(kind: str, tmp_path: Path) -> None:
         assert minutes(config, "mine", name) <= 20, name
 
 
-def test_a_folder_of_images_has_as_many_as_files_and_a_missing_one_is_unknown(
-    tmp_path: Path,
-) -> None:
+def test_a_folder_has_as_many_images_as_files_and_a_missing_one_is_unknown(tmp_path: Path) -> None:
     for n in range(5):
         (tmp_path / f"{n}.png").touch()
     asked = {"prompt": "What is it?", "task": "what"}
@@ -142,13 +140,13 @@ def test_prepared_tables_are_counted_instead(tmp_path: Path) -> None:
     assert counts.count("d", counts.expected(config, "d"), str(tmp_path)).items == 300
 
 
-def test_tables_of_a_far_smaller_configuration_are_not_believed(tmp_path: Path) -> None:
+def test_tables_of_a_much_smaller_configuration_are_ignored(tmp_path: Path) -> None:
     config = filled({"d": {"layout": "clevr", "source": "download"}})
     prepare(tmp_path, 100, 10)
     assert counts.count("d", counts.expected(config, "d"), str(tmp_path)).items == 150_000
 
 
-def test_parts_orders_choices_conditions_and_texts_decide_how_long_answers_take() -> None:
+def test_answer_time_depends_on_parts_orders_choices_conditions_and_texts() -> None:
     def asked(behavior: dict[str, Any], **mine: Any) -> int:
         datasets = {"coco": {"layout": "coco", "source": "download", **mine}}
         return minutes(filled(datasets, behavior={"greedy": "none", **behavior}), "coco")
@@ -162,7 +160,7 @@ def test_parts_orders_choices_conditions_and_texts_decide_how_long_answers_take(
     assert asked({"conditions": ["sighted"]}, test_share=0.5) == pytest.approx(least / 2, abs=15)
 
 
-def test_attention_takes_as_long_as_the_items_that_are_traced() -> None:
+def test_attention_time_depends_on_the_traced_items() -> None:
     def traced(items: int, parts: int = 1) -> int:
         cv_bench = {"layout": "cv_bench", "source": "download", "parts": parts}
         return minutes(

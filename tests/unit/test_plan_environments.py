@@ -52,7 +52,7 @@ def test_an_environment_is_pinned_exactly_in_condas_format(env: str) -> None:
     assert len(names) == len(set(names))
 
 
-def test_every_model_names_an_environment_and_every_environment_has_a_model() -> None:
+def test_every_model_has_an_environment_and_every_environment_a_model() -> None:
     named = {yaml.safe_load(p.read_text()).get("env", "base") for p in models()}
     assert named == set(ALL)
 
@@ -77,12 +77,12 @@ def imported() -> set[str]:
 
 
 @pytest.mark.parametrize("env", ALL)
-def test_what_the_steps_import_is_pinned_everywhere(env: str) -> None:
+def test_imports_of_the_steps_are_pinned_everywhere(env: str) -> None:
     assert {"numpy", "pyarrow", "torch", "transformers", "pyyaml"} <= imported()
     assert imported() <= {distribution(pin) for pin in environments.pins(env)["packages"]}
 
 
-def test_the_environment_with_torchvision_is_base_and_a_few_pins() -> None:
+def test_the_environment_with_torchvision_is_base_plus_a_few_pins() -> None:
     base, more = (environments.pins(env)["packages"] for env in ("base", "torchvision"))
     assert set(base) < set(more)
     own = {distribution(pin) for pin in set(more) - set(base)}
@@ -171,7 +171,7 @@ def test_a_job_runs_in_the_environment_of_its_model(envs: Path, specs: dict[str,
     assert plain.python(MODEL, None) == str(envs / ".venvs/old/bin/python")
 
 
-def test_an_environment_that_is_not_built_is_told_before_the_run_and_by_the_job(
+def test_an_unbuilt_environment_is_reported_before_the_run_and_by_the_job(
     envs: Path, specs: dict[str, Spec]
 ) -> None:
     sentence = "the environment old is not built; run `make env ENV=old`, or snakemake with"
@@ -188,7 +188,7 @@ def test_an_environment_that_is_not_built_is_told_before_the_run_and_by_the_job(
         environments.main(["old", "-m", "eyechart.models.describe_model", "--model", "old"])
 
 
-def test_an_environment_of_other_pins_is_not_used(envs: Path, specs: dict[str, Spec]) -> None:
+def test_an_environment_with_other_pins_is_not_used(envs: Path, specs: dict[str, Spec]) -> None:
     stamp(envs)
     write(envs / "envs/old.yaml", comment="another word on it")
     assert environments.is_built("old")
@@ -197,7 +197,7 @@ def test_an_environment_of_other_pins_is_not_used(envs: Path, specs: dict[str, S
     assert "the environment old was built from other pins" in environments.how_to_build("old")
 
 
-def test_a_changed_pin_is_seen_by_the_models_of_that_environment_alone(
+def test_a_changed_pin_affects_only_the_models_of_that_environment(
     envs: Path, specs: dict[str, Spec]
 ) -> None:
     plain = Environments(specs, False, 1)
@@ -213,7 +213,7 @@ def test_a_changed_pin_is_seen_by_the_models_of_that_environment_alone(
     assert old != before[0] and new == before[1]
 
 
-def test_a_spec_that_names_no_environment_is_told(envs: Path, specs: dict[str, Spec]) -> None:
+def test_a_spec_without_an_environment_is_reported(envs: Path, specs: dict[str, Spec]) -> None:
     Environments(specs, False, 1).check()
     wrong = {"m": replace(specs["old"], env="odl")}
     with pytest.raises(UserError, match=r"config/models/m.yaml: env is 'odl'; did you mean 'old'?"):
@@ -274,7 +274,7 @@ def test_an_installation_that_fails_leaves_no_stamp(
     assert not environments.is_built("old")
 
 
-def test_an_unknown_environment_or_a_missing_python_is_one_sentence(
+def test_an_unknown_environment_or_a_missing_python_is_a_one_sentence_error(
     envs: Path, make_venv: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match=r"there is no environment 'odl'; did you mean 'old'?"):

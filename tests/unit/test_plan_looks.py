@@ -53,7 +53,7 @@ def test_a_look_needs_the_classes_and_responses_of_the_one_before(config: dict[s
     assert found.readout.responses(LAST) == [], "the answered items depend on the readouts"
 
 
-def test_a_single_look_is_a_limit_and_no_chain(config: dict[str, Any]) -> None:
+def test_a_single_look_is_only_a_limit(config: dict[str, Any]) -> None:
     found = plan(config, look="sequential", looks=[100])
     looks = LooksPlan(found.config)
     assert looks.before_last == 0 and looks.classes(LAST) == []
@@ -71,7 +71,9 @@ def test_a_single_look_is_a_limit_and_no_chain(config: dict[str, Any]) -> None:
         ({"lok": "once"}, "unknown key 'verdict.lok'; did you mean 'look'?"),
     ],
 )
-def test_mistakes_about_looks_are_one_sentence(verdict: dict[str, Any], expected: str) -> None:
+def test_mistakes_about_looks_are_one_sentence_errors(
+    verdict: dict[str, Any], expected: str
+) -> None:
     datasets = {"clevr": {"layout": "clevr", "source": "download"}}
     with pytest.raises(UserError) as error:
         check({"models": ["tiny_llava"], "datasets": datasets, "verdict": verdict}, [])

@@ -121,19 +121,19 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
         ({"loading": {"models": {"tiny_lava": {}}}}, "loading.models: unknown model 'tiny_lava'"),
     ],
 )
-def test_a_mistake_is_one_sentence_that_says_how_to_mend_it(
+def test_a_mistake_is_a_one_sentence_error_with_the_remedy(
     changes: dict[str, Any], expected: str
 ) -> None:
     assert expected in sentence(changes)
 
 
-def test_a_missing_key_is_named() -> None:
+def test_a_missing_key_is_reported() -> None:
     assert "the configuration: the key 'models' is missing" in refusal({"datasets": {"a": MINE}})
     own = {"models": ["tiny_llava"], "datasets": {"a": {"layout": "table"}}}
     assert refusal(own).endswith("datasets.a: the key 'path' is missing")
 
 
-def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> None:
+def test_the_error_gives_the_file_with_the_mistake(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("seed: x\n")
     assert sentence({"seed": "x"}, str(own)).startswith(f"{own}: seed")
@@ -152,9 +152,7 @@ def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> N
         ("x: [{a: 1, a: 2}]\n", "the key 'x.a' is in line 1 and again in line 1"),
     ],
 )
-def test_a_key_that_stands_twice_in_a_file_is_refused(
-    text: str, expected: str, tmp_path: Path
-) -> None:
+def test_a_duplicate_key_in_a_file_is_refused(text: str, expected: str, tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(text)
     assert refusal(yaml.safe_load(text), str(own)).startswith(f"{own}: {expected}")
@@ -171,9 +169,7 @@ def test_a_key_that_stands_twice_in_a_file_is_refused(
         ({"source": "render"}, "datasets.mine.source is 'render'; There are: local"),
     ],
 )
-def test_mistakes_about_data_of_ones_own_are_told_as_well(
-    changes: dict[str, Any], expected: str
-) -> None:
+def test_mistakes_in_user_data_are_reported_too(changes: dict[str, Any], expected: str) -> None:
     config = {"models": ["tiny_llava"], "datasets": {"mine": {**MINE, **changes}}}
     assert expected in refusal(config)
 
@@ -192,7 +188,7 @@ def test_mistakes_about_data_of_ones_own_are_told_as_well(
         ("data/raw/clever/acquired.json", "did you mean 'clevr'?"),
     ],
 )
-def test_an_unknown_name_in_a_target_is_told(target: str, expected: str) -> None:
+def test_an_unknown_name_in_a_target_is_reported(target: str, expected: str) -> None:
     with pytest.raises(UserError) as caught:
         targets.check(demo(), configuration.read_specs(), [target])
     assert expected in str(caught.value)

@@ -34,9 +34,7 @@ def config_of(folder: Path, lines: list[str], **changes: Any) -> dict[str, Any]:
     return check({"models": ["tiny_llava", "tiny_clip"], "datasets": {"mine": mine}}, [])
 
 
-def test_tasks_with_enough_rows_are_probed_and_the_page_is_told_why_others_are_not(
-    tmp_path: Path,
-) -> None:
+def test_tasks_with_enough_rows_are_probed_and_the_others_have_a_reason(tmp_path: Path) -> None:
     lines = [
         *rows(20, "dark"),
         *rows(19, "few"),
@@ -56,7 +54,28 @@ def test_tasks_with_enough_rows_are_probed_and_the_page_is_told_why_others_are_n
     assert json.loads(plan.report_settings())["unprobed"] == plan.own.unprobed
 
 
-def test_six_rows_are_answered_whole_and_nothing_is_extracted(tmp_path: Path) -> None:
+def test_a_label_is_counted_once_per_image(tmp_path: Path) -> None:
+    lines = ["a.png,Is it?,yes|no,yes,dark,sunny,\n", "b.png,Is it?,yes|no,no,dark,foggy,\n"] * 15
+    config = config_of(tmp_path, lines, columns={"labels": {"sky": "sky"}})
+    assert config["datasets"]["mine"]["tasks"] == ["dark"]
+    reasons = OwnPlan(config).unprobed["mine"]
+    assert reasons["sky"].endswith("in at least 3 (probing.folds) of its 2 images")
+
+
+def test_a_label_with_the_name_of_a_task_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 2: task 'dark' is also a name under columns.labels"):
+        config_of(tmp_path, rows(40), columns={"labels": {"dark": "sky"}})
+
+
+@pytest.mark.parametrize("stage", ["interventions", "tuning"])
+def test_a_task_that_no_row_has_is_refused_in_every_stage(tmp_path: Path, stage: str) -> None:
+    config = config_of(tmp_path, rows(40))
+    config[stage]["tasks"] = {"mine": ["bright"]}
+    with pytest.raises(UserError, match=rf"{stage}.tasks.mine: no task 'bright'.*dark"):
+        OwnPlan(config).check()
+
+
+def test_all_six_rows_are_answered_and_nothing_is_extracted(tmp_path: Path) -> None:
     plan = WorkflowPlan(config_of(tmp_path, rows(6)), read_specs())
     plan.check()
     assert plan.manifests() == []
@@ -64,7 +83,7 @@ def test_six_rows_are_answered_whole_and_nothing_is_extracted(tmp_path: Path) ->
     assert json.loads(plan.behavior.response_settings(JOB))["items"] == "all"
 
 
-def test_all_splits_of_the_table_are_taken_and_their_rows_counted(tmp_path: Path) -> None:
+def test_all_splits_of_the_table_are_used_and_their_rows_counted(tmp_path: Path) -> None:
     lines = [*rows(8, part="val"), *rows(12, part="train")]
     config = config_of(tmp_path, lines, columns={"split": "part"})
     assert config["datasets"]["mine"]["splits"] == ["val", "train"]
@@ -85,7 +104,7 @@ def test_all_splits_of_the_table_are_taken_and_their_rows_counted(tmp_path: Path
         ("Ελλ/ά.", "ελλ_ά"),
     ],
 )
-def test_tasks_are_named_in_any_script(tmp_path: Path, written: str, name: str) -> None:
+def test_task_names_may_use_any_script(tmp_path: Path, written: str, name: str) -> None:
     config = config_of(tmp_path, rows(20, written), tasks=[written])
     assert config["datasets"]["mine"]["tasks"] == [name]
     WorkflowPlan(config, read_specs()).check()
@@ -115,9 +134,7 @@ PLAIN = [
 ]
 
 
-def test_files_whose_names_snakemake_would_read_as_patterns_are_watched_by_size_and_time(
-    tmp_path: Path,
-) -> None:
+def test_files_with_braces_in_their_names_are_tracked_by_size_and_time(tmp_path: Path) -> None:
     for name in (*PLAIN, *ODD):
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + os.fsencode(name))).write_text("1")
     photos = {"layout": "folder", "path": str(tmp_path), "task": "what", "prompt": "What?"}
@@ -161,7 +178,7 @@ def test_yes_and_no_without_quotes_are_pointed_out(tmp_path: Path) -> None:
         ("behavior", "conditions", ["sighted", "swapped", "blank"]),
     ],
 )
-def test_lists_whose_order_means_nothing_make_nothing_run_again(
+def test_reordering_unordered_lists_reruns_nothing(
     tmp_path: Path, section: str, key: str, values: list[str]
 ) -> None:
     found = []

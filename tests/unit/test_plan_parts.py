@@ -50,7 +50,7 @@ def test_auto_follows_the_size_of_the_model(
     assert paper.part_flags()(last) == f"--part {answers - 1} --parts {answers}"
 
 
-def test_a_number_holds_for_every_model(paper: WorkflowPlan) -> None:
+def test_a_fixed_number_applies_to_every_model(paper: WorkflowPlan) -> None:
     clevr = {**paper.config["datasets"]["clevr"], "parts": 3}
     config = {**paper.config, "datasets": {"clevr": clevr}}
     for model in ("clip_vit_b32", "llava_1_5_13b"):
@@ -64,7 +64,7 @@ def test_a_dataset_without_parts_has_jobs_without_a_part(paper: WorkflowPlan) ->
     assert paper.parted_pattern(False) == "mmvp|mmvp_vlm|clevr_pretrain"
 
 
-def test_no_part_of_the_paper_s_preset_asks_for_more_than_a_day(
+def test_no_part_of_the_papers_preset_requests_more_than_a_day(
     paper: WorkflowPlan, tmp_path: Path
 ) -> None:
     asks = JobResources(paper.config, paper.specs, str(tmp_path))

@@ -38,7 +38,7 @@ def modules() -> list[Path]:
     return [p for p in sorted(PACKAGE.rglob("*.py")) if p != REGISTRY]
 
 
-def test_no_module_writes_a_path_of_its_own() -> None:
+def test_no_module_contains_a_path() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {text!r}"
         for path in modules()
@@ -48,7 +48,7 @@ def test_no_module_writes_a_path_of_its_own() -> None:
     assert found == []
 
 
-def test_no_rule_writes_a_path_of_its_own() -> None:
+def test_no_rule_contains_a_path() -> None:
     found = [
         f"{path.name}: {line.strip()}"
         for path in RULES
@@ -58,18 +58,18 @@ def test_no_rule_writes_a_path_of_its_own() -> None:
     assert found == []
 
 
-def test_no_step_takes_a_path_apart_by_its_folders() -> None:
+def test_no_step_parses_a_path_by_its_folders() -> None:
     assert [p for p in modules() if READS_FOLDERS.search(p.read_text())] == []
 
 
-def test_no_two_patterns_are_the_same_and_each_says_what_it_holds() -> None:
+def test_patterns_are_unique_and_described() -> None:
     assert len({pattern.text for pattern in PATTERNS.values()}) == len(PATTERNS)
     assert [name for name, pattern in PATTERNS.items() if not pattern.about] == []
 
 
 @pytest.mark.parametrize("results", ["results", "else/where", "/mnt/disk.1/out"])
 @pytest.mark.parametrize("name", PATTERNS)
-def test_names_that_are_put_in_are_read_back(name: str, results: str) -> None:
+def test_inserted_names_are_parsed_back(name: str, results: str) -> None:
     pattern = PATTERNS[name]
     names = {key: f"{key}_2.5" for key in pattern.names}
     path = pattern.at(results, **names)
@@ -98,7 +98,7 @@ def test_a_rule_keeps_the_wildcards_that_are_not_fixed() -> None:
         ("results/report/figures/verdict/figures.json", paths.WHOLE_FIGURES),
     ],
 )
-def test_a_path_is_of_the_pattern_that_spells_out_most_of_it(
+def test_a_path_belongs_to_the_pattern_with_the_most_literal_characters(
     path: str, pattern: paths.Pattern
 ) -> None:
     found = paths.find(path)
@@ -107,7 +107,7 @@ def test_a_path_is_of_the_pattern_that_spells_out_most_of_it(
     assert [p for p in others if p.match(path, "results") is not None] == []
 
 
-def test_the_names_in_a_folder_are_read_of_a_file_of_no_known_kind() -> None:
+def test_folder_names_are_parsed_for_unknown_kinds_of_file() -> None:
     found = paths.find_folder("data/raw/clevr/images/val/1.png")
     assert found is not None and found[1] == {"dataset": "clevr"}
     found = paths.find_folder("results/report/figures/behavior/clevr/m/accuracy.png")
@@ -127,7 +127,7 @@ def test_the_names_in_a_folder_are_read_of_a_file_of_no_known_kind() -> None:
         ("data/models/tiny_lava/ready.json", "did you mean 'tiny_llava'?"),
     ],
 )
-def test_every_target_is_checked_wherever_the_results_are(
+def test_every_target_is_checked_in_any_results_folder(
     target: str, expected: str, config: dict[str, Any]
 ) -> None:
     specs = configuration.read_specs()

@@ -48,7 +48,7 @@ def run(folder: Path, *words: str, sign: str = "!") -> str:
     return done.stdout + done.stderr
 
 
-def test_commands_are_shown_where_they_are_asked_for_and_run(tmp_path: Path) -> None:
+def test_commands_are_shown_if_requested_and_run(tmp_path: Path) -> None:
     assert COMMAND not in run(tmp_path, "-n")
     assert COMMAND in run(tmp_path, "-n", "-p")
     run(tmp_path)
@@ -63,7 +63,7 @@ def test_a_changed_command_still_runs_again(tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text() == "read-in.txt 3 7 ?\n"
 
 
-def test_the_arguments_that_are_noted_are_those_of_the_functions() -> None:
+def test_stored_arguments_match_the_functions() -> None:
     class Workflow:
         rules = ()
 

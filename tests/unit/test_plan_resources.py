@@ -63,7 +63,7 @@ def ask(sizes: JobResources, name: str, attempt: int = 1) -> int:
 
 
 @pytest.mark.parametrize("name", OF_A_MODEL)
-def test_more_parameters_never_ask_for_less_and_ten_times_as_many_ask_for_more(
+def test_more_parameters_never_request_less_and_ten_times_as_many_request_more(
     name: str, config: dict[str, Any]
 ) -> None:
     counts = [10**6, 10**7, 10**8, 10**9, 10**10, 10**11]
@@ -74,18 +74,18 @@ def test_more_parameters_never_ask_for_less_and_ten_times_as_many_ask_for_more(
 
 
 @pytest.mark.parametrize("name", sorted({*OF_A_MODEL, *OF_A_DATASET}))
-def test_every_retry_asks_for_half_as_much_again(name: str, config: dict[str, Any]) -> None:
+def test_every_retry_requests_half_as_much_again(name: str, config: dict[str, Any]) -> None:
     first, second, third = (ask(sizes(config), name, attempt) for attempt in (1, 2, 3))
     assert second == pytest.approx(1.5 * first, abs=2)
     assert third == pytest.approx(2.25 * first, abs=2)
 
 
-def test_what_is_alike_for_all_jobs_of_a_rule_grows_as_well() -> None:
+def test_fixed_resources_also_grow_on_a_retry() -> None:
     assert [sizing.fixed(1000)(JOB, attempt=n) for n in (1, 2, 3)] == [1000, 1500, 2250]
 
 
 @pytest.mark.parametrize("name", OF_A_DATASET)
-def test_more_pictures_ask_for_more(name: str, config: dict[str, Any]) -> None:
+def test_more_images_request_more(name: str, config: dict[str, Any]) -> None:
     counts = [10**3, 10**5, 10**7]
     drawn = [sizes(config, clevr={"splits": {"train": n, "val": n}}) for n in counts]
     amounts = [ask(s, name) for s in drawn]
@@ -100,7 +100,7 @@ def test_more_parts_share_the_time_of_an_extraction(config: dict[str, Any]) -> N
     assert one == pytest.approx(10 * ten, rel=0.05)
 
 
-def test_mining_in_parts_and_through_faiss_asks_for_less_time(config: dict[str, Any]) -> None:
+def test_mining_in_parts_and_through_faiss_requests_less_time(config: dict[str, Any]) -> None:
     many = {"splits": {"train": 10**6}}
     one, ten, faiss = (
         {name: ask(sizes(config, clevr=many, mining=how), f"mining_{name}")
@@ -120,7 +120,7 @@ def test_a_wider_number_takes_more_memory(config: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("name", "spec", "seen"), MEASURED)
-def test_no_job_asks_for_less_than_was_seen(
+def test_no_job_requests_less_than_was_measured(
     name: str,
     spec: dict[str, Any],
     seen: float,
@@ -138,7 +138,7 @@ def test_the_demo_fits_on_a_laptop(config: dict[str, Any]) -> None:
     assert sizes(config).gpus(JOB) == 0
 
 
-def test_a_7b_model_on_one_gpu_asks_for_what_a_node_can_spare(config: dict[str, Any]) -> None:
+def test_a_7b_model_on_one_gpu_fits_a_node(config: dict[str, Any]) -> None:
     spec = {"parameters": 7 * 10**9, "dtype": "bfloat16", "vision_blocks": 24, "lm_blocks": 32}
     official = {"splits": ["val"], "parts": 16}
     large = sizes(config, spec, clevr=official)
@@ -156,14 +156,14 @@ def test_a_7b_model_on_one_gpu_asks_for_what_a_node_can_spare(config: dict[str, 
         *[("cuda", 13 * 10**9, 1), ("cuda", 72 * 10**9, 1), ("mps", 10**9, 1)],
     ],
 )
-def test_a_gpu_is_asked_for_where_one_is_used(
+def test_a_gpu_is_requested_where_one_is_used(
     device: str, parameters: int, gpus: int, config: dict[str, Any]
 ) -> None:
     spec = {"parameters": parameters, "dtype": "bfloat16"}
     assert sizes(config, spec, loading={"device": device}).gpus(JOB) == gpus
 
 
-def test_a_model_that_is_spread_asks_for_the_gpus_that_hold_its_weights(
+def test_a_model_that_is_spread_requests_the_gpus_that_hold_its_weights(
     config: dict[str, Any],
 ) -> None:
     def gpus(**own: Any) -> int:
@@ -175,7 +175,7 @@ def test_a_model_that_is_spread_asks_for_the_gpus_that_hold_its_weights(
     assert gpus(spread=True, device="cpu") == 0
 
 
-def test_a_model_that_needs_more_gpus_than_it_is_given_is_told_of(config: dict[str, Any]) -> None:
+def test_a_model_that_needs_more_gpus_is_reported(config: dict[str, Any]) -> None:
     (sentence,) = sizes(config, LARGE).gpu_warnings(None)
     assert sentence == (
         "tiny_llava is too large for one GPU of 80 GB; set spread: true, or bits: 4, under "
@@ -201,14 +201,14 @@ def test_a_model_that_needs_more_gpus_than_it_is_given_is_told_of(config: dict[s
         ("owner/Model-2b2c", 8e9),
     ],
 )
-def test_a_model_that_nobody_counted_goes_by_its_name(
+def test_an_uncounted_models_size_is_parsed_from_its_name(
     checkpoint: str, expected: float, config: dict[str, Any]
 ) -> None:
     unknown = {"parameters": None, "checkpoint": checkpoint}
     assert sizes(config, unknown).parameters("tiny_llava") == expected
 
 
-def test_unknown_numbers_of_blocks_are_a_large_models(config: dict[str, Any]) -> None:
+def test_unknown_numbers_of_blocks_default_to_a_large_model(config: dict[str, Any]) -> None:
     def minutes(**blocks: int | None) -> int:
         spec = {"parameters": 7 * 10**9, **blocks}
         return ask(sizes(config, spec, clevr={"splits": ["train"]}), "manifest_minutes")
@@ -218,13 +218,13 @@ def test_unknown_numbers_of_blocks_are_a_large_models(config: dict[str, Any]) ->
     assert unknown > minutes(vision_blocks=24, lm_blocks=32)
 
 
-def test_a_batch_size_that_is_no_number_has_a_size(config: dict[str, Any]) -> None:
+def test_batch_size_auto_has_an_assumed_size(config: dict[str, Any]) -> None:
     auto = sizes(config, extraction={"batch_size": "auto"})
     sixteen = sizes(config, extraction={"batch_size": 16})
     assert ask(auto, "model_mb") == ask(sixteen, "model_mb")
 
 
-def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any]) -> None:
+def test_probing_time_depends_on_the_tasks_questions(config: dict[str, Any]) -> None:
     def minutes(task: str, **clevr: Any) -> int:
         asked = SimpleNamespace(**{**vars(JOB), "task": task})
         return sizes(config, clevr=clevr).probing_minutes(asked, attempt=1)
@@ -239,9 +239,7 @@ def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any])
     )
 
 
-def test_question_types_take_memory_and_time_where_no_region_answers(
-    config: dict[str, Any],
-) -> None:
+def test_question_types_add_memory_and_time_without_regions(config: dict[str, Any]) -> None:
     def asked(task: str, most: int) -> tuple[int, int]:
         job = SimpleNamespace(**{**vars(JOB), "task": task})
         config["probing"]["question_types"]["most"] = most
@@ -256,7 +254,7 @@ def test_question_types_take_memory_and_time_where_no_region_answers(
     assert asked("color", 1) == asked("color", 2000)
 
 
-def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -> None:
+def test_rendered_released_and_unknown_splits_are_counted(config: dict[str, Any]) -> None:
     pictures = sum(config["datasets"]["clevr"]["splits"].values())
     assert sizes(config).rows("clevr") == (pictures, 6 * pictures)
     official = sizes(config, clevr={"splits": ["train", "val"]})
@@ -265,7 +263,7 @@ def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("mps", 1)])
-def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
+def test_probes_request_a_gpu_where_they_are_trained_on_one(
     config: dict[str, Any], device: str, gpus: int
 ) -> None:
     config["probing"]["device"] = device

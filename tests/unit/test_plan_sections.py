@@ -42,7 +42,7 @@ def exam(config: Config) -> WorkflowPlan:
         ("verdict", "patterns", {"mmvp": "mvp"}, "verdict.patterns: unknown dataset 'mvp'"),
     ],
 )
-def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
+def test_a_section_with_unknown_names_is_refused_in_one_sentence(
     section: str, key: str, value: object, sentence: str, config: Config
 ) -> None:
     config["behavior"]["conditions"] = ["sighted", "blank"]
@@ -51,7 +51,7 @@ def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
         exam(config).check()
 
 
-def test_images_are_mined_in_one_job_or_every_two_parts_in_one(config: Config) -> None:
+def test_images_are_mined_in_one_job_or_one_job_per_pair_of_parts(config: Config) -> None:
     of = {"first": "tiny_clip", "second": "tiny_llava", "dataset": "clevr"}
     config["mining"]["vectors"] = {"tiny_clip": "connector/cls", "tiny_llava": "vision.3/cls"}
     plan = MiningPlan(config)
@@ -69,7 +69,7 @@ def saliency(config: Config) -> SaliencyPlan:
     return SaliencyPlan(config, configuration.read_specs())
 
 
-def test_saliency_is_off_unless_asked_for_and_depends_on_its_own_settings(config: Config) -> None:
+def test_saliency_is_off_by_default_and_depends_on_its_own_settings(config: Config) -> None:
     assert list(saliency(config).runs()) == []
     config["saliency"]["datasets"] = ["clevr"]
     of = SimpleNamespace(model="tiny_llava", dataset="clevr")
@@ -86,9 +86,7 @@ def test_saliency_is_off_unless_asked_for_and_depends_on_its_own_settings(config
     assert "<results>/saliency/tiny_llava/clevr/summary.parquet" in tables
 
 
-def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings(
-    config: Config,
-) -> None:
+def test_interventions_are_off_by_default_and_depend_on_their_own_settings(config: Config) -> None:
     assert list(exam(config).interventions.runs()) == []
     config["interventions"]["datasets"] = ["clevr"]
     of = SimpleNamespace(model="tiny_llava", dataset="clevr")
@@ -118,9 +116,7 @@ def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings
     ]
 
 
-def test_the_verdict_and_the_page_read_the_effects_of_every_model_that_is_changed(
-    config: Config,
-) -> None:
+def test_the_verdict_and_the_page_read_the_effects_of_every_edited_model(config: Config) -> None:
     of = SimpleNamespace(model="tiny_llava", dataset="clevr")
     assert exam(config).verdict.effects(of) == exam(config).verdict.erasers(of) == []
     config["interventions"]["datasets"] = ["clevr"]
@@ -135,7 +131,7 @@ def test_the_verdict_and_the_page_read_the_effects_of_every_model_that_is_change
     assert drawn(of) == [effects]
 
 
-def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
+def test_all_tokens_are_stored_only_if_a_stage_reads_them(config: Config) -> None:
     def spans(dataset: str) -> list[str]:
         told = exam(config).extraction.settings(
             SimpleNamespace(model="tiny_llava", dataset=dataset)
@@ -148,7 +144,7 @@ def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     assert set(config["extraction"]["spans"]) < set(spans("blink")), "probes also need their spans"
 
 
-def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -> None:
+def test_no_selection_of_layers_drops_the_connectors_input(config: Config) -> None:
     def addresses(dataset: str) -> list[str]:
         told = exam(config).extraction.settings(
             SimpleNamespace(model="tiny_llava", dataset=dataset)
@@ -161,14 +157,14 @@ def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -
     assert "vision.read" not in addresses("clevr")  # no address of the encoder was requested
 
 
-def test_patterns_of_few_pairs_are_named_before_anything_runs(config: Config) -> None:
+def test_patterns_with_few_pairs_are_reported_before_anything_runs(config: Config) -> None:
     (warning,) = exam(config).verdict.few_warnings()
     assert "nine patterns of mmvp has about" in warning and "at least 68" in warning
     config["datasets"]["mmvp"]["splits"] = {"test": 68 * 9}
     assert exam(config).verdict.few_warnings() == []
 
 
-def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
+def test_a_datasets_canvas_overrides_the_global_one(config: Config) -> None:
     def shown(dataset: str) -> Config:
         found: Config = json.loads(exam(config).prepare_settings(SimpleNamespace(dataset=dataset)))
         return found
@@ -179,7 +175,7 @@ def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
     assert "marks" not in shown("clevr")
 
 
-def test_depth_heads_are_trained_only_where_depth_is_asked(config: Config) -> None:
+def test_depth_heads_are_trained_only_if_depth_is_requested(config: Config) -> None:
     readout = exam(config).readout
     assert readout.heads(ASKED) == ["<results>/readout/tiny_llava/depth_heads.safetensors"]
     assert readout.heads(SimpleNamespace(model="tiny_llava", dataset="mochi")) == []
@@ -196,7 +192,7 @@ def test_a_model_that_does_not_answer_has_readouts_without_answers(config: Confi
     assert readout.responses(dino) == [] == readout.scores(dino)
 
 
-def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> None:
+def test_a_verdict_uses_all_evidence_about_a_model(config: Config) -> None:
     verdict = exam(config).verdict
     responses = verdict.responses(ASKED)
     assert "<results>/behavior/responses/tiny_llava/blink/blank.parquet" in responses
@@ -211,16 +207,14 @@ def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> 
     assert verdict.encoder_responses(OF_CLIP) == [], "an encoder contains no encoder"
 
 
-def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(
-    config: Config,
-) -> None:
+def test_a_verdict_gets_probes_only_with_their_items(config: Config) -> None:
     dino = SimpleNamespace(model="tiny_dino")  # all its probes are image tasks
     verdict = exam(config).verdict
     assert "<results>/datasets/clevr/items.parquet" not in verdict.items(dino)
     assert verdict.probes(dino) == verdict.probe_predictions(dino) == []
 
 
-def test_patterns_that_nobody_is_asked_about_are_not_told_of(config: Config) -> None:
+def test_patterns_without_a_model_are_not_reported(config: Config) -> None:
     assert json.loads(exam(config).verdict.settings(ASKED))["patterns"] == {"mmvp": "mmvp_vlm"}
     config["behavior"]["datasets"].remove("mmvp_vlm")
     assert json.loads(exam(config).verdict.settings(ASKED))["patterns"] == {}
@@ -242,7 +236,7 @@ def test_only_language_models_are_traced(config: Config) -> None:
         ("results/verdict/tiny_lava.classes.parquet", "unknown model 'tiny_lava'; did you"),
     ],
 )
-def test_a_misspelt_target_names_the_nearest_that_there_is(
+def test_a_misspelt_target_is_reported_with_the_nearest_name(
     target: str, hint: str, config: Config
 ) -> None:
     with pytest.raises(UserError) as found:
@@ -250,7 +244,7 @@ def test_a_misspelt_target_names_the_nearest_that_there_is(
     assert hint in str(found.value)
 
 
-def test_a_dataset_may_be_for_some_of_the_models(config: Config) -> None:
+def test_a_dataset_may_be_limited_to_some_models(config: Config) -> None:
     for dataset in ("clevr", "cv_bench", "stroop"):
         config["datasets"][dataset]["models"] = ["tiny_clip", "tiny_llava"]
     plan = exam(config)
@@ -265,7 +259,7 @@ def test_a_dataset_may_be_for_some_of_the_models(config: Config) -> None:
     assert not any("aligned" in path or "dino" in path for path in plan.readout.head_errors())
 
 
-def test_a_model_that_a_dataset_leaves_out_is_told(config: Config) -> None:
+def test_a_target_for_an_excluded_model_is_refused(config: Config) -> None:
     config["datasets"]["blink"]["models"] = ["tiny_llava"]
     target = "results/readout/tiny_llava_aligned/blink.parquet"
     with pytest.raises(UserError, match=r"datasets\.blink\.models: unknown model 'tiny_llava_al"):

@@ -28,7 +28,9 @@ def changed(config: dict[str, Any], section: str, key: str, value: Any) -> dict[
     return other
 
 
-def test_every_stage_is_one_models_and_has_a_section_and_a_step(config: dict[str, Any]) -> None:
+def test_every_stage_belongs_to_one_model_and_has_a_section_and_a_step(
+    config: dict[str, Any],
+) -> None:
     stages = [stage for own in training.MODELS.values() for stage in own]
     assert sorted(stages) == sorted(training.STAGES) == sorted(STEPS)
     assert set(training.STAGES) <= set(config["tiny_models"]["recipe"])
@@ -48,7 +50,7 @@ def test_a_stage_changes_the_models_that_descend_from_it_and_no_other(
     assert [s for s in training.STAGES if _differs(config, other, s)] == [stage]
 
 
-def test_what_all_stages_share_changes_every_model(config: dict[str, Any]) -> None:
+def test_shared_keys_change_every_model(config: dict[str, Any]) -> None:
     other = changed(config, "architecture", "patch_px", 8)
     for model in training.MODELS:
         assert training.model_recipe(other, model) != training.model_recipe(config, model)
@@ -82,7 +84,7 @@ def test_captions_belong_to_the_recipe_only_if_there_are_any(config: dict[str, A
     }
 
 
-def test_an_eye_without_words_has_a_curve_of_its_own(config: dict[str, Any]) -> None:
+def test_the_encoder_without_text_has_its_own_curve(config: dict[str, Any]) -> None:
     config["models"] = ["tiny_dino"]
     assert training.curves(config) == ["data/weights/tiny_dino/distillation.curve.parquet"]
     config["models"] = ["tiny_dino", "tiny_llava_aligned"]

@@ -28,7 +28,7 @@ def tuning(config: Config) -> TuningPlan:
         ("eval_every", 500, "tuning.eval_every is 500, expected at most tuning.steps, 40"),
     ],
 )
-def test_tuning_on_what_is_not_there_is_refused(
+def test_tuning_on_an_unknown_dataset_or_task_is_refused(
     key: str, value: object, sentence: str, config: Config
 ) -> None:
     config["tuning"] |= {"tasks": {"clevr": ["color"]}, key: value}
@@ -36,7 +36,7 @@ def test_tuning_on_what_is_not_there_is_refused(
         tuning(config).check()
 
 
-def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Config) -> None:
+def test_tuning_depends_on_its_settings_and_the_prompts(config: Config) -> None:
     config["tuning"] |= {"tasks": {}, "models": None, "prompts": [1, 5, 10], "shuffled": True}
     assert tuning(config).comparisons() == []
     config["tuning"]["tasks"] = {"clevr": ["color", "size"]}
@@ -59,7 +59,7 @@ def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Confi
         tuning(config).check()
 
 
-def test_a_number_of_maps_retrains_nothing(config: Config) -> None:
+def test_changing_the_number_of_maps_retrains_nothing(config: Config) -> None:
     config["tuning"] |= {
         "tasks": {"clevr": ["color", "size"]},
         "arms": ["lora_lm"],

@@ -45,7 +45,7 @@ def test_a_key_of_a_spec_exists(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", re.findall(r"under `(\w+):`", HERE))
-def test_a_key_of_the_whole_configuration_exists(key: str) -> None:
+def test_a_top_level_key_exists(key: str) -> None:
     assert key in RootConfig.model_fields
 
 
@@ -60,7 +60,7 @@ def test_spans_exist() -> None:
     assert {spans[0], *re.findall(r"`(\w+)`", spans[1])} <= known
 
 
-def test_the_example_asks_for_what_the_page_says() -> None:
+def test_the_example_requests_the_documented_activations() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     plan = WorkflowPlan(check(yaml.safe_load(text), []), read_specs())
     plan.check()

@@ -29,7 +29,7 @@ def exam(config: dict[str, Any], **changes: Any) -> WorkflowPlan:
     return WorkflowPlan(changed, configuration.read_specs())
 
 
-def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str, Any]) -> None:
+def test_images_do_not_depend_on_questions_or_other_splits(config: dict[str, Any]) -> None:
     base = exam(config).scene_settings(TRAIN)
     counts = config["datasets"]["clevr"]["splits"]
     for change in (
@@ -45,7 +45,7 @@ def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str,
     assert exam(config, rendering={"gap": 0.2}).scene_settings(TRAIN) != base
 
 
-def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any]) -> None:
+def test_questions_do_not_depend_on_rendering(config: dict[str, Any]) -> None:
     base = exam(config).question_settings(TRAIN)
     assert (
         exam(config, rendering={"gap": 0.2}, clevr={"shards": 9}).question_settings(TRAIN) == base
@@ -86,9 +86,7 @@ def test_paths_have_the_form_of_the_contracts(config: dict[str, Any]) -> None:
     assert e.manifest(TRAIN) == "<results>/extraction/tiny_llava/clevr/item/manifest.json"
 
 
-def test_the_report_asks_for_every_table_once_and_for_no_scope_that_is_not_probed(
-    config: dict[str, Any],
-) -> None:
+def test_the_report_reads_every_table_once_and_only_probed_scopes(config: dict[str, Any]) -> None:
     e = exam(config)
     probes = e.probes(".parquet")
     assert len(probes) == len(set(probes)) == len(e.probes(".predictions.parquet"))
@@ -98,7 +96,7 @@ def test_the_report_asks_for_every_table_once_and_for_no_scope_that_is_not_probe
     assert not any("/item/" in path for path in only_image.manifests())
 
 
-def test_training_pictures_are_drawn_but_not_examined(config: dict[str, Any]) -> None:
+def test_training_images_are_rendered_but_not_examined(config: dict[str, Any]) -> None:
     assert exam(config).probed_datasets == ["clevr"]
     assert "clevr_pretrain" in exam(config).dataset_pattern("render").split("|")
 
@@ -116,7 +114,7 @@ def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) 
     assert clip[1] != llava[1]
 
 
-def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any]) -> None:
+def test_a_dataset_section_has_only_its_own_rendering_keys(config: dict[str, Any]) -> None:
     drawn = json.loads(
         exam(config, clevr={"rendering": {"camera": {"fov": 30}}}).scene_settings(TRAIN)
     )
@@ -139,7 +137,7 @@ def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict
     assert any("tiny_llava" in path for path in figures)
 
 
-def test_figures_are_files_only_where_they_are_wanted(config: dict[str, Any]) -> None:
+def test_figures_are_files_only_if_requested(config: dict[str, Any]) -> None:
     plan = exam(config, report={"figures": ["verdict", "readout"]})
     found = ReportPlan(plan, MiningPlan(plan.config)).manifests()
     assert {path.split("/")[3] for path in found} == {"verdict", "readout"}
@@ -161,7 +159,7 @@ def with_regions(config: dict[str, Any], *spans: str, **changes: Any) -> Workflo
     return exam(config, extraction={"spans": list(spans)}, **changes)
 
 
-def test_an_encoder_is_asked_for_attributes_where_referents_are_pooled(
+def test_an_encoder_is_probed_for_attributes_if_referents_are_pooled(
     config: dict[str, Any],
 ) -> None:
     images = configuration.tasks_for(config, configuration.read_specs(), "tiny_clip", "clevr")
@@ -173,9 +171,7 @@ def test_an_encoder_is_asked_for_attributes_where_referents_are_pooled(
     assert any(e.probed for e in plan.verdict.evidence("tiny_clip"))
 
 
-def test_question_types_are_probed_in_images_where_no_region_answers(
-    config: dict[str, Any],
-) -> None:
+def test_question_types_are_probed_in_images_without_regions(config: dict[str, Any]) -> None:
     image = ["<results>/extraction/tiny_llava/clevr/image/manifest.json"]
     for task, spans, expected in (
         ("boolean", ("cls", "referent"), image),
@@ -187,7 +183,7 @@ def test_question_types_are_probed_in_images_where_no_region_answers(
         assert with_regions(config, *spans).image_manifest(probe) == expected
 
 
-def test_regions_are_read_where_their_spans_are_asked_for(config: dict[str, Any]) -> None:
+def test_regions_are_read_if_their_spans_are_requested(config: dict[str, Any]) -> None:
     assert exam(config).extraction.regions(CLIP) == []
     for spans in (("referent",), ("cls", "other_object")):
         assert with_regions(config, *spans).extraction.regions(CLIP) == [
@@ -203,7 +199,7 @@ def test_regions_are_read_where_their_spans_are_asked_for(config: dict[str, Any]
         with_regions(changed, "referent").check()
 
 
-def test_a_region_that_no_dataset_has_is_one_sentence(config: dict[str, Any]) -> None:
+def test_a_region_that_no_dataset_has_is_a_one_sentence_error(config: dict[str, Any]) -> None:
     changed = copy.deepcopy(config)
     changed["datasets"]["mmvp"] |= {"tasks": ["state"], "test_share": 0.5}
     plan = with_regions(changed, "last", "referent", clevr={"tasks": []})

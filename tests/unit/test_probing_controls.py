@@ -23,7 +23,7 @@ def test_a_type_has_one_label_in_training_and_test():
 
 
 @pytest.mark.parametrize("types", [12, 40, 400])
-def test_type_labels_have_the_tasks_shares_however_few_types_there_are(types):
+def test_type_labels_have_the_tasks_shares_even_with_few_types(types):
     # if drawn independently, labels of 12 types would have a majority share between 1/3 and 1
     _, y, types = _examples(types=types)
     largest = np.unique(types, return_counts=True)[1].max() / len(y)
@@ -33,14 +33,14 @@ def test_type_labels_have_the_tasks_shares_however_few_types_there_are(types):
         assert abs(difference).max() <= 1.5 * largest
 
 
-def test_every_class_gets_every_type_in_its_turn():
+def test_every_class_can_get_every_type():
     _, y, types = _examples(types=12)
     drawn = np.array([type_labels(types, y, seed, "t") for seed in range(300)])
     shares = [(drawn[:, types == t][:, 0] == 0).mean() for t in np.unique(types)]
     assert min(shares) > 0.35 and max(shares) < 0.65  # half of the examples have class 0
 
 
-def test_type_labels_know_nothing_of_the_task():
+def test_type_labels_are_independent_of_the_task():
     _, y, _ = _examples()
     types = np.arange(2000).astype(str)
     labels = type_labels(types, y, 7, "t")

@@ -38,7 +38,7 @@ def always(monkeypatch):
 
 
 @pytest.mark.parametrize("tasks", [1, 2])
-def test_shared_inputs_change_no_choice_and_no_prediction(tasks, monkeypatch):
+def test_shared_inputs_do_not_change_penalties_or_predictions(tasks, monkeypatch):
     xs, plan = problem(tasks=tasks)
     alone = search.cross_validate(xs, plan, K, 0)
     fits = search.refit(xs, plan, alone, K, 0)
@@ -75,7 +75,7 @@ def optimum(xs, plan):
     return (logits - logits.mean(1, keepdim=True)).numpy()
 
 
-def test_a_fold_is_standardised_and_penalised_by_its_own_rows_alone():
+def test_a_fold_is_standardised_and_penalised_by_its_own_rows_only():
     xs, plan = problem(columns=1)
     found = optimum(xs, plan)
     for f, (rows, held) in enumerate(plan.parts()):

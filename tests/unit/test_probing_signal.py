@@ -77,7 +77,7 @@ def test_xor_is_found_by_the_mlp_and_not_by_the_linear_probe():
 
 
 @pytest.mark.slow
-def test_noise_stays_at_chance_and_is_called_significant_no_more_often_than_said():
+def test_noise_stays_at_chance_and_within_the_nominal_error_rate():
     tests, right, significant = 100, 0, 0
     for repetition in range(200):
         rng = np.random.default_rng(repetition)
@@ -100,7 +100,7 @@ def test_no_false_discovery_among_many_noise_addresses():
     assert min(row["q"] for row in rows) > 0.01
 
 
-def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
+def test_the_control_exposes_a_probe_that_memorises_types():
     # types are one-hot and recur in the test set, so labels of types can be memorised
     rng = np.random.default_rng(4)
     code = rng.integers(0, 20, 800)
@@ -115,7 +115,7 @@ def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
     assert task["p"] < 0.001, "permuted labels ignore types, so they miss this"
 
 
-def test_a_feature_that_names_the_group_does_not_lift_accuracy():
+def test_a_feature_that_identifies_the_group_does_not_raise_accuracy():
     # all items of a group have one label, so a random split of rows would reveal it
     rng = np.random.default_rng(5)
     code = np.repeat(np.arange(120), 6)
@@ -130,7 +130,7 @@ def test_a_feature_that_names_the_group_does_not_lift_accuracy():
     assert row["ci_high"] - row["ci_low"] > 0.2, "an interval over rows would be narrower"
 
 
-def test_shuffled_activations_are_significant_as_often_as_said():
+def test_shuffled_activations_are_significant_at_the_nominal_rate():
     # There are three types. Compared with a control task by type, whose majority share differs, far
     # more than 5% were significant.
     problems = list(product(COLUMNS, TASKS))

@@ -94,7 +94,7 @@ def test_every_step_lowers_the_loss(hidden):
 
 
 @pytest.mark.parametrize("width", [D, 100])
-def test_principal_axes_change_no_distance_and_no_prediction(width):
+def test_principal_axes_preserve_distances_and_predictions(width):
     xs, plan = _problem(columns=1, width=width)
     learnt, held = stack_inputs(xs, [(plan.train, plan.test)], plan.tasks)
     x = (xs[0] - xs[0][plan.train].mean(0)) / xs[0][plan.train].std(0, unbiased=False)
@@ -132,7 +132,7 @@ def test_all_columns_seeds_and_controls_together_equal_one_at_a_time(hidden, mon
             assert (fitted[c].predictions[0] != fits[c].predictions[s]).mean() <= 0.02
 
 
-def test_padding_has_no_part_in_training():
+def test_padding_does_not_affect_training():
     xs, plan = _problem(columns=1)
     parts = [(plan.train, plan.test), (plan.train[:40], plan.test[:20])]
     both, _ = stack_inputs(xs, parts, plan.tasks)
@@ -171,7 +171,7 @@ def test_a_linear_probe_has_the_penalty_with_the_highest_held_out_accuracy(monke
     assert least.accuracy < best - 0.02  # the loss would have chosen a different one
 
 
-def test_standardisation_never_sees_what_is_held_out():
+def test_standardisation_never_uses_held_out_rows():
     xs, plan = _problem(columns=1)
     wild = [x.clone() for x in xs]
     wild[0][TRAIN:] *= 1e6  # the test rows
@@ -181,7 +181,7 @@ def test_standardisation_never_sees_what_is_held_out():
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1234.5])
-def test_a_feature_that_is_constant_where_it_is_learnt_is_only_centred(value):
+def test_a_feature_that_is_constant_in_training_is_only_centred(value):
     xs, plan = _problem(columns=1)
     plain, plain_held = stack_inputs(xs, [(plan.train, plan.test)], plan.tasks)
     # the mean of a constant has a rounding error, which must not be scaled up to a feature

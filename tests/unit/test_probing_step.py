@@ -155,7 +155,7 @@ def test_group_split_uses_its_own_column(tmp_path):
     assert set(metrics["n_test"].to_pylist()) == {TRAIN}  # ``world`` has the reverse split
 
 
-def test_row_order_of_the_inputs_changes_no_byte(tmp_path):
+def test_row_order_of_the_inputs_does_not_change_the_output(tmp_path):
     _run(_world(tmp_path / "a"))
     _run(_world(tmp_path / "b", order=np.random.default_rng(1).permutation(N)))
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
@@ -197,14 +197,14 @@ def test_another_seed_changes_controls_but_never_the_test_set(tmp_path):
         ({"inputs": {"lm.0/last": np.full((N, 5), np.nan)}}, {}, "NaN or infinity"),
     ],
 )
-def test_bad_input_is_one_sentence_and_writes_nothing(tmp_path, world, call, sentence):
+def test_bad_input_is_a_one_sentence_error_and_writes_nothing(tmp_path, world, call, sentence):
     _world(tmp_path, **world)
     with pytest.raises(UserError, match=sentence):
         _run(tmp_path, **call)
     assert not (tmp_path / "out.parquet").exists()
 
 
-def test_an_item_without_activations_is_named(tmp_path):
+def test_an_item_without_activations_is_reported(tmp_path):
     _world(tmp_path)
     part = tmp_path / "item" / "part-001.parquet"
     write_table(part, pq.read_table(part).slice(1))
@@ -242,7 +242,7 @@ def test_a_span_without_the_region_of_some_example_is_left_out(tmp_path, caplog)
     assert "the first is x004" in caplog.text
 
 
-def test_probes_are_trained_where_the_configuration_says(tmp_path, monkeypatch):
+def test_probes_are_trained_on_the_configured_device(tmp_path, monkeypatch):
     asked = []
     real = train_probes.read_inputs
 

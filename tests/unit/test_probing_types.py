@@ -87,7 +87,7 @@ def _typed(rows):
     return floor, {r["address"]: r for r in rows if r["kind"] == "task" and r["n_types"]}
 
 
-def test_a_signal_of_each_type_is_found_where_one_probe_for_all_finds_none(tmp_path):
+def test_probes_per_type_find_signals_that_one_probe_for_all_misses(tmp_path):
     rng = np.random.default_rng(0)
     truth = _answers(rng)
     seen = _features(rng, truth)
@@ -131,7 +131,7 @@ def test_probes_that_know_only_the_type_are_at_the_floor_and_never_significant(t
     assert np.mean(said) == pytest.approx(floor["accuracy"])
 
 
-def test_only_types_with_groups_and_answers_enough_are_probed(tmp_path):
+def test_only_types_with_enough_groups_and_answers_are_probed(tmp_path):
     rng = np.random.default_rng(2)
     truth = _answers(rng)
     truth[:, 3] = True  # a type whose answer never changes
@@ -155,7 +155,7 @@ def test_only_types_with_groups_and_answers_enough_are_probed(tmp_path):
         ({"items": 101}, "100 of 100 test items are of a question type"),
     ],
 )
-def test_too_few_of_all_types_is_a_sentence_in_the_table(tmp_path, changes, sentence):
+def test_too_few_items_of_all_types_are_reported_in_the_table(tmp_path, changes, sentence):
     rng = np.random.default_rng(3)
     truth = _answers(rng)
     rows, predictions = _run(
@@ -169,13 +169,13 @@ def test_too_few_of_all_types_is_a_sentence_in_the_table(tmp_path, changes, sent
     assert [r["kind"] for r in rows] == ["majority", "task", "control_type", "majority_type"]
 
 
-def test_without_a_span_of_the_image_the_reason_says_so(tmp_path):
+def test_a_missing_image_span_is_given_as_the_reason(tmp_path):
     rng = np.random.default_rng(3)
     rows, _ = _run(_world(tmp_path, _answers(rng), {}, image={}))
     assert "extraction.spans" in _typed(rows)[0]["reason"]
 
 
-def test_questions_about_several_images_are_left_out_and_counted(tmp_path, caplog):
+def test_questions_about_several_images_are_omitted_and_counted(tmp_path, caplog):
     caplog.set_level("INFO")
     rng = np.random.default_rng(4)
     truth = _answers(rng)
@@ -188,7 +188,7 @@ def test_questions_about_several_images_are_left_out_and_counted(tmp_path, caplo
     assert _typed(rows)[0]["reason"] == "every question is about several images"
 
 
-def test_an_image_of_the_test_part_trains_nothing(tmp_path):
+def test_test_images_are_not_used_for_training(tmp_path):
     truth = _answers(np.random.default_rng(5))
     shown = [[f"i{i - i % 8:03d}"] if i % 8 == 1 else [f"i{i:03d}"] for i in range(N)]
     world = _world(tmp_path, truth, {"vision.0/cls": truth}, images=shown)
@@ -198,7 +198,7 @@ def test_an_image_of_the_test_part_trains_nothing(tmp_path):
     assert e.train.sum() == 300 - 50
 
 
-def test_where_items_have_a_region_no_type_is_probed(tmp_path):
+def test_items_with_a_region_have_no_probes_by_type(tmp_path):
     rng = np.random.default_rng(6)
     truth = _answers(rng)
     own = {"lm.1/last": rng.random((N, 3)), "lm.1/referent": rng.random((N, 3))}
@@ -212,7 +212,7 @@ def _pairs(world, **changes) -> question_types.Pairs:
     return question_types.read_pairs(*tables, examples, "group", CHOSEN | changes)
 
 
-def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
+def test_known_answers_allow_training_types_with_few_questions(tmp_path):
     rng = np.random.default_rng(7)
     truth = _answers(rng, (0.06, 0.5, 0.5, 0.5, 0.5))  # a rare answer, asked in balance
     asks = np.where(truth[:, 0] | (rng.random(N) < 0.08), 0, 1)
@@ -232,7 +232,7 @@ def test_known_answers_train_a_type_that_few_images_are_asked(tmp_path):
     assert found["accuracy"] > 0.85
 
 
-def test_the_probes_of_a_type_are_those_that_it_would_have_alone(tmp_path):
+def test_a_types_probe_does_not_depend_on_other_types(tmp_path):
     rng = np.random.default_rng(8)
     truth = _answers(rng)
     x = _features(rng, truth)
@@ -275,7 +275,7 @@ def test_the_verdict_reads_all_stages_on_the_items_of_types_with_a_probe(tmp_pat
     assert {stage.split("_")[0] for stage in read.stages} == {"position"}
 
 
-def test_the_report_shows_types_beside_their_own_floor(tmp_path, monkeypatch):
+def test_the_report_shows_types_with_their_own_floor(tmp_path, monkeypatch):
     rng = np.random.default_rng(10)
     truth = _answers(rng, (0.9, 0.1, 0.5, 0.5, 0.5))
     asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)

@@ -41,7 +41,7 @@ def test_a_task_that_cannot_be_probed_has_one_row_with_the_reason(
     assert predictions.num_rows == 0
 
 
-def test_classes_in_too_few_training_groups_are_left_out_and_counted(tmp_path):
+def test_classes_in_too_few_training_groups_are_omitted_and_counted(tmp_path):
     answers = ["cube", "ball"] * (N // 2)
     answers[0] = answers[TRAIN] = "hail"  # one training and one test example
     answers[2:6] = ["snow"] * 4  # four examples in two groups of the training set

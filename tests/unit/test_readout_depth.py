@@ -141,7 +141,7 @@ def boxes(root: Path, perfect: bool) -> list[str]:
     return flags(root, [write_source(root / "image", ids, layers, places)])
 
 
-def test_true_depth_tells_which_box_is_nearer_and_noise_does_not(trained, tmp_path):
+def test_true_depth_orders_boxes_and_noise_does_not(trained, tmp_path):
     (tmp_path / "a").mkdir()
     found = run(tmp_path / "a", with_heads(boxes(tmp_path / "a", True), trained))
     value = {(r["address"], r["readout"]): r["value"] for r in found.to_dicts()}
@@ -160,13 +160,13 @@ def with_heads(words: list[str], root: Path) -> list[str]:
     return [*words[:at], str(root / "heads.out"), *words[at:]]
 
 
-def test_an_address_without_a_head_is_told_of_and_the_others_read(trained, tmp_path, caplog):
+def test_an_address_without_a_head_is_reported_and_the_others_read(trained, tmp_path, caplog):
     found = run(tmp_path, with_heads(boxes(tmp_path, True), trained))
     assert "lm.1 has no depth head, so no depth order there" in caplog.text
     assert "lm.1" not in set(found["address"]) and "lm.0" in set(found["address"])
 
 
-def test_without_heads_nothing_is_read_and_that_is_said(tmp_path, caplog):
+def test_without_heads_nothing_is_read_and_a_message_says_so(tmp_path, caplog):
     assert run(tmp_path, boxes(tmp_path, True)).is_empty()
     assert "no depth heads are given, so no depth_order" in caplog.text
     assert "nothing could be read out of eye" in caplog.text
@@ -183,7 +183,7 @@ def test_a_token_has_the_mean_known_depth_of_its_area():
     assert found == pytest.approx([1, 4, 2, 1, np.nan, np.nan], nan_ok=True)
 
 
-def test_ridge_is_that_of_scikit_learn_whatever_the_folds():
+def test_ridge_equals_scikit_learns_for_any_folds():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((90, 4)) * [1, 10, 0.1, 1] + 500
     y = x @ [1.0, -0.2, 3.0, 0.0] + rng.standard_normal(90)
@@ -197,7 +197,7 @@ def test_ridge_is_that_of_scikit_learn_whatever_the_folds():
     assert folds[1].squared_error(head) == pytest.approx(np.mean((head(x[1::3]) - y[1::3]) ** 2))
 
 
-def test_ridge_heeds_no_feature_that_never_changes():
+def test_ridge_ignores_constant_features():
     tokens, depths = np.full((50, 3), 7.1), np.linspace(1, 5, 50)
     folds = [ProductSums(tokens[0]), ProductSums(tokens[0])]
     for fold, part in zip(folds, (slice(0, 25), slice(25, 50)), strict=True):
@@ -206,7 +206,7 @@ def test_ridge_heeds_no_feature_that_never_changes():
     assert not head.weight.any() and head(tokens) == pytest.approx(3)
 
 
-def test_cells_of_a_map_stand_where_their_tokens_do():
+def test_cells_of_a_map_have_their_tokens_positions():
     places = np.concatenate([grid(2, 3, (0, 0, 60, 40)), grid(2, 2, (10, 10, 30, 30), view=1)])
     places[3, 3:] = np.nan  # in the first view, which is then not a grid
     assert [g.tokens.tolist() for g in grids(places)] == [[6, 7, 8, 9]]
@@ -222,7 +222,7 @@ def test_cells_of_a_map_stand_where_their_tokens_do():
     assert again == pytest.approx(middle)
 
 
-def test_blocks_are_evenly_spaced_and_the_last_is_among_them():
+def test_blocks_are_evenly_spaced_and_include_the_last():
     many = [f"vision.{i}" for i in range(24)]
     assert evenly_spaced(many, 4) == ["vision.5", "vision.11", "vision.17", "vision.23"]
     assert evenly_spaced(many[:2], 4) == [many[0], many[0], many[1], many[1]]
@@ -243,7 +243,7 @@ def test_a_depth_map_of_another_size_or_depth_is_refused(tmp_path):
         read_depths(DepthImage("one", "g", 8, 6, tmp_path / "none.png"))
 
 
-def test_pictures_to_test_on_must_be_there(tmp_path):
+def test_images_to_test_on_must_exist(tmp_path):
     words = write_rooms(tmp_path)
     path = tmp_path / "images.parquet"
     rows = pl.read_parquet(path).with_columns(group_split=pl.lit("train"))

@@ -74,13 +74,13 @@ def write_all(
 
 
 @pytest.mark.parametrize("places", [tiled(), grid(5, 9)], ids=["tiles", "oblong"])
-def test_tiles_and_ends_of_lines_are_read_where_they_lie(places, tmp_path):
+def test_tiles_and_line_ends_are_read_at_their_positions(places, tmp_path):
     found = run(tmp_path, write_all(tmp_path, places))
     assert found.filter(readout="points")["value"].to_list() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("views", [(1, 1), (3, 3)], ids=["one view each", "tiles"])
-def test_pictures_in_one_prompt_are_told_apart_by_their_views(views, tmp_path):
+def test_images_in_one_prompt_are_distinguished_by_view(views, tmp_path):
     own = [grid() if n == 1 else tiled() for n in views]
     items, regions = puzzles(12)
     write_dataset(tmp_path, items, regions)
@@ -101,7 +101,7 @@ def test_pictures_in_one_prompt_are_told_apart_by_their_views(views, tmp_path):
     assert found["value"].to_list() == [1.0] * 4 and found["n"].to_list() == [12] * 4
 
 
-def test_items_whose_points_no_token_shows_are_told_of_and_do_not_count(tmp_path, caplog):
+def test_items_with_uncovered_points_are_reported_and_not_counted(tmp_path, caplog):
     cropped = grid(4, 4, (20, 20, 60, 60))  # a centre crop
     items, regions = puzzles(12)
     for one in regions[:10]:  # the first item has a point at the image's edge
@@ -126,7 +126,7 @@ def test_items_whose_points_no_token_shows_are_told_of_and_do_not_count(tmp_path
     assert told == [{"seen": "alone", **expected}, {"seen": "canvas", **expected}]
 
 
-def test_a_stage_whose_tokens_lie_nowhere_is_told_of_and_the_others_read(tmp_path, caplog):
+def test_a_stage_without_token_positions_is_reported_and_the_others_read(tmp_path, caplog):
     nowhere = np.full((16, 7), np.nan, np.float32)
     nowhere[:, :3] = [0, -1, -1]
     items, regions = puzzles(4)
@@ -139,7 +139,7 @@ def test_a_stage_whose_tokens_lie_nowhere_is_told_of_and_the_others_read(tmp_pat
     assert "tokens of connector have no positions; nothing is read there" in caplog.text
 
 
-def test_places_must_stand_beside_tokens(tmp_path):
+def test_tokens_must_have_positions(tmp_path):
     words = write_all(tmp_path, grid())
     path = tmp_path / "image/manifest.json"
     manifest = read_json(path)
@@ -148,7 +148,7 @@ def test_places_must_stand_beside_tokens(tmp_path):
         run(tmp_path, words)
 
 
-def test_more_tokens_than_places_are_refused(tmp_path):
+def test_more_tokens_than_positions_are_refused(tmp_path):
     words = write_all(tmp_path, grid())
     items, _ = puzzles(12)
     ids = [image for one in items for image in one["images"]]
@@ -183,7 +183,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_regions_and_items_that_do_not_go_together_are_refused(name, tmp_path):
+def test_regions_that_do_not_match_their_items_are_refused(name, tmp_path):
     words = write_all(tmp_path, grid())
     (table, where), values, sentence = MISTAKES[name]
     change(tmp_path, table, where, **values)
@@ -199,7 +199,7 @@ def test_an_item_without_regions_is_refused(tmp_path):
         run(tmp_path, words)
 
 
-def test_answers_of_another_model_or_lacking_an_item_are_refused(tmp_path):
+def test_answers_of_another_model_or_without_an_item_are_refused(tmp_path):
     words = write_all(tmp_path, grid())
     items, _ = puzzles(12)
     path = tmp_path / "sighted.parquet"
@@ -224,7 +224,7 @@ def test_gram_distances_are_exact_for_more_and_fewer_tokens_than_features():
         assert score_gram(regions[0], regions[1:]) == pytest.approx(expected, rel=1e-9)
 
 
-def test_scores_are_cosines_whatever_the_length_and_zero_for_nothing():
+def test_scores_are_cosines_at_any_length_and_zero_for_zero_vectors():
     assert score_points(np.array([3.0, 0]), np.array([[1.0, 0], [0, 9], [0, 0]])) == pytest.approx(
         [1, 0, 0]
     )

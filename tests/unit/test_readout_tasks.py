@@ -135,7 +135,7 @@ def puzzles() -> dict[str, Puzzles]:
 
 
 @pytest.mark.parametrize("task", KINDS)
-def test_features_that_are_the_truth_score_1_and_shuffled_ones_chance(puzzles, task, tmp_path):
+def test_perfect_features_score_1_and_shuffled_ones_chance(puzzles, task, tmp_path):
     found = run(tmp_path, puzzles[task].write(tmp_path, lambda truth: truth))
     own = found.filter(~pl.col("readout").str.ends_with("/shuffled"))
     assert set(own["readout"]) == KINDS[task][3]
@@ -161,7 +161,7 @@ def test_noise_scores_chance_within_its_interval(puzzles, task, tmp_path):
 
 
 @pytest.mark.parametrize("task", KINDS)
-def test_features_that_are_all_alike_score_chance_and_not_the_first_letter(puzzles, task, tmp_path):
+def test_equal_features_score_chance_not_the_first_letter(puzzles, task, tmp_path):
     words = puzzles[task].write(tmp_path, lambda t: np.full((len(t), 7), 0.1))
     run(tmp_path, words)
     said = pl.DataFrame(read_table(tmp_path / "predictions.parquet"))
@@ -171,7 +171,7 @@ def test_features_that_are_all_alike_score_chance_and_not_the_first_letter(puzzl
     assert ((shares - 1 / c).abs() < 4 * ((c - 1) / c**2 / len(said)) ** 0.5).all()
 
 
-def test_the_paired_test_is_with_the_answers_to_the_same_items(puzzles, tmp_path):
+def test_the_paired_test_uses_answers_to_the_same_items(puzzles, tmp_path):
     own = puzzles["semantic_correspondence"]
     write_answers(tmp_path / "sighted.parquet", own.items, lambda r, order: ["(A)", "(B)"][order])
     found = run(tmp_path, own.write(tmp_path, lambda truth: truth))
@@ -184,7 +184,7 @@ def test_the_paired_test_is_with_the_answers_to_the_same_items(puzzles, tmp_path
     assert control["p"].null_count() == control["q"].null_count() == len(control)
 
 
-def test_predictions_give_the_scores_again(puzzles, tmp_path):
+def test_scores_can_be_recomputed_from_predictions(puzzles, tmp_path):
     found = run(
         tmp_path, puzzles["art_style"].write(tmp_path, lambda t: t + RNG.normal(size=t.shape))
     )
@@ -210,7 +210,7 @@ def test_a_second_run_gives_the_same_bytes(puzzles, tmp_path):
 
 
 @pytest.mark.parametrize("groups", [["a"] * 4, list("abcd")])
-def test_four_items_never_have_a_single_point_as_interval(groups):
+def test_the_interval_of_four_items_is_never_a_single_point(groups):
     # one group of four used to give [.75, .75], and four correct items [1, 1]
     for right in (3, 4):
         items = [

@@ -68,7 +68,7 @@ def test_the_right_letter_is_spread_evenly(blink):
         assert sorted(answers) == sorted(f"({letter})" for letter in letters)
 
 
-def test_points_stand_apart_and_whole_in_the_image(blink):
+def test_points_are_far_apart_and_fully_in_the_image(blink):
     with open(blink / "Points.csv", newline="") as file:
         told = list(csv.DictReader(file))
     assert list(told[0]) == ["idx", "name", "x", "y"]
@@ -96,7 +96,7 @@ def test_only_the_right_point_is_on_the_same_part(blink):
 
 
 @pytest.mark.parametrize("task", BLINK[:2])
-def test_every_point_is_on_the_part_that_the_facts_name(task):
+def test_every_point_is_on_the_recorded_part(task):
     for number in range(2):
         item = blink_items.draw_item((3, "b", "val", task, number), {**SETTINGS, **LOOK})
         facts = item.facts["facts"]
@@ -107,7 +107,7 @@ def test_every_point_is_on_the_part_that_the_facts_name(task):
                 assert view.names[here - 1] == (0, told[name])
 
 
-def test_the_right_point_is_the_same_point_of_the_world():
+def test_the_right_point_is_the_same_3d_point():
     for number in range(4):
         name = (7, "blink", "val", "Visual_Correspondence", number)
         item = blink_items.draw_item(name, {**SETTINGS, **LOOK})
@@ -122,7 +122,7 @@ def test_the_right_point_is_the_same_point_of_the_world():
 
 
 @pytest.mark.parametrize("task", BLINK[:3])
-def test_the_place_in_the_image_is_right_as_often_as_a_guess(blink, task):
+def test_the_image_position_gives_no_advantage(blink, task):
     nearest = []
     for item in items(blink, task):
         ref, spots = item["points"][0]["REF"], item["points"][1]
@@ -170,7 +170,7 @@ def test_the_right_image_has_the_style_of_the_first_and_the_other_differs(blink)
 
 
 @pytest.mark.parametrize("way", DIFFERENCES)
-def test_styles_differ_in_what_they_say_and_in_nothing_else(way):
+def test_styles_differ_only_in_the_declared_properties(way):
     for seed in range(40):
         style = draw_style(random.Random(seed))
         other = draw_other(random.Random(seed + 1), style, way)

@@ -37,7 +37,7 @@ def described(obj, *without):
     return f"a {phrase({a: obj[a] for a in ATTRIBUTES if a not in without})}"
 
 
-def test_references_name_every_object_from_the_nearest_or_from_the_farthest():
+def test_references_list_every_object_starting_nearest_or_farthest():
     for scene in scenes(30):
         found = captions.references(scene)
         assert len(set(found)) == len(found) >= 3
@@ -81,7 +81,7 @@ def asked(count, **more):
     return questions_json(drawn, ("clevr", "val"), settings, 7)["questions"]
 
 
-def test_captions_are_asked_last_and_change_no_other_question():
+def test_captions_come_last_and_change_no_other_question():
     plain, zero, told = asked(8), asked(8, caption=0), asked(8, caption=1)
     assert plain == zero
     numbered = [q | {"question_index": 0} for q in told]

@@ -142,7 +142,7 @@ def test_captions_of_many_scenes_are_true_and_false_of_others():
         ("We can see a small metal thing and a large rubber thing, lit from above.", True),
     ],
 )
-def test_the_check_of_captions_tells_true_from_false(caption, truth):
+def test_the_caption_check_distinguishes_true_from_false(caption, truth):
     objects = [
         {"size": "small", "color": "red", "material": "metal", "shape": "cube"},
         {"size": "large", "color": "blue", "material": "rubber", "shape": "sphere"},
@@ -150,5 +150,5 @@ def test_the_check_of_captions_tells_true_from_false(caption, truth):
     assert is_true(caption, objects, [{1, 2}, {3, 4}]) is truth
 
 
-def test_same_bytes_whatever_the_number_of_shards(tmp_path, root):
+def test_bytes_do_not_depend_on_the_number_of_shards(tmp_path, root):
     assert tree(draw(tmp_path, "coco", SPLITS, shards=4)) == tree(root)

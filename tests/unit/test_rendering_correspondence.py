@@ -76,7 +76,7 @@ def test_a_point_of_one_view_projects_onto_its_surface_in_another():
             assert abs(back[0] - column - 0.5) < 0.51 and abs(back[1] - row - 0.5) < 0.51
 
 
-def test_what_stands_behind_something_is_not_visible():
+def test_occluded_points_are_not_visible():
     view = seen(box("near", (0, -3, 1), 0.8), box("far", (0, 2, 1), 0.6))
     near, hidden = [0.1, -3.8, 1.1], [0.1, 1.4, 1.1]
     assert visible_in(view, [near, hidden]).tolist() == [True, False]
@@ -117,7 +117,7 @@ def test_a_camera_that_rolls_turns_the_image_the_other_way(side):
     assert y == pytest.approx(20) and (x < 30 if side > 0 else x > 30)
 
 
-def test_zoom_and_frame_are_what_they_say():
+def test_zoom_and_frame_have_the_stated_effect():
     x = project(FRONT, [1.0, 0.0, 1.0], IMAGE_PX)[0] - 30
     assert project(orbit(FRONT, zoom=2), [1.0, 0.0, 1.0], IMAGE_PX)[0] - 30 == pytest.approx(2 * x)
     for kind in SPECIES:

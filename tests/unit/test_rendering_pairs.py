@@ -189,14 +189,14 @@ def test_everything_shows_in_the_images(layout, request):
 
 
 @pytest.mark.parametrize("pattern", [p for p in PATTERNS if p != "viewpoint"])
-def test_noise_is_the_same_wherever_no_ray_met_the_difference(pattern):
+def test_noise_is_equal_outside_the_difference(pattern):
     pair, (first, second) = draw_views(("mmvp", "test", 0), pattern, SETTINGS, 7)
     other = render(scene_of(pair.plans[1]), SETTINGS, 8)
     assert (first.rgb == second.rgb).all(axis=-1).mean() > 0.3
     assert (first.rgb == other.rgb).all(axis=-1).mean() < 0.1
 
 
-def test_the_place_of_the_right_option_tells_nothing(mmvp):
+def test_the_position_of_the_right_option_is_uninformative(mmvp):
     answers = [row["Correct Answer"] for row in rows(mmvp / "Questions.csv")]
     assert Counter(answers) == {"(a)": 18, "(b)": 18}
     assert set(answers[::2]) == {"(a)", "(b)"}  # also for the first item of a pair
@@ -211,7 +211,7 @@ def test_pairs_are_spread_evenly_in_the_order_of_the_paper():
     assert [pattern_of(i, 135) for i in range(0, 135, 15)] == list(PATTERNS)
 
 
-def test_questions_are_asked_of_one_thing_only():
+def test_questions_are_about_one_thing_only():
     for pattern in ("color", "presence", "position", "quantity"):
         for pair in drawn_pairs(pattern, 40):
             for plan in pair.plans:
@@ -220,7 +220,7 @@ def test_questions_are_asked_of_one_thing_only():
                 assert all(o["shape"] != pair.partner.get("shape") for o in others)
 
 
-def test_a_letter_stands_upright_on_its_sign():
+def test_a_letter_is_upright_on_its_sign():
     sign = {"shape": "sign", "form": "panel", "size": "large", "color": "blue", "accent": "red"}
     sign |= {"material": "rubber", "rotation": 0.0, "3d_coords": [0, 0, 0.7], "text": "L"}
     camera = {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22}
@@ -236,7 +236,7 @@ def test_a_letter_stands_upright_on_its_sign():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["mmvp", "mmvp_vlm"])
-def test_same_bytes_whatever_the_number_of_shards(layout, tmp_path):
+def test_bytes_do_not_depend_on_the_number_of_shards(layout, tmp_path):
     one = draw(tmp_path / "one", layout, {"test": 10}, shards=1)
     assert tree(one) == tree(draw(tmp_path / "three", layout, {"test": 10}, shards=3))
 
@@ -251,6 +251,6 @@ def test_a_second_split_is_refused(tmp_path):
         draw(tmp_path, "mmvp", {"test": 2, "val": 2})
 
 
-def test_what_cannot_be_seen_is_refused_with_the_knob_to_turn(tmp_path):
+def test_an_invisible_difference_is_refused_with_the_setting_to_change(tmp_path):
     with pytest.raises(UserError, match=r"lower rendering\.min_visible_px"):
         draw(tmp_path, "mmvp", {"test": 2}, image_px=[4, 4], min_visible_px=15)

@@ -109,7 +109,7 @@ def test_every_question_is_answered_by_its_own_program():
     assert asked > 200
 
 
-def test_a_question_of_one_meaning_is_answered_by_counts_as_by_its_program():
+def test_counts_and_programs_give_the_same_answers():
     examiner = QuestionSampler(list(FAMILIES), balance=True)
     answered = Counter()
     for i, scene in enumerate(scenes(60)):
@@ -125,7 +125,7 @@ def test_a_question_of_one_meaning_is_answered_by_counts_as_by_its_program():
     assert answered["yes"] > 5 and answered["no"] > 5 and answered["1"] > 5
 
 
-def test_a_meaning_is_the_same_in_every_order_of_filters_and_differs_else():
+def test_a_meaning_ignores_only_the_order_of_filters():
     red = node("filter_color", [0], "red"), node("filter_shape", [1], "cube")
     cube = node("filter_shape", [0], "cube"), node("filter_color", [1], "red")
     meanings = {meaning([node("scene"), *both, node("exist", [2])]) for both in (red, cube)}
@@ -134,14 +134,14 @@ def test_a_meaning_is_the_same_in_every_order_of_filters_and_differs_else():
     assert meaning([node("scene"), *red, *beside]) == "exist(relate(left, unique(cube red scene)))"
 
 
-def test_nothing_is_compared_with_itself_in_other_words():
+def test_nothing_is_compared_with_itself_under_another_description():
     one = {"objects": TWO["objects"][:1], "relationships": {}}
     for seed in range(50):
         with pytest.raises(AmbiguousError):
             FAMILIES["compare_attribute"](randomness.dice("self", seed), one, "boolean")
 
 
-def test_inputs_of_every_node_stand_before_it():
+def test_inputs_of_every_node_come_before_it():
     examiner = QuestionSampler(list(FAMILIES), balance=False)
     for i, scene in enumerate(scenes(30)):
         for question in examiner.ask(randomness.dice("q", i), scene, ONE_EACH):
@@ -163,7 +163,7 @@ def test_answers_are_balanced(task):
     assert max(answers.values()) <= 1.3 * min(answers.values()) + 2
 
 
-def test_wording_does_not_give_a_yes_or_no_away():
+def test_wording_does_not_reveal_yes_or_no():
     examiner = QuestionSampler(["exist"], balance=True)
     by_wording = Counter()
     for i, scene in enumerate(scenes(300)):

@@ -63,13 +63,13 @@ def tree(root):
     }
 
 
-def test_same_bytes_whatever_the_number_of_shards(tmp_path):
+def test_bytes_do_not_depend_on_the_number_of_shards(tmp_path):
     draw(tmp_path / "one", 1)
     draw(tmp_path / "three", 3)
     assert tree(tmp_path / "one") == tree(tmp_path / "three")
 
 
-def test_layout_is_clevr_and_its_parts_agree(tmp_path):
+def test_the_layout_is_clevrs_and_consistent(tmp_path):
     draw(tmp_path, 2)
     scenes = json.loads((tmp_path / "scenes/CLEVR_val_scenes.json").read_text())["scenes"]
     asked = json.loads((tmp_path / "questions/CLEVR_val_questions.json").read_text())["questions"]
@@ -111,7 +111,7 @@ def test_rendering_again_and_again_gives_the_same_pixels():
     assert not np.array_equal(views[0].rgb, render(scene_of(scene), settings, seed=4).rgb)
 
 
-def test_without_a_seed_the_ground_truth_is_the_same_and_there_is_no_image():
+def test_without_a_seed_there_is_ground_truth_but_no_image():
     scene = scene_of(plan("truth"))
     bare, full = render(scene, SETTINGS), render(scene, SETTINGS, seed=1)
     assert bare.rgb.size == 0 and full.rgb.shape == (48, 64, 3)
@@ -171,7 +171,7 @@ def test_srgb_round_trip():
     assert np.array_equal(encode_srgb(decode_srgb(values)), values)
 
 
-def test_a_scene_that_cannot_be_seen_is_one_sentence(tmp_path):
+def test_an_invisible_scene_is_a_one_sentence_error(tmp_path):
     with pytest.raises(errors.UserError, match=r"min_visible_px"):
         draw(tmp_path, 1, {**SETTINGS, "min_visible_px": 5000})
     assert not (tmp_path / "acquired.json").exists()

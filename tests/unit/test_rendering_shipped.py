@@ -48,7 +48,7 @@ def drawing(dataset, split, shard, root, **changes):
 
 
 @pytest.mark.parametrize(("dataset", "split", "shard"), shards())
-def test_the_demo_need_not_draw_its_images(dataset, split, shard, tmp_path, monkeypatch):
+def test_the_demo_does_not_render_its_images(dataset, split, shard, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     args = drawing(dataset, split, shard, tmp_path)
     assert shipped.restore(args), "its recipe has changed: run `snakemake data/drawn/…` and commit"
@@ -59,9 +59,7 @@ def test_the_demo_need_not_draw_its_images(dataset, split, shard, tmp_path, monk
 
 
 @pytest.mark.parametrize(("dataset", "split", "shard"), shards())
-def test_the_images_that_ship_are_those_that_are_drawn(
-    dataset, split, shard, tmp_path, monkeypatch
-):
+def test_shipped_images_equal_rendered_ones(dataset, split, shard, tmp_path, monkeypatch):
     """The first item of each shard is redrawn."""
     monkeypatch.chdir(ROOT)
     args = drawing(dataset, split, shard, tmp_path)

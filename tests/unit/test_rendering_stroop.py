@@ -40,7 +40,7 @@ def read(path):
         return np.array(picture.convert("RGB")).astype(int)
 
 
-def test_every_word_stands_in_every_font_colour_on_every_other_background_once(root):
+def test_every_word_font_and_background_combination_occurs_once(root):
     found = Counter((row["word"], row["font"], row["background"]) for row in rows(root))
     assert found == Counter((w, f, b) for w, f, b in itertools.product(OWN, repeat=3) if f != b)
     first = rows(root)[0]
@@ -59,7 +59,7 @@ def test_the_layout_reads_what_was_rendered(root):
     assert [entry["path"] for entry in receipt["files"]] == sorted(map(str, files))
 
 
-def test_a_word_has_its_colours_and_stands_where_the_table_says(root):
+def test_a_word_has_the_colours_and_position_in_the_table(root):
     for row in rows(root):
         picture = read(root / row["file"])
         font, ground = (np.array(OWN[row[name]]) for name in ("font", "background"))
@@ -78,7 +78,7 @@ def test_a_word_has_its_colours_and_stands_where_the_table_says(root):
         )
 
 
-def test_bytes_depend_neither_on_shards_nor_on_how_many_are_drawn(root, tmp_path):
+def test_bytes_do_not_depend_on_the_number_of_shards_or_images(root, tmp_path):
     three = draw(tmp_path / "three", "stroop", {"test": 1000}, shards=3, **STROOP)
     assert tree(three) == tree(root)
     assert len(shards(three)) == 3
@@ -89,7 +89,7 @@ def test_bytes_depend_neither_on_shards_nor_on_how_many_are_drawn(root, tmp_path
 
 
 @pytest.mark.parametrize("most", [8, 24, 64, 1000])
-def test_whatever_is_drawn_of_the_grid_no_colour_is_said_more_often(most):
+def test_any_subset_of_the_grid_is_balanced(most):
     colors = PALETTES["clevr"]
     cells = grid(colors, {**STROOP, "copies": 2}, most, 7)
     assert len(cells) == min(most, 2 * 8 * 8 * 7)
@@ -99,7 +99,7 @@ def test_whatever_is_drawn_of_the_grid_no_colour_is_said_more_often(most):
         assert set(counts.values()) == {len(cells) // 8}
 
 
-def test_unreadable_and_faint_cells_are_drawn_as_told():
+def test_unreadable_and_faint_cells_are_rendered_as_configured():
     every = grid(COLORS, {**STROOP, "keep_unreadable": True}, 1000, 7)
     assert len(every) == 4**3
     plain = grid(COLORS, {**STROOP, "least_contrast": 4.5}, 1000, 7)
@@ -127,7 +127,7 @@ def dice():
     return dice("test")
 
 
-def test_typefaces_differ_and_so_do_places(dice):
+def test_typefaces_and_positions_differ(dice):
     same = {"text_height": [0.4, 0.4]}
     drawn = [
         draw_word(CELL, COLORS, {**STROOP, **same, "typefaces": [t]}, dice)
@@ -141,7 +141,7 @@ def test_typefaces_differ_and_so_do_places(dice):
     assert len({(d.x, d.y) for d in drawn}) > 40
 
 
-def test_short_words_stand_in_each_ninth_of_the_image_about_equally(dice):
+def test_short_words_are_spread_over_the_ninths_of_the_image(dice):
     small = {**STROOP, "image_px": [90, 90], "text_height": [0.2, 0.2], "typefaces": ["plain"]}
     drawn = [draw_word(CELL, COLORS, small, dice) for _ in range(450)]
     counts = Counter((int(d.x // 30), int(d.y // 30)) for d in drawn)
@@ -151,7 +151,7 @@ def test_short_words_stand_in_each_ninth_of_the_image_about_equally(dice):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PALETTES["vlm_lens"])
-def test_a_concept_image_shows_its_colour_and_no_two_are_the_same(kind, name):
+def test_concept_images_show_their_colour_and_are_distinct(kind, name):
     color = PALETTES["vlm_lens"][name]
     images = [draw_concept(color, kind, (60, 48), np.random.default_rng(s)) for s in range(4)]
     assert len({picture.tobytes() for picture in images}) == 4
@@ -185,12 +185,12 @@ def test_the_named_palettes_have_the_official_values():
         ({"../a": [1, 2, 3]}, "p has the name '../a', expected letters, digits"),
     ],
 )
-def test_a_palette_that_cannot_be_is_refused(own, words):
+def test_an_impossible_palette_is_refused(own, words):
     with pytest.raises(UserError, match=words):
         palette(own, "p")
 
 
-def test_fonts_and_sizes_that_cannot_be_are_refused(tmp_path, dice):
+def test_impossible_fonts_and_sizes_are_refused(tmp_path, dice):
     broken = tmp_path / "broken.ttf"
     broken.write_bytes(b"no font")
     with pytest.raises(UserError, match=r"typefaces: '.*broken.ttf' is not a readable font"):

@@ -43,7 +43,7 @@ def nyuv2(tmp_path_factory):
 # CV-Bench
 
 
-def test_cv_bench_has_the_official_columns_and_names_what_is_boxed(cv_bench):
+def test_cv_bench_has_the_official_columns_and_names_the_boxed_objects(cv_bench):
     path = cv_bench / "test_3d.parquet"
     assert pq.read_schema(path).names == [
         "idx", "type", "task", "image", "question", "choices", "answer", "prompt", "filename",
@@ -79,7 +79,7 @@ def test_the_nearer_thing_is_nearer_in_the_depth_map(cv_bench):
         assert abs(medians[0] - medians[1]) >= 0.049 * max(medians)
 
 
-def test_neither_height_nor_size_tells_which_is_nearer(cv_bench):
+def test_height_and_size_do_not_reveal_which_is_nearer(cv_bench):
     found = items(cv_bench)
     lower, larger = [], []
     for item in found:
@@ -150,7 +150,7 @@ def test_a_turned_or_mirrored_sculpture_counts_as_the_same():
     assert difference(own, {**own, "ball": (0, 2)}) == 1
 
 
-def test_places_of_the_odd_one_and_numbers_of_images_are_spread_evenly():
+def test_odd_positions_and_numbers_of_images_are_balanced():
     block = len(mochi_draw.CASES)
     cases = [case_of(mochi_draw.CASES, n, "odd", 7) for n in range(2 * block)]
     assert Counter(cases) == dict.fromkeys(mochi_draw.CASES, 2)
@@ -189,20 +189,20 @@ def test_an_unknown_split_of_nyuv2_is_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["blink", "cv_bench", "mochi", "nyuv2"])
-def test_same_bytes_whatever_the_number_of_shards(layout, tmp_path):
+def test_bytes_do_not_depend_on_the_number_of_shards(layout, tmp_path):
     look = {"image_px": [48, 48], "samples_per_pixel": 1, "truth": False}
     splits = {"nyuv2": {"train": 2, "test": 1}, "blink": {"val": 1}}.get(layout, {"test": 2})
     one = draw(tmp_path / "one", layout, splits, shards=1, **look)
     assert tree(one) == tree(draw(tmp_path / "three", layout, splits, shards=3, **look))
 
 
-def test_another_seed_draws_another_item():
+def test_another_seed_gives_another_item():
     settings = {**SETTINGS, **LOOK}
     facts = [cv_bench_draw.draw_item((seed, "cv", "test", 0), settings).facts for seed in (1, 2)]
     assert facts[0]["depths"] != facts[1]["depths"]
 
 
-def test_images_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path, monkeypatch):
+def test_images_too_small_for_marks_are_refused_with_the_setting_to_change(tmp_path, monkeypatch):
     monkeypatch.setattr(blink_items, "ATTEMPTS", 2)
     monkeypatch.setattr(cv_bench_draw, "ATTEMPTS", 2)
     with pytest.raises(UserError, match=r"raise rendering\.image_px"):
@@ -211,7 +211,7 @@ def test_images_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path, 
         draw(tmp_path, "cv_bench", {"test": 1}, image_px=[6, 6])
 
 
-def test_an_image_that_is_gone_is_refused_with_its_name(tmp_path):
+def test_a_missing_image_is_refused_by_name(tmp_path):
     root = draw(tmp_path, "mochi", {"train": 1}, image_px=[48, 48], samples_per_pixel=1)
     (root / "shards/images/train_0_1.png").unlink()
     from rendering_fixture import step

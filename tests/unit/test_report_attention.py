@@ -116,7 +116,7 @@ def test_the_section_has_every_chart_with_its_table(page):
     assert "0.50 (0.40–0.60)" in page  # shares
 
 
-def test_the_section_says_what_was_found_and_beside_what(page):
+def test_the_section_states_its_findings_with_their_controls(page):
     assert "Block lm.2 (of 3) attends most to the right choice&#39;s region" in page
     assert "3.00x uniform [0.40–0.60]; control regions 1.00x, q = 0.01 (n 8)." in page
     assert "the response is fixed from block lm.1" in page
@@ -130,7 +130,7 @@ def test_text_from_data_cannot_become_code(page):
     assert not re.search(r"https?://", page)
 
 
-def test_words_are_those_of_the_tokens_that_a_region_covers(root):
+def test_words_belong_to_the_tokens_that_a_region_covers(root):
     (shown,) = read(root)
     first = shown.words[0]
     assert first["inside"]["A"] == [("cat", 2)]
@@ -144,7 +144,7 @@ def read(root):
     return read_examples(inputs(root), traced)
 
 
-def test_each_picture_of_an_item_has_its_own_regions_and_words(root, tmp_path):
+def test_each_image_of_an_item_has_its_own_regions_and_words(root, tmp_path):
     own = FIXED | {"item_id": "i", "task": "depth_order", "group": "g"}
     pictures = [{"image_id": n, "path": str(root / "p.png")} for n in ("p", "second")]
     item = pl.read_parquet(root / DATA / "items.parquet").to_dicts()[0] | {
@@ -169,20 +169,20 @@ def test_each_picture_of_an_item_has_its_own_regions_and_words(root, tmp_path):
     assert [one.words[0]["inside"] for one in found] == [{"REF": [("one", 2)]}, {"A": [("two", 4)]}]
 
 
-def test_a_map_shows_how_many_times_uniform_each_pixel_gets(root):
+def test_a_map_shows_attention_relative_to_uniform(root):
     (shown,) = read(root)
     found = relative(shown.maps["lm.0"], shown.places, (40, 20), (80, 40))
     np.testing.assert_allclose(found[5, [10, 60]], [0.4 / 0.15, 0.1 / 0.15])
     np.testing.assert_allclose(found[30, [10, 60]], [0.1 / 0.15, 0])
 
 
-def test_uniform_attention_is_one_everywhere_also_where_views_overlap():
+def test_uniform_attention_is_one_everywhere_even_if_views_overlap():
     whole = np.array([[0, 0, 0, 0, 0, 40, 20]], dtype=np.float32)
     both = np.concatenate([whole, places() + np.array([1, 0, 0, 0, 0, 0, 0])]).astype(np.float32)
     np.testing.assert_allclose(relative(np.full(5, 0.2), both, (40, 20), (40, 20)), 1)
 
 
-def test_what_no_token_sees_has_no_colour(root):
+def test_uncovered_pixels_have_no_colour(root):
     half = places()[[0, 2]]
     times = relative(np.array([0.5, 0.5]), half, (40, 20), (40, 20))
     assert np.isnan(times[:, 20:]).all()
@@ -191,12 +191,12 @@ def test_what_no_token_sees_has_no_colour(root):
     assert len({tuple(p) for p in over.reshape(-1, 3)}) == 2
 
 
-def test_lighter_is_more():
+def test_lighter_colours_mean_more_attention():
     light = colors(2.0 ** np.linspace(-3, 3, 13)) @ np.array([0.299, 0.587, 0.114])
     assert (np.diff(light) > 0).all()
 
 
-def test_a_sheet_has_the_picture_and_the_chosen_blocks(root):
+def test_a_sheet_has_the_image_and_the_chosen_blocks(root):
     (shown,) = read(root)
     assert spread(list(shown.maps), 2) == ["lm.0", "lm.2"]
     assert spread(list(shown.maps), 1) == ["lm.2"]
@@ -226,7 +226,7 @@ def test_rows_of_charts_keep_their_controls(root):
     assert {row["sure"] for row in head_rows(traced, 0.001)} == {False}
 
 
-def test_what_a_family_cannot_give_is_said_and_nothing_is_drawn(tmp_path):
+def test_unavailable_attention_is_stated_and_not_drawn(tmp_path):
     path = tmp_path / HOME / "summary.parquet"
     notes = {"attention_reason": "no block of family x returns attention weights"}
     write_noted(path, SUMMARY.empty_table(), notes)

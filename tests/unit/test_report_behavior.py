@@ -108,7 +108,7 @@ def test_shares_that_are_no_distribution_are_refused_and_unknown_truth_is_not():
         check_distributions(path, rows.with_columns(pl.col("predicted") * 2))
 
 
-def test_accuracies_that_the_answers_do_not_give_are_refused():
+def test_accuracies_that_the_answers_do_not_reproduce_are_refused():
     found = list(read().values())
     items = {dataset: tables(dataset)[0] for dataset in ("coco", "mmvp")}
     audit(found, items)
@@ -156,14 +156,14 @@ def test_sentences_claim_only_what_the_paired_test_shows():
     assert any("answers better without the image on presence" in s for s in worse)
 
 
-def test_without_a_blind_condition_nothing_is_said_about_looking():
+def test_without_a_blind_condition_no_sentence_is_about_image_use():
     llava = read()["tiny_llava", "coco"]
     only = llava.scores.filter(pl.col("condition") == "sighted")
     said = sentences(replace(llava, scores=only), CRITERIA)
     assert said == ["It was not tested without the image, so its use of the image is unknown."]
 
 
-def test_findings_of_one_model_stand_under_one_heading():
+def test_findings_of_one_model_are_under_one_heading():
     probes = [{"dataset": "coco", "model": "tiny_llava", "sentences": ["Decoded."]}]
     found = join_findings(probes, summarise(list(read().values()), CRITERIA))
     keys = [(f["dataset"], f["model"]) for f in found]
@@ -199,7 +199,7 @@ def test_worst_pairs_are_those_with_the_lowest_margin():
     assert worst_pairs(read()["tiny_llava", "coco"], *tables("coco"), SETTINGS) is None
 
 
-def test_items_whose_answer_nobody_knows_are_shown_without_verdict():
+def test_items_with_an_unknown_answer_are_shown_without_a_mark():
     llava = read()["tiny_llava", "mmvp"]
     items, images = tables("mmvp")
     unlabelled = items.with_columns(answer=pl.lit(None, pl.String))
@@ -210,7 +210,7 @@ def test_items_whose_answer_nobody_knows_are_shown_without_verdict():
     assert worst_pairs(llava, unlabelled, images, SETTINGS) is None
 
 
-def test_a_picture_that_the_dataset_lacks_is_named():
+def test_an_image_that_the_dataset_lacks_is_reported():
     items, images = tables("coco")
     with pytest.raises(UserError, match="items name image 'val_"):
         differing(read()["tiny_llava", "coco"], items, images.head(0), SETTINGS)
@@ -230,12 +230,12 @@ def test_tables_hold_every_task_and_condition_once():
     assert all(line["at"]["blank"] is None for line in recalls)
 
 
-def test_nothing_asked_makes_no_section():
+def test_without_responses_there_is_no_section():
     assert section([], {}, SETTINGS) is None
     assert EVIL in tables("coco")[0]["prompt"][0]
 
 
-def test_the_page_says_what_decides_and_how_many_items_other_scorings_change() -> None:
+def test_the_page_states_the_scoring_and_the_items_that_others_change() -> None:
     behavior = read()["tiny_llava", "coco"]
     found = scorings(behavior)
     assert found and found["own"] == "the mean log-probability per token"
@@ -246,7 +246,7 @@ def test_the_page_says_what_decides_and_how_many_items_other_scorings_change() -
     assert scorings(plain) == found | {"others": []}, "uncounted facts must not be shown"
 
 
-def test_examples_are_judged_by_the_scores_that_decide() -> None:
+def test_examples_are_selected_by_the_deciding_scores() -> None:
     behavior = read()["tiny_llava", "coco"]
     items, images = tables("coco")
     doubled = pl.col("log_probability") * 2, pl.col("tokens") * 2

@@ -14,7 +14,7 @@ from eyechart.report.sections.models.sheet import folded, render
 
 
 @pytest.mark.parametrize(("family", "build"), [("clip", build_clip), ("llava", build_llava)])
-def test_the_page_tells_addresses_parts_and_tokens(tmp_path, family, build):
+def test_the_page_shows_addresses_parts_and_tokens(tmp_path, family, build):
     adapter = load(spec(family, build(tmp_path)), tmp_path, LoadOptions("cpu"))
     card = describe(adapter, "tiny_<one>")
     page = render(card, b"png")
@@ -34,7 +34,7 @@ def test_blocks_that_differ_are_not_folded():
     assert lines == [("lm.0", "lm.1"), ("lm.2", "lm.2")]
 
 
-def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
+def test_every_image_token_is_a_cell_of_the_drawn_view(tmp_path):
     adapter = load(spec("llava", build_llava(tmp_path)), tmp_path, LoadOptions("cpu"))
     image = draw_sample()
     drawn = draw_views(adapter, image, adapter.prepare_image(image))
@@ -43,7 +43,7 @@ def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
     assert len(red) == 3  # four by four tokens: three lines between them
 
 
-def test_an_encoder_alone_is_said_to_have_neither_connector_nor_text_tower(tmp_path):
+def test_the_page_states_that_an_encoder_has_no_connector_or_text_tower(tmp_path):
     card = describe(load(spec("clip", build_clip(tmp_path)), tmp_path, LoadOptions("cpu")), "eye")
     assert page.describe(card)["reads"] == "vision.2" and page.describe(card)["asked"]
     assert "The connector reads" in render(card, b"png")

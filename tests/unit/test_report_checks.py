@@ -36,7 +36,7 @@ def emptied(rows: pl.DataFrame, field: str, where: pl.Expr, value: float | None 
     )
 
 
-def test_whole_tables_pass(rows, predictions):
+def test_complete_tables_pass(rows, predictions):
     check_metrics(PATH, rows)
     check_predictions(PATH, rows, predictions)
 
@@ -80,7 +80,7 @@ def test_not_a_number_counts_as_missing(rows):
         check_metrics(PATH, emptied(rows, "p", TASK & AT, float("nan")))
 
 
-def test_a_q_below_its_p_is_no_correction(rows):
+def test_a_q_below_its_p_is_refused(rows):
     with pytest.raises(UserError, match="q is below p,"):
         check_metrics(PATH, emptied(emptied(rows, "p", TASK & AT, 0.5), "q", TASK & AT, 0.1))
 
@@ -92,7 +92,7 @@ def test_a_table_without_majority_or_task_is_refused(rows):
         check_metrics(PATH, rows.filter(~TASK))
 
 
-def test_metrics_that_the_predictions_do_not_give_are_refused(rows, predictions):
+def test_metrics_that_the_predictions_do_not_reproduce_are_refused(rows, predictions):
     better = emptied(rows, "accuracy", TASK & AT, 0.999)
     with pytest.raises(UserError, match=r"row \d+ .*not that of its predictions"):
         check_predictions(PATH, better, predictions)

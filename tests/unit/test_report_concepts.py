@@ -52,7 +52,7 @@ def shown(paths):
     return section([read_concepts(paths)[0]], 0.01)
 
 
-def test_one_column_per_component_is_shown_whatever_its_numbers_are(concepts):
+def test_one_column_per_component_is_shown_regardless_of_its_values(concepts):
     assert list(map(str, concepts.one_per_component())) == [
         "vision.1/image_mean", "connector/image_mean", "lm.1/last",
     ]  # fmt: skip
@@ -60,7 +60,7 @@ def test_one_column_per_component_is_shown_whatever_its_numbers_are(concepts):
     assert concepts.shown == 3
 
 
-def test_what_is_said_follows_the_tests(concepts, shown):
+def test_sentences_follow_the_tests(concepts, shown):
     (block,) = shown["blocks"]
     verdicts = {(line["address"], line["verdict"]) for line in block["lines"]}
     assert verdicts == {
@@ -123,7 +123,7 @@ def test_few_of_many_words_are_drawn_and_all_are_counted(concepts, monkeypatch):
     assert len({row["image_id"] for row in rows if row["word"]}) == 5
 
 
-def test_letters_tell_all_names_apart():
+def test_letters_distinguish_all_names():
     names = ["red", "rose", "r", "ro", "rs", "rre"]
     assert len(set(letters(names).values())) == len(names)
     assert letters(["blue", "brown", "black", "red"]) == {

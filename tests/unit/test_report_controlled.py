@@ -63,7 +63,7 @@ def paths(tmp_path):
     return found
 
 
-def test_mixtures_are_one_curve_whose_ends_are_the_encoders_alone(paths):
+def test_mixtures_form_one_curve_with_single_encoders_at_its_ends(paths):
     points = context(Inputs(paths), {})["points"]
     pairs = [p for p in points if p["measure"] == "pairs: mmvp"]
     assert [(p["model"], p["share"], p["interleaved"], p["value"]) for p in pairs] == [
@@ -110,7 +110,7 @@ def test_properties_that_all_models_share_are_stated_once_instead_of_in_a_column
     assert "<td>qformer</td><td>all</td>" in page and "of all models" not in page
 
 
-def test_only_measures_that_were_taken_are_explained(paths):
+def test_only_available_measures_are_explained(paths):
     page = shown(paths)
     assert all(f"{name}:" in page for name in ("Pairs", "Parsed", "Text only", "Captions"))
     for path in [p for p in paths if p.name == "mmvp.parquet"]:
@@ -129,7 +129,7 @@ def test_a_line_connects_only_encoders_whose_tokens_are_added(paths, left_out, l
     assert len(spec["datasets"]["points"]) == 3 * 3
 
 
-def test_captions_are_measures_of_a_scale_of_their_own_with_white_images_as_control(paths):
+def test_captions_have_their_own_scale_and_white_images_as_control(paths):
     points = [p for p in context(Inputs(paths), {})["points"] if p["scale"] == "CIDEr-D"]
     seen = {p["model"]: p for p in points if p["measure"] == "captions: scenes"}
     control = [p for p in points if p["measure"] == "captions of white images: scenes"]

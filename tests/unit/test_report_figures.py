@@ -66,7 +66,7 @@ def test_every_figure_is_written_in_three_forms_and_listed(root):
         ("selectivity", "selectivity", ["task", "address", "span", "probe"]),
     ],
 )
-def test_the_csv_equals_what_is_drawn(root, figure, value, key):
+def test_the_csv_matches_the_figure(root, figure, value, key):
     rows = pl.read_csv(root / f"figures/{figure}.csv")
     drawn = marks(root / f"figures/{figure}.svg", "q")
     shown = {tuple(m[k] for k in key): float(m[value].replace("−", "-")) for m in drawn}
@@ -158,7 +158,7 @@ def test_figures_of_answers_draw_every_row_of_their_csv(said):
 
 
 @pytest.mark.slow
-def test_figures_of_answers_are_the_same_bytes_again(said, tmp_path):
+def test_figures_of_answers_have_the_same_bytes_each_time(said, tmp_path):
     draw.main(behaviour_arguments(said, tmp_path))
     for path in (said / "figures").glob("*.csv"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()

@@ -53,7 +53,7 @@ def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", plain).split())
 
 
-def test_what_is_not_probed_is_a_row_and_the_rest_is_shown(tables):
+def test_unprobed_tasks_have_a_row_and_the_others_are_shown(tables):
     refuse(Path("results/probing/tiny_clip/clevr/has_red.parquet"))
     count(Path("results/probing/tiny_llava/clevr/objects.parquet"))
     inputs = Inputs(map(Path, tables))
@@ -73,7 +73,7 @@ def test_what_is_not_probed_is_a_row_and_the_rest_is_shown(tables):
     assert f"(number of examples): {COUNTS}." in row, "labels are data, not markup"
 
 
-def test_where_nothing_is_probed_the_figures_say_so(tables):
+def test_figures_state_that_nothing_was_probed(tables):
     for path in Path("results/probing/tiny_clip/clevr").glob("*.parquet"):
         if "predictions" not in path.name:
             refuse(path)

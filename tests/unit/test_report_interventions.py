@@ -48,7 +48,7 @@ def test_the_page_has_three_charts_each_with_control_interval_and_n(path):
     assert "figures/interventions/drawn/m/" in found
 
 
-def test_cut_attention_is_shown_by_the_run_of_blocks_and_of_the_widest_queries(path):
+def test_cut_attention_is_shown_by_run_of_blocks_for_the_widest_queries(path):
     (one,) = read_intervened([path])
     rows = one.knockouts()
     assert {r["direction"] for r in rows} == {"text"}
@@ -58,7 +58,7 @@ def test_cut_attention_is_shown_by_the_run_of_blocks_and_of_the_widest_queries(p
     assert at[ONWARDS] == ["lm.0", "lm.1", "lm.2", "lm.3"]  # each with all later blocks
 
 
-def test_the_matrix_shows_an_effect_in_bold_and_nothing_in_grey(path):
+def test_the_matrix_shows_effects_in_bold_and_their_absence_in_grey(path):
     (one,) = read_intervened([path])
     rows = charts.erasures(one, 0.01)["datasets"]["points"]
     styles = {(r["address"], r["task"]): r["style"] for r in rows}
@@ -69,7 +69,7 @@ def test_the_matrix_shows_an_effect_in_bold_and_nothing_in_grey(path):
     assert charts.shown(many[:1]) == ["lm.0"]
 
 
-def test_figures_are_files_with_the_numbers_beside_them(path, tmp_path):
+def test_figures_are_files_with_their_numbers(path, tmp_path):
     output = tmp_path / "o/figures.json"
     words = ["--section", "interventions", "--tables", str(path), "--output", str(output)]
     draw.main([*words, "--settings", json.dumps(SETTINGS)])
@@ -83,7 +83,7 @@ def test_figures_are_files_with_the_numbers_beside_them(path, tmp_path):
     assert (first["low"], first["difference"], first["high"]) == (0.43, 0.48, 0.53)
 
 
-def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path):
+def test_a_model_without_interventions_is_stated_and_not_an_error(path, tmp_path):
     cards = []
     for model, kind in (("m", "vlm"), ("aligned", "vlm"), ("eye", "encoder")):
         cards.append(tmp_path / f"results/models/{model}/card.json")
@@ -112,7 +112,7 @@ def test_a_model_without_interventions_is_a_sentence_and_no_error(path, tmp_path
         ({"model": "other"}, "a row is about other on drawn"),
     ],
 )
-def test_an_effect_that_stands_alone_is_refused(tmp_path, changes, said):
+def test_an_effect_without_its_statistics_is_refused(tmp_path, changes, said):
     path = write(tmp_path, [ROWS[0] | changes, *ROWS[1:]], [])
     with pytest.raises(UserError, match=said) as error:
         context(Inputs([path]), SETTINGS)

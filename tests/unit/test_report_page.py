@@ -75,7 +75,7 @@ def own_part(page: str) -> str:
     return re.sub(r"<script>(?:(?!</script>).){100000,}?</script>", "", page, flags=re.S)
 
 
-def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
+def test_the_page_is_one_small_file_without_external_requests(page):
     assert len(page.encode()) < 10e6
     assert len(own_part(page)) < len(page) - 100_000
     assert not re.findall(OUTSIDE, own_part(page))
@@ -97,7 +97,7 @@ def test_every_section_is_there_and_linked(page, section):
     assert f'href="#{section}"' in page
 
 
-def test_texts_from_data_are_shown_and_never_run(page):
+def test_text_from_data_is_shown_and_never_executed(page):
     assert "What color is the &lt;b&gt;thing&lt;/b&gt; &amp; why?" in page  # a prompt
     assert "<b>thing" not in page
     assert "&lt;/script&gt;&lt;b&gt;sphere" in page  # a label in the gallery
@@ -118,7 +118,7 @@ def test_building_again_gives_the_same_bytes(page, built, tmp_path, monkeypatch)
     assert again.read_text(encoding="utf-8") == page
 
 
-def test_every_accuracy_in_the_tables_stands_with_its_statistics(page):
+def test_every_accuracy_in_the_tables_has_its_statistics(page):
     table = page.split("<h3>Best address of each task</h3>")[-1].split("</table>")[0]
     heads = [
         unescape(re.sub("<.*?>|&shy;", " ", h)).split() for h in re.findall("<th.*?</th>", table)
@@ -231,12 +231,12 @@ def test_no_name_in_the_legend_of_a_curve_is_cut_on_a_phone(shown):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("dark", [False, True])
-def test_every_text_stands_out(shown, dark):
+def test_every_text_has_enough_contrast(shown, dark):
     ratio, *where = ask(shown, 1280, CONTRAST, dark=dark)
     assert ratio >= 4.5, where
 
 
-def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path, monkeypatch):
+def test_a_report_with_only_answers_or_only_probes_is_a_page(built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
     monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")  # takes seconds
@@ -280,7 +280,7 @@ def test_mined_pairs_are_counted(built, tmp_path, monkeypatch):
 
 
 @pytest.mark.browser
-def test_the_browser_refuses_what_a_page_would_fetch(page, tmp_path):
+def test_the_browser_blocks_all_requests_of_the_page(page, tmp_path):
     leaking = tmp_path / "leaking.html"
     image = '<img src="http://example.invalid/x.png">'
     leaking.write_text(before_end(own_part(page), image), encoding="utf-8")

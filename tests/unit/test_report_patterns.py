@@ -85,7 +85,7 @@ def text_of(page: str) -> str:
     return " ".join(unescape(re.sub("<[^>]*>", " ", page)).split())
 
 
-def test_the_page_needs_neither_network_nor_script(page):
+def test_the_page_needs_no_network_or_script(page):
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy
     assert "default-src 'none'" in policy[1]
@@ -94,7 +94,7 @@ def test_the_page_needs_neither_network_nor_script(page):
     assert not re.findall(OUTSIDE, page)
 
 
-def test_texts_from_data_are_shown_and_never_run(page):
+def test_text_from_data_is_shown_and_never_executed(page):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt;" in page
     assert "onerror=alert(2)>" not in page
     charts = [base64.b64decode(t).decode() for t in re.findall(r"svg\+xml;base64,([^\"]*)", page)]
@@ -107,7 +107,7 @@ def test_building_again_gives_the_same_bytes(page, tmp_path):
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
 
 
-def test_it_says_what_its_numbers_rest_on(page):
+def test_the_page_states_the_basis_of_its_numbers(page):
     said = text_of(page)
     assert "of 27 pairs are right" in said
     assert "chance is 0.25" in said
@@ -120,7 +120,7 @@ def test_it_says_what_its_numbers_rest_on(page):
     assert "Spearman" in said
 
 
-def test_an_encoders_page_and_what_it_was_not_asked(tmp_path):
+def test_an_encoders_page_states_what_it_does_not_answer(tmp_path):
     patterns = pl.DataFrame(read_table(Path(f"{TABLES}/patterns.parquet")))
     own = patterns.filter(model="tiny_clip").to_arrow().cast(PATTERNS)
     alone = {
@@ -137,7 +137,7 @@ def test_an_encoders_page_and_what_it_was_not_asked(tmp_path):
     assert "Correlation over patterns" not in said
 
 
-def test_where_no_pattern_is_known_the_page_says_so(root, tmp_path, monkeypatch):
+def test_the_page_states_that_patterns_are_unknown(root, tmp_path, monkeypatch):
     for name in ("items.parquet", "images.parquet"):
         table = pl.DataFrame(read_table(Path(f"results/datasets/mmvp/{name}")))
         table = table.with_columns(task=pl.lit("mmvp")) if "task" in table.columns else table
@@ -168,7 +168,7 @@ def test_where_no_pattern_is_known_the_page_says_so(root, tmp_path, monkeypatch)
     assert "Worst pairs" in page
 
 
-def test_a_model_without_pairs_is_told(tmp_path):
+def test_a_model_without_pairs_is_reported(tmp_path):
     coco = {
         "scores": ["results/behavior/scores/tiny_llava/coco.parquet"],
         "distributions": ["results/behavior/scores/tiny_llava/coco.distributions.parquet"],
@@ -195,7 +195,7 @@ def test_a_model_without_pairs_is_told(tmp_path):
         ("correlations", "q", "tiny_clip, tiny_llava, pearson: 'r' without 'q'"),
     ],
 )
-def test_a_number_that_stands_alone_is_refused(tmp_path, table, field, where):
+def test_a_number_without_its_statistics_is_refused(tmp_path, table, field, where):
     schema = {"patterns": PATTERNS, "correlations": CORRELATIONS}[table]
     rows = pl.DataFrame(read_table(Path(f"{TABLES}/{table}.parquet")))
     key = {"patterns": ("pattern", "color"), "correlations": ("kind", "pearson")}[table]
@@ -207,7 +207,7 @@ def test_a_number_that_stands_alone_is_refused(tmp_path, table, field, where):
         sheet.main(words(tmp_path / "page.html", **{table: [path]}))
 
 
-def test_a_correlation_of_what_has_no_patterns_is_refused(tmp_path):
+def test_a_correlation_without_patterns_is_refused(tmp_path):
     other = changed_tables(tmp_path, "tiny_clip", "huge_clip")["correlations"]
     with pytest.raises(UserError, match="encoder huge_clip on mmvp_vlm has no pair accuracies"):
         sheet.main(words(tmp_path / "page.html", correlations=other))

@@ -38,7 +38,7 @@ def test_time_and_memory_are_summed_per_rule(tmp_path: Path):
     assert found["draw_scenes"]["peak"] == 240.5  # the third job was too short to be measured: NA
 
 
-def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch):
+def test_the_page_gives_the_workflows_version_and_commit(tmp_path: Path, monkeypatch):
     def git(*words: str) -> str:
         own = ["-c", "user.name=a", "-c", "user.email=a@b"]
         done = subprocess.run(
@@ -88,7 +88,7 @@ def test_a_rule_whose_jobs_were_never_sampled_has_no_peak(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ['{"s": 1', '{"seconds": 1}', "s\tmax_rss"])
-def test_a_file_that_is_no_benchmark_is_named(tmp_path: Path, text: str):
+def test_a_file_that_is_not_a_benchmark_is_reported(tmp_path: Path, text: str):
     (tmp_path / "odd.jsonl").write_text(text)
     with pytest.raises(UserError, match=r"odd\.jsonl: not Snakemake benchmark lines"):
         benchmarks(tmp_path)
@@ -106,7 +106,7 @@ def test_the_gallery_depends_on_the_seed_and_not_on_row_order(tmp_path, monkeypa
     assert [p["image_id"] for p in other] != [p["image_id"] for p in first]
 
 
-def test_a_missing_or_truncated_picture_is_named(tmp_path: Path):
+def test_a_missing_or_truncated_image_is_reported(tmp_path: Path):
     with pytest.raises(UserError, match=r"gone\.png: no such image"):
         embed(tmp_path / "gone.png", 100)
     write_dataset(tmp_path, 1)
@@ -116,7 +116,7 @@ def test_a_missing_or_truncated_picture_is_named(tmp_path: Path):
         embed(path, 100)
 
 
-def test_a_drawing_is_embedded_exactly_and_a_photograph_in_little_room(tmp_path: Path):
+def test_a_drawing_is_embedded_losslessly_and_a_photograph_compressed(tmp_path: Path):
     drawn = Image.new("RGB", (80, 60), "gold")
     drawn.putpixel((3, 4), (1, 2, 3))
     photograph = Image.fromarray(load_sample_image("china.jpg"))
@@ -157,7 +157,7 @@ def image_row(folder: Path, name: str, **more: Any) -> dict[str, Any]:
     return row | {"label/object_count": "0", "label/sky": None, "group_split": "test"} | more
 
 
-def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_once(tmp_path):
+def test_the_gallery_shows_present_or_probed_labels_and_each_question_once(tmp_path):
     row = image_row(tmp_path, "a")
     asked = [
         ("caption", "Describe it.", "A dog."),

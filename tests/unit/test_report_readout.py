@@ -107,7 +107,7 @@ def test_outputs_that_the_connector_does_not_read_are_marked(charts):
     assert not parts(charts["encoder"])  # no card has it
 
 
-def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):
+def test_every_number_of_the_chart_is_in_its_table(root, found, tmp_path):
     folder = tmp_path / "figures"
     words = ["--section", "readout", "--settings", '{"png_scale": 1}']
     words += ["--tables", str(root / "results/readout/small/six.parquet")]
@@ -127,7 +127,7 @@ def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):
     assert both["blind_low"].null_count() == 0
 
 
-def test_a_chart_has_a_panel_per_task_with_borders_and_both_ways_to_see(charts):
+def test_a_chart_has_a_panel_per_task_with_borders_alone_and_canvas(charts):
     chart = charts["large"]
     assert len(chart["concat"]) == 6
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
@@ -145,7 +145,7 @@ def test_a_model_that_does_not_answer_has_curves_and_no_line_of_answers(found, c
     assert {line["sighted"] for line in lines(found["encoder"])} == {None}
 
 
-def test_nothing_read_is_a_figure_that_says_so(found):
+def test_without_readouts_the_figure_states_it(found):
     empty = Readout("m", "d", [], {}, [], [])
     svg = vl_convert.vegalite_to_svg(readouts(empty), vl_version=VEGALITE)
     assert "no item could be read out" in svg
@@ -163,13 +163,13 @@ def test_lines_hold_the_last_address_of_each_component_and_the_highest(found):
     assert {line["n"] for line in made} == {N}
 
 
-def test_what_could_not_be_read_is_said_in_words(found):
+def test_items_that_could_not_be_read_are_described(found):
     said = unread_sentences(found["small"])
     assert said[0].startswith("3D odd one out, alone, at vision: 2 of 132 items cannot be read out")
     assert said[1] == f"No depth head stands for lm.{EVIL}."
 
 
-def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_path):
+def test_the_section_escapes_data_and_shows_heads(found, tmp_path):
     row = {"address": "vision", "readout": "depth_dpt", "blocks": ["vision.0", "vision.1"]}
     row |= {"train_images": 30, "test_images": 10, "abs_rel": 0.12, "delta_1": 0.9}
     row |= {"constant_abs_rel": 0.4, "constant_delta_1": 0.3}
@@ -190,5 +190,5 @@ def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_pat
         head_lines([path])
 
 
-def test_nothing_read_makes_no_section():
+def test_without_readouts_there_is_no_section():
     assert section([], []) is None

@@ -55,7 +55,7 @@ def result(rows: pl.DataFrame, predictions: pl.DataFrame) -> TaskResult:
     return correct([found])[0]
 
 
-def test_addresses_run_from_the_eye_to_the_answer():
+def test_addresses_are_ordered_from_encoder_to_answer():
     shuffled = ["lm.norm", "lm.10", "connector", "vision.11", "lm.2", "extra.module", "vision.2"]
     walked = ["vision.2", "vision.11", "connector", "lm.2", "lm.10", "lm.norm", "extra.module"]
     assert sorted(shuffled, key=sort_key) == walked
@@ -78,7 +78,7 @@ def test_merging_keeps_the_least_favourable_seed(rows):
         assert (point["p"], point["q"]) == (mine["p"].max(), mine["q"].max())
 
 
-def test_the_best_address_is_chosen_without_the_test_part(rows):
+def test_the_best_address_is_chosen_without_the_test_set(rows):
     points = merge_seeds(rows)
     lured = points.with_columns(accuracy=pl.lit(1.0) - pl.col("accuracy"))
     chosen = [best_of(p)["address"] + best_of(p)["span"] for p in (points, lured)]
@@ -137,7 +137,7 @@ def test_nothing_is_called_decoded_when_one_condition_fails(result, field):
     assert not CRITERIA.passed({**point, field: {"q": 0.01, "selectivity": 0.1, "low": 0.4}[field]})
 
 
-def test_sentences_say_no_more_than_the_numbers(result):
+def test_sentences_claim_no_more_than_the_numbers(result):
     weak = {**result.best, "q": 0.5}
     unsure = tuple({**c, "q": 0.5} for c in result.comparisons)
     changed = TaskResult(**{**vars(result), "best": weak, "comparisons": unsure})

@@ -50,7 +50,7 @@ def test_the_section_has_curves_tests_and_images(inputs):
     assert 'id="saliency-mine-llava"' in page and "figures/saliency/mine/llava/" in page
 
 
-def test_the_curve_is_the_mean_fall_beside_that_of_random_orders(inputs):
+def test_the_curve_is_the_mean_drop_with_that_of_random_orders(inputs):
     (path,) = inputs.paths("deletions")
     rows = pl.DataFrame(falls(path))
     own = rows.filter(series="gradient times state, connector").sort("share")
@@ -63,7 +63,7 @@ def test_the_curve_is_the_mean_fall_beside_that_of_random_orders(inputs):
     assert ((own["low"] <= own["value"]) & (own["value"] <= own["high"])).all()
 
 
-def test_the_use_of_the_image_is_a_table_that_says_what_is_missing(inputs, tmp_path):
+def test_the_table_on_image_use_lists_missing_parts(inputs, tmp_path):
     (path,) = inputs.paths("saliency")
     table = fixture.measure(
         tmp_path / "results/saliency/llava.parquet", path.with_name("inputs.parquet")
@@ -81,7 +81,7 @@ def test_the_use_of_the_image_is_a_table_that_says_what_is_missing(inputs, tmp_p
         read_image_use(bad, "other")
 
 
-def test_figures_are_files_with_the_numbers_that_are_drawn(inputs, tmp_path):
+def test_figures_are_files_with_the_drawn_numbers(inputs, tmp_path):
     tables = [str(file.path) for file in inputs.files]
     output = tmp_path / "figures.json"
     words = ["--section", "saliency", "--settings", json.dumps(SETTINGS), "--output", str(output)]

@@ -104,7 +104,7 @@ def test_every_section_has_its_files_and_reads_known_tables():
                 assert (folder / f"{figure.split('_{', 1)[0]}.rst").exists(), figure
 
 
-def test_each_pattern_names_its_own_table():
+def test_each_pattern_identifies_its_own_table():
     for table, (pattern, own) in TABLES.items():
         names = {name: f"a_{name}" for name in pattern.names}
         path = pattern.at(**(names | ({"table": own} if own else {})))
@@ -112,7 +112,7 @@ def test_each_pattern_names_its_own_table():
         assert identify(f"/elsewhere/{path}").names == identify(path).names
 
 
-def test_the_decoder_of_a_language_model_is_a_component_of_its_own():
+def test_the_decoder_of_a_language_model_is_a_separate_component():
     """FLAN-T5 has an encoder (``lm``) and a decoder; neither is shown as 'other'."""
     classes = ["no", "yes"]
     head = {"model": "tiny_llava", "dataset": "clevr", "task": "boolean", "scope": "item"}

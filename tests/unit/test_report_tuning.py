@@ -34,7 +34,7 @@ def path(tmp_path):
     return path
 
 
-def test_the_page_shows_gains_beside_controls_and_the_warning(path):
+def test_the_page_shows_gains_with_controls_and_the_warning(path):
     found = context(Inputs([path]), SETTINGS)
     page = render_section("tuning", **found, settings=SETTINGS, criteria=None)
     assert "Adaptable: size of clevr at the part lm." in page

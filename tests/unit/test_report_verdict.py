@@ -66,7 +66,7 @@ SIGHTED, BLIND = pl.col("stage") == "sighted", pl.col("comparison") == "sighted_
         (CLASS, "needed", pl.lit(300, pl.Int32), "is decided and needs items"),
     ],
 )
-def test_a_number_or_class_that_stands_alone_is_refused(tmp_path, part, column, value, said):
+def test_a_number_or_class_without_its_statistics_is_refused(tmp_path, part, column, value, said):
     path = write_card(tmp_path)[1]
     spoil(parts(path)[part], value, column)
     with pytest.raises(UserError) as error:
@@ -74,7 +74,7 @@ def test_a_number_or_class_that_stands_alone_is_refused(tmp_path, part, column, 
     assert said in str(error.value) and str(path.parent / path.stem) in str(error.value)
 
 
-def test_tables_made_by_other_rules_are_not_put_on_one_page(tmp_path):
+def test_tables_with_different_rules_are_not_shown_together(tmp_path):
     paths = write_card(tmp_path)
     classes = parts(paths[1])[CLASS]
     table = pq.read_table(classes)
@@ -89,7 +89,7 @@ def test_tables_made_by_other_rules_are_not_put_on_one_page(tmp_path):
         card([paths[0], paths[0]])
 
 
-def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
+def test_figures_are_drawn_with_their_numbers(paths, tmp_path):
     output = tmp_path / "figures" / "figures.json"
     words = ["--section", "verdict", "--tables", *map(str, paths), "--settings", '{"png_scale": 1}']
     draw.main([*words, "--output", str(output)])
@@ -108,7 +108,7 @@ def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
         assert word in svg
 
 
-def test_a_model_with_nothing_to_decide_on_has_a_figure_that_says_so(tmp_path):
+def test_a_model_without_evidence_has_a_figure_that_states_it(tmp_path):
     table = tmp_path / "results/verdict/tiny_dino.parquet"
     write_verdict(parts(table), ([], [], []), {})
     words = ["--section", "verdict", "--tables", str(table), "--settings", '{"png_scale": 1}']

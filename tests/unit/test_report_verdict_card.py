@@ -71,7 +71,7 @@ def cells(page: str) -> dict[tuple[str, str, str], str]:
     return found
 
 
-def test_every_class_stage_band_and_test_has_a_name_of_its_own():
+def test_every_class_stage_band_and_test_has_its_own_name():
     assert set(LOOKS) == set(CLASSES) and tuple(LANES) == STAGES
     assert set(BAND_NAMES) == set(BANDS) and tuple(TESTED) == tuple(COMPARISONS)
     assert set(ENDS) == set(CLASSES) - {UNDECIDED} and set(SLOT_OF) == set(STAGES) - {"blind"}
@@ -96,7 +96,7 @@ def test_the_first_screen_has_class_answer_and_interval_of_every_skill(page, pat
             )
 
 
-def test_a_cell_says_where_it_is_lost_or_what_would_decide_it(found, page):
+def test_a_cell_states_the_loss_or_the_items_that_would_decide_it(found, page):
     remarks = {key: one["remark"] for key, one in found.items()}
     where = "between image tokens and answer position"
     assert remarks["tiny_llava", "color"] == f"loses 20 points {where}"
@@ -111,7 +111,7 @@ def test_a_cell_says_where_it_is_lost_or_what_would_decide_it(found, page):
             assert remark in shown["Questions about an image", key[1], key[0]]
 
 
-def test_the_strip_shows_the_largest_loss_gaps_and_nothing_that_a_model_has_not(found):
+def test_the_strip_shows_the_largest_loss_gaps_and_only_existing_stages(found):
     def bars(model: str, skill: str) -> dict[str, list]:
         slots = found[model, skill]["strip"]
         assert [slot["name"] for slot in slots] == list(SLOTS)
@@ -156,7 +156,7 @@ def test_vlms_come_first_and_the_two_halves_of_mmvp_are_one_line(paths):
     assert sum(c["row"]["band"] == "pattern" for c in clip["cells"]) == 18  # both halves
 
 
-def test_halves_are_apart_where_the_settings_do_not_pair_them(tmp_path):
+def test_halves_are_separate_if_the_settings_do_not_pair_them(tmp_path):
     paths = write_card(tmp_path)
     for path in paths:
         for part in parts(path):
@@ -166,7 +166,7 @@ def test_halves_are_apart_where_the_settings_do_not_pair_them(tmp_path):
     assert len(band["lines"]) == 18
 
 
-def test_findings_are_two_sentences_a_model_made_from_the_classes(paths, page):
+def test_findings_are_two_sentences_per_model_based_on_the_classes(paths, page):
     said = {one["exam"].model: one["finding"] for one in card(paths)["models"]}
     assert said["tiny_llava"] == (
         "Color (clevr) is seen, passed on and in part not retrieved (loses 20 points between "
@@ -188,7 +188,7 @@ def test_findings_are_two_sentences_a_model_made_from_the_classes(paths, page):
         assert sentences in text(page)
 
 
-def test_findings_name_no_stage_that_does_not_hold_it_and_sum_up_many(found):
+def test_findings_mention_only_stages_that_hold_it_and_summarise_many(found):
     color = found["tiny_llava", "color"]
     low = color["row"]["stages"]["connector"] | {"value": 0.13, "ci_low": 0.1}
     stages = color["row"]["stages"] | {"connector": low}
@@ -207,7 +207,7 @@ def test_findings_name_no_stage_that_does_not_hold_it_and_sum_up_many(found):
     )
 
 
-def test_findings_and_cells_say_what_interventions_show(found):
+def test_findings_and_cells_state_what_interventions_show(found):
     color = found["tiny_llava", "color"]
     causal = {"evidence": "shown_causally", "used_at": "connector", "unused_at": "lm.0, lm.1"}
     words = shown(color["row"] | causal)
@@ -222,7 +222,7 @@ def test_findings_and_cells_say_what_interventions_show(found):
     assert said.endswith(" Interventions contradict the class of color and size.")
 
 
-def test_every_reason_stands_on_the_page_with_every_stage_behind_it(page, paths):
+def test_every_reason_is_on_the_page_with_all_its_stages(page, paths):
     said = text(page)
     for path in paths:
         for row in read_verdict(path).by_skill():
@@ -235,7 +235,7 @@ def test_every_reason_stands_on_the_page_with_every_stage_behind_it(page, paths)
     assert said.count("pooled 0.60 0.50–0.70") == 27
 
 
-def test_nothing_is_told_by_colour_alone_and_nothing_is_fetched(page):
+def test_no_information_is_in_colour_alone_and_nothing_is_fetched(page):
     for name, look in LOOKS.items():
         assert f'id="class-{look.shape}"' in page, name
         badge = rf'href="#class-{look.shape}"/></svg>{look.word}'
@@ -243,7 +243,7 @@ def test_nothing_is_told_by_colour_alone_and_nothing_is_fetched(page):
     assert "<script" not in page and "http" not in page and "src=" not in page
 
 
-def test_names_and_reasons_from_tables_are_text_and_no_markup(tmp_path):
+def test_names_and_reasons_from_tables_are_text_not_markup(tmp_path):
     paths = write_card(tmp_path)
     evil = "<script>alert(1)</script>"
     for path in parts(paths[0]):
@@ -289,7 +289,7 @@ def test_the_card_fits_its_screen_and_no_model_is_cut(tmp_path, width, copies):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("dark", [False, True])
-def test_every_text_of_the_card_stands_out(whole, tmp_path, dark):
+def test_every_text_of_the_card_has_enough_contrast(whole, tmp_path, dark):
     with opened(whole, dark=dark) as (view, _):
         ratio, *where = view.evaluate(CONTRAST)
         paper = view.evaluate("getComputedStyle(document.body).backgroundColor")

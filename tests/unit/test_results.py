@@ -45,7 +45,7 @@ def test_tokens_are_ragged_with_their_places(root):
         _ = found.matrix
 
 
-def test_what_does_not_belong_together_is_refused(tmp_path):
+def test_inconsistent_arguments_are_refused(tmp_path):
     root = write_results(tmp_path)
     items = root / "datasets/clevr/items.parquet"
     pl.read_parquet(items)[1:].write_parquet(items)
@@ -89,7 +89,7 @@ def test_tables_are_frames_by_model_dataset_and_task(root):
         results.pairs("clevr", first="tiny_dino", root=root)
 
 
-def test_responses_can_be_decided_again_by_another_scoring(root):
+def test_responses_can_be_rescored(root):
     said = results.responses(*CLEVR, "color", condition="sighted", root=root)
     assert results.responses(
         *CLEVR, "color", condition="sighted", scoring="mean", root=root
@@ -160,13 +160,13 @@ def one(name: str, *names: str, **more: object):
         ),
     ],
 )
-def test_what_is_missing_is_one_sentence_with_the_nearest_name_and_what_makes_it(root, ask, said):
+def test_a_missing_result_is_an_error_with_the_nearest_name_and_the_command(root, ask, said):
     with pytest.raises(UserError) as error:
         ask(root)
     assert said.format(root=root) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_the_folder_of_results_is_that_of_the_working_directory(root, monkeypatch):
+def test_the_default_results_folder_is_in_the_working_directory(root, monkeypatch):
     monkeypatch.chdir(root.parent)
     assert results.probes(*CLEVR, "color").equals(results.probes(*CLEVR, "color", root=root))
 

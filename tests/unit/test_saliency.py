@@ -120,7 +120,7 @@ def test_integrated_gradients_are_complete(random_llava, address):
     np.testing.assert_allclose(found, apart, rtol=0.01)
 
 
-def test_gradients_and_integrated_gradients_are_captums(random_llava):
+def test_gradients_and_integrated_gradients_equal_captums(random_llava):
     captum = pytest.importorskip("captum.attr", reason="NOT tested against captum: not installed")
     states, blank = (states_at(random_llava(b), "connector") for b in (False, True))
     count = len(states.x)
@@ -142,7 +142,7 @@ def test_gradients_and_integrated_gradients_are_captums(random_llava):
     )
 
 
-def test_relevancy_is_the_product_of_chefers_rule(random_llava):
+def test_relevancy_equals_chefers_rule(random_llava):
     """The expected matrix R follows the paper's rule, one prompt at a time, without padding."""
     batch = random_llava()
     found = METHODS["relevancy"](states_at(batch, "connector"))
@@ -173,7 +173,7 @@ def test_grad_cam_is_the_mean_gradient_times_the_states(random_llava):
 
 
 @pytest.mark.parametrize("address", ["connector", "vision.1"])
-def test_the_states_themselves_give_the_answer_and_deletion_ends_at_the_mean(random_llava, address):
+def test_unchanged_states_give_the_answer_and_deletion_ends_at_the_mean(random_llava, address):
     states = states_at(random_llava(), address)
     with torch.no_grad():
         plain = states.subject.score(states.subject.encode(states.subject.images))
@@ -223,9 +223,7 @@ def test_addresses_of_another_kind_are_refused(tmp_path, models, data, changes, 
         fixture.run(tmp_path, models[True], data, **changes)
 
 
-def test_items_that_are_not_complete_get_more_steps_and_then_a_sentence(
-    tmp_path, data, monkeypatch
-):
+def test_incomplete_items_get_more_steps_and_then_a_note(tmp_path, data, monkeypatch):
     checkpoint = tiny_models.build_llava(tmp_path)
     known = tiny_models.spec("llava", checkpoint)
     card = describe(load(known, checkpoint, LoadOptions("cpu")), "llava")

@@ -40,13 +40,13 @@ def rows_of(path, **where):
     return pl.read_parquet(path).filter(**where).to_dicts()
 
 
-def test_what_is_missing_is_said(made):
+def test_missing_parts_are_noted(made):
     note = notes_of(made[2])["note"]
     for name in ("responses", "attention", "interventions"):
         assert f"no {name} of llava" in note
 
 
-def test_norms_are_those_of_the_tokens_that_the_model_takes(made):
+def test_norms_are_those_of_the_models_input_tokens(made):
     model, home, table = made
     adapter = load(spec("llava", model), model, LoadOptions("cpu"))
     (row,) = rows_of(table, metric="norm")

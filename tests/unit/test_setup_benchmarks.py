@@ -32,7 +32,7 @@ def test_seconds_are_left_out_or_given_in_products(run_all: ModuleType) -> None:
     assert rows == [f"| processor{run_all.UNIT} | 6 |", "| peak_mb | 20 |", "| of ratio | 2 |"]
 
 
-def test_every_page_has_a_place_for_its_small_run(run_all: ModuleType) -> None:
+def test_every_page_has_a_section_for_its_small_run(run_all: ModuleType) -> None:
     for page, script in run_all.SMALL:
         assert (ROOT / "bench" / script.split()[0]).exists()
         assert "<!-- end of small -->" in (ROOT / f"bench/{page}.md").read_text(encoding="utf-8")

@@ -94,7 +94,7 @@ def rules() -> dict[str, str]:
 @pytest.mark.parametrize(
     "name", [name for name, text in rules().items() if {"output:", "shell:"} <= set(text.split())]
 )
-def test_a_rule_has_all_directives_of_the_house(name: str) -> None:
+def test_a_rule_has_all_required_directives(name: str) -> None:
     text = rules()[name]
     assert [key for key in NEEDED if not re.search(rf"^    {key}:", text, re.MULTILINE)] == []
     assert "code=" in text
@@ -106,16 +106,16 @@ def test_a_rule_has_all_directives_of_the_house(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["extract_encoder", "train_probes", "train_clip", "draw_scenes"])
-def test_the_environment_counts_where_numbers_depend_on_libraries(name: str) -> None:
+def test_the_environment_is_a_param_if_numbers_depend_on_libraries(name: str) -> None:
     assert "environment=ENVIRONMENT" in rules()[name]
 
 
 @pytest.mark.parametrize("name", ["download", "pull_model"])
-def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
+def test_rules_that_need_the_network_are_local(name: str) -> None:
     assert "    localrule: True\n" in rules()[name]
 
 
-def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
+def test_rules_that_load_a_model_on_a_gpu_request_one() -> None:
     assert "gpu=RESOURCES.gpus" in rules()["extract_encoder"]
 
 
@@ -124,7 +124,7 @@ def profile(name: str) -> dict[str, Any]:
     return found
 
 
-def test_one_machine_loads_one_model_on_its_gpu_at_a_time_and_a_cluster_more() -> None:
+def test_one_machine_loads_one_gpu_model_at_a_time_and_a_cluster_several() -> None:
     assert profile("default")["resources"] == {"gpu": 1}
     assert profile("default")["set-resource-scopes"] == {"gpu": "local"}
 
@@ -137,12 +137,12 @@ def test_a_clusters_profile_sets_nothing_that_the_default_profile_would_override
 
 
 @pytest.mark.parametrize("name", ["slurm", "generic"])
-def test_groups_that_a_profile_sends_as_one_are_groups_of_rules(name: str) -> None:
+def test_groups_in_a_profile_are_groups_of_rules(name: str) -> None:
     used = {found for text in rules().values() for found in re.findall(r'group:\n +"(\w+)"', text)}
     assert set(profile(name)["group-components"]) <= used
 
 
-def test_the_partitions_are_marked_as_what_to_edit() -> None:
+def test_the_partitions_are_marked_for_editing() -> None:
     text = (ROOT / "profiles/slurm/partitions.yaml").read_text()
     partitions = yaml.safe_load(text)["partitions"]
     assert list(partitions) == ["EDIT_ME_CPU", "EDIT_ME_GPU"]
@@ -170,13 +170,13 @@ def test_no_file_has_more_than_300_lines() -> None:
     assert [str(path) for path in files if len(path.read_text().splitlines()) > 300] == []
 
 
-def test_no_two_classes_have_one_name() -> None:
+def test_class_names_are_unique() -> None:
     every = (node for path in PACKAGE.rglob("*.py") for node in nodes(path))
     counts = Counter(node.name for node in every if isinstance(node, ast.ClassDef))
     assert [name for name, count in counts.items() if count > 1] == []
 
 
-def test_what_snakemake_imports_needs_no_heavy_library() -> None:
+def test_modules_that_snakemake_imports_need_no_heavy_library() -> None:
     code = f"""
 import importlib, sys
 for module in {PARSED}:
@@ -241,12 +241,12 @@ def test_a_step_of_hours_does_not_depend_on_the_plan(step: str) -> None:
     assert [name for name in closure(f"eyechart.{step}") if name.startswith("eyechart.plan.")] == []
 
 
-def test_every_folder_has_its_place() -> None:
+def test_every_folder_is_in_the_order() -> None:
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert folders <= {"plan", *FOLDERS}
 
 
-def test_no_module_imports_itself_by_a_detour() -> None:
+def test_there_are_no_circular_imports() -> None:
     graph: dict[str, set[str]] = {}
     for path in PACKAGE.rglob("*.py"):
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)

@@ -78,16 +78,25 @@ def test_every_preset_is_listed() -> None:
     assert [name for name in presets if f"| `{name}` |" not in listed] == []
 
 
-def test_the_page_of_commands_names_every_target_of_make() -> None:
+def test_the_page_of_commands_lists_every_make_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert [name for name in targets.split() if f"`make {name}`" not in COMMANDS] == []
 
 
-def test_the_page_of_commands_names_every_result_file() -> None:
+def test_the_page_of_commands_lists_every_result_file() -> None:
     patterns = [p for p in paths.PATTERNS.values() if p.text.startswith(paths.ROOT)]
     texts = [re.sub(r"\{(\w+)\}", r"<\1>", p.text.replace(paths.ROOT, "results")) for p in patterns]
     for text in texts:
         folder, _, name = text.rpartition("/")
         lines = [line for line in COMMANDS.splitlines() if f"`{folder}/" in line]
         assert any(f"/{name}`" in line or f"`{name}`" in line for line in lines), text
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_table_row_and_every_command_is_on_one_line(document: str) -> None:
+    rows = [line for line in text_of(document).splitlines() if line.startswith("|")]
+    assert [row for row in rows if not row.rstrip().endswith("|")] == []
+    blocks = _FENCE.findall((ROOT / document).read_text(encoding="utf-8"))
+    commands = [line.partition("#") for block in blocks for line in block.splitlines()]
+    assert [line for line in commands if re.search(r"snakemake (-|results/)", line[2])] == []

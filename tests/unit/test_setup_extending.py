@@ -227,7 +227,7 @@ def test_the_files_of_a_new_layout_become_tables(project):
 
 
 @pytest.mark.slow
-def test_a_second_readout_of_a_task_is_scored_beside_the_first(project, tmp_path):
+def test_a_second_readout_of_a_task_is_scored_too(project, tmp_path):
     puzzles = Puzzles("semantic_correspondence", "ABCD", 2, True)
     words = puzzles.write(tmp_path, lambda truth: truth)
     assert words == flags(tmp_path, [tmp_path / "image/manifest.json"])

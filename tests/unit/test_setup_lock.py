@@ -56,7 +56,7 @@ def test_the_locks_agree_on_the_version_of_every_package() -> None:
         assert len(pins(lock)) == len(set(pins(lock)))
 
 
-def test_executors_are_no_part_of_what_results_depend_on() -> None:
+def test_results_do_not_depend_on_executors() -> None:
     asked = wanted("requirements-cluster.in")
     assert asked == {"snakemake-executor-plugin-slurm", "snakemake-executor-plugin-cluster-generic"}
     assert asked <= {pin.split("==")[0] for pin in pins("requirements-cluster.lock")}
@@ -74,11 +74,11 @@ def test_the_conda_environment_holds_the_same_pins_as_the_lock() -> None:
     assert environment["channels"] == ["conda-forge"]
 
 
-def test_all_that_the_package_imports_is_asked_for_and_nothing_else() -> None:
+def test_the_requirements_are_exactly_the_packages_imports() -> None:
     assert wanted("requirements.in") - NOT_IMPORTED == imported("workflow/eyechart")
 
 
-def test_all_that_tests_and_benchmarks_import_is_locked() -> None:
+def test_imports_of_tests_and_benchmarks_are_locked() -> None:
     locked = {p.split("==")[0].lower() for n in ("", "-dev") for p in pins(f"requirements{n}.lock")}
     assert imported("tests", "bench", "envs") <= locked
 

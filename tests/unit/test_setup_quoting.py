@@ -40,7 +40,7 @@ def test_every_value_in_a_shell_command_is_quoted() -> None:
     assert bare == []
 
 
-def test_params_that_are_flags_hold_no_name_that_is_not_quoted() -> None:
+def test_names_in_flag_params_are_quoted() -> None:
     output = {"regions": "results/a b;c/regions.parquet"}
     flag = output_flag("--regions", "regions")(None, output)
     assert flag == "--regions 'results/a b;c/regions.parquet'"
@@ -51,7 +51,7 @@ def test_params_that_are_flags_hold_no_name_that_is_not_quoted() -> None:
 @pytest.mark.parametrize(
     "name", ["a&touch pwned&b", "-h", "a\tb", "a b", "$(id)", "a;b", "a'b", "a{b}", "a\nb", "ä|b"]
 )
-def test_a_model_s_file_with_a_name_that_is_none_is_one_sentence(
+def test_a_model_file_with_an_invalid_name_is_a_one_sentence_error(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(configuration, "MODELS", tmp_path)
@@ -62,7 +62,7 @@ def test_a_model_s_file_with_a_name_that_is_none_is_one_sentence(
 
 
 @pytest.mark.parametrize("name", ["a", "qwen2.5-vl", "Tiny_1"])
-def test_a_plain_name_is_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_name_is_valid(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "MODELS", tmp_path)
     for file in (f"{name}.yaml", ".#hidden.yaml"):
         (tmp_path / file).write_text("family: clip\n")

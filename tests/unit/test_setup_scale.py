@@ -25,7 +25,7 @@ def test_every_constant_is_used(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert SCALE["costs"]() + SCALE["limits"]() + SCALE["plans"]() != before
 
 
-def test_work_grows_as_the_formulas_say() -> None:
+def test_work_grows_according_to_the_formulas() -> None:
     def hours(step: str, n: float) -> float:
         return sum(SCALE[step](n)[2:4])
 
@@ -38,7 +38,7 @@ def test_work_grows_as_the_formulas_say() -> None:
     assert memory[1] - memory[0] == pytest.approx(9 * (memory[0] - 0.5))
 
 
-def test_at_a_limit_the_next_image_is_too_many() -> None:
+def test_one_image_more_than_a_limit_is_too_many() -> None:
     most = SCALE["_most"](lambda n: SCALE["probe"](n)[4], 256)
     assert SCALE["probe"](most)[4] == pytest.approx(256)
     assert SCALE["_most"](lambda n: 0, 1) == SCALE["MANY"]

@@ -68,7 +68,7 @@ def test_operations_are_those_of_the_models_matrix_products(checkpoint):
     assert products < counted < 2 * products  # plus attention and the patch convolution
 
 
-def test_pictures_are_seeded_and_of_one_size():
+def test_images_are_seeded_and_of_one_size():
     first, again, other = (list(measure.pictures(2, seed)) for seed in (7, 7, 8))
     assert [image.size for image in first] == [(640, 480)] * 2
     assert [a.tobytes() for a in first] == [b.tobytes() for b in again]
@@ -86,11 +86,11 @@ def test_pictures_are_seeded_and_of_one_size():
         ("cpu", "float32", None),
     ],
 )
-def test_the_peak_of_a_device_is_known_or_not_said(device, precision, peak):
+def test_the_peak_of_a_device_is_known_or_null(device, precision, peak):
     assert measure.peak_of(device, precision) == peak
 
 
-def test_the_page_shows_batch_1_beside_the_best_and_says_what_was_not_measured(table):
+def test_the_page_shows_batch_1_and_the_best_and_states_what_is_missing(table):
     rows = pl.DataFrame(read_table(table)).to_dicts()
     page = sheet.render([table])
     best = next(row for row in rows if row["best"] and row["precision"] == "float32")

@@ -25,7 +25,7 @@ def between(x, labels):
     return (x - x.mean(0)).T @ (z - z.mean(0)) / len(x)
 
 
-def test_nothing_of_the_classes_is_left_and_as_little_as_can_be_changes(sample):
+def test_the_concept_is_removed_with_the_smallest_change(sample):
     x, labels, covariance = sample
     eraser = fit(x, labels, covariance)
     erased = eraser(x)
@@ -37,7 +37,7 @@ def test_nothing_of_the_classes_is_left_and_as_little_as_can_be_changes(sample):
     assert eraser.variance_removed(covariance) == pytest.approx(removed)
 
 
-def test_it_is_what_the_reference_implementation_gives(sample):
+def test_the_eraser_equals_the_reference_implementation(sample):
     leace = pytest.importorskip("concept_erasure", reason="needs concept-erasure")
     x, labels, covariance = sample
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(labels))

@@ -11,7 +11,7 @@ def _examples(n=300, k=4, seed=0):
     return groups, rng.integers(0, k, n)
 
 
-def test_folds_never_part_a_group():
+def test_folds_never_divide_a_group():
     groups, y = _examples()
     fold = grouped_folds(groups, y, 5, 7, "t")
     for group in np.unique(groups):
@@ -61,7 +61,7 @@ def test_a_split_that_cannot_be_probed_is_refused_in_one_sentence(labels, train,
     assert bool(found) == bool(sentence)
 
 
-def test_classes_in_fewer_training_groups_than_folds_are_left_out_and_counted():
+def test_classes_in_fewer_training_groups_than_folds_are_omitted_and_counted():
     labels = np.array(list("ab" * 10))
     labels[[4, 5, 6, 7]] = "c"  # four examples in two groups of the training set
     labels[12] = "d"  # only in the test set
@@ -71,7 +71,7 @@ def test_classes_in_fewer_training_groups_than_folds_are_left_out_and_counted():
     assert found.refusal == ""
 
 
-def test_a_group_in_both_parts_is_refused():
+def test_a_group_in_both_sets_is_refused():
     check_groups(GROUPS, TRAIN, "f: t")
     with pytest.raises(
         UserError, match=r"^f: t: group 'e' is in both training and test \(1 in all\)"

@@ -17,7 +17,7 @@ def _groups(n, size=1):
     return np.array([f"g{i // size:04d}" for i in range(n)])
 
 
-def test_the_permutation_test_is_fishers_exact_test_where_both_are_exact():
+def test_the_permutation_test_equals_fishers_if_both_are_exact():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 60)
     said = np.where(rng.random(60) < 0.3, truth, rng.integers(0, 2, 60))
@@ -29,13 +29,13 @@ def test_the_permutation_test_is_fishers_exact_test_where_both_are_exact():
     assert null[0] == pytest.approx(sum(shares), abs=0.005)
 
 
-def test_a_probe_that_always_says_the_same_shows_nothing():
+def test_a_constant_probe_is_not_significant():
     truth = np.array([0] * 45 + [1] * 5)
     p, null = permutation_test(np.zeros((1, 50), int), truth, _groups(50), np.random.default_rng(0))
     assert (p[0], null[0]) == (1.0, pytest.approx(0.9))
 
 
-def test_a_planted_relation_is_found_and_items_of_one_group_are_no_evidence_for_each_other():
+def test_a_planted_relation_is_found_and_items_of_a_group_are_not_independent():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 120)
     good = np.where(rng.random(120) < 0.5, truth, rng.integers(0, 3, 120))
@@ -71,7 +71,7 @@ def test_mcnemar_is_the_exact_binomial_test_on_discordant_pairs():
         assert mcnemar_exact(first, second, alone) == mcnemar_exact(second, first, alone)
 
 
-def test_mcnemar_is_not_impressed_by_an_item_that_is_asked_again_and_again():
+def test_repeating_an_item_does_not_change_mcnemars_test():
     rng = np.random.default_rng(0)
     first, second = rng.random((2, 50)) < [[0.7], [0.5]]
     once = mcnemar_exact(first, second, np.arange(50))
@@ -113,7 +113,7 @@ def test_interval_of_a_perfect_probe_is_a_point():
     assert interval.tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
-def test_all_intervals_of_one_generator_rest_on_the_same_draws_of_groups():
+def test_all_intervals_of_one_generator_share_the_group_draws():
     rng = np.random.default_rng(3)
     groups = rng.integers(0, 20, 90).astype(str)
     right = rng.random((3, 90)) < 0.6
@@ -134,14 +134,14 @@ def test_the_sign_test_of_many_columns_is_the_binomial_test_of_each():
     assert found == pytest.approx([*expected, 1.0])
 
 
-def test_rows_that_share_a_key_directly_or_not_are_connected():
+def test_rows_that_share_a_key_directly_or_indirectly_are_connected():
     keys = [["b"], ["a", "c"], ["d"], ["c", "b"], ["e", "d"]]
     assert connected(keys).tolist() == [0, 0, 1, 0, 1]
     assert connected([]).tolist() == []
 
 
 @pytest.mark.parametrize("g", [1, 2, 5, 9])
-def test_few_groups_have_no_interval_of_a_single_point(g):
+def test_the_interval_of_few_groups_is_not_a_single_point(g):
     right = np.ones((1, 2 * g))
     ((low, high),) = bootstrap_interval(right, _groups(2 * g, 2), 200, np.random.default_rng(0))
     assert low < 0.9 - 0.3 / g

@@ -15,7 +15,7 @@ from eyechart.tables.write_docs import TABLES, Entry, parse, read_text, section,
 DOCS = Path(__file__).resolve().parents[2] / "docs/tables.md"
 
 
-def test_the_page_is_what_the_command_writes(tmp_path):
+def test_the_page_equals_the_commands_output(tmp_path):
     write_docs.main(["--output", str(tmp_path / "tables.md")])
     assert (tmp_path / "tables.md").read_text() == DOCS.read_text(), (
         "run 'python -m eyechart.tables.write_docs --output docs/tables.md'"
@@ -70,6 +70,6 @@ def test_a_column_without_text_and_a_text_without_column_are_refused(monkeypatch
         list(section(Entry("Responses", "responses", "ANSWERS", ("responses",))))
 
 
-def test_types_are_told_in_words():
+def test_types_are_described_in_words():
     assert type_name(pa.list_(pa.list_(pa.float16(), 1)), is_open=True) == "list of float16[d]"
     assert type_name(pa.list_(pa.float32(), 7)) == "float32[7]" and type_name(pa.bool_()) == "bool"

@@ -19,7 +19,7 @@ def table() -> pa.Table:
     return pa.table({"id": names, "value": rng.random(2000)}).replace_schema_metadata({"a": "b"})
 
 
-def test_of_500_flipped_bits_none_gives_other_values(tmp_path: Path, table: pa.Table) -> None:
+def test_none_of_500_flipped_bits_changes_a_value(tmp_path: Path, table: pa.Table) -> None:
     path = tmp_path / "table.parquet"
     write_table(path, table)
     whole, chance = path.read_bytes(), random.Random(0)
@@ -37,7 +37,7 @@ def test_of_500_flipped_bits_none_gives_other_values(tmp_path: Path, table: pa.T
     assert refused > 450
 
 
-def test_a_damaged_or_missing_file_has_no_notes_but_a_sentence(
+def test_notes_of_a_damaged_or_missing_file_are_a_one_sentence_error(
     tmp_path: Path, table: pa.Table
 ) -> None:
     path = tmp_path / "table.parquet"

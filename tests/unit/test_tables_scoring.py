@@ -19,21 +19,21 @@ def test_each_scoring_is_its_formula():
 
 
 @pytest.mark.parametrize("gap", [0, 7e-15, 5e-6])
-def test_scores_as_close_as_rounding_are_drawn_evenly(gap):
+def test_scores_within_rounding_are_drawn_evenly(gap):
     chosen = [choose([-1.0 - gap, -3.0, -1.0, -1.0], f"item {n}", 0) for n in range(900)]
     counts = np.bincount(chosen, minlength=4)
     assert counts[1] == 0
     assert (counts[[0, 2, 3]] > stats.binom.ppf(1e-4, 900, 1 / 3)).all()
 
 
-def test_a_clear_difference_is_never_drawn_and_a_tie_always_in_the_same_way():
+def test_a_clear_difference_is_never_drawn_and_ties_are_reproducible():
     assert {choose([-1 - 2 * TIE, -1], f"item {n}", 0) for n in range(50)} == {1}
     for n in range(50):  # the same for two conditions, and if all scores are shifted
         assert choose([-1.0] * 3, f"item {n}", 1) == choose([-9.0] * 3, f"item {n}", 1)
     assert len({choose([0.0] * 4, "item", order) for order in range(20)}) == 4
 
 
-def test_a_guesser_against_ties_is_within_the_level_of_the_test():
+def test_a_guesser_compared_with_ties_keeps_the_level_of_the_test():
     """A quarter point per tie would never lose, so the test would always reject."""
     rng = np.random.default_rng(0)
     drawn, shared = [], []

@@ -59,7 +59,7 @@ def test_half_a_token_outside_counts_and_more_does_not() -> None:
         weights_at_point(places, 26, 5)
 
 
-def test_the_finest_view_that_contains_the_point_is_asked() -> None:
+def test_the_finest_view_that_contains_the_point_is_used() -> None:
     places = np.concatenate([grid(2, 2, 0, 0, 100, 100), grid(4, 4, 0, 0, 50, 50, view=1)])
     assert weights_at_point(places, 30, 30)[:4].sum() == 0
     assert weights_at_point(places, 70, 30)[:4].sum() == pytest.approx(1)
@@ -67,7 +67,7 @@ def test_the_finest_view_that_contains_the_point_is_asked() -> None:
     assert weights_at_point(places, 52, 30)[:4].sum() == pytest.approx(1)
 
 
-def test_tiles_of_one_size_are_read_as_one_plane() -> None:
+def test_tiles_of_equal_size_are_treated_as_one_plane() -> None:
     whole = grid(4, 8, 0, 0, 80, 40)
     halves = np.concatenate([grid(4, 4, 0, 0, 40, 40), grid(4, 4, 40, 0, 80, 40, view=1)])
     columns = whole[:, 3]
@@ -89,7 +89,7 @@ def test_a_box_is_the_mean_by_area() -> None:
     np.testing.assert_allclose(in_box(tokens, places, 0, 0, 20, 20), tokens.mean(axis=0))
 
 
-def test_a_box_asks_the_finest_view_that_holds_most_of_it() -> None:
+def test_a_box_uses_the_finest_view_that_covers_most_of_it() -> None:
     places = np.concatenate([grid(2, 2, 0, 0, 100, 100), grid(4, 4, 0, 0, 50, 50, view=1)])
     assert weights_in_box(places, 10, 10, 60, 40)[:4].sum() == 0
     assert weights_in_box(places, 40, 10, 90, 40)[4:].sum() == 0
@@ -97,7 +97,7 @@ def test_a_box_asks_the_finest_view_that_holds_most_of_it() -> None:
     assert weights_in_box(places, 30, 0, 400, 50)[:4].sum() == pytest.approx(1)
 
 
-def test_tokens_that_lie_nowhere_have_no_weight() -> None:
+def test_tokens_without_a_position_have_no_weight() -> None:
     nowhere = np.array([[0, -1, -1, *[np.nan] * 4]])
     places = np.concatenate([nowhere, grid(2, 2, 0, 0, 20, 20), nowhere])
     for weights in (weights_at_point(places, 3, 4), weights_in_box(places, 1, 1, 15, 9)):
@@ -119,7 +119,7 @@ def test_regions_of_an_item_count_equally() -> None:
     np.testing.assert_allclose(shown_weights(places, [point("REF", 10, 5)]), [0.5, 0.5, 0, 0])
 
 
-def test_the_nearest_token_stands_for_a_region_that_is_cropped_away() -> None:
+def test_the_nearest_token_replaces_a_cropped_region() -> None:
     nowhere = np.array([[0, -1, -1, *[np.nan] * 4]])
     places = np.concatenate([nowhere, grid(2, 2, 20, 0, 40, 20)])
     for region in (box("REF", 0, 12, 10, 20), point("REF", 5, 16)):

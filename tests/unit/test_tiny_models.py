@@ -61,7 +61,7 @@ def load(folder, stage, kind=LlavaForConditionalGeneration):
     return dict(model.named_parameters())
 
 
-def test_alignment_moves_the_projector_alone(trained):
+def test_alignment_changes_only_the_projector(trained):
     aligned = load(trained, "alignment")
     clip, language = (
         load(trained, "contrastive", CLIPModel),
@@ -78,7 +78,7 @@ def test_alignment_moves_the_projector_alone(trained):
     assert compared > 40
 
 
-def test_instruction_moves_everything_that_the_answer_depends_on(trained):
+def test_instruction_changes_everything_that_the_answer_depends_on(trained):
     aligned, tuned = load(trained, "alignment"), load(trained, "instruction")
     # vision_feature_layer is -2, so the last of the two blocks and the final norm are unused
     unread = ("encoder.layers.1.", "post_layernorm")
@@ -104,7 +104,7 @@ def test_a_packed_question_gets_the_logits_it_gets_alone(raw, trained):
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
 
 
-def test_training_reads_images_and_prompts_as_the_processor_gives_them(raw, trained):
+def test_training_uses_the_processors_images_and_prompts(raw, trained):
     folder = trained / "instruction" / "model"
     processor = AutoProcessor.from_pretrained(folder)
     model = LlavaForConditionalGeneration.from_pretrained(folder).eval()
@@ -216,7 +216,7 @@ def test_learning_rate_warms_up_and_falls_to_its_floor():
     assert learning_rate(STEPS["steps"], STEPS) == pytest.approx(STEPS["final_lr_share"])
 
 
-def test_shipped_weights_are_whole():
+def test_shipped_weights_are_complete():
     packed = sorted(Path("data/weights").glob("*/packed.json"))
     assert [p.parent.name for p in packed] == [
         "tiny_clip", "tiny_dino", "tiny_llava", "tiny_llava_aligned"

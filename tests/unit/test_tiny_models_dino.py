@@ -75,7 +75,7 @@ def test_a_view_is_predicted_from_the_other_view_of_the_same_image(pair):
         torch.testing.assert_close(pair(views, hidden), expected)
 
 
-def test_what_the_teacher_says_is_centred_on_what_it_said_before(pair):
+def test_teacher_outputs_are_centred_on_earlier_ones(pair):
     views, hidden = draw_views(pixels(4), OWN, dice()), draw_mask(4, 4, OWN, dice())
     tokens = pair.teacher.tokens(views)
     logits = pair.teacher.whole(tokens[:, 0])
@@ -87,7 +87,7 @@ def test_what_the_teacher_says_is_centred_on_what_it_said_before(pair):
     torch.testing.assert_close(second, ((logits - moved) / OWN["teacher_temperature"]).softmax(-1))
 
 
-def test_views_that_may_not_change_are_the_images_and_left_stays_left():
+def test_views_without_augmentation_equal_the_images():
     images = pixels(3)
     torch.testing.assert_close(draw_views(images, STILL, dice()), normalise(images))
     half = torch.zeros(64, 3, 20, 20, dtype=torch.uint8)
@@ -120,7 +120,7 @@ def test_neighbours_vote_and_an_image_finds_itself(raw, pair):
     assert min(neighbour_accuracies(pair.teacher.encoder, known, shuffled, alone).values()) < 1
 
 
-def test_the_eye_that_is_kept_is_a_stock_one_and_reads_what_its_processor_gives(raw, tmp_path):
+def test_the_saved_encoder_is_a_stock_dinov2_and_uses_its_processor(raw, tmp_path):
     train_dino.main(flags(raw, tmp_path, "distillation"))
     folder = tmp_path / "distillation" / "model"
     encoder = Dinov2Model.from_pretrained(folder)
@@ -154,7 +154,7 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, tmp_path):
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_no_word_reaches_the_eye(raw, tmp_path):
+def test_no_text_reaches_the_encoder(raw, tmp_path):
     twin = tmp_path / "wordless"
     (twin / "questions").mkdir(parents=True)
     for name in ("images", "scenes", "acquired.json"):

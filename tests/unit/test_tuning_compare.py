@@ -80,13 +80,13 @@ def test_a_gain_is_true_minus_blank_on_the_same_items(table):
     assert row(table, "lora_lm", "blank")["after"] == 0.3
 
 
-def test_a_control_that_white_images_harm_is_no_gain(table):
+def test_a_control_harmed_by_white_images_is_not_a_gain(table):
     found = row(table, "lora_connector")
     assert found["gain"] == pytest.approx(0.05)  # over before, not over white images
     assert found["p"] == 0.5
 
 
-def test_answers_that_are_frequent_are_no_gain():
+def test_frequent_answers_are_not_a_gain():
     """A model tuned on white images may give the frequent answer to white images only."""
     rows = list(answers("lora_lm", (10, 34, 12, 14)))
     white = [r | {"data": ON_BLANK, "right": n < 33} for n, r in enumerate(rows[2 * N : 3 * N])]
@@ -96,7 +96,7 @@ def test_answers_that_are_frequent_are_no_gain():
     assert {r["data"] for r in found} == {"true", "blank", "shuffled"}
 
 
-def test_only_the_part_that_beats_controls_and_other_parts_is_adaptable(table):
+def test_only_an_arm_that_beats_controls_and_other_arms_is_adaptable(table):
     said = {arm: row(table, arm)["adaptable"] for arm in RIGHT}
     assert said == {
         **{"lora_lm": True, "lora_vision": False, "lora_connector": False},

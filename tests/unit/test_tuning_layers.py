@@ -46,7 +46,7 @@ def adapter() -> LanguageAdapter:
     return cast(LanguageAdapter, fake)
 
 
-def test_a_linear_layer_inside_another_is_part_of_that(adapter: LanguageAdapter) -> None:
+def test_a_nested_linear_layer_belongs_to_the_outer_one(adapter: LanguageAdapter) -> None:
     assert arms.linear_layers(adapter) == {
         "lora_vision": ["eye.0.out"],
         "lora_connector": ["join"],
@@ -54,7 +54,7 @@ def test_a_linear_layer_inside_another_is_part_of_that(adapter: LanguageAdapter)
     }
 
 
-def test_a_linear_layer_with_another_inside_is_tuned_and_keeps_its_arguments(
+def test_a_linear_layer_that_contains_another_is_tuned_and_keeps_its_arguments(
     adapter: LanguageAdapter,
 ) -> None:
     x = torch.ones(1, 4)

@@ -92,7 +92,7 @@ def table(path, **which):
     return pl.DataFrame(read_table(path)).filter(**which).to_dicts()
 
 
-def test_attention_moves_to_the_token_that_the_adapter_names_and_only_there(maps, root):
+def test_attention_moves_only_to_the_adapters_token(maps, root):
     regions = {r["item_id"]: r for r in table(root / "datasets/mine/regions.parquet")}
     found = table(maps, arm="lora_lm")
     assert len(found) == 2 and {row["number"] for row in found} == {0}
@@ -119,7 +119,7 @@ def test_all_arms_have_the_same_items_and_the_same_attention_before(maps):
     assert all((change < 0).all() for change in moved)  # two additional tokens share the attention
 
 
-def test_items_are_drawn_by_seed_and_more_of_them_keep_the_first(root, maps):
+def test_items_are_drawn_by_seed_and_larger_samples_are_nested(root, maps):
     kept = {row["item_id"] for row in table(maps)}
     items, regions = (root / f"datasets/mine/{n}.parquet" for n in ("items", "regions"))
 
@@ -152,7 +152,7 @@ def test_the_page_shows_where_attention_moved_in_one_scale(root, maps):
     assert abs(elsewhere[0] - elsewhere[2]) < 15
 
 
-def test_the_colours_of_a_change_end_at_both_sides_and_nothing_is_between():
+def test_the_colour_scale_of_a_change_is_symmetric_around_zero():
     scale = change(0.5)
     ends = colors(np.array([-2.0, -0.5, 0.0, 0.5, 2.0]), scale)
     hexes = ["#" + "".join(f"{int(v):02x}" for v in row) for row in ends]
@@ -176,7 +176,7 @@ def test_seeds_are_averaged():
     assert found["title"] == "lora_lm, mean of 2 seeds"
 
 
-def test_tokens_without_a_place_are_noted_and_not_drawn(root, maps, tmp_path):
+def test_tokens_without_a_position_are_noted_and_not_drawn(root, maps, tmp_path):
     rows = table(maps)
     nowhere = [[0.0] * 3 + [float("nan")] * 4] * len(rows[0]["before"])
     rows = [row | {"places": nowhere} for row in rows]
@@ -189,7 +189,7 @@ def test_tokens_without_a_place_are_noted_and_not_drawn(root, maps, tmp_path):
     assert shown == {"moved": [], "missing": [said]}
 
 
-def test_the_step_notes_tokens_without_a_place_and_a_model_that_does_not_tell(maps):
+def test_the_step_notes_tokens_without_positions_and_models_without_attention(maps):
     before = [(np.full(4, 0.1, np.float32), [np.full((4, 7), np.nan, np.float32)])]
     items, folder = [{"item_id": "i", "images": ["p"]}], maps.parent / "lora_lm/true-0"
     rows, notes = map_attention.mapped(lambda _: before, items, [folder])
@@ -203,7 +203,7 @@ def test_the_step_notes_tokens_without_a_place_and_a_model_that_does_not_tell(ma
     assert map_attention.mapped(hidden, items, [folder]) == ([], why)
 
 
-def test_an_item_that_the_dataset_lost_is_named(root, maps, tmp_path):
+def test_an_item_missing_from_the_dataset_is_reported(root, maps, tmp_path):
     items = tmp_path / "results/datasets/mine/items.parquet"
     write_table(items, ITEMS.empty_table())
     inputs = Inputs([items, root / "datasets/mine/images.parquet"])

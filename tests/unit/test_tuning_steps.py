@@ -100,7 +100,7 @@ def accuracy(folder, **which):
 
 
 @pytest.mark.parametrize("arm", ["prompt_2", "lora_vision", "lora_connector", "lora_lm"])
-def test_an_arm_learns_what_the_image_tells_and_its_adapter_does_it_again(arm, tuned, registry):
+def test_an_arm_learns_from_images_and_its_adapter_reproduces_the_answers(arm, tuned, registry):
     folder = tuned(arm)
     assert accuracy(folder, data="none") < 0.6
     if arm != "prompt_2":  # two vectors hardly help a random model
@@ -195,7 +195,7 @@ def test_a_second_run_writes_equal_bytes(tuned, registry, tmp_path):
 
 # During the first fold, and during training on white images
 @pytest.mark.parametrize("call", [pytest.param(3, marks=pytest.mark.slow), 10])
-def test_a_killed_training_goes_on_to_the_same_bytes(call, tuned, registry, tmp_path):
+def test_a_killed_training_run_resumes_to_the_same_bytes(call, tuned, registry, tmp_path):
     expected = contents(tuned("lora_lm"))
     stop, words = tmp_path / "stop", flags(registry, tmp_path, "lora_lm")
     held = hold(stop, loop._save, call=call)
@@ -214,7 +214,7 @@ def test_recomputed_activations_give_the_same_training(tuned, registry, tmp_path
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
 
 
-def test_skewed_answers_that_no_image_tells_are_no_gain(registry, tmp_path):
+def test_skewed_answers_unrelated_to_images_are_not_a_gain(registry, tmp_path):
     """Four of five answers are the same word, which the model also learns from white images."""
     drawn = random.Random(3)
     items = [
@@ -257,7 +257,7 @@ def test_ranks_are_matched():
     assert near == {"vision": 21, "lm": 20}
 
 
-def test_an_unknown_task_is_named(registry, tmp_path):
+def test_an_unknown_task_is_reported(registry, tmp_path):
     words = flags(registry, tmp_path, "lora_lm")
     words[words.index("kind")] = "kin"
     with pytest.raises(UserError, match=r"no training item of task 'kin'; .*'kind'"):
@@ -272,7 +272,7 @@ def test_a_soft_prompt_of_another_width_or_a_second_one_is_refused(tuned, regist
         (registry / f"{name}.yaml").unlink()
 
 
-def test_a_model_with_a_soft_prompt_stays_so_when_it_is_derived_from(tuned, registry):
+def test_a_model_derived_from_one_with_a_soft_prompt_keeps_it(tuned, registry):
     make(registry, "asked", **{"from": "llava", "by": f"{tuned('prompt_2')}/true-0"})
     before, after, _ = make(registry, "blind", **{"from": "asked", "by": "prior"})
     assert torch.equal(before.soft_prompt, after.soft_prompt)

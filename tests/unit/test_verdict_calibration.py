@@ -73,7 +73,7 @@ def test_a_wrong_class_is_rare_everywhere_and_300_items_decide(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n, case in SCENARIOS.items() if case.kind == "vlm"])
-def test_steps_are_as_often_right_as_300_items_and_answer_far_fewer(name):
+def test_answering_in_steps_is_as_accurate_as_300_items_with_far_fewer(name):
     logging.disable(logging.INFO)
     row = calibrate.measure(name, LOOKS[-1], SETTINGS | {"skills": 100}, 7, LOOKS)
     assert row["wrong"] <= 0.02 and row["right"] >= 0.95, row

@@ -58,7 +58,7 @@ def test_a_class_is_supported_explained_or_contradicted(verdict, rows, partly, e
     assert explain(None, own, partly, BAR) == ("observed_only", None)
 
 
-def test_the_horizon_is_the_last_address_that_moves_the_answer_after_correction():
+def test_the_horizon_is_the_last_address_with_a_corrected_effect():
     values = dict(zip(ADDRESSES, [(0.9, 0.4), (0.2, 0.2), (0.4, 0.2), (0.0, 0.0)], strict=True))
     found = evidence(patches(values), [])
     assert found.horizon(BAR) == "lm.1" and found.still("lm.1", BAR)
@@ -74,7 +74,7 @@ def test_the_horizon_is_the_last_address_that_moves_the_answer_after_correction(
     assert evidence(OPEN, []).horizon(BAR) is None
 
 
-def test_a_concept_is_read_where_erasing_it_costs_answers_and_unread_where_it_is_held():
+def test_a_concept_is_used_where_erasing_it_costs_accuracy_and_otherwise_unused():
     found = evidence(COLOR, erasers(HELD))
     assert found.used(BAR) == ["connector"] and found.unused(BAR) == list(ADDRESSES[1:])
     still_there = evidence(COLOR, erasers(HELD, after=0.5))
@@ -86,7 +86,7 @@ def test_a_concept_is_read_where_erasing_it_costs_answers_and_unread_where_it_is
     assert evidence(COLOR, []).erased == {}
 
 
-def test_the_sentence_says_where_it_is_held_where_it_is_read_and_what_changes_nothing():
+def test_the_sentence_states_where_it_is_held_and_read_and_erasures_without_effect():
     found = evidence(COLOR, erasers(HELD))
     assert causal_text(found, "misread", "shown_causally", BAR) == (
         "Misread: the answer follows the image, but is wrong too often. Held at every address "
@@ -95,7 +95,7 @@ def test_the_sentence_says_where_it_is_held_where_it_is_read_and_what_changes_no
         "[−0.62 to −0.52], n = 100 in 60 groups; erasing it after lm.0–2 changes nothing (within "
         "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 if "
         "its answer is the same, difference +0.48 [+0.43 to +0.53], n = 100 in 60 groups. The last "
-        "address at which they do is connector; a later exchange moves less than 0.10 of the "
+        "address at which they do is connector; a later exchange changes less than 0.10 of the "
         "answers."
     )
     contradicted = causal_text(evidence(FOLLOWS, []), None, "contradicted", BAR)
@@ -112,7 +112,7 @@ def test_every_fact_and_class_of_a_cause_is_known_and_every_cause_has_its_words(
     assert {fact for one in CAUSES for fact in one.shown} | set(CONTRADICTED) <= set(CAUSAL_FACTS)
 
 
-def test_the_page_lists_the_causes_as_the_table_has_them():
+def test_the_page_lists_the_same_causes_as_the_table():
     text = (ROOT / "docs/verdict.md").read_text()
     part = text.split("## What interventions add", 1)[1].split("\n## ", 1)[0]
     lines = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| *")]
@@ -131,7 +131,7 @@ def asked(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_interventions_add_to_a_verdict_and_leave_its_class_alone(asked):
+def test_interventions_add_to_a_verdict_without_changing_its_class(asked):
     words = write_model(asked, "works", n=200)
     decide.main(words)
     (plain,) = read(asked / OUT)
@@ -162,9 +162,7 @@ def test_effects_of_another_model_or_dataset_are_refused(asked):
         decide.main([*words[:at], str(other), *words[at:]])
 
 
-def test_a_model_set_by_hand_is_said_to_read_its_first_copy_and_not_the_second(
-    tmp_path, monkeypatch
-):
+def test_a_hand_built_model_is_found_to_use_its_first_copy_only(tmp_path, monkeypatch):
     """Image tokens hold the class twice, but only the copy that the first block reads is used."""
     checkpoint = build_reading_model(tmp_path / "model")
     by_hand(monkeypatch)

@@ -41,7 +41,7 @@ def test_every_planted_chain_gets_its_class_through_the_step(tmp_path, name):
             assert row["partly"] == (row["sighted_value"] - row["blind_value"] > 0.15)
 
 
-def test_losses_in_part_are_named_beside_what_is_used(tmp_path):
+def test_partial_losses_are_stated_for_used_skills(tmp_path):
     rows = decided(tmp_path, "chain: retrieved in part", 250, 3)
     assert all(row["partly"] and row["why"].startswith("Not retrieved in part") for row in rows)
     rows = decided(tmp_path / "all", "chain: not retrieved", 250, 3)
@@ -73,7 +73,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("values", "expected", "first"), CASES)
-def test_the_step_that_loses_most_names_the_class(values, expected, first):
+def test_the_step_with_the_largest_loss_determines_the_class(values, expected, first):
     found = numbers(values, probed=True)
     rule = decide(found, BAR)
     assert rule.verdict == expected
@@ -84,7 +84,7 @@ def test_the_step_that_loses_most_names_the_class(values, expected, first):
         assert (largest_drop(found) or (0, 0, 0))[2] < 0.1
 
 
-def test_hardly_encoded_is_said_of_probes_alone_and_never_where_the_answer_may_have_it():
+def test_holding_little_requires_probes_and_an_answer_without_it():
     little = chain(0.45, 0.45, 0.45, 0.26, 0.26)
     assert decide(numbers(little, probed=True), BAR).name == "hardly encoded"
     assert decide(numbers(little), BAR).verdict == "not_retrieved"
@@ -93,7 +93,7 @@ def test_hardly_encoded_is_said_of_probes_alone_and_never_where_the_answer_may_h
         assert decide(found, BAR).verdict == "undecided"
 
 
-def test_what_image_tokens_hold_is_never_looked_at_if_answers_are_the_same_blind():
+def test_image_tokens_hold_information_that_is_not_retrieved_if_blind_answers_are_equal():
     found = numbers(chain(0.97, 0.97, 0.97, 0.26, 0.26), changed=0.02, probed=True)
     assert decide(found, BAR).name == "never looked at"
     found = numbers(chain(0.97, 0.4, 0.4, 0.26, 0.26), changed=0.02, probed=True)
@@ -102,7 +102,7 @@ def test_what_image_tokens_hold_is_never_looked_at_if_answers_are_the_same_blind
     assert decide(found, BAR).name == "says the same blind"
 
 
-def test_what_the_connector_lost_is_not_held_by_the_language_model():
+def test_information_lost_in_the_connector_is_not_held_by_the_language_model():
     """Even without an image, tokens at an object encode its position, and thus partly its size."""
     lost = chain(0.97, 0.26, 0.4, 0.26, 0.26)
     assert decide(numbers(lost, changed=0.02, probed=True), BAR).name == "says the same blind"
@@ -119,7 +119,7 @@ def skill_of(values: dict[str, float]) -> Skill:
 
 @pytest.mark.parametrize("probed", [True, False])
 @pytest.mark.parametrize("reach", [0.02, 0.2])
-def test_whatever_the_numbers_one_class_holds_and_says_nothing_false(probed, reach):
+def test_for_any_numbers_exactly_one_class_applies_without_false_statements(probed, reach):
     names, rng = (*WAY, "lm_last", "blind"), generator("any numbers", probed, reach)
     seen = set()
     for _ in range(2500):
@@ -147,7 +147,7 @@ def test_whatever_the_numbers_one_class_holds_and_says_nothing_false(probed, rea
 
 
 @pytest.mark.parametrize("n", [60, 250])
-def test_of_nothing_planted_no_class_is_given_that_names_a_place(n):
+def test_without_a_planted_signal_no_class_claims_a_loss(n):
     """Here, 200 skills have uninformative features and random answers."""
     decided_now = apply_rules(skills_of("chain: sees nothing", n, 0, 200), "vlm", BAR)
     found = Counter(rule.verdict for _, _, rule in decided_now)

@@ -65,7 +65,7 @@ def test_equal_inputs_give_equal_bytes_and_the_note_says_what_was_applied(tmp_pa
         assert json.loads(schema.metadata[NOTE]) == note
 
 
-def test_only_items_that_all_stages_have_are_counted(tmp_path):
+def test_only_items_shared_by_all_stages_are_counted(tmp_path):
     words = write_model(tmp_path, "works", n=60)
     change(tmp_path / f"{READOUTS}.predictions.parquet",
            keep=(pl.col("address") != "lm.2") | (pl.col("item_id") >= f"{TASK}-0020"))  # fmt: skip
@@ -75,7 +75,7 @@ def test_only_items_that_all_stages_have_are_counted(tmp_path):
     assert {row[f"{s}_n"] for s in ("encoder", "lm_best", "sighted")} == {40}
 
 
-def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
+def test_controls_and_readouts_at_only_one_stage_are_not_candidates(tmp_path):
     words = write_model(tmp_path, "sees nothing", n=200)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     perfect = pl.read_parquet(path).with_columns(predicted=pl.col("answer"))
@@ -91,7 +91,7 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
 @pytest.mark.parametrize(
     ("known", "verdict"), [(0.9, NOT_VERBALISED), (0.25, NOT_RETRIEVED), (None, NOT_USED)]
 )
-def test_a_probe_of_the_answer_position_tells_what_readouts_leave_open(tmp_path, known, verdict):
+def test_a_probe_at_the_answer_position_decides_what_readouts_leave_open(tmp_path, known, verdict):
     words = write_model(tmp_path, "ignored by the head", n=400)
     if known is not None:
         words = with_probes(words, write_probes(tmp_path, TASK, known, 400))
@@ -102,7 +102,7 @@ def test_a_probe_of_the_answer_position_tells_what_readouts_leave_open(tmp_path,
     assert ("position_best_value" in row) == (known is not None)
 
 
-def test_a_larger_head_that_every_stage_has_says_what_each_holds(tmp_path):
+def test_a_larger_head_available_at_every_stage_is_used(tmp_path):
     words = write_model(tmp_path, "sees nothing", n=200)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     points = pl.read_parquet(path).filter(address=READ_BLOCK)
@@ -117,7 +117,7 @@ def test_a_larger_head_that_every_stage_has_says_what_each_holds(tmp_path):
     assert row["encoder_address"] == "vision" and row["lm_last_value"] < 0.4
 
 
-def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
+def test_the_single_image_is_kept_next_to_the_canvas(tmp_path):
     words = write_model(tmp_path, "works", n=200)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     own = pl.read_parquet(path).filter(address=READ_BLOCK)
@@ -127,7 +127,7 @@ def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
     assert row["alone_value"] == 1 and row["encoder_value"] < 0.9 and row["seen"] == "canvas"
 
 
-def test_another_address_may_stand_for_the_encoder(tmp_path):
+def test_another_address_may_represent_the_encoder(tmp_path):
     words = write_model(tmp_path, "works", n=60)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     early = (
@@ -153,7 +153,7 @@ def test_another_address_may_stand_for_the_encoder(tmp_path):
         ("only the read block has it", [READ_BLOCK, UNREAD_BLOCK], "lost_in_connector"),
     ],
 )
-def test_the_encoder_is_judged_at_the_blocks_that_the_connector_reads(
+def test_the_encoder_is_evaluated_at_the_blocks_that_the_connector_reads(
     tmp_path, name, reads, expected
 ):
     words = write_model(tmp_path, name, n=400)
@@ -164,7 +164,7 @@ def test_the_encoder_is_judged_at_the_blocks_that_the_connector_reads(
     assert set(row["encoder_address"].split(", ")) <= set(reads)
 
 
-def test_what_the_connector_alone_has_is_not_blamed_on_the_encoder(tmp_path):
+def test_information_only_in_the_connector_is_not_blamed_on_the_encoder(tmp_path):
     decide.main(write_model(tmp_path, "the connector alone has it", n=400))
     (row,) = read(tmp_path / OUT)
     assert row["verdict"] == "lost_in_lm" and row["loss_first"] == "connector"
@@ -188,7 +188,7 @@ def test_a_verdict_does_not_depend_on_which_other_skills_were_examined(tmp_path)
     assert len(rows) == 9 and rows["art_style"] == alone
 
 
-def test_where_readouts_are_only_the_answer_position_is_probed(tmp_path):
+def test_with_readouts_only_the_answer_position_is_probed(tmp_path):
     """A probe finds more than a readout, so the two are compared only if the probe fails."""
     words = write_model(tmp_path, "works", n=200, task="color")
     decide.main(with_probes(words, write_probes(tmp_path, "color", 0.3, 200)))
@@ -199,7 +199,7 @@ def test_where_readouts_are_only_the_answer_position_is_probed(tmp_path):
     assert all(name.startswith("position_") for name in probed)
 
 
-def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
+def test_a_probe_must_beat_the_question_alone(tmp_path):
     words = write_model(tmp_path, "reads the question alone", n=400, task="color")
     (tmp_path / f"{READOUTS}.predictions.parquet").unlink()
     words = [w for w in words if not w.endswith("drawn.predictions.parquet")]
@@ -216,7 +216,7 @@ def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
         assert "encoder and connector are unknown" in row["why"]
 
 
-def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
+def test_patterns_use_the_contained_encoders_own_answers(tmp_path):
     """MMVP's questions and MMVP-VLM's statements are different items, so they are never paired."""
     words = write_model(tmp_path, "sees nothing, of two choices", n=300, task="color")
     write_model(tmp_path / "other", "works, of two choices", n=200, task="color", model="eyes")
@@ -250,7 +250,7 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
     assert own["verdict"] == "used"
 
 
-def test_an_encoder_that_cannot_be_asked_has_its_readouts(tmp_path):
+def test_an_encoder_without_responses_has_its_readouts(tmp_path):
     words = write_model(tmp_path, "works", n=400)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     change(path, seen=pl.lit("alone"), keep=pl.col("address") == READ_BLOCK)
@@ -261,13 +261,13 @@ def test_an_encoder_that_cannot_be_asked_has_its_readouts(tmp_path):
     assert "sighted_value" not in row and row["alone_value"] == row["encoder_value"]
 
 
-def test_a_model_of_which_nothing_is_known_gets_an_empty_table(tmp_path):
+def test_a_model_without_evidence_gets_an_empty_table(tmp_path):
     write_model(tmp_path, "works", n=10)
     decide.main(flags(tmp_path, items=[tmp_path / ITEMS]))
     assert read(tmp_path / OUT) == []
 
 
-def test_a_model_that_was_not_asked_blind_is_told_so(tmp_path):
+def test_a_model_without_blind_responses_is_reported(tmp_path):
     words = [w for w in write_model(tmp_path, "works", n=200) if not w.endswith("blank.parquet")]
     decide.main(words)
     (row,) = read(tmp_path / OUT)

@@ -42,7 +42,7 @@ def items(task: str, groups: int, size: int = 1, split: str = "test") -> list[di
 
 
 @pytest.mark.parametrize("level", [0.01, 0.05])
-def test_a_null_that_is_tested_at_every_look_is_rejected_as_often_as_the_level(level):
+def test_a_true_null_tested_at_every_look_is_rejected_at_the_level(level):
     shares = tuple(n / LOOKS[-1] for n in LOOKS)
     levels = np.array(spent_levels(level, shares))
     sums = generator("looks").normal(size=(40_000, LOOKS[-1])).cumsum(axis=1)
@@ -55,7 +55,7 @@ def test_a_null_that_is_tested_at_every_look_is_rejected_as_often_as_the_level(l
     assert (p < level).any(axis=1).mean() > 2 * level  # without spending, the error rate is higher
 
 
-def test_one_look_has_the_whole_level_and_several_rise_to_less():
+def test_one_look_has_the_full_level_and_several_have_less():
     assert spent_levels(0.05, (1.0,)) == pytest.approx((0.05,))
     several = spent_levels(0.05, (0.25, 0.5, 1.0))
     assert several[0] == pytest.approx(0.05 / 4) and 0.05 / 2 < several[2] < 0.05
@@ -79,7 +79,7 @@ def test_a_skill_is_tested_at_the_level_of_the_look_at_which_it_stopped():
         ("chain: loses 15 points in retrieval", 7, "used"),
     ],
 )
-def test_a_class_at_a_look_is_one_that_the_whole_levels_give_as_well(name, seed, refused):
+def test_a_class_at_a_look_also_holds_at_the_full_levels(name, seed, refused):
     """With few items, a class may be shown before its exception or an earlier class."""
     for k in (*range(seed - 7, seed), seed):
         (skill,) = skills_of(name, 72, k, 1)
@@ -93,7 +93,7 @@ def test_a_class_at_a_look_is_one_that_the_whole_levels_give_as_well(name, seed,
 # The order of items
 
 
-def test_groups_stay_whole_and_a_look_ends_with_the_group_that_reaches_its_count():
+def test_groups_are_not_split_and_a_look_ends_with_the_group_that_reaches_its_count():
     found, planned = plan_looks(items("t", 30, size=3), COUNTS, seed=1)
     assert planned == {"t": [12, 21, 42]} and len(found) == 42
     looks = {}
@@ -103,7 +103,7 @@ def test_groups_stay_whole_and_a_look_ends_with_the_group_that_reaches_its_count
     assert [sum(x == k for x in found.values()) for k in range(3)] == [12, 9, 21]
 
 
-def test_the_order_is_of_the_seed_and_does_not_depend_on_other_skills_or_items():
+def test_the_order_depends_on_the_seed_and_not_on_other_skills_or_items():
     own, other = items("t", 60), items("u", 60, size=2)
     found, planned = plan_looks(own, COUNTS, seed=1)
     both, plans = plan_looks([*other, *reversed(own)], COUNTS, seed=1)
@@ -121,7 +121,7 @@ def test_a_skill_with_fewer_items_has_them_all_by_its_last_look():
     assert planned == {"t": [4]} and set(found.values()) == {0}
 
 
-def test_items_without_a_verdict_are_asked_at_once_and_the_test_part_comes_first():
+def test_items_without_a_verdict_are_in_the_first_look_and_the_test_set_comes_first():
     open_ones = [{**i, "choices": []} for i in items("open", 50)]
     hidden = [{**i, "answer": None} for i in items("hidden", 50)]
     mixed = items("t", 20, split="train") + [
@@ -134,7 +134,7 @@ def test_items_without_a_verdict_are_asked_at_once_and_the_test_part_comes_first
     assert all(found[f"t-{g}-0"] == 2 for g in range(20))
 
 
-def test_a_step_asks_only_what_the_look_before_left_undecided(tmp_path):
+def test_a_step_answers_only_skills_left_undecided_by_the_previous_look(tmp_path):
     asked = [*items("t", 60), *items("u", 60)]
     rows = [
         {"model": "m", "dataset": d, "skill": s, "verdict": v}
@@ -167,7 +167,7 @@ def write_answers(paths: list[Path], keep: set[str], planned: dict) -> None:
         write_table(path, table)
 
 
-def test_the_verdict_is_that_of_the_look_at_which_a_skill_stopped_and_says_so(tmp_path):
+def test_the_verdict_states_the_look_at_which_a_skill_stopped(tmp_path):
     """Later answers have no effect, and the numbers are from that look."""
     tasks = {"s0": 200, "s1": 200}
     case, rng = SCENARIOS["ignored by the head"], generator("looks")
@@ -194,7 +194,7 @@ def test_the_verdict_is_that_of_the_look_at_which_a_skill_stopped_and_says_so(tm
     assert "72 of 144 items answered, look 2 of 3" in rows["later"]["s0"]["why"]
 
 
-def test_nothing_is_said_of_looks_where_all_is_answered_at_once(tmp_path):
+def test_looks_are_not_mentioned_if_all_items_are_answered_at_once(tmp_path):
     found = write_tables(
         tmp_path, "m", "drawn", SCENARIOS["works"], {"s": 60}, generator("looks once")
     )

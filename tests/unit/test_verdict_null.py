@@ -73,7 +73,7 @@ def write(path: Path, schema: pa.Schema, rows: list[dict[str, object]]) -> Path:
 
 
 @pytest.mark.slow
-def test_of_shuffled_activations_and_drawn_answers_no_place_is_named(tmp_path):
+def test_shuffled_activations_and_random_answers_show_no_loss(tmp_path):
     written = [write_skills(tmp_path, task) for task in TASKS]
     items = [item for _, own in written for item in own]
     common = {"images": ["i"], "prompt": "Which?", "type": "t", "meta": "{}"}

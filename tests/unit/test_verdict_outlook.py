@@ -30,7 +30,7 @@ def asked(sighted: float, blind: float, n: int = 40, band: str = "six", name: st
     return Skill("d", name, band, "", groups, 0.25, stages, np.ones(n))
 
 
-def test_the_items_needed_fall_with_the_effect_and_are_none_where_nothing_is():
+def test_the_number_of_needed_items_falls_with_the_effect_and_is_null_without_one():
     needed = [items_needed(asked(0.25 + gap, 0.25), "vlm", BAR) for gap in (0.125, 0.15, 0.2)]
     assert needed[0] > needed[1] > needed[2] > 40
     assert items_needed(asked(0.25, 0.25), "vlm", BAR) is None
@@ -46,7 +46,7 @@ def test_with_the_items_needed_the_skill_is_decided_and_with_fewer_it_is_not():
         assert needed == 160 and (rule.verdict == "used") == (times * 40 == needed)
 
 
-def test_needed_is_written_for_undecided_skills_only_and_is_the_same_again():
+def test_needed_is_reproducible_and_written_only_for_undecided_skills():
     found = [
         asked(0.425, 0.25),
         replace(asked(0.95, 0.25), name="t"),
@@ -62,7 +62,7 @@ def test_needed_is_written_for_undecided_skills_only_and_is_the_same_again():
 
 
 @pytest.mark.parametrize("times", [2, 2.5, 16])
-def test_a_repeated_skill_keeps_its_accuracies_and_whole_groups(times):
+def test_a_repeated_skill_keeps_its_accuracies_and_complete_groups(times):
     (skill,) = skills_of("retrieved in part", 120, 0, 1, size=3)
     other = StageEvidence(np.arange(50) % 2 * 1.0, "e", "answer", 0.5, np.arange(50).astype(str))
     skill = replace(skill, stages=skill.stages | {"alone": other})
@@ -79,7 +79,7 @@ def test_a_repeated_skill_keeps_its_accuracies_and_whole_groups(times):
     assert len(more.changed) == len(more.groups) and more.stages["alone"].groups is not None
 
 
-def test_for_many_groups_the_normal_p_is_the_exact_one():
+def test_for_many_groups_the_normal_p_equals_the_exact_one():
     rng = generator("normal flips")
     for share in (0.56, 0.58, 0.62):
         first, second = (rng.random(600) < share).astype(float), (rng.random(600) < 0.5) * 1.0
@@ -120,7 +120,7 @@ def test_pooling_is_the_posterior_mean_of_the_beta_distribution_that_was_drawn_f
     assert inside == pytest.approx(0.95, abs=0.01)
 
 
-def test_equal_shares_are_drawn_together_and_unlike_ones_stay_apart():
+def test_equal_shares_are_pooled_and_different_ones_stay_separate():
     n = np.full(6, 40)
     alike = pool_shares(np.array([18, 22, 20, 19, 21, 20.0]), n)
     assert np.ptp(alike[:, 0]) < 0.4 * (22 - 18) / 40

@@ -88,7 +88,7 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path, spoil, said):
         ({"margin": 0}, "margin is 0, expected a number between 0 and 1"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(tmp_path, settings, said):
+def test_invalid_settings_are_refused(tmp_path, settings, said):
     words = write_model(tmp_path, "works", n=10)
     at = words.index("--settings") + 1
     words[at] = json.dumps(json.loads(words[at]) | settings)

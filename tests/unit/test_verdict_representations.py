@@ -67,7 +67,7 @@ def test_the_chain_is_read_from_the_encoder_to_the_answer_position(tmp_path):
     assert several["encoder"] == "vision.2/referent_center"
 
 
-def test_linear_probes_are_taken_before_deeper_ones_that_find_more(tmp_path):
+def test_linear_probes_are_preferred_to_deeper_ones_that_find_more(tmp_path):
     deep = [(a, s, "mlp", 0.99) for a, s in PLACES]
     places = [("vision.3", "referent_center"), *PLACES[3:]]
     assert stages(tmp_path, deep)["encoder"] == "vision.3/referent_center"
@@ -77,7 +77,7 @@ def test_linear_probes_are_taken_before_deeper_ones_that_find_more(tmp_path):
     assert found.stages["lm_best"][1].sum() > len(deep)
 
 
-def test_the_middle_of_a_region_is_taken_before_all_of_it_and_that_before_the_image(tmp_path):
+def test_a_regions_centre_is_preferred_to_its_mean_and_that_to_the_image(tmp_path):
     spans = ["other_object", "cls", "image_mean", "referent", "referent_center"]
     for k, expected in ((5, "referent_center"), (4, "referent"), (3, "image_mean")):
         places = [(address, span) for span in spans[:k] for address, _ in PLACES]
@@ -86,7 +86,7 @@ def test_the_middle_of_a_region_is_taken_before_all_of_it_and_that_before_the_im
         assert found["encoder"] == f"vision.3/{expected}"
 
 
-def test_another_object_is_no_stage(tmp_path):
+def test_another_object_is_not_a_stage(tmp_path):
     path = write(tmp_path, linear([(address, "other_object") for address, _ in PLACES]))
     assert read_probes(path, "m", "d", ("vision.3",)) is None
     found = stages(tmp_path, linear([*PLACES, ("vision.3", "other_object"), *SAID],
@@ -94,7 +94,7 @@ def test_another_object_is_no_stage(tmp_path):
     assert found["encoder"] == "vision.3/referent_center"
 
 
-def test_a_language_model_with_a_decoder_is_asked_where_it_answers(tmp_path):
+def test_a_language_model_with_a_decoder_is_read_in_the_decoder(tmp_path):
     decoder = [(a, "last") for a in ("decoder.0", "decoder.1", "decoder.norm")]
     found = stages(tmp_path, linear([*PLACES, *SAID, *decoder], "decoder.1/last"))
     assert found["lm_last"] == "lm.norm/referent_center"
@@ -133,7 +133,7 @@ def test_a_table_of_another_model_or_dataset_is_refused(tmp_path, model, dataset
         read_probes(write(tmp_path, linear(PLACES)), model, dataset, ("vision.3",))
 
 
-def test_the_test_part_chooses_nothing(tmp_path):
+def test_the_test_set_is_not_used_for_selection(tmp_path):
     """The address with the higher cross-validated accuracy represents the stage."""
     probes = [("lm.0", "last", "linear", 0.6), ("lm.norm", "last", "linear", 0.5)]
     _, found = read_probes(write(tmp_path, probes), "m", "d", ())

@@ -45,7 +45,7 @@ def test_thirty_items_hardly_ever_mislead_and_show_no_absence(name):
 
 
 @pytest.mark.parametrize("n", [30, 400])
-def test_where_all_is_chance_nothing_is_called_held_lost_or_used(n):
+def test_at_chance_nothing_is_found_to_be_held_lost_or_used(n):
     found = classes("sees nothing, of two choices", n)
     assert found["not_encoded"] + found["undecided"] >= 0.97 * found.total(), found
 
@@ -99,11 +99,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("values", "expected"), CASES)
-def test_the_rules_say_what_the_page_says_they_say(values, expected):
+def test_the_rules_match_the_page(values, expected):
     assert decide(numbers(values), BAR).verdict == expected
 
 
-def test_a_model_that_says_the_same_blind_answers_from_its_prior():
+def test_a_model_with_equal_blind_answers_answers_from_its_prior():
     found = numbers(ASKED, changed=0.03)
     assert decide(found, BAR).name == "says the same blind"
     assert decide(numbers(ASKED), BAR) == NO_RULE
@@ -111,13 +111,13 @@ def test_a_model_that_says_the_same_blind_answers_from_its_prior():
     assert decide(held, BAR).verdict == "not_used"  # information that it has takes precedence
 
 
-def test_an_encoder_alone_is_never_blamed_for_a_brain():
+def test_a_stand_alone_encoder_never_gets_a_brain_class():
     for value, expected in ((HIGH, "encoded"), (LOW, "not_encoded"), (0.34, "undecided")):
         found = replace(numbers({"alone": value}), kind="encoder", decisive="alone")
         assert decide(found, BAR).verdict == expected
 
 
-def test_an_encoder_s_features_count_before_its_own_answers():
+def test_an_encoders_features_take_precedence_over_its_answers():
     """If the features have the information, a text tower that ignores the image is not a prior."""
     said = numbers({"alone": HIGH, "sighted": 0.5, "blind": 0.5})
     found = replace(said, kind="encoder", decisive="alone")
@@ -137,7 +137,7 @@ def test_facts_that_contradict_each_other_are_never_both_shown(reach):
         assert not (BAR.above(test) and BAR.alike(test))
 
 
-def test_a_small_difference_is_none_however_many_items_show_it():
+def test_a_difference_below_the_margin_does_not_count_with_any_number_of_items():
     values = {"encoder": HIGH, "lm_best": 0.70, "sighted": 0.65, "blind": LOW}
     assert decide(numbers(values, reach=0.001), BAR).verdict == "used"
     values = {"encoder": 0.3, "connector": 0.3, "lm_best": 0.3, "sighted": 0.3, "blind": LOW}

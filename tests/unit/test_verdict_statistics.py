@@ -19,7 +19,7 @@ def groups_of(n: int, size: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("n", "size", "p"), [(30, 1, 0.25), (30, 1, 0.95), (60, 2, 0.5),
                                               (400, 1, 0.5), (400, 8, 0.3)])  # fmt: skip
-def test_a_share_lies_in_its_interval_19_times_of_20(n, size, p):
+def test_the_interval_of_a_share_covers_95_percent(n, size, p):
     rng = generator("coverage", n, size)
     groups = groups_of(n, size)
     inside = 0
@@ -32,7 +32,7 @@ def test_a_share_lies_in_its_interval_19_times_of_20(n, size, p):
 
 
 @pytest.mark.parametrize("n", [30, 400])
-def test_a_paired_difference_lies_in_its_interval_19_times_of_20(n):
+def test_the_interval_of_a_paired_difference_covers_95_percent(n):
     rng = generator("paired coverage", n)
     inside = 0
     for _ in range(DRAWS):
@@ -48,7 +48,7 @@ def under(t: float) -> float:
     return t - 0.25
 
 
-def test_answers_that_are_all_right_do_not_make_a_point_of_the_interval():
+def test_the_interval_of_all_right_answers_is_not_a_point():
     for n in (3, 8, 30):
         low, high = share_interval(np.ones(n), groups_of(n, 1))
         assert high == 1 and low < 1 - 1 / n
@@ -75,7 +75,7 @@ def test_two_samples_on_different_items_differ_rarely_by_chance_and_surely_by_mu
     assert ends[0] > 0.6 and ends[1] <= 1 and ends[2] < 1e-6
 
 
-def test_the_best_of_many_addresses_that_know_nothing_is_at_chance():
+def test_the_best_of_many_uninformative_addresses_is_at_chance():
     rng = generator("null")
     best, naive = [], []
     for _ in range(400):
@@ -98,7 +98,7 @@ def test_groups_are_never_on_both_sides_of_the_choice():
         assert all(len(set(found[groups == g])) == 1 for g in set(groups))
 
 
-def test_an_address_that_stands_out_is_chosen_twice_and_a_lone_one_stands():
+def test_a_clearly_best_address_is_chosen_in_both_halves_and_a_single_one_is_used():
     rng = generator("choice")
     right = (rng.random((5, 80)) < np.array([0.3, 0.3, 0.9, 0.3, 0.3])[:, None]).astype(float)
     found, chosen = cross_fitted(right, groups_of(80, 1), rng)
@@ -118,7 +118,7 @@ def test_the_best_address_hardly_depends_on_the_draw():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_sign_flip_test_of_zeros_and_ones_is_mcnemar_s(seed):
+def test_the_sign_flip_test_of_zeros_and_ones_equals_mcnemars(seed):
     rng = generator("sign flip", seed)
     first, second = ((rng.random(40) < t).astype(float) for t in (0.7, 0.5))
     groups = groups_of(40, 1)
@@ -140,7 +140,7 @@ def test_the_sign_flip_test_counts_all_flips_of_the_groups():
 
 
 @pytest.mark.parametrize("size", [1, 5])
-def test_the_sign_flip_test_rejects_a_true_null_as_often_as_it_says(size):
+def test_the_sign_flip_test_rejects_a_true_null_at_its_level(size):
     rng = generator("null of flips", size)
     p = []
     for _ in range(DRAWS):
@@ -167,7 +167,7 @@ def test_a_test_of_the_best_of_several_addresses_keeps_its_level(first, second):
     assert np.mean(np.array(p) < 0.01) <= 0.01 + 2 * np.sqrt(0.01 * 0.99 / len(p))
 
 
-def test_a_test_of_the_best_of_several_addresses_finds_what_is_there():
+def test_a_test_of_the_best_of_several_addresses_has_power():
     rng, groups = generator("choices that know"), groups_of(80, 1)
     each = (rng.random((6, 80)) < np.array([0.3, 0.3, 0.8, 0.3, 0.7, 0.3])[:, None]).astype(float)
     best = StageEvidence(cross_fitted(each, groups, rng)[0], "", "readout", 0.25, candidates=each)
@@ -179,6 +179,6 @@ def test_a_test_of_the_best_of_several_addresses_finds_what_is_there():
     assert same.p > 0.05
 
 
-def test_holm_corrects_each_p_by_the_hypotheses_that_are_left():
+def test_holm_corrects_each_p_by_the_remaining_hypotheses():
     assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
     assert holm(np.array([0.5, 0.9])) == pytest.approx([1, 1]) and not len(holm(np.array([])))

@@ -76,7 +76,7 @@ def edit_logic(module: str) -> Callable[[Project], None]:
         "logic of the page",
     ],
 )
-def test_a_change_asks_again_only_who_is_concerned(
+def test_a_change_reruns_only_the_affected_answers(
     change: Callable[[Project], None], expected: dict[str, int], asked: Project, tmp_path: Path
 ) -> None:
     project = asked.clone(tmp_path / "project")
@@ -99,7 +99,7 @@ def test_a_lost_table_of_answers_is_made_again_with_the_same_bytes(
     assert project.hashes(*roots) == asked.hashes(*roots)
 
 
-def test_every_score_stands_beside_chance_interval_and_count(asked: Project) -> None:
+def test_every_score_has_chance_interval_and_count(asked: Project) -> None:
     scores = pl.read_parquet(asked.path("results/behavior/scores/tiny_llava/mmvp.parquet"))
     accuracies = scores.filter(pl.col("metric").is_in(["accuracy", "pair_accuracy"]))
     assert set(accuracies["condition"]) == {"sighted", "blank"}

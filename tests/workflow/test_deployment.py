@@ -63,7 +63,7 @@ def finish(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_another_folder_gets_what_ships_and_its_own_files_go_first(
+def test_another_folder_gets_shipped_files_and_its_own_take_precedence(
     project: Project, elsewhere: Path
 ) -> None:
     """A real run there; with --directory, a third folder then has nothing to do."""
@@ -105,7 +105,7 @@ def test_a_deployed_workflow_runs_from_its_own_folder(project: Project, elsewher
     assert done.returncode == 1 and "Traceback" not in done.stdout
 
 
-def test_a_module_among_other_rules_makes_what_they_ask_for(
+def test_a_module_makes_the_files_that_other_rules_request(
     project: Project, elsewhere: Path
 ) -> None:
     """A real run; the outer workflow names the rules of both."""
@@ -119,7 +119,7 @@ def test_a_module_among_other_rules_makes_what_they_ask_for(
     assert "Nothing to be done" in finish(elsewhere, "-n")
 
 
-def test_runs_with_names_stand_beside_each_other(project: Project) -> None:
+def test_named_runs_coexist(project: Project) -> None:
     """Two real runs: neither reruns the other, and they differ like their configurations."""
     items = "results/datasets/clevr/items.parquet"
     first = [items, "--configfile", "small.yaml"]
@@ -139,7 +139,7 @@ def test_runs_with_names_stand_beside_each_other(project: Project) -> None:
     assert "run is 'B/c', expected the form" in done.stdout and "Traceback" not in done.stdout
 
 
-def test_damage_in_a_run_with_a_name_is_found(project: Project) -> None:
+def test_damage_in_a_named_run_is_found(project: Project) -> None:
     words = ["--configfile", "small.yaml", "--config", "run=b"]
     receipt = "runs/b/data/raw/clevr/acquired.json"
     finish(project.folder, receipt, *words)
@@ -156,7 +156,7 @@ def test_a_dockerfile_has_every_environment(project: Project, conda: None) -> No
     assert {name for name in names if f"envs/{name}.yaml" in output} == names
 
 
-def test_the_catalog_file_names_what_the_catalog_knows() -> None:
+def test_the_catalog_file_uses_known_keys() -> None:
     root = Path(__file__).resolve().parents[2]
     usage = yaml.safe_load((root / ".snakemake-workflow-catalog.yml").read_text())["usage"]
     assert set(usage) <= {"mandatory-flags", "software-stack-deployment", "report"}

@@ -59,9 +59,7 @@ def test_with_conda_every_job_that_loads_a_model_names_the_models_environment(
     assert "is not built" not in output
 
 
-def test_where_software_lies_and_comments_about_it_rerun_nothing(
-    project: Project, conda: None
-) -> None:
+def test_moving_software_or_editing_comments_reruns_nothing(project: Project, conda: None) -> None:
     """A change of the pins does, since they are in the params."""
     project.configure({"models": ["tiny_clip"]})
     project.finish(CARDS[0])
@@ -91,7 +89,7 @@ def build(project: Project, env: str) -> Path:
     return folder / "calls"
 
 
-def test_without_conda_a_job_runs_in_what_make_built_or_says_what_to_do(project: Project) -> None:
+def test_without_conda_a_job_uses_makes_environment_or_gives_the_remedy(project: Project) -> None:
     done = project.run(*CARDS)
     assert done.returncode == 1
     for env in ("torchvision", "legacy_4_48"):  # reported before the run and by the job

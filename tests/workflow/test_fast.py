@@ -75,7 +75,7 @@ def test_a_finished_run_has_nothing_to_do(fast: Project, tmp_path: Path) -> None
     assert fast.clone(tmp_path / "project").plan() == {}
 
 
-def test_every_skill_has_a_verdict_and_says_why(fast: Project) -> None:
+def test_every_skill_has_a_verdict_and_a_reason(fast: Project) -> None:
     rows = pl.read_parquet(fast.path("results/verdict/tiny_llava.classes.parquet"))
     assert set(rows["skill"]) >= SKILLS
     assert rows["verdict"].null_count() == rows["why"].null_count() == 0
@@ -83,9 +83,7 @@ def test_every_skill_has_a_verdict_and_says_why(fast: Project) -> None:
 
 
 @pytest.mark.parametrize("dataset", ["blink", "cv_bench", "mochi"])
-def test_every_readout_stands_beside_its_control_chance_and_interval(
-    dataset: str, fast: Project
-) -> None:
+def test_every_readout_has_its_control_chance_and_interval(dataset: str, fast: Project) -> None:
     rows = pl.read_parquet(fast.path(f"results/readout/tiny_llava/{dataset}.parquet"))
     own = set(rows["readout"])
     assert {name for name in own if f"{name}/shuffled" in own} == {

@@ -39,9 +39,7 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def test_a_model_of_the_hub_is_pulled_once_and_again_only_for_a_reason(
-    hub: HubServer, project: Project
-) -> None:
+def test_a_model_is_pulled_once_and_again_only_if_needed(hub: HubServer, project: Project) -> None:
     assert project.plan(CARD) == {"pull_model": 1, "describe_model": 1}
     project.finish(CARD)
     ready = json.loads(project.path(PULLED).read_text())
@@ -74,7 +72,7 @@ def test_no_log_or_record_of_a_run_shows_the_token(
             assert TOKEN[:6] not in text and TOKEN[4:] not in text, name
 
 
-def test_a_user_may_give_a_folder_instead_and_a_refusal_is_one_sentence(
+def test_a_user_may_give_a_folder_and_a_refusal_is_a_one_sentence_error(
     hub: HubServer, project: Project, tmp_path: Path
 ) -> None:
     hub.repositories["owner/clip"].gated = "auto"

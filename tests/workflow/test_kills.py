@@ -60,7 +60,7 @@ def test_two_runs_at_once_are_refused_but_no_lock_outlives_its_run(
     project.finish()
 
 
-def test_a_run_that_begins_while_files_are_verified_waits_and_heals_what_it_finds(
+def test_a_run_started_during_verification_waits_and_regenerates_faulty_files(
     finished: Project, copy: Callable[[], Project]
 ) -> None:
     project, folder = copy(), "verifying"
@@ -93,7 +93,7 @@ def lost(project: Project) -> set[str]:
         return {fault.path for fault in integrity.update("results")}
 
 
-def test_every_rule_killed_while_it_writes_again_is_missed_and_one_run_completes(
+def test_a_rule_killed_while_rewriting_is_noticed_and_one_run_completes(
     finished: Project, copy: Callable[[], Project]
 ) -> None:
     project = copy()

@@ -43,7 +43,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def test_every_look_holds_the_one_before_and_asks_nothing_twice(steps: Project) -> None:
+def test_every_look_contains_the_previous_one_and_answers_nothing_twice(steps: Project) -> None:
     for dataset in ("clevr", "mmvp"):
         files = [LOOK.format(dataset, k, "sighted") for k in (1, 2)]
         files.append(LAST.format(dataset, "sighted"))
@@ -55,9 +55,7 @@ def test_every_look_holds_the_one_before_and_asks_nothing_twice(steps: Project) 
         assert blank["item_id"].equals(tables[-1]["item_id"])
 
 
-def test_only_undecided_skills_are_asked_again_and_the_table_says_where_they_stopped(
-    steps: Project,
-) -> None:
+def test_only_undecided_skills_are_continued_and_the_table_gives_their_look(steps: Project) -> None:
     final = pl.read_parquet(steps.path("results/verdict/tiny_llava.classes.parquet"))
     early = final.filter(pl.col("answered") < pl.col("planned"))
     assert len(early) and "undecided" not in set(early["verdict"])

@@ -41,7 +41,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_in_the_configuration_is_one_sentence(name: str, fresh: Project) -> None:
+def test_a_mistake_in_the_configuration_is_a_one_sentence_error(name: str, fresh: Project) -> None:
     arguments, expected = MISTAKES[name]
     done = fresh.run("-n", *arguments)
     assert done.returncode == 1
@@ -60,7 +60,7 @@ def test_the_project_s_own_config_file_is_read_strictly(tmp_path: Path, fresh: P
     assert "Traceback" not in done.stdout
 
 
-def test_an_unknown_address_lists_what_there_is_and_loses_nothing(
+def test_an_unknown_address_error_lists_the_existing_ones_and_loses_nothing(
     finished: Project, tmp_path: Path
 ) -> None:
     project = finished.clone(tmp_path / "project")
@@ -83,7 +83,7 @@ def local(project: Project, source: Path) -> Project:
     return project
 
 
-def test_a_users_own_folder_and_zip_are_examined_like_drawn_pictures(
+def test_a_users_own_folder_and_zip_are_examined_like_rendered_images(
     finished: Project, tmp_path: Path
 ) -> None:
     raw = finished.path("data/raw/clevr")
@@ -100,9 +100,7 @@ def test_a_users_own_folder_and_zip_are_examined_like_drawn_pictures(
     assert tables[0] == tables[1]
 
 
-def test_a_zip_that_is_cut_off_is_one_sentence_and_the_rest_of_the_plan_waits(
-    tmp_path: Path, fresh: Project
-) -> None:
+def test_a_truncated_zip_is_a_one_sentence_error(tmp_path: Path, fresh: Project) -> None:
     archive = tmp_path / "cut.zip"
     archive.write_bytes(b"PK\x03\x04 and no more")
     project = local(fresh.clone(tmp_path / "project"), archive)
@@ -134,7 +132,7 @@ def small_disk(folder: Path) -> Iterator[None]:
         "results/extraction/tiny_clip/clevr/image/part-000.parquet",
     ],
 )
-def test_a_full_disk_is_one_sentence_and_with_room_again_the_bytes_are_the_same(
+def test_a_full_disk_is_a_one_sentence_error_and_the_next_run_gives_the_same_bytes(
     target: str, finished: Project, copy: Callable[[], Project]
 ) -> None:
     project = copy()

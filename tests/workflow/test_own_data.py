@@ -72,7 +72,7 @@ def task_of(row: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_scores_are_those_of_a_count_by_hand(examined: Project, size: int) -> None:
+def test_scores_equal_a_manual_count(examined: Project, size: int) -> None:
     rows = table(examined, size)
     for model in MODELS:
         taken = [r for r in rows if model == "tiny_llava" or "|" not in r["image"]]
@@ -93,7 +93,7 @@ def test_scores_are_those_of_a_count_by_hand(examined: Project, size: int) -> No
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_probes_are_trained_where_rows_suffice(examined: Project, size: int) -> None:
+def test_probes_are_trained_if_rows_suffice(examined: Project, size: int) -> None:
     folder = examined.path(f"results/probing/tiny_llava/m{size}")
     names = {path.name.split(".")[0] for path in folder.glob("*.parquet")}
     assert names == {6: set(), 60: {"dark"}, 600: {"dark", "zählen", "rare"}}[size]
@@ -107,13 +107,13 @@ def test_probes_are_trained_where_rows_suffice(examined: Project, size: int) -> 
         assert abs(majority["n_test"] - rows[task] / 4) <= 3
 
 
-def test_the_page_is_the_users(examined: Project) -> None:
+def test_the_page_is_about_the_users_data(examined: Project) -> None:
     page = examined.path("results/report/index.html").read_text()
     page = re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL)
     text = unescape(" ".join(re.sub(r"<[^>]+>", " ", page).split()))
     for size in SIZES:
         assert f"tiny_llava on m{size}" in text
-        several = f"Not asked of this model: {size // 6} item{'s' * (size > 6)} (2 images"
+        several = f"Not answered by this model: {size // 6} item{'s' * (size > 6)} (2 images"
         assert several in text
     assert "m6 dark all The task is not probed: of" not in text
     assert "m6 dark all The task is not probed: fewer than two answers" in text
@@ -125,7 +125,7 @@ def test_the_page_is_the_users(examined: Project) -> None:
     assert not [one for one in headings if "clevr" in one.lower()]
 
 
-def test_nothing_runs_again_and_names_are_safe_in_the_check(examined: Project) -> None:
+def test_nothing_reruns_and_names_are_safe_in_the_check(examined: Project) -> None:
     assert examined.plan() == {}
     told = examined.finish("check_data")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.splitlines()]

@@ -30,7 +30,7 @@ def type_in(project: Project, line: str) -> str:
     return done.stdout
 
 
-def test_the_example_gives_what_the_page_says(project: Project) -> None:
+def test_the_example_gives_the_documented_results(project: Project) -> None:
     folder = project.path("mine")
     for n, name in enumerate(("beach.png", "port/ferry.png")):
         draw(folder / name, n)
@@ -41,7 +41,7 @@ def test_the_example_gives_what_the_page_says(project: Project) -> None:
     assert [
         line.split("|")[2].strip() for line in told.splitlines() if line.startswith("| mine")
     ] == [*("presence", "counting", "reading", "comparing", "weather")]
-    assert "1 of its 5 items have several images and are not asked of tiny_clip" in told
+    assert "1 of its 5 items have several images and are skipped by tiny_clip" in told
     assert not project.path("results").exists()
     type_in(project, run)
     folder = project.path("results")
@@ -55,11 +55,11 @@ def test_the_example_gives_what_the_page_says(project: Project) -> None:
         assert len(pl.read_parquet(said / "swapped.parquet")) == 0, "there is only one group"
     page = folder.joinpath("report/index.html").read_text()
     assert "The task is not probed: fewer than two answers" in page
-    assert "Not asked of this model: 1 item (2 images" in page
+    assert "Not answered by this model: 1 item (2 images" in page
     assert "another item&#39;s image" in page or "another item's image" in page
 
 
-def test_a_folder_of_photographs_is_asked_one_question(project: Project) -> None:
+def test_a_folder_of_photographs_has_one_question_per_image(project: Project) -> None:
     draw(project.path("photos/a b.jpg"), 1)
     draw(project.path("photos/more/{c}.png"), 2)
     text = f"models: [tiny_llava]\n{blocks('yaml')[1]}"

@@ -33,13 +33,13 @@ def test_twice_as_many_models_are_planned_in_about_twice_the_time(tmp_path: Path
     assert spent[1] < 3 * spent[0]
 
 
-def test_small_public_models_are_planned_beside_drawn_pictures(tmp_path: Path) -> None:
+def test_small_public_models_are_planned_with_rendered_images(tmp_path: Path) -> None:
     plan = planned(Project.create(tmp_path / "project"), "config/presets/laptop.yaml")
     assert "pull_model 3" in " ".join(plan.split())
     assert "draw_scenes" in plan
 
 
-def test_the_paper_preset_leaves_out_only_what_nobody_pinned(tmp_path: Path) -> None:
+def test_the_paper_preset_omits_only_unpinned_models(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     models = yaml.safe_load(project.path("config/presets/paper.yaml").read_text())["models"]
     registered = {path.stem for path in project.path("config/models").glob("*.yaml")}
@@ -87,7 +87,7 @@ def own(project: Project, text: str, rows: str = ROWS) -> dict[str, int]:
     return {rule: int(count) for rule, count in found}
 
 
-def test_a_config_of_ones_own_plans_its_own_data_and_nothing_of_the_demo(tmp_path: Path) -> None:
+def test_a_user_config_plans_only_its_own_data(tmp_path: Path) -> None:
     plan = own(
         Project.create(tmp_path / "project"),
         "models: [tiny_llava, tiny_clip]\n\n"
@@ -103,7 +103,7 @@ def test_a_config_of_ones_own_plans_its_own_data_and_nothing_of_the_demo(tmp_pat
     }
 
 
-def test_the_example_of_ones_own_data_is_planned_as_printed(tmp_path: Path) -> None:
+def test_the_user_data_example_is_planned_as_printed(tmp_path: Path) -> None:
     page = (ROOT / "docs/own_data.md").read_text(encoding="utf-8")
     example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
     (rows,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)

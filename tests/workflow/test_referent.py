@@ -6,7 +6,7 @@ import polars as pl
 from project import Project
 
 
-def test_an_encoder_and_a_vlm_are_probed_at_what_questions_are_about(tmp_path: Path) -> None:
+def test_an_encoder_and_a_vlm_are_probed_at_the_referent(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     project.configure(
         {

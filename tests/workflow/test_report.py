@@ -8,7 +8,7 @@ from project import Project
 pytestmark = pytest.mark.workflow
 
 
-def test_snakemakes_report_holds_every_figure_with_its_caption(copy: Callable[[], Project]) -> None:
+def test_snakemakes_report_has_every_figure_with_its_caption(copy: Callable[[], Project]) -> None:
     project = copy()
     project.finish("--report", "report.html")
     page = project.path("report.html").read_text()

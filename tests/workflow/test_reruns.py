@@ -222,7 +222,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(
     assert plans[name] == {**CASES, **MORE}[name][1]
 
 
-def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
+def test_one_target_requests_only_its_ancestors(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     assert project.plan("results/probing/tiny_llava/clevr/shape.parquet") == {
         "draw_scenes": 4,
@@ -236,7 +236,7 @@ def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
     }
 
 
-def test_a_damaged_shard_is_told_of_set_aside_and_made_again_with_the_same_bytes(
+def test_a_damaged_shard_is_reported_set_aside_and_remade_with_the_same_bytes(
     finished: Project, copy: Callable[[], Project]
 ) -> None:
     project = copy()

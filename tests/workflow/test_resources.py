@@ -98,7 +98,7 @@ def test_the_command_prints_the_table_and_runs_nothing(asked: Any, project: Proj
     assert not Path(project.path("results")).exists()
 
 
-def test_data_are_checked_of_the_default_configuration_too(project: Project) -> None:
+def test_data_of_the_default_configuration_are_checked_too(project: Project) -> None:
     done = snakemake(project.folder, "check_data", "--cores", "1")
     assert done.returncode == 0, done.stdout
     assert "clevr is answered by tiny_clip, tiny_llava" in done.stdout

@@ -56,9 +56,7 @@ def end(*runs: "subprocess.Popen[str]") -> None:
             run.communicate()
 
 
-def test_a_run_takes_over_what_another_folders_run_has_made(
-    finished: Project, tmp_path: Path
-) -> None:
+def test_a_run_uses_files_made_by_another_folders_run(finished: Project, tmp_path: Path) -> None:
     one, other, first, second = begin(tmp_path)
     try:
         wait_until(lambda: waits(second), second)
@@ -67,14 +65,14 @@ def test_a_run_takes_over_what_another_folders_run_has_made(
     finally:
         end(first, second)
     assert first.returncode == second.returncode == 0, told + done
-    assert f"the run in {one.folder} makes it; this one goes on then" in told
+    assert f"waiting for the run in {one.folder}, which makes it" in told
     assert "Nothing to be done" in told and "draw_scenes" not in told
     for project in (one, other):
         assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
         assert project.plan(*SHARED) == {}
 
 
-def test_a_run_makes_what_another_folders_run_was_killed_over(
+def test_a_run_makes_the_files_of_another_folders_killed_run(
     finished: Project, tmp_path: Path
 ) -> None:
     one, other, first, second = begin(tmp_path)
@@ -91,7 +89,7 @@ def test_a_run_makes_what_another_folders_run_was_killed_over(
     assert one.hashes(*ROOTS) == finished.hashes(*ROOTS)
 
 
-def test_what_another_folders_run_reads_is_not_made_again_meanwhile(tmp_path: Path) -> None:
+def test_files_read_by_another_folders_run_are_not_remade_meanwhile(tmp_path: Path) -> None:
     one = Project.create(tmp_path / "one")
     one.finish(ITEMS)
     other = sharing(one, tmp_path / "other")

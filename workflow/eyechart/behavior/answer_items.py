@@ -78,7 +78,7 @@ class ItemAnswerer:
     def builder(self) -> StimulusBuilder:
         """Builder of the images of all items that the model can answer."""
         for item, reason in self.left_out.items():
-            logger.warning("item %r is not asked: %s", item, reason)
+            logger.warning("item %r is not answered: %s", item, reason)
         return self.given.without(self.left_out)
 
     @cached_property

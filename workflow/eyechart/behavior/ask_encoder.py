@@ -137,7 +137,7 @@ def two_towers(adapter: Adapter) -> TwoTowers:
     if not isinstance(adapter, TwoTowers):
         raise UserError(
             f"{adapter.spec.checkpoint}: {adapter.MODEL} has no text tower, so it cannot answer; "
-            "with text_tower: false in the spec of a clip or siglip, it is asked no questions"
+            "with text_tower: false in the spec of a clip or siglip, it answers no questions"
         )
     return adapter
 

@@ -95,7 +95,7 @@ def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item
         rows = [row for row in rows if row["group"] in kept]
     if not rows:
         raise UserError(
-            f"{path}: no item would be asked; write behavior.items: all, or a larger test_share"
+            f"{path}: no item would be answered; write behavior.items: all, or a larger test_share"
         )
     for row in rows:
         row["form"] = json.loads(row["meta"] or "{}").get("form")

@@ -49,7 +49,7 @@ class Share:
             while files and self._plan(say) and (found := _others("makes", files)):
                 handle, file, where = found
                 self.planning = _close(self.planning)
-                say(f"eyechart: {file}: the run in {where} makes it; this one goes on then")
+                say(f"eyechart: {file}: waiting for the run in {where}, which makes it")
                 _lock(handle, fcntl.LOCK_SH)
                 _close(handle)
                 waited = True
@@ -61,7 +61,7 @@ class Share:
             RUNS.mkdir(parents=True, exist_ok=True)
             handle = os.open(RUNS / "planning.lock", os.O_RDWR | os.O_CREAT, 0o644)
             if not _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                say("eyechart: data: another run is about to begin; this one goes on then")
+                say("eyechart: data: waiting for another run that is about to begin")
                 _lock(handle, fcntl.LOCK_EX)
             self.planning = handle
         return True

@@ -70,10 +70,10 @@ class BehaviorPlan:
         mute = [model for model in models if not self.specs[model].reads_text]
         if not mute:
             return []
-        whose = (
-            "has no text tower, so it is" if len(mute) == 1 else "have no text tower, so they are"
-        )
-        return [f"{', '.join(mute)} {whose} asked no questions; everything else is examined"]
+        so = "has no text tower, so it answers"
+        if len(mute) > 1:
+            so = "have no text tower, so they answer"
+        return [f"{', '.join(mute)} {so} no questions; everything else is examined"]
 
     def has_paired_items(self, dataset: str) -> bool:
         """Whether items come in pairs that are scored together, as in MMVP."""

@@ -158,7 +158,7 @@ def answers(plan: WorkflowPlan, own: Mapping[str, tuple[list[Row], list[Row]]]) 
             several = sum(len(item["images"]) > 1 for item in items)
             if several:
                 told.append(
-                    f"{several} of its {len(items)} items have several images and are not asked of "
+                    f"{several} of its {len(items)} items have several images and are skipped by "
                     f"{', '.join(encoders)}."
                 )
     return "\n".join(told)

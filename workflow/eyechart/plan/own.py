@@ -30,6 +30,9 @@ class OwnPlan:
         """Raise a UserError for a configured task that no row has."""
         for dataset, found in self.surveys():
             found.check(self.config["datasets"][dataset]["tasks"], f"datasets.{dataset}.tasks")
+            for stage in ("interventions", "tuning"):
+                named = self.config[stage]["tasks"].get(dataset, [])
+                found.check(named, f"{stage}.tasks.{dataset}")
 
     @property
     def unprobed(self) -> dict[str, dict[str, str]]:

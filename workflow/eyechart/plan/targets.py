@@ -84,7 +84,7 @@ def _check_responses(
     if any(behavior.can_answer(model, dataset) for dataset in datasets):
         return
     if not behavior.specs[model].reads_text:
-        why = f"{model} has no text tower, so it cannot be asked questions"
+        why = f"{model} has no text tower, so it cannot answer questions"
     elif datasets:
         why = f"{', '.join(datasets)} holds pairs of images for one statement, for encoders only"
     else:

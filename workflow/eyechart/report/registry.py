@@ -77,7 +77,7 @@ SECTIONS = {
         "Words in colors: which cue wins", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))
     ),
     "attention": PageSection(
-        "Attention: where the answer looks, and the logit lens",
+        "Attention: which tokens the answer attends to, and the logit lens",
         TRACED,
         Figures(
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
@@ -99,10 +99,10 @@ SECTIONS = {
         Figures(WHOLE, ("tuning",), ("gains",)),
     ),
     "controlled": PageSection(
-        "Controlled models: what one part changes", ("built", "verdicts", "scores")
+        "Controlled models: the effect of one part", ("built", "verdicts", "scores")
     ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
-    "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),
+    "mining": PageSection("Mined pairs: images that one encoder does not separate", ("pairs",)),
     "training": PageSection(
         "Training: of the tiny models",
         CURVES,

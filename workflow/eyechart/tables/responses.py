@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from eyechart.tables.parquet import read_notes, schema
 
-# Metadata key: JSON with the items that the model is not asked, or that its own code cannot
+# Metadata key: JSON with the items that the model does not answer, or that its own code cannot
 # process, and the reasons
 LEFT_OUT = b"eyechart.left_out"
 ANSWERS = schema(

@@ -14,9 +14,11 @@ the curve.
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 from transformers import (
@@ -133,10 +135,20 @@ def start(config: MixtureConfig, encoders: list[tuple[Any, Any]], base: Any, see
 
 
 @torch.no_grad()
-def fixed_features(model: Mixture, images: TrainingImages) -> torch.Tensor:
-    """Return the patches of all images, float32 (n, p, d), which frozen encoders give each time."""
+def fixed_features(model: Mixture, images: TrainingImages, folder: Path) -> torch.Tensor:
+    """Return the patches of all images, float32 (n, p, d), which frozen encoders give each time.
+
+    They are in a temporary file of a folder, since those of many images do not fit in memory.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     batches = tqdm(images.pixels.split(AT_ONCE), desc="features", unit="batch", mininterval=5)
-    return torch.cat([patch_features(model, normalise(batch)).cpu() for batch in batches])
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for batch in batches:
+            found = patch_features(model, normalise(batch)).float().cpu().numpy()
+            file.write(found.tobytes())
+        file.flush()
+        shape = (len(images.pixels), *found.shape[1:])
+        return torch.from_numpy(np.memmap(file, np.float32, "c", shape=shape))
 
 
 def train_vlm(
@@ -149,7 +161,7 @@ def train_vlm(
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
     modules = TRAINED[recipe["built"]["trains"]]
     same = modules != ALL and not any(recipe["augment"].values())
-    features = fixed_features(model, train) if same else None
+    features = fixed_features(model, train, args.output.parent) if same else None
     curve = loop.fit(
         trained_parameters(model.train(), modules),
         make_loss(model, packer, train, recipe, stage, features),

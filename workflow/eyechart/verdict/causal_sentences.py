@@ -10,8 +10,8 @@ from eyechart.verdict.sentences import share
 
 CAUSES = {
     "inert": "Inert: no answer depends on the image tokens",
-    "unspecific": "Unspecific: the answer depends on the image tokens, but not on what is asked",
-    "said_otherwise": "Said otherwise: the answer follows the image, but says another word",
+    "unspecific": "Unspecific: the answer depends on the image, but not on the tested property",
+    "said_otherwise": "Said otherwise: the answer follows the image, but is another word",
     "misread": "Misread: the answer follows the image, but is wrong too often",
 }
 
@@ -63,9 +63,9 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
     if horizon == list(found.image)[-1]:
         return [text, f"They do so up to the last address, {horizon}"]
     after = (
-        f"moves less than {share(thresholds.margin)} of the answers"
+        f"changes less than {share(thresholds.margin)} of the answers"
         if found.still(horizon, thresholds)
-        else "is not shown to move it, nor to leave it unchanged"
+        else "is shown neither to change them nor to leave them unchanged"
     )
     return [text, f"The last address at which they do is {horizon}; a later exchange {after}"]
 

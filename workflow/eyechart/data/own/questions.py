@@ -17,7 +17,8 @@ _LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
 def question(entry: OwnEntry, settings: Settings) -> dict[str, Any]:
     """Return the item of a row, without its group and type.
 
-    Raise a UserError if the row lacks a prompt or task, or if its answer contradicts its choices.
+    Raise a UserError if the row lacks a prompt or task, if a label has the name of its task, or if
+    its answer contradicts its choices.
     """
     where = entry["where"]
     prompt = settings.get("prompt") or entry["prompt"]
@@ -35,7 +36,7 @@ def question(entry: OwnEntry, settings: Settings) -> dict[str, Any]:
         "prompt": prompt,
         "choices": choices,
         "answer": answers[0] if answers else None,
-        "task": _task(settings.get("task") or entry["task"], where),
+        "task": _task(settings.get("task") or entry["task"], entry),
         "pair": entry["pair"],
         "meta": json.dumps({} if choices else {"references": answers}, ensure_ascii=False),
     }
@@ -76,10 +77,16 @@ def _answers(answers: list[str], choices: list[str], settings: Settings, where: 
     return [choices[place]]
 
 
-def _task(task: str | None, where: str) -> str:
+def _task(task: str | None, entry: OwnEntry) -> str:
+    where = entry["where"]
     if not task:
         raise UserError(
             f"{where}: task is empty; name its column in columns.task, or give one task for all "
             "rows in the key task"
         )
-    return task_name(task, where)
+    name = task_name(task, where)
+    if name in entry["labels"]:  # both would be probed into the same file
+        raise UserError(
+            f"{where}: task {name!r} is also a name under columns.labels; rename one of them"
+        )
+    return name

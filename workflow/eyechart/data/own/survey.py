@@ -45,7 +45,8 @@ class Survey:
         choices
     images : ids of all images
     asked : number of rows by item task
-    answers : number of rows with each answer or label, by item task with choices and by image task
+    answers : number of rows with each answer, by item task with choices, and of images with each
+        label, by image task
     image_tasks : tasks that are labels of images
     """
 
@@ -65,14 +66,15 @@ class Survey:
         counts = self.answers[task]
         common = [answer for answer, count in counts.items() if count >= folds]
         rows = sum(counts[answer] for answer in common)
+        unit = "images" if task in self.image_tasks else "rows"
         if len(common) < 2:
             return (
                 f"fewer than two answers are in at least {folds} (probing.folds) of its "
-                f"{sum(counts.values())} rows"
+                f"{sum(counts.values())} {unit}"
             )
         if test_share is not None and rows * test_share < FEWEST_TESTED:
             return (
-                f"{rows} rows, of which a share of {test_share:g} is tested (test_share), expected "
+                f"{rows} {unit}, of which a share of {test_share:g} is tested (test_share), expected "
                 f"at least {math.ceil(FEWEST_TESTED / test_share)}"
             )
         return ""
@@ -92,6 +94,7 @@ def survey(section: dict[str, Any]) -> Survey | None:
     if not path.exists():  # the step has a better error
         return None
     found = Survey(image_tasks=list(section.get("columns", {}).get("labels", {})))
+    labelled: dict[tuple[str, str], str] = {}  # by task and image, which several rows may show
     for row in _read(_key(section)):
         if row.split not in section["splits"]:
             continue
@@ -102,8 +105,9 @@ def survey(section: dict[str, Any]) -> Survey | None:
         found.asked[row.task] += 1
         if row.answer is not None:
             found.answers[row.task][row.answer] += 1
-        for task, label in row.labels.items():
-            found.answers[task].update([label] if label else [])
+        labelled |= {(t, row.images[0]): label for t, label in row.labels.items() if label}
+    for task in found.image_tasks:
+        found.answers[task] = Counter(label for (t, _), label in labelled.items() if t == task)
     return found
 
 

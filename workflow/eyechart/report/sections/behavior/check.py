@@ -102,7 +102,7 @@ def _check_compared(checker: Checker, accuracy: pl.DataFrame) -> None:
     sighted = accuracy.filter(pl.col("condition") == "sighted").select("task", first="value")
     both = accuracy.filter(pl.col("condition") != "sighted").join(sighted, on="task")
     alone = pl.col("against").ne_missing("sighted")
-    checker.refuse(alone, "an accuracy beside sighted without a paired test against it", both)
+    checker.refuse(alone, "an accuracy next to sighted without a paired test against it", both)
     off = (pl.col("difference").abs() - (pl.col("value") - pl.col("first")).abs()).abs() > TOLERANCE
     checker.refuse(off, "its difference is not that of its accuracies", both)
 

@@ -74,8 +74,8 @@ class Survey:
             )
         if test_share is not None and rows * test_share < FEWEST_TESTED:
             return (
-                f"{rows} {unit}, of which a share of {test_share:g} is tested (test_share), expected "
-                f"at least {math.ceil(FEWEST_TESTED / test_share)}"
+                f"{rows} {unit}, of which a share of {test_share:g} is tested (test_share), "
+                f"expected at least {math.ceil(FEWEST_TESTED / test_share)}"
             )
         return ""
 

@@ -44,7 +44,7 @@ def _panel(rows: Rows, stage: str, panel: str) -> alt.Chart:
         base("points", stage=stage, panel=panel)
         .mark_line(strokeWidth=1.7)
         .encode(
-            x=alt.X("step:Q", title="step", axis={"tickCount": 5}),
+            x=alt.X("step:Q", title="step", axis={"tickCount": 4}),
             y=alt.Y("value:Q", title=name, scale=UNIT if share else {"zero": False}),
             color=alt.Color("line:N", scale=scale_of(colors), legend=legend),
             strokeDash=alt.StrokeDash("condition:N", scale=scale_of(DASHES), legend=dashed),

@@ -25,6 +25,7 @@ exam on a disk with slow lookups, timestamps with a resolution of two seconds, a
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Callable
 from itertools import chain, repeat
@@ -37,7 +38,7 @@ from faults.injector import Fault
 
 from eyechart.core import integrity
 from eyechart.core.files import MACHINE, describe, remove_partials, write_json
-from eyechart.core.ledger import LISTING, Ledger
+from eyechart.core.ledger import LEDGER, LISTING, Ledger
 from eyechart.plan import paths
 from eyechart.tables.parquet import read_table, write_table
 
@@ -138,6 +139,9 @@ TEXTS = {
     "holds a number for parts": '{"parts": 7}',
     "holds a part without keys": '{"parts": [{}]}',
     "holds 100,000 nested objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "lists a name with a NUL": '{"parts": [{"path": "a\\u0000", "bytes": 1, "sha256": ""}]}',
+    "lists a size that is a text": '{"parts": [{"path": "a", "bytes": "x", "sha256": ""}]}',
+    "lists a hash that is a list": '{"parts": [{"path": "a", "bytes": 1, "sha256": []}]}',
     "lists the parent folder": '{"parts": [{"path": "../../..", "bytes": 1, "sha256": ""}]}',
 }
 
@@ -171,7 +175,7 @@ def listing(text: str) -> Callable[[], str]:
 
     def inject() -> str:
         finish()
-        Path(".snakemake/eyechart-ledger.json").unlink()
+        LEDGER.unlink()
         at(paths.MANIFEST).write_text(text)
         (fault,) = integrity.update("results")
         return fault.sentence
@@ -190,7 +194,22 @@ def ledger(text: str) -> Callable[[], Any]:
     def inject() -> Any:
         finish()
         expected = known()
-        Path(".snakemake/eyechart-ledger.json").write_text(text)
+        LEDGER.write_text(text)
+        assert integrity.update("results") == []
+        return known(), expected
+
+    return inject
+
+
+def entry(field: int, value: Any) -> Callable[[], Any]:
+    """Return the entries of a ledger with another value in one field, and the expected ones."""
+
+    def inject() -> Any:
+        finish()
+        expected = known()
+        held = json.loads(LEDGER.read_text())
+        held[min(held)][field] = value
+        LEDGER.write_text(json.dumps(held))
         assert integrity.update("results") == []
         return known(), expected
 
@@ -257,6 +276,11 @@ FAULTS = [
         for what, text in TEXTS.items()
     ),
     *(Fault(f"{what}", "the ledger", "accepted", ledger(text)) for what, text in TEXTS.items()),
+    *(
+        Fault(f"{value!r} as {name}", "the ledger", "accepted", entry(field, value))
+        for field, name in enumerate(("a size", "a time", "a hash", "an owner"))
+        for value in (None, [1], {"a": 1}, float("nan"), "../../x", "a\0b")
+    ),
     Fault("one bit of a page flipped", "a table", "refused", damaged_table, "snakemake verify"),
     Fault("verified beside a run", "the folder", "refused", verify_beside_a_run, "another run"),
     Fault(

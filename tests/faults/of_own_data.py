@@ -23,6 +23,7 @@ from eyechart.data.own import import_local
 KIND = "Own data"
 ROW = {"image": "a.png", "prompt": "What?", "choices": ["x", "y"], "answer": "x"}
 HEADER = "image,prompt,choices,answer\n"
+ROW_OF = {"t.csv": b"image\na.png\n", "t.jsonl": b'{"image": "a.png"}\n'}
 IMAGE, REGION = {"image": "image"}, {"image": "image", "region": "region"}
 
 
@@ -136,6 +137,8 @@ FAULTS = [
                          ("five numbers", "1,2,3,4,5"))),
     _refused("1 TB of NUL bytes", "t.csv", sparse, "expected at most 256 MiB"),
     _refused("1 TB of NUL bytes", "t.jsonl", sparse, "expected at most 256 MiB"),
+    *(_refused("50 million empty lines", name, text(ROW_OF[name] + b"\n" * 50_000_000),
+               "lines, expected at most") for name in ROW_OF),
     _refused("a link to itself", "t.csv", lambda path: path.symlink_to(path.name), "no such file"),
     _refused("a pipe", "t.csv", os.mkfifo, "no such file"),
     _row("a prompt that is an object", {"prompt": {"a": 1}}, "prompt is a dict"),
@@ -143,16 +146,24 @@ FAULTS = [
     _row("a choice that is a list", {"choices": [[1], "x"]}, "choices is a list"),
     _row("a region of 10^400", {"region": [10**400, 1]}, "region is", columns=REGION),
     _row("a region that is a number", {"region": 1.5}, "region is", columns=REGION),
-    *(_refused(f"{what}", "t.parquet", table(prompt=held), "(cannot be read|prompt is a)")
+    *(_refused(f"{what}", "t.parquet", table(prompt=held),
+               "(cannot be read|prompt is a|not a complete)")
       for what, held in (
           ("a prompt after the year 9999", pa.array([2**62], pa.timestamp("us"))),
           ("a prompt that is a date", [date(2020, 1, 1)]),
           ("a prompt of 10^11 years", pa.array([2**62], pa.duration("s"))),
+          ("a prompt of nanoseconds", pa.array([2**62 + 1], pa.timestamp("ns"))),
+          ("a prompt of 5 nanoseconds after midnight", pa.array([5], pa.time64("ns"))),
+          ("a prompt that lasts nanoseconds", pa.array([2**62 + 1], pa.duration("ns"))),
+          ("a prompt in an unknown time zone", pa.array([0], pa.timestamp("us", "Evil/Zone"))),
+          ("a prompt of 76 digits", pa.array([10**75], pa.decimal256(76, 0))),
           ("a prompt that is a structure", [{"a": 1}]),
           ("a prompt that is not UTF-8", invalid()),
       )),
     _refused("10,000 columns", "t.parquet", table(**{f"c{n}": [1] for n in range(10_000)}),
              "columns, expected at most"),
+    _refused("a column twice", "t.parquet", lambda path: pq.write_table(pa.table(
+             [["a.png"], ["b.png"]], names=["image", "image"]), path), "'image' occurs twice"),
     _refused("encrypted", "t.parquet", text(b"PAR1" + bytes(99) + b"PARE"), "not a complete"),
     *(_refused(f"{what} as its state", "hf", saved(held), "_data_files is .*expected names")
       for what, held in (

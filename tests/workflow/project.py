@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import planner
 from stopping_steps import hold, release, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,13 +49,13 @@ ROOTS = (
     "results/verdict",
 )
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the Python of the tests
-LIST_JOBS = Path(__file__).with_name("list_jobs.py")
-LISTED = {"configfiles": ["small.yaml"], "config": {}}
 _JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
 def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run Snakemake in a folder to the end; its output includes its errors."""
+    if "-n" in words:
+        return planner.plan(folder, *words)
     return subprocess.run(
         [*SNAKEMAKE, *words],
         cwd=folder,
@@ -130,9 +131,7 @@ class Project:
 
     def jobs(self, *targets: str) -> list[dict[str, Any]]:
         """Return all jobs for the targets, starting with those whose outputs no other job reads."""
-        command = [sys.executable, str(LIST_JOBS), json.dumps(LISTED | {"targets": targets})]
-        listed = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
-        found = json.loads(listed.stdout)
+        found = planner.jobs(self.folder, ["small.yaml"], {}, targets)
         maker = {output: job for job in found for output in job["outputs"]}
 
         def depth(job: dict[str, Any]) -> int:

@@ -1,14 +1,12 @@
 """Snakemake commands in documents can be planned, and the paths in them exist."""
 
 import itertools
-import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import planner
 import pytest
 from documented_commands import ROOT, Command, in_docstrings, in_texts
 from project import Project, snakemake
@@ -19,7 +17,6 @@ pytestmark = pytest.mark.workflow
 
 TEXTS = in_texts()
 OF_SNAKEMAKE = [c for c in TEXTS if c.words[0].rsplit("/")[-1] == "snakemake"]
-LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 # Only `make cluster` installs executors; the Slurm tests run these profiles
 EXECUTORS = ("profiles/slurm", "profiles/generic")
 PRESETS = [
@@ -97,15 +94,7 @@ def made(project: Project) -> set[str]:
     ]
     found: set[str] = set()
     for one in wanted:
-        done = subprocess.run(
-            [sys.executable, str(LIST_JOBS), json.dumps(one)],
-            cwd=project.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        found |= {path for job in json.loads(done.stdout) for path in job["outputs"]}
+        found |= {path for job in planner.jobs(project.folder, **one) for path in job["outputs"]}
     return found
 
 

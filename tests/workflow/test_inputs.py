@@ -1,12 +1,9 @@
 """The inputs of every planned job agree: tables about items come with these items."""
 
-import json
-import subprocess
-import sys
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
+import planner
 import pytest
 from project import ROOT, Project
 
@@ -14,7 +11,6 @@ from eyechart.plan import paths
 
 pytestmark = pytest.mark.workflow
 
-LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 PRESETS = sorted(path.name for path in (ROOT / "config/presets").glob("*.yaml"))
 OFF: dict[str, Any] = {"datasets": []}
 SECTIONS = ["behavior", "readout", "concepts", "attention"]
@@ -51,17 +47,7 @@ Job = dict[str, Any]
 
 def planned(project: Project, *presets: str, **config: Any) -> list[Job]:
     """Return the jobs of a configuration."""
-    wanted = {"configfiles": [f"config/presets/{name}" for name in presets], "config": config}
-    done = subprocess.run(
-        [sys.executable, str(LIST_JOBS), json.dumps(wanted)],
-        cwd=project.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[Job] = json.loads(done.stdout)
-    return found
+    return planner.jobs(project.folder, [f"config/presets/{name}" for name in presets], config)
 
 
 def about(files: list[str]) -> dict[str, set[tuple[str, ...]]]:

@@ -48,7 +48,7 @@ class Tracer:
         self.blocks = {address: addresses[address] for address in names}
 
     def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
-        """Run one item's prompt, followed by the common beginning of its choices.
+        """Run one item's prompt, followed by the common prefix of its choices.
 
         Raise an UnusableError if the model's own code rejects the images or the prompt.
         """
@@ -85,7 +85,7 @@ class Tracer:
 
 
 def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
-    """Return the common beginning of all choices, and each choice's next token.
+    """Return the common prefix of all choices, and each choice's next token.
 
     >>> deciding([[5, 6, 7], [5, 8, 7]])
     ([5], [6, 8])

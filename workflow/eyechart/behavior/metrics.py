@@ -123,7 +123,7 @@ def changed_by(asked: AnsweredItems, said: ConditionResponses, scoring: str) -> 
 
 
 def order_consistency(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Return the share of items with equal predictions in all orders, over items with several.
+    """Return the share of multi-order items whose prediction is the same in every order.
 
     Chance: c ** (1 - k) for k orders.
     """

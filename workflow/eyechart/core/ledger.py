@@ -17,8 +17,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from eyechart.core.errors import UserError
 from eyechart.core.files import is_partial, sha256, write_text
 from eyechart.plan import paths
 
@@ -65,7 +66,7 @@ class Fault(NamedTuple):
     def sentence(self) -> str:
         """The fault, and the output that a run makes again."""
         made = "it is" if self.path == self.owner else f"what {self.owner} lists is"
-        return f"{self.path} {self.what}; {made} made again"
+        return str(UserError(f"{self.path} {self.what}; {made} made again"))  # shortened, escaped
 
 
 class Ledger:
@@ -76,7 +77,7 @@ class Ledger:
         self.roots = (f"{results}/", f"{paths.raw_of(results)}/", MODELS)
         try:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
-            self.entries = {path: Known(*entry) for path, entry in known.items()}
+            self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             self.entries = {}  # existing files are accepted as they are
         self._before = dict(self.entries)
@@ -165,13 +166,26 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
         folder, written = Path(path).parents[LISTING[pattern]], Path(path).stat().st_mtime_ns
         is_manifest = pattern == paths.MANIFEST
         for one in listed["parts" if is_manifest else "files"]:
-            name, size = f"{folder}/{one['path']}", one["bytes"]
-            if ".." in Path(name).parts:
-                raise ValueError(f"{name} is not in the folder of its list")
+            name, size = _text(f"{folder}/{one['path']}"), one["bytes"]
             stamp = _stamp(name, before=written)
             changed = stamp[1] if stamp and stamp[0] == size else 0
             owner = name if is_manifest else path
-            yield name, _known((size, changed), one["sha256"], owner)
+            yield name, _checked(*_known((size, changed), one["sha256"], owner))
+
+
+def _checked(size: Any, changed: Any, digest: Any, owner: Any) -> Known:
+    """Return an entry that was read from a file; raise an error for a value of another type."""
+    if type(size) is not int or type(changed) is not int:
+        raise TypeError(f"size {size!r} and time {changed!r} are not whole numbers")
+    return Known(size, changed, _text(digest), _text(owner))
+
+
+def _text(value: Any) -> str:
+    """Return a text that may be a path in this folder, or raise an error."""
+    if not isinstance(value, str) or "\0" in value or ".." in value.split("/"):
+        raise TypeError(f"{value!r} is not the name of a file")
+    value.encode()
+    return value
 
 
 def _known(stamp: Stamp, digest: str, owner: str) -> Known:

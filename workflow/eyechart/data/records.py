@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _MOST_BYTES = 1 << 28  # of a table as text, which is read at once
+_MOST_LINES = 5_000_000  # many minutes; CRLF counts twice
 _ROWS = 64  # rows per batch; cells may hold whole images
 _MOST_COLUMNS = 1_000
-_MOST_TIMES = (
-    100  # maximum unpacked size of a Parquet file, relative to its own size, as for an archive
-)
+_MOST_TIMES = 100  # unpacked size of a Parquet file, relative to its own, as for an archive
 _ROW_BYTES = 16  # minimum overhead of a row besides its cells
 _SMALL = 1 << 17  # bytes; smaller files are harmless when unpacked
 
@@ -155,7 +154,10 @@ def _text(path: Path) -> str:
     try:
         if (size := Path(path).stat().st_size) > _MOST_BYTES:
             raise UserError(f"{path}: {size} bytes, expected at most 256 MiB; save it as Parquet")
-        return Path(path).read_bytes().decode("utf-8-sig")
+        data = Path(path).read_bytes()
+        if (lines := data.count(b"\n") + data.count(b"\r")) > _MOST_LINES:
+            raise UserError(f"{path}: {lines} lines, expected at most {_MOST_LINES}")
+        return data.decode("utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
@@ -213,10 +215,11 @@ def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -
 def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
     with _whole(paths[0]):
         schema = schema_of(paths[0])
-    if len(schema.names) > _MOST_COLUMNS:
-        raise UserError(
-            f"{paths[0]}: {len(schema.names)} columns, expected at most {_MOST_COLUMNS}"
-        )
+    if (count := len(schema.names)) > _MOST_COLUMNS:
+        raise UserError(f"{paths[0]}: {count} columns, expected at most {_MOST_COLUMNS}")
+    for name in schema.names:
+        if schema.names.count(name) > 1:
+            raise UserError(f"{paths[0]}: column {shown(name)} occurs twice")
     names = _class_names(schema, f"{paths[0]}: its metadata 'huggingface'")
 
     def records(columns: list[str]) -> Iterator[Record]:
@@ -242,11 +245,10 @@ def _whole(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if lacks(error):
             raise
-        why = shorter(error)
         raise UserError(
-            f"{path}: truncated or damaged, not a complete {kind} file ({why})"
+            f"{path}: truncated or damaged, not a complete {kind} file ({shorter(error)})"
         ) from None
-    except (OverflowError, UnicodeDecodeError) as error:
+    except (OverflowError, ValueError) as error:  # of Arrow, while converting a value
         raise UserError(f"{path}: has a value that cannot be read ({shorter(error)})") from None
 
 

@@ -2,7 +2,7 @@
 
 A choice's log-probability is the sum over its tokens, each given the prompt and the tokens before
 it. The last token itself need not be an input, so the inputs are the prompt and its branches: the
-choices without their last tokens. Choices with a common beginning share a branch.
+choices without their last tokens. Choices with a common prefix share a branch.
 """
 
 from __future__ import annotations

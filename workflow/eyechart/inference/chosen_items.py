@@ -53,7 +53,7 @@ def choose_items(path: Path, most: int, seed: int) -> list[Item]:
 
 
 def draw_items(items: Sequence[Item], most: int, seed: int, by: str = "item_id") -> list[Item]:
-    """Draw up to ``most`` items per task from as many groups as possible, sorted by id.
+    """Draw up to ``most`` items per task from as many groups as possible; sort them by id.
 
     With ``by="group"``, tasks get the same groups where possible, so that items share images.
     """

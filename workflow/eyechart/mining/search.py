@@ -22,7 +22,7 @@ Masked = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def memory_bound(features: Features, settings: dict[str, Any], rows: int | None = None) -> int:
-    """Return the peak memory of a search in bytes, with the mapped features of ``rows`` images.
+    """Bound a search's peak memory in bytes, including the mapped features of ``rows`` images.
 
     4 r (d₁ + d₂) + 24 b² + 8 b (d₁ + d₂) + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where features
     have widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``; r is n unless the

@@ -12,12 +12,15 @@ import transformers
 
 from eyechart.core.device import device_of
 from eyechart.core.errors import UserError, lacks, shorter, shown
+from eyechart.core.files import read_json
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
 # Errors whose text alone says little, such as the name of a missing key
 _OF_CODE = (LookupError, TypeError, AttributeError, ArithmeticError)
 COMPUTED = "rotary_emb.inv_freq"  # not learned; old checkpoints contain it, or old models expect it
+MOST_PER_BYTE = 4  # weights; quantised ones have two
+ANY_SIZE = 10_000_000  # weights; a smaller model is harmless
 
 
 def load_model(
@@ -40,8 +43,11 @@ def load_model(
         nothing is read from the folder
     """
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
-    if not (Path(checkpoint) / "config.json").is_file():
+    path = Path(checkpoint) / "config.json"
+    if not path.is_file():
         raise UserError(f"{checkpoint}: no config.json, expected a Hugging Face model")
+    if "config" not in more and not spec.trust_remote_code and not _kind(path):
+        raise UserError(f"{path}: model_type is missing, expected a Hugging Face model")
     with quiet(), one_sentence(checkpoint):
         model, report = model_class.from_pretrained(
             None if "state_dict" in more else checkpoint,
@@ -85,6 +91,31 @@ def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: LoadOpt
             return getattr(model_class, "from_config", model_class)(config)
 
 
+def check_size(model_class: Any, checkpoint: Path, spec: Spec, loading: LoadOptions) -> None:
+    """Raise a UserError if config.json describes far more weights than the folder has.
+
+    transformers would initialise all of them before it reports that they are missing. Models with
+    their own code or layout are not checked.
+    """
+    if spec.trust_remote_code or not _kind(checkpoint / "config.json"):
+        return
+    model = empty_model(model_class, checkpoint, spec, loading)
+    described = sum(weight.numel() for weight in model.parameters())
+    files = [path for path in checkpoint.iterdir() if path.suffix in (".safetensors", ".bin")]
+    held = sum(path.stat().st_size for path in files if path.is_file())
+    if described > MOST_PER_BYTE * held + ANY_SIZE:
+        raise UserError(
+            f"{checkpoint}: config.json describes {described:,} weights, but the weight files have "
+            f"only {held:,} bytes"
+        )
+
+
+def _kind(path: Path) -> Any:
+    """Return the ``model_type`` in a config.json, if there is one."""
+    held = read_json(path) if path.is_file() else None
+    return held.get("model_type") if isinstance(held, dict) else None
+
+
 @contextmanager
 def one_sentence(checkpoint: Path) -> Iterator[None]:
     """Convert errors of code that reads a checkpoint to a UserError."""
@@ -95,8 +126,16 @@ def one_sentence(checkpoint: Path) -> Iterator[None]:
     except Exception as error:  # any kind: an untrusted file can fail deep inside transformers
         if lacks(error):
             raise
+        _check_tokenizer(checkpoint)  # only now, since it can have 40 MB
         kind = f"{type(error).__name__}: " if isinstance(error, _OF_CODE) else ""
         raise UserError(f"{checkpoint}: {kind}{shorter(error, 250)}") from None
+
+
+def _check_tokenizer(checkpoint: Path) -> None:
+    """Raise a UserError if the tokenizer's file is not a JSON object."""
+    path = Path(checkpoint) / "tokenizer.json"
+    if path.is_file() and not isinstance(held := read_json(path), dict):
+        raise UserError(f"{path}: holds {shown(held)}, expected a JSON object")
 
 
 @contextmanager

@@ -22,14 +22,15 @@ from eyechart.core import errors
 from eyechart.core.address import REGION_SPANS
 from eyechart.core.files import atomic, is_partial, sha256, write_json
 from eyechart.core.step import command
+from eyechart.models import limits
 from eyechart.models.addresses import SPANS
-from eyechart.models.checkpoint import one_sentence
+from eyechart.models.checkpoint import check_size, one_sentence
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.two_towers import TwoTowers
 from eyechart.models.hooks import attached, pass_mode, tensor_of
-from eyechart.models.load import load
+from eyechart.models.load import adapter_of, load
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
@@ -39,6 +40,7 @@ from eyechart.models.weight_files import check_finite
 
 SHARED_SPANS = ("image_mean", "image_tokens")
 QUESTION = "What?"
+MOST_PIXEL = 1_000  # of a normalised pixel; unnormalised ones have at most 255
 PARAMETERS_OFF = 0.01  # relative; many specs compute their parameters from a configuration
 
 
@@ -48,10 +50,12 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     Raise a UserError if the checkpoint's numbers of blocks or parameters differ from its spec.
     """
     image = draw_sample()
-    with usable("the sample image", adapter.spec.checkpoint):
+    checkpoint = adapter.spec.checkpoint
+    with usable("the sample image", checkpoint), limits.processing(checkpoint):
         sample = replace(adapter.prepare_image(image), size=image.size)
+    _check_pixels(sample, checkpoint)
     images = [sample] * (1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2)
-    with usable("a question about the sample image", adapter.spec.checkpoint):
+    with usable("a question about the sample image", checkpoint):
         outputs, tokens = _run_once(adapter, images)
     shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(sample)
     places = adapter.addresses()
@@ -186,6 +190,15 @@ def _run_once(
         return outputs, tokens
 
 
+def _check_pixels(image: PreparedImage, checkpoint: str) -> None:
+    """Raise a UserError if the checkpoint's mean, deviation or scale give impossible pixels."""
+    for name, values in image.inputs.items():
+        if values.is_floating_point() and not (values.abs() <= MOST_PIXEL).all():
+            raise errors.UserError(
+                f"{checkpoint}: its image processor gives {name} that are NaN or above {MOST_PIXEL}"
+            )
+
+
 def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
     names = [a["address"] for a in card["addresses"]]
     found = {
@@ -211,6 +224,8 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 def main(*, model: str, view: Path, output: Path, flags: LoadFlags) -> None:
     """Write the card of one model."""
     spec, checkpoint, options = flags.what()
+    limits.check(checkpoint)
+    check_size(adapter_of(spec, checkpoint).model_class(), checkpoint, spec, options)
     adapter = load(spec, checkpoint, replace(options, device="cpu", spread=False, bits=None))
     check_finite(adapter.model, spec.checkpoint)
     with one_sentence(checkpoint):

@@ -207,7 +207,7 @@ class BehaviorPlan:
         return [paths.PATTERN_TABLES.rule(table=name)] if self.pattern_runs() else []
 
     def pattern_pages(self) -> list[str]:
-        """Return the pages about image pairs, one per model that answers about them."""
+        """Return the pages on image pairs, one per model that answers questions about them."""
         models = dict.fromkeys(model for model, _ in self.pattern_runs())
         return [paths.PATTERN_PAGE.rule(model=model) for model in models]
 

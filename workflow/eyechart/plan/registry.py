@@ -44,5 +44,5 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def layout_of(config: dict[str, Any], dataset: str) -> Layout:
-    """Return the layout of a dataset of a checked configuration."""
+    """Return the layout of a dataset in a validated configuration."""
     return LAYOUTS[config["datasets"][dataset]["layout"]]

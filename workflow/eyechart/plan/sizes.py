@@ -119,7 +119,7 @@ class Sizes:
         return math.sqrt(self.parameters(model) / (12 * self.blocks(model)))
 
     def columns(self, model: str) -> int:
-        """Return the maximum number of activation columns: all addresses and spans."""
+        """Return the maximum number of activation columns: one per address and span."""
         return (self.blocks(model) + 2) * len(self.config["extraction"]["spans"])
 
     def stored_mb(self, model: str, rows: float) -> float:

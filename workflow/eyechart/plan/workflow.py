@@ -138,7 +138,7 @@ class WorkflowPlan:
         return one_of(m for m, spec in self.specs.items() if kind in ("", spec.kind))
 
     def dataset_pattern(self, source: str = "") -> str:
-        """Return the pattern of all datasets, or of those from one source."""
+        """Return the wildcard pattern matching all datasets, or those from one source."""
         datasets = self.config["datasets"].items()
         return one_of(name for name, d in datasets if source in ("", d["source"]))
 

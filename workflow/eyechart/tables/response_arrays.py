@@ -1,6 +1,6 @@
 """The answered items and a model's responses as checked arrays.
 
-Axes: n items, r rows (an item with choices, in one order), c choices.
+Axes: n items, r rows (one per order of an item's choices), c choices.
 """
 
 from dataclasses import dataclass

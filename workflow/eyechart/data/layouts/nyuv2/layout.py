@@ -92,7 +92,7 @@ def opened(root: Path) -> Iterator[h5py.File]:
 
 
 def read_image(file: h5py.File, number: int) -> Nyuv2Image:
-    """Read the image with this number, from 1."""
+    """Read the image with this 1-based number, with its depth map and scene."""
     image = file["images"][number - 1].transpose(2, 1, 0)
     depth = file["depths"][number - 1].T
     return Nyuv2Image(

@@ -1,6 +1,7 @@
 """Charts, tables and refusals of the section on interventions."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ from causal_fixture import ADDRESSES, COLOR, HELD, erased, erasers, row, write
 from eyechart.core.errors import UserError
 from eyechart.report import draw
 from eyechart.report.files import Inputs
+from eyechart.report.format import share
 from eyechart.report.sections.interventions import charts
 from eyechart.report.sections.interventions.load import ALONE, ONWARDS, WINDOW, read_intervened
 from eyechart.report.sections.interventions.page import context
@@ -67,6 +69,13 @@ def test_the_matrix_shows_effects_in_bold_and_their_absence_in_grey(path):
     many = [{"address": f"lm.{n}"} for n in range(32)] + [{"address": "connector"}]
     assert charts.shown(many) == ["connector", "lm.0", "lm.10", "lm.21", "lm.31"]
     assert charts.shown(many[:1]) == ["lm.0"]
+
+
+def test_the_matrix_and_the_table_round_a_difference_in_the_same_way(tmp_path):
+    path = write(tmp_path, erased({"connector": (0.655, 0.7)}), erasers(HELD))
+    (point,) = charts.erasures(read_intervened([path])[0], 0.01)["datasets"]["points"]
+    (cell,) = set(re.findall(r">([+−][\d.]+)<", page(path)))
+    assert cell == share(point["points"] / 100, sign=True)
 
 
 def test_figures_are_files_with_their_numbers(path, tmp_path):

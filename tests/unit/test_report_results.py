@@ -142,7 +142,8 @@ def test_sentences_claim_no_more_than_the_numbers(result):
     unsure = tuple({**c, "q": 0.5} for c in result.comparisons)
     changed = TaskResult(**{**vars(result), "best": weak, "comparisons": unsure})
     text = " ".join(summarise([changed], CRITERIA)[0]["sentences"])
-    assert "0 of 1 tasks about the image alone can be decoded. Not shown: objects." in text
+    sentence = "0 of 1 tasks about the image alone can be decoded at the address selected by "
+    assert f"{sentence}cross-validation. Not shown: objects." in text
     assert "falls" not in text
     assert "rises" not in text
     assert text.count("no significant difference on objects") == 3

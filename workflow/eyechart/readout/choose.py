@@ -29,7 +29,7 @@ class Score(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The choice of a readout at an address for an item: the highest of ``scores`` (c,)."""
+    """A readout's choice for an item at an address: the one with the highest of ``scores`` (c,)."""
 
     item: ReadoutItem
     address: str
@@ -50,7 +50,7 @@ def choose(
     ----------
     at : address and readout
     scores : ndarray, shape (c,)
-    scale : scale of the numbers that the scores were computed from
+    scale : magnitude of the numbers from which the scores were computed
     seed : the dataset and the configuration's seed
     """
     best = np.flatnonzero(scores >= scores.max() - TIE * scale)

@@ -28,7 +28,7 @@ class DepthMapHead(Protocol):
 
     @property
     def addresses(self) -> list[str]:
-        """The addresses that it reads, which share their token positions."""
+        """The addresses that the head reads, which share their token positions."""
 
     def cell_places(self, places: np.ndarray) -> np.ndarray:
         """Return the positions (cells, 7) of the map's cells from the tokens' positions (t, 7)."""
@@ -51,7 +51,7 @@ class ReadoutContext:
     def tokens(
         self, source: ActivationSource, addresses: Sequence[str], heads: Mapping[str, LinearHead]
     ) -> Iterator[Prediction]:
-        """Yield the predictions of all tasks at addresses; depth order needs a head."""
+        """Yield the predictions for all tasks at the given addresses; depth order needs a head."""
         for places_name, own in groupby(addresses, source.places_name):
             plans = self._plan(source, places_name, source.places(places_name), self.items)
             depth = [p for p in plans if registry.names(p.item.task, registry.DEPTHS)]
@@ -69,7 +69,7 @@ class ReadoutContext:
     def depth_map(
         self, source: ActivationSource, address: str, head: DepthMapHead
     ) -> Iterator[Prediction]:
-        """Yield the depth orders predicted by a head over several maps; ``address`` is its own."""
+        """Yield the depth orders from a head over several maps, labelled with its ``address``."""
         places_name = source.places_name(head.addresses[0])
         places = source.places(places_name)
         cell_places = [head.cell_places(one) for one in places]
@@ -104,7 +104,7 @@ class ReadoutContext:
     def _read(
         self, plans: Sequence[TokenPlan], address: str, rows: Iterable[Values], takes: str
     ) -> Iterator[Prediction]:
-        """Yield the predictions of each plan and its control."""
+        """Yield the predictions for each plan and for its shuffled control."""
         for plan, pool in assemble(plans, rows):
             permutation = self._permutation(plan.item, address, plan.size)
             for end, shares in (("", plan.shares), (names.SHUFFLED, plan.shuffled(permutation))):
@@ -113,7 +113,7 @@ class ReadoutContext:
     def _predict(
         self, item: ReadoutItem, address: str, tokens: Mapping[str, Weighted], takes: str, end: str
     ) -> Iterator[Prediction]:
-        """Yield the predictions of all readouts of the item's task that take such tokens."""
+        """Yield the predictions of all readouts of the item's task that take this kind of token."""
         for name in registry.names(item.task, takes):
             scores, scale = score_choices(name, item, tokens)
             yield choose(item, (address, name + end), scores, scale, self.seed)

@@ -90,7 +90,7 @@ def views_of(source: ActivationSource) -> dict[str, int]:
 def as_tables(
     rows: list[dict[str, object]], predictions: list[Prediction], skipped: SkippedItems
 ) -> tuple[pa.Table, pa.Table]:
-    """Return both tables; the first one's metadata list what could not be read."""
+    """Return both tables; the first one's metadata list the items that could not be read."""
     note = json.dumps({"unread": skipped.rows, "notes": skipped.notes}, sort_keys=True)
     found = [
         {

@@ -36,7 +36,7 @@ READOUTS = {
 
 
 def names(task: str, takes: str | None = None) -> list[str]:
-    """Return a task's readouts: all, or those with one kind of input."""
+    """Return the names of a task's readouts: all, or those with one kind of input."""
     return [
         name
         for name, readout in READOUTS.items()

@@ -53,7 +53,8 @@ def score_readouts(
 
     Parameters
     ----------
-    readings : all items of the dataset
+    predictions : choices of all readouts and controls
+    items : all items of the dataset
     sighted : correct responses; empty if the model does not answer
     names : ``model`` and ``dataset``, equal in all rows
     """
@@ -92,7 +93,7 @@ def _row(own: list[Prediction], groups: np.ndarray) -> Row:
 
 
 def _compare(own: list[Prediction], groups: np.ndarray, sighted: Sighted) -> Row:
-    """Return the sighted accuracy on the same items and, unless a control, the paired test."""
+    """Return the sighted accuracy on the same items and, except for controls, a paired test."""
     right, orders = np.array([sighted[p.item.item_id] for p in own]).T
     answer = float((right / orders).mean())
     if own[0].readout.endswith(SHUFFLED):

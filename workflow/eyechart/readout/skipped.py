@@ -30,7 +30,7 @@ class SkippedItems:
         places_name: str,
         scope: str,
     ) -> None:
-        """Log and add the number of items that cannot be read somewhere, by task and ``seen``.
+        """Log and note the number of items that cannot be read, by task and ``seen``.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ def score_gram(
     Parameters
     ----------
     reference : tokens (p, d), and weights (p,) that sum to 1: 1 / p each if all are inside
-    choices : list of the same
+    choices : tokens and weights of each choice
 
     Notes
     -----
@@ -50,7 +50,7 @@ def score_gram(
 def gram_scale(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> float:
-    """Return an upper bound on the squares that :func:`score_gram` subtracts."""
+    """Return an upper bound on the squared norms that :func:`score_gram` subtracts."""
     return max(float(w @ (tokens**2).sum(1)) ** 2 for tokens, w in (reference, *choices))
 
 

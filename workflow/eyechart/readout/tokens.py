@@ -83,7 +83,7 @@ class ActivationSource:
         return self._places[places_name]
 
     def vectors(self, address: str) -> np.ndarray:
-        """Load the ``cls`` of all rows, float32 (n, d)."""
+        """Load the class tokens (span ``cls``) of all rows, float32 (n, d)."""
         return read_column(self.path, f"{address}/{CLS}")
 
     def stream(
@@ -124,7 +124,7 @@ class ActivationSource:
 def _rows(
     parquet: pq.ParquetFile, names: list[str], first: int, wanted: Collection[int]
 ) -> Iterator[tuple[int, list[pa.ListArray], int]]:
-    """Yield each wanted row, the batches of its columns, and its index in them.
+    """Yield each wanted row's number, its batch of each column, and its index in the batch.
 
     Row groups without wanted rows are not read. ``first`` is the number of the file's first row.
     """

@@ -39,9 +39,9 @@ def draw_items(
 
     Parameters
     ----------
-    draw : returns the item with an index
+    draw : returns the item with a given index
     suffix : ``png`` or ``jpg``
-    times : items per number of the split
+    times : number of items for each unit of the split's count
     depths : whether to also save ``shards/depths/<stem>.npy``: float32 (h, w), world units along
         the camera's axis, 0 where nothing is hit
     """
@@ -74,7 +74,7 @@ def save_view(
     ----------
     image : path relative to the root, ending in ``.png`` or ``.jpg``
     truth : path relative to the root without suffix: ``<truth>_mask.png`` has 0 for the floor and i
-        + 1 for part i of the view, ``<truth>_depth.png`` thousandths of a world unit along the
+        + 1 for part i of the view, ``<truth>_depth.png`` has thousandths of a world unit along the
         camera's axis, 16 bit, ``<truth>_plain.png`` the view's own image if a different one is
         shown
     shown : uint8 (h, w, 3), optional; the image as shown, e.g. with marks; by default the view's

@@ -20,7 +20,7 @@ DEEP = 0.016  # share of the shorter side: minimum distance of a part's centre t
 
 
 def part_spots(view: View) -> dict[str, Spot]:
-    """Return the centre of the visible area of every part of the first thing, if large enough.
+    """Return the centre of each part's visible area in the first thing; omit small areas.
 
     The centre is the pixel farthest from the outline of the visible area, so it belongs to the part
     even if the part is bent or half hidden.

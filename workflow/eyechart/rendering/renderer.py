@@ -23,7 +23,7 @@ AXES = {"x": [1, 0, 0], "y": [0, 1, 0], "z": [0, 0, 1]}
 
 @dataclass(frozen=True)
 class View:
-    """The image of a scene, and the ground truth from a ray through a point of every pixel."""
+    """The image of a scene, and the ground truth from one ray per pixel."""
 
     rgb: np.ndarray  # uint8 (h, w, 3), sRGB; without pixels if no image was requested
     position: np.ndarray  # float64 (h, w, 3), the point hit by the ray, in world units

@@ -51,8 +51,7 @@ def shard_indices(count: int, shard: int, shards: int) -> range:
 def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
     """Yield the indices that one shard renders, with a progress bar.
 
-    ``per``, ``times``: each index covers ``per`` of the split's number, and each of these is
-    rendered ``times`` times.
+    ``per``, ``times``: a split with count n has ``n // per * times`` indices.
     """
     count = args.settings["splits"][args.split] // per * times
     mine = shard_indices(count, args.shard, args.settings["shards"])

@@ -61,7 +61,7 @@ class PromptArm:
         return found
 
     def start(self, *seed: str | int) -> None:
-        """Set the embeddings to those of words drawn by seed."""
+        """Set the embeddings to those of words drawn with a seed."""
         self.prompt.data.copy_(self._draw(*seed))
 
     def state(self) -> tuple[Any, dict[str, Tensor]]:
@@ -100,7 +100,7 @@ class LoraArm:
 def make_arm(adapter: LanguageAdapter, arm: str, rank: int, words: Sequence[int]) -> Arm:
     """Add an arm to a loaded model in place, and return it.
 
-    Raise a UserError if the part has no linear layers.
+    Raise a UserError if the arm's component has no linear layers.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def linear_layers(adapter: LanguageAdapter) -> dict[str, list[str]]:
 
 
 def unit(adapter: LanguageAdapter, layers: Sequence[str]) -> int:
-    """Return the number of parameters of rank-1 adapters."""
+    """Return the number of parameters of rank-1 adapters on these layers."""
     found = [adapter.model.get_submodule(path) for path in layers]
     return sum(layer.in_features + layer.out_features for layer in found)
 
@@ -153,7 +153,8 @@ def unit(adapter: LanguageAdapter, layers: Sequence[str]) -> int:
 def matched_ranks(units: Mapping[str, int], rank: int) -> dict[str, int]:
     """Return ranks that give all components the same number of parameters, within 2%.
 
-    The component with the most parameters per rank gets the wanted rank, or the nearest that works.
+    The component with the most parameters per rank gets the given rank, or the nearest one that
+    works.
 
     >>> matched_ranks({"vision": 6144, "connector": 512, "lm": 10240}, 3)
     {'vision': 5, 'connector': 60, 'lm': 3}

@@ -1,11 +1,11 @@
 """Compare a model's arms by the gain from tuning over the same tuning on white images.
 
 Reads the tables of answers of all arms, and the tables of readouts. Writes one row per task, arm,
-kind of data and seed, and one over all seeds, with q over the table. Training on white images can
-do harm, or teach answers that apply only to white images, so a gain must also hold against the
-model before tuning and against the tuned model's answers to white images. A task is adaptable at a
-component if that component's arm gains, also over its other controls and the arms of all other
-components.
+kind of data and seed, and one over all seeds; q is corrected over the table. Training on white
+images can do harm, or teach answers that apply only to white images, so a gain must also hold
+against the model before tuning and against the tuned model's answers to white images. A task is
+adaptable at a component if that component's arm gains accuracy, and also does better than its other
+controls and the arms of all other components.
 
     python -m eyechart.tuning.compare --model tiny_llava_aligned \
         --settings '{"alpha": 0.01}' --readouts --answers \
@@ -115,7 +115,7 @@ def difference(first: pl.DataFrame, second: pl.DataFrame) -> tuple[float, float,
 
 
 def gained(on: Shares) -> Row:
-    """Return the columns that compare the true data with the controls."""
+    """Return the columns that compare training on true data with the controls."""
     found: Row = {}
     if BLANK in on:
         controls = [on[name] for name in (BLANK, ON_BLANK, BEFORE) if name in on]
@@ -129,7 +129,7 @@ def gained(on: Shares) -> Row:
 
 
 def forgotten(off: Shares, data: str) -> Row:
-    """Return a tuned model's losses on other tasks; empty without their items."""
+    """Return a tuned model's losses on other tasks; empty if no items of these were answered."""
     if data not in off:
         return {}
     lost, low, high, _ = difference(off[BEFORE], off[data])
@@ -149,14 +149,14 @@ def attention_moved(measured: pl.DataFrame, data: str) -> Row:
 
 
 def total_variation(answers: pl.DataFrame) -> float:
-    """Return the total variation distance between right and chosen positions."""
+    """Return the total variation distance between right and chosen positions' distributions."""
     counts = [answers[name].value_counts(normalize=True) for name in ("truth", "chosen")]
     true, said = (dict(zip(*c.get_columns(), strict=True)) for c in counts)
     return sum(abs(true.get(k, 0.0) - said.get(k, 0.0)) for k in {*true, *said}) / 2
 
 
 def others(answers: pl.DataFrame) -> dict[tuple[str, str, str], tuple[float, float]]:
-    """Return the smallest difference to other components and its largest p, for each component.
+    """Return each component's smallest difference from the others, and the largest p.
 
     Keys are dataset, task and component. Trainings on true data are compared as means over seeds.
     """
@@ -197,7 +197,7 @@ def best_readouts(paths: list[Path]) -> dict[tuple[str, str], float]:
 
 
 def judged(answers: pl.DataFrame, best: Mapping[tuple[str, str], float], alpha: float) -> list[Row]:
-    """Return the rows of all arms with q, comparisons with other components and adaptability."""
+    """Return all arms' rows, with q, comparisons with other components, and adaptability."""
     rows, rivals = compared(answers, best), others(answers)
     tested = [row for row in rows if "p" in row]
     q = benjamini_hochberg(np.array([row["p"] for row in tested]))

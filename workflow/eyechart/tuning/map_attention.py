@@ -1,7 +1,7 @@
-"""Map the answer position's attention on images, before tuning and after each arm of a task.
+"""Map the answer position's attention to images, before and after tuning each arm of a task.
 
 Reads the checkpoint, the dataset's items, images and regions, if any, and the adapters trained on
-true data. Writes the attention on each image token for a few test items, which are the same for all
+true data. Writes the attention to each image token for a few test items, which are the same for all
 arms and are about a marked region if possible.
 
     python -m eyechart.tuning.map_attention --model tiny_llava_aligned --dataset clevr \
@@ -59,13 +59,13 @@ class MappedItems:
 
 @dataclass(frozen=True)
 class MapSettings(AskedInOrder):
-    """How many items are mapped, and how they are asked."""
+    """The number of items to map, and the settings of their prompts."""
 
     maps: int
 
 
 def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: int) -> list[Item]:
-    """Draw the test items of a task to map, about a marked region if possible."""
+    """Draw the test items of a task that are mapped, about a marked region if possible."""
     own = answerable_items(path, tasks=[task])
     about = [item for item, *_ in marked(own, regions, len(own))]
     return draw_items(about or own, most, seed)
@@ -74,7 +74,7 @@ def mapped_items(path: Path, regions: Path | None, task: str, most: int, seed: i
 def attended(
     loaded: tuple[LanguageAdapter, str], folder: Path | None, questions: MappedItems
 ) -> list[Attended]:
-    """Return a loaded model's attention on items' images, with or without an adapter.
+    """Return a loaded model's attention to items' images, with or without an adapter.
 
     Raise a HiddenError if the model does not return it, for example if it refuses eager attention.
     """
@@ -89,7 +89,7 @@ def attended(
 
 
 def rows(items: Sequence[Item], before: list[Attended], after: list[Attended]) -> Iterator[Row]:
-    """Yield the columns of each image of some items."""
+    """Yield one row per image of each item, without the columns that all of them share."""
     for item, (first, places), (second, _) in zip(items, before, after, strict=True):
         ends = np.cumsum([len(own) for own in places])[:-1]
         parts = [np.split(first, ends), np.split(second, ends), places]

@@ -68,7 +68,7 @@ class TunedItems:
         self._scripts.clear()
 
     def loss(self, items: Sequence[Item], blank: bool) -> Tensor:
-        """Return the mean negative log-probability of the right choices with gradients."""
+        """Return the mean negative log-probability of the right choices, with gradients."""
         scripts = [self.script(item, blank) for item in items]
         right = [
             s.choices[i["choices"].index(i["answer"])] for s, i in zip(scripts, items, strict=True)
@@ -152,7 +152,7 @@ class TunedItems:
         return [("" if blank else i, sizes[i]) for i in item["images"]]
 
     def prepare(self, key: Key) -> PreparedImage:
-        """Return the preprocessed image."""
+        """Return the preprocessed image of a key; each is preprocessed once."""
         if key not in self._prepared:
             name, size = key
             image = (
@@ -188,7 +188,7 @@ class TunedItems:
 
 
 class VisionMemory:
-    """Caches a frozen vision encoder's outputs, computed once per image."""
+    """A cache of a frozen vision encoder's outputs, computed once per image."""
 
     def __init__(self, adapter: LanguageAdapter) -> None:
         self.adapter = adapter

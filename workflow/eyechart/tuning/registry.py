@@ -37,5 +37,5 @@ def kinds(section: Mapping[str, Any]) -> list[str]:
 
 
 def runs(section: Mapping[str, Any]) -> list[str]:
-    """Return the names of an arm's trainings, made of the kind of data and the seed's number."""
+    """Return the names of an arm's trainings: the kind of data and the seed's number."""
     return [f"{data}-{seed}" for seed in range(section["seeds"]) for data in kinds(section)]

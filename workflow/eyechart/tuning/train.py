@@ -42,7 +42,7 @@ class Trainer:
     folder: Path
 
     def choose(self) -> tuple[int, float, dict[str, list[Row]]]:
-        """Return the number of steps and the rate with the lowest held-out loss, and all curves."""
+        """Return the steps and learning rate with the lowest held-out loss, and all loss curves."""
         groups = np.array([str(item["group"]) for item in self.items])
         _, answers = np.unique([str(i["answer"]) for i in self.items], return_inverse=True)
         folds = self.settings.folds
@@ -70,7 +70,7 @@ class Trainer:
         chosen: tuple[int, float],
         held_out: Sequence[Item] = (),
     ) -> list[Row]:
-        """Train from the start or from a checkpoint, and return the curve.
+        """Train from the start or from a checkpoint, and return the loss curve.
 
         ``chosen`` are the number of steps and the learning rate. Items about the same images stay
         together in a step, so that the images are read once.
@@ -98,7 +98,7 @@ class Trainer:
         )
 
     def _measure(self, items: Sequence[Item], few: int) -> Callable[[], dict[str, float]]:
-        """Return a function that measures the held-out loss."""
+        """Return a function that measures the mean loss on held-out items."""
 
         def measure() -> dict[str, float]:
             parts = [items[n : n + few] for n in range(0, len(items), few)]

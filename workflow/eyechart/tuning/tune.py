@@ -69,7 +69,7 @@ def tested(
     known: Marked = (),
     blank: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the columns of answers to (dataset, item), with attention to marked regions."""
+    """Yield the columns of each (dataset, item)'s answer, with attention to marked regions."""
     attended = masses(questions, known)
     for (dataset, item), scores in zip(
         asked, questions.answers([i for _, i in asked], blank), strict=True

@@ -216,7 +216,7 @@ def _matches_statements(items: pl.DataFrame) -> bool:
 
 
 def _pick(shared: pl.DataFrame, table: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Return the columns of a table in item order; NaN for missing items."""
+    """Return a table's columns in the order of the shared items; NaN for missing items."""
     rows = shared.select("item_id").join(table, on="item_id", how="left", maintain_order="left")
     return {name: rows[name].to_numpy() for name in table.columns if name != "item_id"}
 

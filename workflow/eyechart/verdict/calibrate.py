@@ -97,7 +97,7 @@ def answer_in_steps(
 
 
 def coverage(values: pl.DataFrame) -> float:
-    """Return the share of intervals that contain the mean over all skills (nearly exact)."""
+    """Return the share of intervals that contain the mean over all skills, a nearly exact value."""
     truth = pl.col("value").mean().over("stage")
     held = values.select((pl.col("ci_low") <= truth) & (truth <= pl.col("ci_high")))
     return float(held.to_series().mean())  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ class Erasure:
         return above and self.before >= self.majority + thresholds.margin
 
     def used(self, thresholds: VerdictThresholds) -> bool:
-        """Return whether the answer is shown to need the concept: its erasure worsens answers."""
+        """Return whether answers are shown to need the concept: erasing it makes them worse."""
         test = self.effect.test
         worse = replace(test, difference=-test.difference, low=-test.high, high=-test.low)
         return self.after_low <= self.majority and thresholds.above(worse)
@@ -86,7 +86,7 @@ class CausalEvidence:
     Attributes
     ----------
     image : answers that change to the donor's answer with the donor's image tokens
-    moved : answers that change in any way at the first of these addresses
+    moved : answers that change in any way at the first address of ``image``
     restored : right answers restored in the donor's run with the item's own states
     erased : right answers when the skill's own concept is erased
     """
@@ -117,7 +117,7 @@ class CausalEvidence:
         return [a for a, one in self.erased.items() if one.held(thresholds)]
 
     def used(self, thresholds: VerdictThresholds) -> list[str]:
-        """Return the addresses at which erasing the concept loses correct answers."""
+        """Return the addresses at which erasing the concept is shown to make answers worse."""
         return [a for a, one in self.erased.items() if one.used(thresholds)]
 
     def unused(self, thresholds: VerdictThresholds) -> list[str]:
@@ -201,7 +201,7 @@ def effect(rows: Sequence[Row]) -> Effect:
 
 
 def corrected(found: dict[str, Effect], q: Sequence[float]) -> dict[str, Effect]:
-    """Return the effects with their q."""
+    """Return the effects with their corrected p-values as q."""
     return {
         address: replace(one, test=replace(one.test, q=own))
         for (address, one), own in zip(found.items(), q, strict=True)

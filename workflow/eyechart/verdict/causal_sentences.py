@@ -71,7 +71,7 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
 
 
 def _at(addresses: Sequence[str], found: CausalEvidence) -> str:
-    """Return the text on the addresses of a change."""
+    """Return the text that lists the addresses of a change."""
     if len(addresses) > 1 and set(addresses) == set(found.erased):
         return "at every address"
     return located(addresses)

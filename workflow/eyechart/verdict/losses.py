@@ -10,7 +10,7 @@ WAY = ("encoder", "connector", "lm_best", "position_best", "sighted")
 
 
 def steps(found: Findings) -> list[Loss]:
-    """Return the measured steps.
+    """Return the steps at which a loss could be measured.
 
     There is no loss to a stage at which a low value is not evidence. A loss of image tokens from
     block to block matters only if the answer position does not have the information, so that step
@@ -61,7 +61,7 @@ def lost(found: Findings, loss: Loss, thresholds: VerdictThresholds) -> float:
 
 
 def shown_losses(found: Findings, thresholds: VerdictThresholds) -> dict[str, float]:
-    """Return the loss at every step where it is shown, by the step's name."""
+    """Return the size of every loss that is shown, by the step's name."""
     every = {loss.name: lost(found, loss, thresholds) for loss in steps(found)}
     return {name: value for name, value in every.items() if value > 0}
 

@@ -71,7 +71,7 @@ class Scenario:
 
 
 def _up_to(last: str, lift: float) -> dict[str, float]:
-    """Return the lifts of a model that has the information in all components up to ``last``."""
+    """Return the score lifts of a model with the information in all components up to ``last``."""
     order = (*COMPONENTS[:3], "lm_end", "position")
     return dict.fromkeys(order[: order.index(last) + 1], lift)
 
@@ -147,7 +147,7 @@ SCENARIOS = {
 
 
 def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return the choice at every address and in both conditions, (n,) each; the true choice is 0.
+    """Return the choices at every address and in both conditions, (n,) each; choice 0 is true.
 
     The answer position has the language model's addresses with the suffix ``/last``.
     """

@@ -205,7 +205,7 @@ def _held(skill: Skill, found: Findings) -> list[str]:
 def _state(found: Estimate, thresholds: VerdictThresholds) -> str:
     if thresholds.has(found):
         return "(has it)"
-    return "(lacks it)" if thresholds.lacks(found) else "(open)"
+    return "(lacks it)" if thresholds.lacks(found) else "(undecided)"
 
 
 def _apart(skill: Skill) -> str:

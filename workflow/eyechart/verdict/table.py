@@ -96,7 +96,7 @@ def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThres
 def _causal(
     found: CausalEvidence | None, rule: Rule, partly: bool, thresholds: VerdictThresholds
 ) -> Row:
-    """Return the columns on interventions; without interventions, they say so."""
+    """Return the columns on interventions; if there are none, ``evidence`` says so."""
     evidence, cause = explain(found, rule, partly, thresholds)
     if found is None:
         return {"evidence": evidence}

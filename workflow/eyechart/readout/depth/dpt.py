@@ -30,7 +30,7 @@ class Grid:
 
 
 class DPT(nn.Module):
-    """Depth maps from the token maps of several blocks, shallow to deep."""
+    """A network that predicts depth maps from the token maps of several blocks, shallow to deep."""
 
     depth: Tensor  # mean and standard deviation of depths, (2,)
 
@@ -49,7 +49,7 @@ class DPT(nn.Module):
         self.register_buffer("depth", torch.tensor([0.0, 1.0]))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Return depths (b, finest h, finest w) from token maps (b, d, h, w)."""
+        """Return depths (b, finest h, finest w) from each block's token maps (b, d, h, w)."""
         h, w = maps[0].shape[-2:]
         found = None
         for i in reversed(range(len(maps))):
@@ -64,7 +64,7 @@ class DPT(nn.Module):
         return depths
 
     def init_weights(self, seed: int) -> None:
-        """Initialise the weights from a seed."""
+        """Initialise the weights randomly, with a seed."""
         draw = torch.Generator().manual_seed(seed % 2**62)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -106,13 +106,13 @@ class Residual(nn.Module):
         self.two = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a map of the same shape."""
+        """Return the map plus the output of both convolutions, in the same shape."""
         found: Tensor = x + self.two(relu(self.one(relu(x))))
         return found
 
 
 def grids(places: np.ndarray) -> list[Grid]:
-    """Return an image's views whose tokens fill a grid; other views have no map.
+    """Return a grid for each of an image's views whose tokens fill one; other views have no map.
 
     ``places``: ndarray, shape (t, 7).
     """

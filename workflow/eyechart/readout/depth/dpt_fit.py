@@ -36,7 +36,7 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
     settings : ``width``, ``finest`` (cells along a token's side), ``epochs`` (maximum), ``lr``,
         ``batch``, ``patience`` (epochs without improvement before stopping), ``held_out`` (share of
         the groups used for early stopping)
-    seed : identifies the draws
+    seed : parts of the seed of all random draws
     """
     kept, held = split(examples, settings["held_out"], seed)
     net = DPT([len(one) for one in kept[0].maps], settings["width"], settings["finest"])
@@ -62,7 +62,7 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
 
 
 def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
-    """Return a function that takes an Adam step; importing ``torch.optim`` would take seconds.
+    """Return a function that takes one Adam step, without the slow import of ``torch.optim``.
 
     Source: Kingma & Ba 2015, algorithm 1, with the constants proposed there.
     """
@@ -87,7 +87,7 @@ def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
 def split(
     examples: Sequence[Example], share: float, seed: tuple[str | int, ...]
 ) -> tuple[list[Example], list[Example]]:
-    """Split off a share of the groups, at least one and never all."""
+    """Return examples to train on and to hold out: a share of the groups, never none or all."""
     groups = sorted({example.group for example in examples})
     order = generator("depth head held out", *seed).permutation(len(groups))
     count = min(max(1, round(share * len(groups))), len(groups) - 1)
@@ -118,7 +118,7 @@ def _error(net: DPT, batch: Sequence[Example]) -> tuple[Tensor, int]:
 def _batches(
     examples: Sequence[Example], size: int, draw: np.random.Generator | None
 ) -> Iterator[list[Example]]:
-    """Yield batches of examples of equal shape, in random order if there is a generator."""
+    """Yield batches of examples of equal shape, in random order if a generator is given."""
     shapes: dict[tuple[int, ...], list[Example]] = {}
     for i in draw.permutation(len(examples)) if draw else range(len(examples)):
         shapes.setdefault(tuple(examples[i].depths.shape), []).append(examples[i])
@@ -128,7 +128,7 @@ def _batches(
 
 
 def _standardise(net: DPT, examples: Sequence[Example]) -> None:
-    """Set the mean and standard deviation of features and depths from the examples."""
+    """Set the network's mean and standard deviation of features and depths from examples."""
     for i in range(len(examples[0].maps)):
         count = 0
         total = square = torch.zeros(len(examples[0].maps[i]), dtype=torch.float64)

@@ -58,7 +58,7 @@ class ProductSums:
         return found
 
     def fit(self, strength: float) -> LinearHead:
-        """Return the head for a ridge strength, on features scaled to a variance of 1.
+        """Return the head for a ridge strength, fitted on features scaled to a variance of 1.
 
         ``strength`` is relative to that variance: with 1, a single feature that determines the
         depth gets half its weight.
@@ -84,7 +84,7 @@ class ProductSums:
 
 
 def choose(folds: Sequence[ProductSums], strengths: Sequence[float]) -> tuple[LinearHead, float]:
-    """Return the head with the least held-out error, and its ridge strength.
+    """Return a head with the ridge strength that has the lowest held-out error, and the strength.
 
     ``folds``: at least two folds of whole groups, with the same origin.
     """

@@ -44,7 +44,7 @@ def read_depth_rows(
 
     Parameters
     ----------
-    images : for ``train`` and ``test``
+    images : images with depth maps, for ``train`` and ``test``
     items_path : in scope item, an image's row is that of the first item that shows only this image
     """
     rows = source.rows if source.scope == "image" else _first_items(source, items_path)

@@ -88,7 +88,7 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _integral(values: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Return the exact integral over boxes, (t,), of pixels as squares of constant value."""
+    """Return the exact integral over each box, (t,), if a pixel is a square of constant value."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     sums[1:, 1:] = values.cumsum(0).cumsum(1)
     left, top, right, bottom = edges

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 def sample_images(images: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
-    """Return at most ``most`` images, drawn by seed, in their original order."""
+    """Return at most ``most`` images, drawn with the seed, in their original order."""
     if len(images) <= most:
         return images
     order = generator("depth pictures", *seed).permutation(len(images))[:most]
@@ -49,7 +49,7 @@ def sample_images(images: list[DepthImage], most: int, seed: tuple[str, int]) ->
 
 
 def evenly_spaced(addresses: list[str], count: int) -> list[str]:
-    """Return ``count`` evenly spaced addresses, including the last, with repeats if too few.
+    """Return ``count`` evenly spaced addresses, including the last; if too few, some repeat.
 
     >>> evenly_spaced([f"vision.{i}" for i in range(8)], 4)
     ['vision.1', 'vision.3', 'vision.5', 'vision.7']
@@ -58,7 +58,7 @@ def evenly_spaced(addresses: list[str], count: int) -> list[str]:
 
 
 def map_inputs(source: ActivationSource, count: int) -> dict[str, list[str]]:
-    """Return the ``count`` addresses that each head over several maps reads, by its own address.
+    """Return, by the address of each head over several maps, the ``count`` addresses that it reads.
 
     A head for a single address reads it ``count`` times, so that all heads have the same size.
     """

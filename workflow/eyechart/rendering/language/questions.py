@@ -33,7 +33,7 @@ def node(function: str, inputs: list[int] | None = None, *values: str) -> Node:
 def run(program: Program, scene: dict[str, Any]) -> str:
     """Return the answer of a program: a value, ``yes``/``no``, or a count as decimal digits.
 
-    Raise an AmbiguousError if a ``unique`` gets no object or several.
+    Raise an AmbiguousError if a ``unique`` node receives no object or several.
     """
     answer = execute(program, scene)[-1]
     if isinstance(answer, bool):
@@ -136,7 +136,7 @@ def query_same(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
 
 
 def _asked_of_all(function: str, words: str, least: int) -> Callable[..., Proposal]:
-    """Return the family that asks ``function`` of all things with a description."""
+    """Return the family that applies ``function`` to all things that match a description."""
 
     def propose(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
         description = _seen_or_imagined(rng, scene, least)
@@ -201,7 +201,7 @@ PROPOSALS = 16
 
 
 class QuestionSampler:
-    """Generate questions scene by scene while balancing the answers.
+    """A sampler of questions, scene by scene, that balances the answers.
 
     Parameters
     ----------

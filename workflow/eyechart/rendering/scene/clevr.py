@@ -62,7 +62,7 @@ def scene_of(plan: Plan) -> Scene:
 
 
 def thing_of(obj: dict[str, Any]) -> Thing:
-    """Return the thing of a plan's object: one of CLEVR's, or one with a ``form``."""
+    """Build the thing for a plan's object: one of CLEVR's shapes, or one with a ``form``."""
     paints = {"own": "color", "accent": "accent"}
     surfaces = {
         paint: Surface(COLORS[obj[key]], finish=obj["material"])

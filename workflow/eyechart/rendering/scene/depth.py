@@ -136,7 +136,7 @@ def scene_of(
 def check_pair(view: View, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
     """Return the boxes and median depths of the first two things, after checking the view.
 
-    Raise a NoRoomError if a thing is hardly visible, extends beyond the edge or overlaps another,
+    Raise a NoRoomError if a thing is hardly visible, extends beyond the image or overlaps another,
     if a lamp is visible, if the first is not clearly nearer, or if a cue is not as planned.
 
     ``count``: number of things; the objects after them are pedestals.

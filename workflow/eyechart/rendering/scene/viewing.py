@@ -66,7 +66,7 @@ def orbit(
 def framed_camera(
     camera: Camera, things: Sequence[Thing], share: float, image_px: Sequence[int]
 ) -> Camera:
-    """Return a camera aimed at the centre of things and zoomed so that they fill a share.
+    """Return a camera aimed at the things' centre, zoomed so that they fill a share of the image.
 
     Direction and distance are kept.
 
@@ -127,7 +127,7 @@ def facing(camera: Camera) -> float:
 def lights(
     rng: random.Random, settings: dict[str, Any], turn: float = 0.0, tint: Triple = WHITE
 ) -> tuple[Light, Light]:
-    """Draw both lights.
+    """Draw both lights of a scene.
 
     Parameters
     ----------

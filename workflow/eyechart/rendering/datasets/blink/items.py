@@ -39,7 +39,7 @@ Drawn = tuple[list[View], list[Points], dict[str, Any]]  # views, points of each
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at an item: its random generator, its settings, and the given correct letter."""
+    """One attempt at an item: random generator, settings, correct letter, number and name."""
 
     rng: random.Random
     settings: Settings
@@ -56,8 +56,8 @@ class Attempt:
     def position_cue_fits(self, ref: Spot, spots: list[Spot]) -> bool:
         """Return whether the position of the first (correct) point is as informative as required.
 
-        It is the closest point in every fourth item, as often as by chance, so answering by
-        position in the image alone is guessing.
+        The correct point is the closest to REF in every fourth item, as often as by chance, so
+        answers from position in the image alone are at chance.
         """
         due = case_of((True, False, False, False), self.number, "place", *self.name[:4])
         away = [math.dist(ref, spot) for spot in spots]
@@ -82,7 +82,7 @@ def _portrait(attempt: Attempt, thing: Thing, roll: float) -> Scene:
 
 
 def _by_part(attempt: Attempt, things: tuple[Thing, Thing], allowed: set[str] | None) -> Drawn:
-    """Mark a part of one thing, and four parts of the other, one of which corresponds."""
+    """Mark a part of one thing, and four parts of the other, one of which corresponds to it."""
     settings = attempt.settings
     # the second image is rolled, so that position in the image is less informative
     scenes = [_portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 50), strict=True)]
@@ -123,14 +123,14 @@ def semantic(attempt: Attempt) -> Drawn:
 
 
 def functional(attempt: Attempt) -> Drawn:
-    """Draw tools of two kinds; the question is which point has the same function."""
+    """Draw tools of two kinds; the question is which point has REF's function."""
     one, other = (draw_thing(attempt.rng, k) for k in attempt.rng.sample(list(TOOLS), 2))
     shared = {part_of(s) for s in one.solids} & {part_of(s) for s in other.solids}
     return _by_part(attempt, (one, other), shared)
 
 
 def visual(attempt: Attempt) -> Drawn:
-    """Draw a scene from two sides in different light; the question is which point matches."""
+    """Draw a scene from two sides in different light; the question is which point matches REF."""
     rng, settings = attempt.rng, attempt.settings
     things, image_px = draw_things(rng), settings["image_px"]
     relit = case_of((False, True), attempt.number, "light", *attempt.name[:4])
@@ -166,7 +166,7 @@ def visual(attempt: Attempt) -> Drawn:
 
 
 def style(attempt: Attempt) -> Drawn:
-    """Draw an image, one in its style and one in another; the question is which matches."""
+    """Draw an image, one in the same style and one in another; ask which matches the first."""
     rng = attempt.rng
     difference = case_of(DIFFERENCES, attempt.number, "style", *attempt.name[:4])
     own = draw_style(rng)

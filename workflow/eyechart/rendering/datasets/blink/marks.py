@@ -13,7 +13,7 @@ RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # shares of the shorter side: ring ra
 
 
 def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
-    """Draw a ring around every point and its name next to it.
+    """Draw a ring around every point, with the point's name next to it.
 
     Result: uint8 (h, w, 3).
 

@@ -38,7 +38,7 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
 
 
 def shared_points(first: View, second: View, count: int) -> list[tuple[np.ndarray, Spot, Spot]]:
-    """Find salient points visible in both views: the world point, and its pixel in each.
+    """Find salient points visible in both views; return each in the world and in both images.
 
     They are drawn from the most corner-like positions of the first image and leave room for each
     other's marks in both views. Raise a NoRoomError if fewer than ``count`` points are found.
@@ -64,9 +64,9 @@ def shared_points(first: View, second: View, count: int) -> list[tuple[np.ndarra
 
 
 def inside_things(view: View) -> np.ndarray:
-    """Return the pixels well inside a thing: bool (h, w).
+    """Return which pixels are well inside a thing: bool (h, w).
 
-    The outline of a round surface moves with the camera, so it is not a fixed surface point.
+    The outline of a round surface moves with the camera, so its pixels show no fixed point.
     """
     reach = 2 * round(OUTLINE * min(view.image_px)) + 1
     low, high = (f(view.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))

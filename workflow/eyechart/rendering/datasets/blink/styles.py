@@ -2,7 +2,7 @@
 
 Two styles differ in palette, in pattern, or in both and finish; image content is drawn
 independently. If only the pattern differs, colours reveal little, since every pattern has similar
-amounts of both.
+amounts of both colours.
 """
 
 import math
@@ -21,7 +21,7 @@ BODIES = ("block", "ball", "drum", "cone", "arc")
 
 @dataclass(frozen=True)
 class DrawingStyle:
-    """A style."""
+    """An image's style: palette, pattern, finish and tint of the light."""
 
     hue: float  # centre of the palette on the colour wheel, degrees
     contrast: float  # extent of the palette to both sides, degrees
@@ -48,7 +48,7 @@ class DrawingStyle:
 
 
 def draw_style(rng: random.Random) -> DrawingStyle:
-    """Draw a style."""
+    """Draw a random style."""
     middle = rng.uniform(0, 360)
     return DrawingStyle(
         hue=round(middle, 3),
@@ -61,7 +61,7 @@ def draw_style(rng: random.Random) -> DrawingStyle:
 
 
 def draw_other(rng: random.Random, style: DrawingStyle, difference: str) -> DrawingStyle:
-    """Draw a style that differs from another in its palette, its texture or both."""
+    """Draw a style that differs from another in palette, in pattern, or in both and finish."""
     other = style
     if difference in ("palette", "both"):
         middle = style.hue + rng.uniform(HUES_APART, 360 - HUES_APART)

@@ -56,7 +56,7 @@ def choices(task: str) -> list[str]:
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Return the official row of one item."""
+    """Return one item's row in the official table."""
     question, instruction = QUESTIONS[record["sub_task"]]
     options = choices(record["sub_task"])
     listed = "".join(f"\n({'ABCD'[n]}) {option}" for n, option in enumerate(options))
@@ -75,7 +75,7 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def point_rows(record: dict[str, Any]) -> list[list[Any]]:
-    """Return the rows of ``Points.csv`` for one item: REF, then the letters; empty for styles."""
+    """Return an item's rows of ``Points.csv``: REF, then the letters; none for style items."""
     named = {name: spot for view in record["points"] for name, spot in view.items()}
     order = sorted(named, key=lambda name: (name != "REF", name))
     return [[record["idx"], name, *(round(x, 4) for x in named[name])] for name in order]

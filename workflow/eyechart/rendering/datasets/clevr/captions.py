@@ -1,4 +1,4 @@
-"""The open question for a caption of a scene, with several references."""
+"""The open question that asks for a scene's caption, with several references."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ OMITTED = ("", "material", "size")  # an attribute that a reference leaves out
 
 
 def references(scene: Scene) -> list[str]:
-    """Return the different captions of a scene; all name every object.
+    """Return several different captions of a scene, each of which names every object.
 
     The first caption has every attribute and starts with the nearest object. Others start with the
     farthest object, or leave out an attribute. Mirroring the image changes none of them.
@@ -28,7 +28,7 @@ def references(scene: Scene) -> list[str]:
 
 
 def caption_question(scene: Scene) -> dict[str, Any]:
-    """Return the question for a scene's caption; its answer is the first reference."""
+    """Return the question that asks for a scene's caption; its answer is the first reference."""
     captions = references(scene)
     return {
         "question": QUESTION,

@@ -66,7 +66,7 @@ def draw_scenes(
     ----------
     image : path of an image relative to the root, with ``{split}``, ``{index}`` and ``{number}``
         (from 1)
-    describe : returns further values of a scene's record from its view
+    describe : returns additional values for a scene's record, given its view
     """
     if restore(args):
         return

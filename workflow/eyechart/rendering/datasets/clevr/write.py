@@ -36,8 +36,8 @@ def questions_json(
     Parameters
     ----------
     name : (dataset, split); seeds the choice of questions, with ``seed`` and each scene's index
-    settings : ``questions`` {task: number per image}, ``families``, ``balance``; a caption's
-        question is the last of its image
+    settings : ``questions`` {task: number per image}, ``families``, ``balance``; the caption
+        question comes last for each image
     """
     examiner = QuestionSampler(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}

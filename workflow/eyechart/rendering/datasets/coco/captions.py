@@ -68,7 +68,7 @@ def _listed(scene: Scene, rng: random.Random) -> str:
 
 
 def _placed(scene: Scene, rng: random.Random) -> str:
-    """Return a left-right relation of two objects, or name one object if none is unambiguous."""
+    """Return a left-right relation of two objects; if none is unambiguous, name one object."""
     objects = scene["objects"]
     pairs = [
         (a, b) for a in objects for b in objects if a["bbox"][0] + a["bbox"][2] <= b["bbox"][0]

@@ -21,13 +21,13 @@ from eyechart.rendering.step_helpers import Drawing
 
 
 def encode(mask: np.ndarray) -> dict[str, Any]:
-    """Return the compressed run-length encoding of a bool (h, w), as in COCO's JSON."""
+    """Return the compressed run-length encoding of a bool mask (h, w), as in COCO's JSON."""
     found = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {"size": [int(side) for side in found["size"]], "counts": found["counts"].decode()}
 
 
 def masks(view: View) -> dict[str, Any]:
-    """Return the encoded mask of every object, and the size of the image."""
+    """Return every object's encoded mask, and the image's width and height."""
     found = [encode(view.part == i + 1) for i in range(len(view.names))]
     return {"segmentations": found, "width": view.image_px[0], "height": view.image_px[1]}
 

@@ -34,7 +34,7 @@ Scene = dict[str, Any]
 
 
 def image_entry(scene: Scene) -> dict[str, Any]:
-    """Return COCO's entry of an image; its id is its number."""
+    """Return COCO's entry for an image; its id is the image's number."""
     return {
         "license": 1,
         "file_name": scene["image_filename"],

@@ -62,7 +62,7 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
 
 
 def boxed(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """Draw the boxes around the two things: first red, second blue; uint8 (h, w, 3)."""
+    """Draw the two things' boxes, the first in red and the second in blue: uint8 (h, w, 3)."""
     drawing = Image.fromarray(image)
     line_width = max(round(min(drawing.size) / 80), 1)
     for box, paint in zip(boxes, PAINTS, strict=True):

@@ -40,7 +40,7 @@ QUESTION = (
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Return the official row of one item."""
+    """Return one item's row in the official table."""
     one, other = record["choices"]
     question = QUESTION.format(one, other)
     name = f"img/3D/depth/studio_{record['item']}.png"

@@ -196,12 +196,12 @@ PATTERNS: dict[str, Callable[[random.Random, SceneStage], PatternPair]] = {
 
 
 def numbers(pair: int) -> tuple[int, int]:
-    """Return the official numbers of a pair's two images: 1 and 2, then 3 and 4."""
+    """Return the official numbers of a pair's images: 1 and 2 for pair 0, 3 and 4 for pair 1."""
     return 2 * pair + 1, 2 * pair + 2
 
 
 def pattern_of(pair: int, pairs: int) -> str:
-    """Return the pattern of a pair: nine consecutive blocks of almost equal size."""
+    """Return the pattern of a pair; patterns form nine consecutive blocks of similar size."""
     return list(PATTERNS)[pair * len(PATTERNS) // pairs]
 
 

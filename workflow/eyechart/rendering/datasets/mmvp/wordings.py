@@ -17,11 +17,11 @@ Record = dict[str, Any]  # shard record of a pair: kind, answers, thing, partner
 
 @dataclass(frozen=True)
 class Wording:
-    """A question about both images, and for each answer a statement about the image it fits.
+    """A question about both images, and for each answer a statement true of one image.
 
-    Fields of both: ``color`` and ``shape`` of the thing, ``thing`` and ``partner`` (unique
-    descriptions), ``things`` (plural), ``bare`` (without colour), ``answer``. In statements, things
-    are described in full, and ``rest`` names all other objects.
+    Fields in questions and statements: ``color`` and ``shape`` of the thing, ``thing`` and
+    ``partner`` (unique descriptions), ``things`` (plural), ``bare`` (without colour), ``answer``.
+    In statements, things are described in full, and ``rest`` names all other objects.
     """
 
     question: str
@@ -122,6 +122,6 @@ def _whole(thing: dict[str, Any]) -> str:
 
 
 def _some(thing: dict[str, Any], rng: random.Random) -> dict[str, str]:
-    """Return a description by shape, which is unique, and some other attributes."""
+    """Return a thing's shape, which is unique, with a random subset of its other attributes."""
     more = [a for a in ATTRIBUTES if a != "shape" and rng.random() < 0.5]
     return {a: thing[a] for a in ATTRIBUTES if a in more or a == "shape"}

@@ -23,8 +23,8 @@ PATTERNS = ("Index", "Type")
 def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> list[list[Any]]:
     """Return the two rows of a pair: same question and options, opposite answers.
 
-    ``name``: (dataset, split); seeds of description and order, together with ``seed`` and the
-    pair's index.
+    ``name``: (dataset, split); seeds the description and the order of the options, together with
+    ``seed`` and the pair's index.
     """
     rng = randomness.dice("questions", seed, *name, record["pair"])
     question = wordings.question(record, rng)

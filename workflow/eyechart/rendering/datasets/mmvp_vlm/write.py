@@ -19,7 +19,7 @@ STATEMENTS = ("Question ID", "Type", "Statement")
 
 
 def statement_rows(record: dict[str, Any]) -> list[list[Any]]:
-    """Return the two rows of a pair."""
+    """Return the two rows of a pair: one statement per image."""
     kind = TYPES[record["pattern"]]
     return [
         [number, kind, wordings.statement(record, answer)]

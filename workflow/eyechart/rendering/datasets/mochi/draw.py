@@ -42,7 +42,7 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     Raise a UserError if no attempt shows every part.
 
     ``name``: (seed, dataset, split, index), the only source of randomness. Numbers of images, odd
-    positions and conditions are spread evenly.
+    positions and conditions are balanced over indices.
     """
     count, odd, condition = case_of(CASES, int(name[3]), "odd", *name[:3])
 

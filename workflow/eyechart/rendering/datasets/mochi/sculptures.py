@@ -73,7 +73,7 @@ def draw_surfaces(rng: random.Random, condition: str, kinds: list[str]) -> dict[
 
 
 def build(sites: Sites, surfaces: dict[str, Surface], half_width: float, turn: float) -> Thing:
-    """Build a sculpture.
+    """Build a sculpture from its attachment sites and surfaces.
 
     Parameters
     ----------

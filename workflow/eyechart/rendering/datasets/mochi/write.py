@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Return the official row of one trial."""
+    """Return one trial's row in the official table."""
     shown = [embedded(root, path) for path in record["images"]]
     return {
         "dataset": "studio",

@@ -2,7 +2,7 @@
 
 The scenes are like those of the rendered CV-Bench, without boxes. Writes
 ``shards/images/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world units
-along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest. Every
+along the camera's axis, 0 where nothing is hit) under the root, then the shard's manifest. Every
 scene has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.nyuv2.draw --dataset nyuv2 --split train --shard 0 \

@@ -66,7 +66,7 @@ def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 @command
 def main(args: Writing) -> None:
-    """Write both files, train first, then the receipt."""
+    """Write both MATLAB files, with training images first, then the receipt."""
     for split in args.settings["splits"]:
         if split not in SPLITS:
             raise UserError(f"datasets.{args.dataset}.splits: {nearest(split, SPLITS)}")

@@ -49,7 +49,7 @@ class DrawnWord(NamedTuple):
 
 
 def grid(colors: dict[str, Color], settings: dict[str, Any], most: int, seed: int) -> list[Cell]:
-    """Return the images to draw: the whole grid, or its first ``most`` cells.
+    """Return the images to draw: the complete grid, or its first ``most`` cells.
 
     The grid consists of shuffled blocks with one image per colour. Each block shows every colour
     once as word, font colour and background, so all colours are almost equally frequent answers for
@@ -82,9 +82,9 @@ def draw_word(
 ) -> DrawnWord:
     """Draw a word in a random typeface, size and position.
 
-    The typeface and the cell of the 3 x 3 grid with the word's centre form its group, so they are
-    drawn uniformly if the word's size leaves a choice. Raise a UserError if a font cannot be read,
-    or if the word does not fit at a legible size.
+    A word's group is its typeface and the cell of a 3 x 3 grid that contains its centre, so both
+    are drawn uniformly if the word's size leaves a choice. Raise a UserError if a font cannot be
+    read, or if the word does not fit at a legible size.
 
     ``settings``: ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font
     files; ``text_height`` [low, high]: the em as a share of the image's height, or less if too
@@ -148,7 +148,7 @@ def typeface_name(typeface: str) -> str:
 
 
 def check_typefaces(typefaces: list[str], where: str) -> None:
-    """Raise a UserError for an unreadable font file, or two with the same name."""
+    """Raise a UserError if a font file is unreadable, or if two typefaces have the same name."""
     names = [typeface_name(typeface) for typeface in typefaces]
     for typeface, name in zip(typefaces, names, strict=True):
         if names.count(name) > 1:

@@ -74,7 +74,7 @@ def knockouts(one: Intervened) -> style.Spec:
 def erasures(one: Intervened, alpha: float) -> style.Spec:
     """Draw each skill's loss of right answers for each erased concept, by address."""
     found = one.erasures()
-    rows = [_plain(r, "") | {"style": _style(r, alpha)} for r in found]
+    rows = [_plain(r, "") | {"style": _style(r, alpha), "points": _points(r)} for r in found]
     control = CONTROLS[found[0]["control"]] if found else "control"
     key = (
         f"points of right answers, minus {control} of the same rank · bold: q < {alpha:g} · "
@@ -98,6 +98,11 @@ def _plain(row: Row, series: str) -> Row:
     kept = {"series": series, **{name: row[name] for name in (*names, *more)}}
     ends = {"low": row["difference_low"], "high": row["difference_high"]}
     return style.rounded([kept | ends])[0]
+
+
+def _points(row: Row) -> int:
+    """Return the difference in points, rounded as in the table."""
+    return round(100 * round(row["difference"], 2))
 
 
 def _style(row: Row, alpha: float) -> str:
@@ -172,7 +177,7 @@ def _matrix(rows: style.Rows, address: str) -> alt.LayerChart:
                       ["value", "control_value", "difference", "low", "high"])  # fmt: skip
     ink = {"shown": style.INK, "open": style.INK, "none": style.GREY}
     text = chart.transform_calculate(
-        text=SIGNED.format(".0f").replace("datum.value", "(100 * datum.difference)")
+        text=SIGNED.format(".0f").replace("datum.value", "datum.points")
     )
     layers = [chart.mark_rect(stroke=style.PALE).encode(color=color, tooltip=tips)]
     for name, tone in ink.items():

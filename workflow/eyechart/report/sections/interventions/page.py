@@ -16,7 +16,8 @@ from eyechart.report.sections.interventions.load import (
     read_intervened,
 )
 
-SHARED = ["control", "share", "95%", "its share", "difference", "95% of it", "q", "n", "groups"]
+TESTED = ["difference", "95% of difference", "q", "n", "groups"]
+SHARED = ["control", "share", "95%", "control's share", *TESTED]
 
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:

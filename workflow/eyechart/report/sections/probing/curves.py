@@ -30,7 +30,7 @@ SHOWN = (
 SIGNALS = ("task", "span", "probe", "scope")
 CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"
 WITHOUT_QUESTION = "scope === 'item' && !datum.question"  # addresses without the question
-UNREACHED = ["no question is read here:", "a region or its type stands in for it"]
+UNREACHED = ["no question is read here:", "its region or type is used instead"]
 HELD_OUT = "accuracy on held-out test items"
 
 

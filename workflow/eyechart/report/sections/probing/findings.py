@@ -36,8 +36,9 @@ def _decodable(tasks: Sequence[TaskResult], scope: str, criteria: Criteria) -> s
     failed = [r.task for r in tasks if not criteria.passed(r.best)]
     about = "the image and its question" if scope == "item" else "the image alone"
     text = f"{len(tasks) - len(failed)} of {len(tasks)} tasks about {about} can be decoded"
+    text += " at the address selected by cross-validation"
     if addresses:
-        parts = [f"{listed(names)} best at {name}" for name, names in addresses.items()]
+        parts = [f"{listed(names)} at {name}" for name, names in addresses.items()]
         text += f": {'; '.join(parts)}"
     return f"{text}." + (f" Not shown: {listed(failed)}." if failed else "")
 
@@ -49,7 +50,7 @@ def _by_component(tasks: Sequence[TaskResult], criteria: Criteria) -> str:
         if points:
             count = sum(criteria.passed(point) for point in points)
             parts.append(f"{COMPONENT_NAMES[name]} {count} of {len(points)}")
-    return f"Decodable at the best address of each component: {', '.join(parts)}."
+    return f"If an address is selected in each component separately: {', '.join(parts)}."
 
 
 def _changes(tasks: Sequence[TaskResult], criteria: Criteria) -> list[str]:

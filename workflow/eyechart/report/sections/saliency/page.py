@@ -22,7 +22,8 @@ from eyechart.report.sections.saliency.load import (
 )
 from eyechart.tables.saliency import DROP
 
-HEADS = ["task", "map", "value", "95%", "control", "difference", "95% of it", "q", "n", "groups"]
+TESTED = ["difference", "95% of difference", "q", "n", "groups"]
+HEADS = ["task", "map", "value", "95%", "control", *TESTED]
 USES = {  # metrics of image use: the quantity measured, and its comparison
     "changed_blank": ("answers that change on a white image", "same image"),
     "changed_noise": ("answers that change on noise", "same image"),

@@ -9,6 +9,7 @@ from eyechart.report.files import Inputs
 from eyechart.report.sections.training.load import CONDITIONS, read_curves
 
 DASHES = dict(zip(CONDITIONS, ([1, 0], [4, 3]), strict=True))
+NAMES = {"told": "accuracy if told the scene"}
 
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
@@ -38,16 +39,16 @@ def _panel(rows: Rows, stage: str, panel: str) -> alt.Chart:
     colors = {line: LINE_COLORS[i % len(LINE_COLORS)] for i, line in enumerate(lines)}
     legend = {"title": None, "symbolType": "stroke"} if len(lines) > 1 else None
     dashed = {"title": "image", "symbolType": "stroke"} if panel == "accuracy" else None
-    name = panel.replace("_", " ")
+    name = NAMES.get(panel, panel.replace("_", " "))
     return (
         base("points", stage=stage, panel=panel)
         .mark_line(strokeWidth=1.7)
         .encode(
-            x=alt.X("step:Q", title="step", axis={"tickCount": 5}),
+            x=alt.X("step:Q", title="step", axis={"tickCount": 4}),
             y=alt.Y("value:Q", title=name, scale=UNIT if share else {"zero": False}),
             color=alt.Color("line:N", scale=scale_of(colors), legend=legend),
             strokeDash=alt.StrokeDash("condition:N", scale=scale_of(DASHES), legend=dashed),
             tooltip=["metric:N", "step:N", alt.Tooltip("value:Q", format=".4f")],
         )
-        .properties(title=f"{stage}: {name}", width=320, height=170)
+        .properties(title=f"{stage}: {name}", width=250, height=170)
     )

@@ -268,8 +268,7 @@ def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]
         if unpacked_bytes(file, columns) > most:
             raise too_much
         for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
-            unpacked += batch.nbytes + batch.num_rows * _ROW_BYTES
-            if unpacked > most:
+            if (unpacked := unpacked + batch.nbytes + batch.num_rows * _ROW_BYTES) > most:
                 raise too_much
             yield batch
 

@@ -22,7 +22,7 @@ from eyechart.report.sections.probing.load import (
     confusion,
     merge_seeds,
 )
-from eyechart.report.templates import FOLDER
+from eyechart.report.templates import FOLDER, open_templates
 
 PACKAGE = FOLDER.parent
 CHARTS = """
@@ -133,3 +133,12 @@ def test_the_decoder_of_a_language_model_is_a_separate_component():
     card["reads_text"] = True
     card["addresses"] = [{"address": a} for a in ("decoder.1", "decoder.0", "lm.0", "vision.0")]
     assert describe(card)["addresses"] == "vision.0, lm.0, decoder.0–1"
+
+
+def test_only_the_first_section_is_open():
+    section = {"title": "Tuning", "about": "", "html": "", "script": ""}
+    sections = [section | {"name": name} for name in ("tuning", "provenance")]
+    known = {"sections": sections, "findings": [], "title": "Exam", "vega": "", "script": ""}
+    page = open_templates().get_template("page.html.j2").render(known)
+    assert '<details class="fold" id="tuning" open>' in page
+    assert '<details class="fold" id="provenance">' in page

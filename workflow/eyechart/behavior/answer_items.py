@@ -1,9 +1,9 @@
 """Ask a model a dataset's questions under each requested condition.
 
 Reads the model's checkpoint and card and the dataset's two tables. Writes one table per condition,
-named after it: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The model is loaded
-once. For a model that reads text, responses are the log-probability of every choice after the
-prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
+named after the condition: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The model
+is loaded once. For a model that reads text, responses are the log-probability of every choice after
+the prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
 An item that asks which of its images a statement describes has no row if the images are equal, as
 two white images are. If items are answered in steps, a table also has the rows of the previous
 look, and the model is loaded only if something is still undecided.
@@ -60,7 +60,7 @@ WHITE_SIZE = (336, 336)  # pixels, of the white image of families that need one
 
 
 class ItemAnswerer:
-    """Asks a model all items, one condition at a time."""
+    """A loaded model that answers all items, one condition at a time."""
 
     def __init__(
         self,
@@ -76,14 +76,14 @@ class ItemAnswerer:
 
     @cached_property
     def builder(self) -> StimulusBuilder:
-        """Builder of the images of all items that the model can answer."""
+        """The builder of images for all items that the model can answer."""
         for item, reason in self.left_out.items():
             logger.warning("item %r is not answered: %s", item, reason)
         return self.given.without(self.left_out)
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """Reasons why the model cannot answer the other items, by item."""
+        """The reason why the model cannot answer an item, by the id of each such item."""
         items = self.given.items
         if not isinstance(self.adapter, LanguageAdapter):
             towers, how = ask_encoder.two_towers(self.adapter), self.settings
@@ -201,7 +201,7 @@ class ItemAnswerer:
 
 
 def nothing_to_choose(item: Item, stimuli: Sequence[Stimulus]) -> bool:
-    """Return whether an item asks which of its images is meant, and two of them are equal."""
+    """Return whether an item asks which image is meant although two of its images are equal."""
     distinct = {(stimulus.name, stimulus.path) for stimulus in stimuli}
     return item["form"] == "which_image" and len(distinct) < len(stimuli)
 

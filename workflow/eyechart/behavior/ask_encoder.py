@@ -67,11 +67,11 @@ def refusal(adapter: TwoTowers, item: Item, texts: Sequence[str]) -> str:
 def answer(
     adapter: TwoTowers, matches: Sequence[MatchRequest], batches: AdaptiveBatchSize
 ) -> list[Response | str]:
-    """Compare images and texts; each distinct one is encoded once.
+    """Compare images with texts; each distinct image and text is encoded once.
 
     Result: for each match, the log-probability of each text, or of each image if there is one text.
-    Each is compared as a whole, so ``tokens`` are 1. If the model's own code rejects an image, the
-    result is the reason.
+    A text is compared as a whole, so ``tokens`` are 1. If the model's own code rejects an image,
+    the result is the reason.
     """
     asked = [match for match in matches if match.texts]
     stimuli = list(dict.fromkeys(stimulus for match in asked for stimulus in match.stimuli))
@@ -100,8 +100,8 @@ def view(
 ) -> dict[Stimulus, Tensor]:
     """Return the unit embedding of each image on the CPU: float32 (d,).
 
-    Images that the model's own code rejects are added to ``failures`` and have none; without
-    ``failures``, the first raises a UserError.
+    Images that the model's own code rejects have no embedding and are added to ``failures``;
+    without ``failures``, the first such image raises a UserError.
     """
 
     def prepare(part: Sequence[Stimulus]) -> dict[Stimulus, PreparedImage]:
@@ -133,7 +133,7 @@ def read(adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize) -
 
 
 def two_towers(adapter: Adapter) -> TwoTowers:
-    """Return the adapter; raise a UserError if it has no text tower."""
+    """Return the adapter unchanged; raise a UserError if it has no text tower."""
     if not isinstance(adapter, TwoTowers):
         raise UserError(
             f"{adapter.spec.checkpoint}: {adapter.MODEL} has no text tower, so it cannot answer; "

@@ -47,11 +47,11 @@ class RequestBatch:
 
 
 class PromptAnswerer:
-    """Answers prompts with one model.
+    """A model that answers prompts.
 
     Parameters
     ----------
-    shares_prefix : from the card; whether prompts can share a prefix
+    shares_prefix : whether prompts can share a prefix, according to the model's card
     most : maximum number of tokens of a greedy answer
     batches : images, whole prompts, or rows of packed prompts per forward pass
     """
@@ -68,7 +68,7 @@ class PromptAnswerer:
         """Yield responses with the numbers of their requests, in arbitrary order.
 
         Requests with an image or prompt that the model's own code rejects have no response. Raise a
-        UserError if there are too many.
+        UserError if there are too many such requests.
         """
         self.lost = {}
         self.adapter.write_ahead((one.prompt, len(one.stimuli)) for one in asked)
@@ -132,7 +132,10 @@ class PromptAnswerer:
         groups: Mapping[Stimuli, list[tuple[int, Script]]],
         encoded: Mapping[Stimulus, EncodedImage],
     ) -> Iterator[list[tuple[int, Response]]]:
-        """Read the prefix shared by prompts about the same images once, then the rest of each."""
+        """Read the prefix shared by prompts about the same images once, then each prompt's rest.
+
+        Yield each pass's responses, with the numbers of their requests.
+        """
         starts = {stimuli: self._opening(stimuli, group) for stimuli, group in groups.items()}
         bare = {stimuli: groups[stimuli] for stimuli, row in starts.items() if not row.ids}
         if bare:
@@ -192,7 +195,7 @@ class PromptAnswerer:
         return [(n, self._said(s, scored[k], said.get(k, []))) for k, (_, n, s) in enumerate(every)]
 
     def _opening(self, stimuli: Stimuli, group: Sequence[tuple[int, Script]]) -> Row:
-        """Return the common prefix of a group's prompts, empty if they start with the question."""
+        """Return the common prefix of a group's prompts; empty if they start with the question."""
         rows = [s.row for _, s in group]
         if stimuli:
             return passes.shared_prefix(self.adapter, rows, stimuli[0].name or "a white image")

@@ -1,4 +1,4 @@
-"""Compare encoders with VLMs by pair accuracy per pattern and its correlation.
+"""Compare encoders with VLMs by pair accuracy per pattern, and correlate the two.
 
 Reads any models' score tables of datasets with pairs, and the models' cards. Every encoder's table
 is correlated with every VLM's over the patterns (tasks) that both have, so pass the encoders'
@@ -71,8 +71,8 @@ def correlation_rows(patterns: pl.DataFrame, settings: dict[str, Any], seed: int
     """Correlate every encoder's table with every VLM's over the patterns that both have.
 
     Result: pyarrow.Table with schema ``CORRELATIONS``. ``r, p, q`` are null if there are fewer than
-    three common patterns or if either accuracy is equal in all of them; ``q`` is corrected over all
-    other rows.
+    three common patterns or if either accuracy is the same in all of them; ``q`` is corrected over
+    all other rows.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class Stimulus:
         return f"noise as large as {self.name!r}" if self.name else f"a white image of {self.size}"
 
     def draw(self) -> Image.Image:
-        """Return the image in RGB."""
+        """Open or generate the image, in RGB."""
         if self.path:
             return open_image(Path(self.path))
         if not self.name:
@@ -67,7 +67,7 @@ Shown = tuple[tuple[Stimulus, ...], list[str]]  # images as shown, and ids of th
 
 
 class StimulusBuilder:
-    """Chooses the images of items under each condition.
+    """A builder of the images that items show under each condition.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ class StimulusBuilder:
         self.sizes = dict(sizes or {})
 
     def without(self, left_out: Container[str]) -> StimulusBuilder:
-        """Return the same builder without the items with these ids."""
+        """Return a copy of the builder that omits the items with these ids."""
         items = [item for item in self.items if item["item_id"] not in left_out]
         pool = [item for item in self.pool if item["item_id"] not in left_out]
         return StimulusBuilder(items, self.paths, self.seed, pool)
 
     def stimuli(self, condition: str) -> list[Shown]:
-        """Return, for each item, its images and the ids of those from the dataset.
+        """Return each item's images, and the ids of the images that come from the dataset.
 
         The list is empty if the condition does not apply because an item has no images to swap
         with.
@@ -163,9 +163,9 @@ def swap(items: Sequence[Item], seed: int) -> dict[str, Images] | None:
 def _others(
     pool: set[Set], spare: set[Set], single: list[Set], dice: random.Random
 ) -> dict[Set, Images]:
-    """Return a replacement for each set of a pool, from the pool or, failing that, the spare sets.
+    """Return a replacement for each set in a pool, from the pool or, failing that, the spare sets.
 
-    A set with neither gets as many ``single`` images, or nothing.
+    A set without either gets the same number of ``single`` images, or nothing.
     """
     by_group: dict[str, list[Set]] = defaultdict(list)
     for own in sorted(pool):

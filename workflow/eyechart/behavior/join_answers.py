@@ -1,4 +1,4 @@
-"""Join responses given in parts.
+"""Join the responses of all parts of a dataset.
 
 Reads the tables of all parts and, if items are answered in steps, the tables of the previous look.
 Writes one table per condition, named after the condition.

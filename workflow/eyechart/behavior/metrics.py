@@ -41,7 +41,7 @@ def unparsed(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 
 
 def majority(asked: AnsweredItems) -> Measure:
-    """Return the share of the most frequent true answer: the accuracy of always choosing it.
+    """Return the share of the most frequent true answer, i.e. the accuracy of always choosing it.
 
     Chance: 1 / c, as for accuracy.
     """
@@ -51,7 +51,7 @@ def majority(asked: AnsweredItems) -> Measure:
 
 
 def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Return the share of pairs in which all items are right; n counts pairs.
+    """Return the share of pairs in which all items are answered correctly; n counts pairs.
 
     An order counts if all items of the pair were asked in it. Chance: the product of 1 / c over a
     pair's items.
@@ -96,7 +96,7 @@ def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 def tv_blank(asked: AnsweredItems, said: ConditionResponses, blank: ConditionResponses) -> Measure:
     """Return the total variation distance from predictions under the condition ``blank``.
 
-    At 0, each answer is predicted equally often without image content. Chance: 0.
+    At 0, each answer is predicted as often as without image content. Chance: 0.
     """
     difference = asked.shares(said.predicted) - asked.shares(blank.predicted)
     nothing = csr_array(difference.shape)
@@ -116,7 +116,7 @@ def changed(asked: AnsweredItems, said: ConditionResponses, sighted: ConditionRe
 
 
 def changed_by(asked: AnsweredItems, said: ConditionResponses, scoring: str) -> Measure:
-    """Return the share of predictions that another scoring changes; there is no chance level."""
+    """Return the share of predictions that another scoring method changes; no chance level."""
     unit = np.flatnonzero(asked.c > 0)
     moved = asked.average(said.predicted != said.scored_otherwise[scoring])[unit]
     return Measure(f"changed_by_{scoring}", unit, per_unit(moved), mean)
@@ -167,7 +167,7 @@ def measures(
 def _of_texts(
     values: np.ndarray, among: np.ndarray, asked: AnsweredItems, said: ConditionResponses
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which items, (n,), have texts, and the mean of values (r,) over their texts."""
+    """Return the indices of items with texts, and the mean of values (r,) over an item's texts."""
     told = asked.average(said.has_text)
     unit = np.flatnonzero(among & (told > 0))
     return unit, asked.average(values & said.has_text)[unit] / told[unit]

@@ -51,7 +51,7 @@ class References:
 
 
 def measures(references: References, said: ConditionResponses, vqa: str) -> list[Measure]:
-    """Return BLEU-4, CIDEr-D and VQA accuracy over open items with a text and references.
+    """Return BLEU-4, CIDEr-D and VQA accuracy over open items that have texts and references.
 
     ``vqa`` is the rule for VQA accuracy; see :func:`eyechart.behavior.text_metrics.vqa_accuracy`.
     These metrics have no chance level. BLEU-4 is recomputed from each resample's sums; CIDEr-D

@@ -47,7 +47,7 @@ TASK = "caption"
 
 @dataclass(frozen=True)
 class Captions:
-    """Images with captions.
+    """The images of a dataset and their captions.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ def gather(items: Path, template: str) -> Captions | None:
 def ranks(
     views: np.ndarray, words: np.ndarray, captions: Captions
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the exact rank of each image's best caption, and of each caption's image, from 0.
+    """Return the exact 0-based ranks of each image's best caption and of each caption's image.
 
     Ties count as worse: a rank is the number of other images' captions, or of other images, that
     are at least as similar. Captions with the same text share a column, so that they tie exactly.
@@ -128,7 +128,7 @@ def ranks(
 def recalls(
     captions: Captions, of_images: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Return the table's rows, without the columns that are equal in all rows."""
+    """Return the rows of Recall@k, without the columns that are equal in all rows."""
     n, count = len(captions.images), len(captions.text)
     per_image = np.bincount(captions.image, minlength=n)
     rows = []
@@ -160,7 +160,7 @@ def recalls(
 
 
 def missed(of: int, right: int, depth: int) -> float:
-    """Return the probability that ``depth`` draws from ``of`` include none of the ``right`` ones.
+    """Return the probability that ``depth`` of ``of`` options include none of ``right`` right ones.
 
     >>> missed(4, 1, 1)
     0.75

@@ -1,8 +1,8 @@
 """Score a model's answers to a dataset under each condition, and compare conditions.
 
-Reads items.parquet and one table of answers per condition, named after it. A table without rows
-means that the model does not support the condition, which then gets no scores. Writes the table of
-scores and the table of answer distributions.
+Reads items.parquet and one table of answers per condition, named after the condition. A table
+without rows means that the model does not support the condition, which then gets no scores. Writes
+the table of scores and the table of answer distributions.
 
     python -m eyechart.behavior.score_answers --model tiny_llava --dataset clevr \
         --items results/datasets/clevr/items.parquet \
@@ -101,9 +101,9 @@ def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.n
 
 
 def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled: Resampled) -> Row:
-    """Return a metric's row over a task's items, or an empty one if no item counts.
+    """Return a metric's row over a task's items, or an empty row if no item counts.
 
-    With few groups, shares have the interval that keeps its coverage, and other metrics have none.
+    With few groups, shares have an interval that keeps its coverage; other metrics have none.
     """
     own = members[measure.unit]
     unit = measure.unit[own]

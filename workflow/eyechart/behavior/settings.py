@@ -104,7 +104,7 @@ def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item
 
 @dataclass(frozen=True)
 class PartFlags:
-    """The flags of a part: the job's number among those that share the items."""
+    """The flags of a job's part of the items: its number, and the number of parts."""
 
     part: int
     parts: int

@@ -42,7 +42,7 @@ def words(text: str) -> Words:
 
 
 def vqa_accuracy(answer: str, references: list[str], rule: str = "official") -> float:
-    """Return an answer's agreement with human references, averaged over leaving each one out.
+    """Return an answer's agreement with human references, averaged over leaving out each one.
 
     Three equal answers among the others count as full agreement.
 
@@ -70,17 +70,17 @@ def vqa_accuracy(answer: str, references: list[str], rule: str = "official") -> 
 
 
 def ngrams(words: Words) -> Counter[Ngram]:
-    """Count all runs of 1 to N words."""
+    """Count all n-grams of 1 to N words."""
     return Counter(
         tuple(words[i : i + n]) for n in range(1, N + 1) for i in range(len(words) - n + 1)
     )
 
 
 def bleu_sums(candidate: Words, references: list[Words]) -> list[int]:
-    """Return a text's counts for corpus BLEU: matches per n, n-grams per n, two lengths.
+    """Return a text's counts for corpus BLEU: matches per n, n-grams per n, and two lengths.
 
-    Matches are clipped at the n-gram's maximum count in any reference. The second length is that of
-    the closest reference, or of the shorter one in a tie.
+    Matches are clipped at the n-gram's maximum count in any reference. The first length is the
+    text's, the second that of the reference closest in length (the shorter one in a tie).
     """
     most: Counter[Ngram] = Counter()
     for reference in references:

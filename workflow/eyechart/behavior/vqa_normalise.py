@@ -24,7 +24,7 @@ you've
 
 
 def _lacking_one(word: str) -> list[str]:
-    """Return a word's spellings without one of its apostrophes."""
+    """Return all spellings of a word that lack exactly one of its apostrophes."""
     return [word[:i] + word[i + 1 :] for i, letter in enumerate(word) if letter == "'"]
 
 
@@ -35,7 +35,7 @@ _PERIODS = 32  # the released code deletes at most 32, because it passes a flag 
 
 
 def plain(answer: str) -> str:
-    """Return an answer on one line without surrounding white space."""
+    """Return an answer as one line, without surrounding whitespace."""
     return re.sub(r"[\n\t]", " ", answer).strip()
 
 

@@ -19,7 +19,7 @@ from eyechart.mining.features import align
 
 @command
 def main(*, first: Path, second: Path, images: Path, settings: Json, output: Path) -> None:
-    """Write three files."""
+    """Write both feature files and, last, the table of image ids."""
     align((first, second), images, settings, output.parent)
 
 

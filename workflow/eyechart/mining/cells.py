@@ -31,17 +31,17 @@ MOST_PROBES = 256
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells nearest to each of n images, nearest first, (n, p), and a note on the search."""
+    """The p cells nearest to each of n images, nearest first, (n, p), and a note on the search."""
 
     near: np.ndarray
     note: dict[str, Any]  # cells, probes; found, planted, low, high: recall
 
     def memory_bound(self, width: int) -> int:
-        """Return the peak memory in bytes besides the search: 20 n p, and 320 c d in k-means."""
+        """Bound the peak memory in bytes, except the search's: 20 n p, and 320 c d in k-means."""
         return int(20 * self.near.size + 8 * PER_CELL * self.note["cells"] * width)
 
     def blocks(self, block: int) -> list[Blocks]:
-        """Return the rows to compare: for each cell, all images near it with its own images."""
+        """Return the rows to compare: for each cell, all images near it with the cell's own."""
         n, probes = self.near.shape
         ends = np.arange(0, n * probes + 1, probes)
         by_cell = csr_array((np.ones(n * probes, np.int8), self.near.ravel(), ends)).tocsc()
@@ -56,7 +56,7 @@ class Cells:
         return found
 
     def left_out(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return which pairs, (r, c), are the same image or are compared in the cell of a."""
+        """Return which pairs, (r, c), are one image twice or are compared in the cell of ``a``."""
         met = np.zeros((len(a), len(b)), bool)
         cell = self.near[a, 0, None]
         for near in self.near[b].T:
@@ -69,8 +69,9 @@ def divide(first: np.ndarray, similar: float, recall: float) -> Cells:
     """Return the cells of the first encoder's features, (n, d), with rows of unit length.
 
     The number of cells per image is the smallest at which planted pairs are compared with
-    probability ``recall``: on half of the planted pairs, the interval's lower bound is above it.
-    The note reports the other half. Raise a UserError if this needs more than ``MOST_PROBES``.
+    probability ``recall``: on half of the planted pairs, the interval's lower bound is above
+    ``recall``. The note reports recall on the other half. Raise a UserError if this needs more than
+    ``MOST_PROBES``.
     """
     n, width = first.shape
     count = max(1, min(n, int(2 * math.sqrt(n))))

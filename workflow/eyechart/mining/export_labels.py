@@ -32,7 +32,7 @@ def rows(pairs: pa.Table, paths: dict[str, str]) -> list[list[str]]:
 
 @command
 def main(*, pairs: Path, images: Path, output: Path) -> None:
-    """Write one form."""
+    """Write the form."""
     table = read_table(images, ["image_id", "path"]).to_pydict()
     paths = dict(zip(table["image_id"], table["path"], strict=True))
     found = read_table(pairs, ["first_id", "second_id"])

@@ -26,7 +26,7 @@ SIDES = ("first", "second")
 
 @dataclass(frozen=True)
 class Aligned:
-    """The features of both encoders, (n, d₁) and (n, d₂), for the images ``ids``, and a note."""
+    """Both encoders' features, (n, d₁) and (n, d₂), of the images ``ids``, and a note on them."""
 
     ids: pa.Array
     features: tuple[np.ndarray, np.ndarray]

@@ -29,7 +29,7 @@ from eyechart.mining.search import memory_bound, not_in_order, search
 
 @command
 def main(*, first: Path, second: Path, images: Path, settings: Json, output: Path) -> None:
-    """Search and write one table."""
+    """Search for pairs and write their table."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         align((first, second), images, settings, Path(folder))

@@ -22,7 +22,7 @@ from eyechart.mining.search import all_blocks, memory_bound, rows_of, search
 def main(
     *, features: Path, settings: Json, part: int, other: int, parts: int, output: Path
 ) -> None:
-    """Search and write one table."""
+    """Search for pairs between the two parts and write their table."""
     aligned = Aligned.read(features.parent)
     first, second = (rows_of(len(aligned.ids), parts, one) for one in (part, other))
     rows = len(first) + (len(second) if other != part else 0)

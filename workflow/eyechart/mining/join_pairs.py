@@ -1,4 +1,4 @@
-"""Join the pairs found in parts.
+"""Join the tables of pairs from all pairs of parts.
 
 Reads the tables of all pairs of parts. Writes the table that one job would have written.
 
@@ -22,7 +22,7 @@ from eyechart.tables.parquet import read_notes, read_table, write_table
 
 @command
 def main(*, parts: list[Path], output: Path) -> None:
-    """Write one table."""
+    """Write the joined table."""
     notes = [json.loads(read_notes(path)[NOTE]) for path in parts]
     lowest = [one["lowest_second"] for one in notes if one["lowest_second"] is not None]
     note = {

@@ -19,7 +19,7 @@ def write_pairs(
     settings: dict[str, Any],
     recall: dict[str, Any] | None = None,
 ) -> None:
-    """Write the kept pairs; ``recall`` describes which of all pairs were compared."""
+    """Write the kept pairs; ``recall`` describes a search that did not compare all pairs."""
     best, ids = found.best, aligned.ids
     above = found.lowest_second <= 1.5
     note = {

@@ -37,7 +37,7 @@ def memory_bound(features: Features, settings: dict[str, Any], rows: int | None 
 
 @dataclass
 class SearchResult:
-    """The results of a search so far."""
+    """The results of a search so far: the kept pairs, and statistics of all compared pairs."""
 
     most: int
     matching: int = 0  # pairs that match, kept or not
@@ -55,7 +55,7 @@ class SearchResult:
         return float(self.best["first"][-1] - self.best["second"][-1]) if full else -np.inf
 
     def add(self, pairs: np.ndarray) -> None:
-        """Count matching pairs and keep the best."""
+        """Count matching pairs, and keep those with the largest gaps."""
         self.matching += len(pairs)
         together = np.concatenate([self.best, pairs])
         gap = together["first"] - together["second"]
@@ -82,9 +82,10 @@ def all_blocks(first: range, second: range, block: int) -> list[Blocks]:
 
 
 def not_in_order(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return which pairs of rows, (r, c), are not in order, so that each pair counts once.
+    """Return for which pairs of rows, (r, c), ``a`` is not before ``b``.
 
-    An exact search leaves these out, since it compares blocks with themselves.
+    An exact search leaves these out so that each pair counts once, since it compares blocks with
+    themselves.
     """
     found: np.ndarray = a[:, None] >= b
     return found
@@ -172,5 +173,5 @@ def _decide(
 
 
 def _margin(features: np.ndarray) -> float:
-    """Return the largest difference between a float32 cosine and the float64 one."""
+    """Bound the difference between a cosine in float32 and in float64."""
     return float((features.shape[1] + 8) * 2.0**-24)

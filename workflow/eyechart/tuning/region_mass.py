@@ -39,7 +39,7 @@ def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:
 
 
 def masses(questions: TunedItems, known: Marked) -> dict[str, float]:
-    """Return attention's share on each item's regions, by item id; empty if weights are hidden.
+    """Return the regions' share of attention, by item id; empty if weights are hidden.
 
     The share is the mean over blocks and heads for the prompt's last token.
     """

@@ -201,7 +201,7 @@ PROPOSALS = 16
 
 
 class QuestionSampler:
-    """A generator of questions, scene by scene, that balances the answers.
+    """A sampler of questions, scene by scene, that balances the answers.
 
     Parameters
     ----------

@@ -123,6 +123,16 @@ def loop() -> bytes:
     return bytes(data)
 
 
+def strips(count: int) -> bytes:
+    """Return a TIFF of one column of grey pixels, each in a strip of its own."""
+    lists = 8 + 2 + 8 * 12 + 4  # the strips' places and sizes, which are all the same bytes
+    tags = [(256, 1, 1), (257, 1, count), (258, 1, 8), (259, 1, 1), (262, 1, 1),
+            (273, count, lists), (278, 1, 1), (279, count, lists)]  # fmt: skip
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    data += b"".join(struct.pack("<2H2I", tag, 4, number, value) for tag, number, value in tags)
+    return data + bytes(4) + struct.pack("<I", 1) * count
+
+
 def frames(count: int) -> bytes:
     """Return a PNG of PHOTO that claims so many frames."""
     data = saved("PNG")
@@ -185,6 +195,8 @@ FAULTS = [
            "a.gif"),
     _fault("a second header of 20,000 × 20,000 pixels",
            png(9, 1, png(20_000, 20_000)[8:33]), MANY),
+    _fault("200,000 strips of one pixel", strips(200_000), ".*200000 strips, the maximum is",
+           "a.tif"),
     Fault("a TIFF whose pages do not end", NAME, "accepted", shown(loop())),
     Fault("an animation of 2^31 frames", NAME, "accepted", shown(frames(2**31 - 1))),
     *(Fault("single bits flipped", f"a.{ending}", "accepted", partial(flips, kind, 4999), )

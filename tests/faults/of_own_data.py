@@ -51,7 +51,7 @@ def table(**columns: Any) -> Callable[[Path], Any]:
     """Return a function that writes a Parquet file of one row with these columns."""
 
     def write(path: Path) -> None:
-        pq.write_table(pa.table({"image": ["a.png"], **columns}), path)
+        pq.write_table(pa.table({"image": ["a.png"], **columns}), path, compression="zstd")
 
     return write
 
@@ -162,6 +162,8 @@ FAULTS = [
       )),
     _refused("10,000 columns", "t.parquet", table(**{f"c{n}": [1] for n in range(10_000)}),
              "columns, expected at most"),
+    _refused("a cell of 40 MB that packs well", "t.parquet", table(prompt=["w" * 40_000_000]),
+             "unpacks to more than 100 times its size"),
     _refused("a column twice", "t.parquet", lambda path: pq.write_table(pa.table(
              [["a.png"], ["b.png"]], names=["image", "image"]), path), "'image' occurs twice"),
     _refused("encrypted", "t.parquet", text(b"PAR1" + bytes(99) + b"PARE"), "not a complete"),

@@ -1,4 +1,4 @@
-"""Join the tables of items traced in parts.
+"""Join the tables of all parts of a dataset's traced items.
 
 Reads the tables of all parts, in order. Writes each table once, with notes counted over all parts.
 
@@ -19,7 +19,7 @@ from eyechart.tables.parquet import read_table
 
 @command
 def main(*, parts: list[Path], outputs: list[Path]) -> None:
-    """Write each table."""
+    """Write each joined table."""
     for path in outputs:
         own = [part for part in parts if part.stem == path.stem]
         tables = [read_table(part).replace_schema_metadata() for part in own]

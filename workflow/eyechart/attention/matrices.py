@@ -33,7 +33,7 @@ def with_mean(table: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
 
 
 def pivot(table: pl.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray, list[tuple[str, int]]]:
-    """Return a column as a matrix, each row's group, and each column's address and head."""
+    """Return a column as a matrix, with each row's group and each column's address and head."""
     items = table.select("item_id", "group").unique(maintain_order=True).sort("item_id")
     places = sorted(table.select("address", "head").unique().rows(), key=_place)
     return _wide(table, column, items, places), items["group"].to_numpy(), places

@@ -30,7 +30,7 @@ SHORT = 6  # maximum number of addresses listed in a note
 
 
 class ItemTracer:
-    """Traces items one by one, and reports unsupported features of a model once."""
+    """A tracer of single items that reports a model's unsupported features once."""
 
     def __init__(
         self,
@@ -57,17 +57,17 @@ class ItemTracer:
             self.cannot(("words",), "the answer comes from a decoder without image tokens")
 
     def cannot(self, names: Sequence[str], why: str) -> None:
-        """Record in the log and in their notes why tables have no rows."""
+        """Record in the log, and in the notes of the given tables, why these have no rows."""
         for name in names:
             self.reasons[name] = self.reasons[name] or why
         logger.warning("no rows of %s: %s", " and ".join(names), why)
 
     def note(self, name: str, what: str, count: int = 1) -> None:
-        """Count a problem of some items; a count of 0 marks a problem of the model."""
+        """Count a problem with an item in a table's notes; a count of 0 marks one of the model."""
         self.notes[name][what] += count
 
     def trace_item(self, item: Item, marks: Sequence[Mark]) -> None:
-        """Trace one item, with its own marks and another item's marks on its images."""
+        """Trace an item and add its rows; ``marks`` are its own and another item's regions."""
         images = [open_image(Path(self.paths[image])) for image in item["images"]]
         found = self.tracer.trace(item, images, weights=not self.reasons["attention"])
         if not self.checked:
@@ -79,7 +79,7 @@ class ItemTracer:
             self.add_lens(item, found, shares)
 
     def check(self, trace: Trace) -> None:
-        """Check on the first item which tables the model supports."""
+        """Check with the first item's trace which tables the model supports."""
         self.checked = True
         family = self.adapter.spec.family
         if not trace.image.any():
@@ -100,7 +100,7 @@ class ItemTracer:
     def covered(
         self, item: Item, images: Sequence[Image.Image], trace: Trace, marks: Sequence[Mark]
     ) -> tuple[list[Share], list[np.ndarray]]:
-        """Return each mark's coverage of image tokens, and the boxes of those tokens."""
+        """Return each mark's coverage of the image tokens, and the tokens' boxes per image."""
         if not trace.image.any() or (self.tracer.component == "decoder" and not trace.weights):
             return [], []
         places = self.tracer.token_boxes(images)
@@ -121,7 +121,7 @@ class ItemTracer:
     def add_attention(
         self, item: Item, trace: Trace, shares: Sequence[Share], places: Sequence[np.ndarray]
     ) -> None:
-        """Add the rows of attention, and the maps of items chosen for figures."""
+        """Add an item's rows of attention and, if it is chosen for figures, its maps."""
         weights = {address: own.numpy() for address, own in trace.weights.items()}
         self.tables.add_attention(item, weights, trace.image, shares)
         if self.mapped is None or item["item_id"] in self.mapped:

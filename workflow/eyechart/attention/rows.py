@@ -31,14 +31,14 @@ class Tables:
     def add_attention(
         self, item: Item, weights: dict[str, np.ndarray], image: np.ndarray, shares: Sequence[Share]
     ) -> None:
-        """Add an item's rows for the whole image and then every region, by block and head.
+        """Add an item's rows for the complete image, then for each region, by block and head.
 
         Parameters
         ----------
         weights : by address, float32, shape (heads, t); attention from the answer position to the
-            whole prompt
+            full prompt
         image : bool, shape (t,)
-        shares : coverage of each region, over image tokens only
+        shares : each region, with its coverage of the image tokens
         """
         for address, own in weights.items():
             on_image = own[:, image].astype(np.float64)  # (heads, image tokens)

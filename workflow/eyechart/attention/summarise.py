@@ -1,4 +1,4 @@
-"""Summarise attention to the image, and the block from which the answer is settled.
+"""Summarise attention to the image, and the block from which on the answer is settled.
 
 Reads ``attention.parquet`` and ``lens.parquet`` of a model on a dataset. Writes means over items by
 task, block, region role and head, with intervals and a control: other items' regions moved onto the
@@ -34,7 +34,7 @@ Rows = list[dict[str, Any]]
 
 
 class Summary:
-    """Computes the summary rows of one model on one dataset.
+    """The summary of one model on one dataset, computed from its tables.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Summary:
                 yield from self.ratios(task, role, there.filter(pl.col("role") == role))
 
     def image_mass(self, task: str, whole: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the share of attention on image tokens; chance is their share of all tokens.
+        """Yield the rows of image tokens' share of attention; chance is their share of all tokens.
 
         The test is against chance, which uniform attention would give.
         """
@@ -69,7 +69,7 @@ class Summary:
         )
 
     def ratios(self, task: str, role: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the ratio for regions of a role; several regions of one item are joined."""
+        """Yield the rows of the ratio for a role's regions; regions of one item are joined."""
         keys = ["item_id", "group", "address", "head", "control"]
         joined = part.group_by(keys, maintain_order=True).agg(
             pl.col("mass").cast(pl.Float64).sum(),
@@ -105,7 +105,7 @@ class Summary:
                 yield from self.one(task, "lens_p_right", role, mean, "p_right")
 
     def answers(self, task: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Yield the right choice's probability, and the share of items with a settled answer."""
+        """Yield the rows of the right choice's probability and of the share of settled answers."""
         block = pl.col("address").str.split(".").list.last().cast(pl.Int32)
         order = part.group_by("item_id").agg(block.min().alias("lowest"))
         part = part.join(order, on="item_id", maintain_order="left")
@@ -117,7 +117,7 @@ class Summary:
     def one(
         self, task: str, metric: str, role: str, part: pl.DataFrame, column: str
     ) -> Iterator[dict[str, Any]]:
-        """Yield the rows for a column of the lens; probabilities come with chance.
+        """Yield the rows for a column of the lens; probabilities come with a chance level.
 
         There is no test: a model that guesses confidently is below chance on most items and at
         chance on average, which a sign test would report as significant.
@@ -137,7 +137,7 @@ class Summary:
         against: np.ndarray | None = None,
         chance: np.ndarray | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield one row per column; values, their reference in the test and chance are (n, m)."""
+        """Yield a row per column of ``values``, tested ``against`` a reference; all are (n, m)."""
         draws = GroupBootstrap(
             groups, self.draws, generator("attention", self.seed, *self.named.values(), task)
         )
@@ -173,7 +173,7 @@ class Summary:
 def corrected(rows: Rows) -> Rows:
     """Fill in q by Benjamini-Hochberg, per metric and separately for blocks and heads.
 
-    Metrics are separate because an effect that holds everywhere for one of them (images get less
+    Metrics are separate because an effect that holds everywhere for one metric (images get less
     attention than their share of tokens) would otherwise admit false discoveries in the others.
     """
     families: dict[tuple[str, bool], Rows] = {}

@@ -24,7 +24,7 @@ Ids = list[int]
 
 @dataclass(frozen=True)
 class Trace:
-    """Records of one forward pass."""
+    """The attention, block outputs and log-probabilities of one forward pass."""
 
     image: np.ndarray  # bool, shape (t,); true at the prompt's image tokens
     # by address, float32, shape (heads, t); attention from the answer position; blocks that return
@@ -39,7 +39,7 @@ class Trace:
 
 
 class Tracer:
-    """Runs a model on one item at a time, with the prompts of the behavior stage."""
+    """A model that runs on one item at a time, with the prompts of the behavior stage."""
 
     def __init__(self, adapter: LanguageAdapter, settings: AttentionSettings) -> None:
         self.adapter, self.style = adapter, settings.style()
@@ -92,8 +92,8 @@ def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
     >>> deciding([[5, 6], [5, 6, 7]])
     ([5, 6], None)
 
-    The tokens are None if they do not decide, because a choice ends there or two share the next
-    token.
+    The tokens are None if they do not identify the choice, because a choice ends after the prefix
+    or two choices share the next token.
     """
     shared: Ids = []
     for column in zip(*choices, strict=False):

@@ -3,7 +3,7 @@
 Reads a model's checkpoint, a dataset's tables and its regions, if any. Writes ``attention.parquet``
 to the given path, and ``lens``, ``words`` and ``maps`` next to it. The model is loaded once with
 ``eager`` attention, and gets each item with the prompt of the behavior stage. If a family returns
-no attention weights or has no usable head, the table has no rows and its notes say why.
+no attention weights or has no usable head, the affected tables have no rows and say why in notes.
 
     python -m eyechart.attention.trace_items --model tiny_llava --dataset cv_bench \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \

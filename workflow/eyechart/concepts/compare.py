@@ -59,12 +59,12 @@ def compare_column(
     vectors: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]], banks: list[ImageSet],
     settings: dict[str, Any], seed: int,
 ) -> Rows:  # fmt: skip
-    """Return the rows of one address and span, for each image set of its scope and pooled.
+    """Return the rows for one address and span: per image set, and pooled over all sets.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d)
-    rows : list of (words, concepts); the rows of each image set among the vectors
+    rows : list of (words, concepts); each image set's row numbers in ``vectors``
     """
     cues: list[Row] = []
     separation: list[Row] = []
@@ -84,7 +84,7 @@ def compare_column(
 def _cues(
     sweeps: list[Sweep], prompt: str, k: int, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Return the cue rows of pooled sweeps, for every n that all of them have."""
+    """Return the cue rows of pooled sweeps, for every n that all sweeps have."""
     r = min(found.components for found in sweeps)
     parts = [_first(found, r) for found in sweeps]
     named = [
@@ -103,7 +103,7 @@ def _first(found: Sweep, r: int) -> Any:
 
 
 def _projection(found: Sweep, bank: ImageSet, shown: int) -> list[Row]:
-    """Return each image's projection, and its nearest colour in ``shown`` components."""
+    """Return a row per image: its projection, and its nearest colour in ``shown`` components."""
     n = min(shown, found.components)
     rows = [*bank.words.iter_rows(named=True), *bank.concepts.iter_rows(named=True)]
     for i, row in enumerate(rows):
@@ -121,7 +121,7 @@ def compare(
     settings: dict[str, Any],
     seed: int,
 ) -> Iterator[tuple[Row, Rows]]:
-    """Yield the address and the rows of the three tables for each column of each manifest."""
+    """Yield each manifest column's address, with its rows of the three tables."""
     for path in manifests:
         manifest = read_manifest(path)
         for field, name in names.items():
@@ -137,7 +137,7 @@ def compare(
 
 
 def colors(items: Path) -> dict[str, list[int]]:
-    """Load the sRGB value of each concept that has one in the items."""
+    """Load the sRGB values of the concepts that have one in the items, by name."""
     table = pl.DataFrame(read_table(items, ["task", "answer", "meta"]))
     own = table.filter(pl.col("task") == "concept").unique("answer", keep="first")
     known = {answer: json.loads(meta).get("rgb") for _, answer, meta in own.iter_rows()}
@@ -145,7 +145,7 @@ def colors(items: Path) -> dict[str, list[int]]:
 
 
 def write(path: Path, rows: list[Row], schema: pa.Schema, shared: Row) -> None:
-    """Write rows with shared columns; missing values are null."""
+    """Write rows with added columns that all of them share; missing values are null."""
     empty = dict.fromkeys(schema.names)
     write_table(path, pa.Table.from_pylist([{**empty, **shared, **row} for row in rows], schema))
 

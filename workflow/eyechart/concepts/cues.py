@@ -55,7 +55,7 @@ def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
 
 
 def pool(parts: list[Hits]) -> Hits:
-    """Pool the same images over several prompts; groups stay the same."""
+    """Pool results for the same images over several prompts; groups stay the same."""
     return Hits(
         np.concatenate([part.shares for part in parts], axis=2),
         np.concatenate([part.congruent for part in parts], axis=1),
@@ -65,7 +65,7 @@ def pool(parts: list[Hits]) -> Hits:
 
 
 def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator) -> list[Row]:
-    """Return one row per setting and cue, with its interval; the leading cue is tested.
+    """Return one row per setting and cue, with an interval, and a test of the leading cue.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator
 
 
 def _test(rows: list[Row], shares: np.ndarray, groups: np.ndarray) -> None:
-    """Test the leading cue against the next with McNemar's test by group, in the leading row."""
+    """Add to the leading cue's row McNemar's test, by group, against the next cue."""
     lead, following = np.argsort(-shares[:3].mean(axis=1), kind="stable")[:2]
     rows[lead]["against"] = rows[following]["cue"]
     rows[lead]["difference"] = rows[lead]["share"] - rows[following]["share"]

@@ -1,4 +1,4 @@
-"""Find the cues that the model's own responses follow on the same images."""
+"""Find the cues that the model's own responses to the same images follow."""
 
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
 def answer_rows(
     answers: pl.DataFrame, banks: list[ImageSet], path: Path, draws: int, seeds: tuple[Any, ...]
 ) -> list[Row]:
-    """Return rows of responses: the shares of cues, and the accuracy on concept images.
+    """Return the responses' rows: the shares of cues, and the accuracy on concept images.
 
-    An item with several orders of its choices counts once, as their mean. Items without responses
-    are left out.
+    An item with several orders of its choices counts once, as the mean over orders. Items without
+    responses are left out.
     """
     _check(answers, banks, path)
     hits, named, rows = [], [], []
@@ -98,7 +98,7 @@ def _named(answers: pl.DataFrame, bank: ImageSet) -> tuple[np.ndarray, np.ndarra
 
 
 def _mean(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average the last axis over equal rows; return the averages and the rows."""
+    """Average the last axis over equal ``rows``; return the averages and the distinct rows."""
     distinct, code, counts = np.unique(rows, return_inverse=True, return_counts=True)
     member = np.zeros((len(rows), len(distinct)))
     member[np.arange(len(rows)), code] = 1

@@ -16,7 +16,7 @@ REACH = float(ndtri(0.975))  # standard deviations on either side that contain 9
 
 
 class Scatter(NamedTuple):
-    """Between-class over within-class scatter, with a 95% interval; NaN if within is zero."""
+    """The ratio of between- to within-class scatter, with a 95% interval; NaN if within is 0."""
 
     ratio: np.ndarray
     low: np.ndarray
@@ -45,7 +45,7 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Return :func:`scatter` of whole vectors (n_c, d), as arrays of length one."""
+    """Return the :func:`scatter` of full vectors (n_c, d), as arrays of length one."""
     x = vectors.astype(np.float64)
     total = np.square(x - x.mean(0)).sum(1, keepdims=True)
     inner = np.square(x - centroids(x, labels, k)[labels]).sum(1, keepdims=True)
@@ -53,7 +53,7 @@ def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def _jackknife(total: np.ndarray, inner: np.ndarray, labels: np.ndarray) -> Scatter:
-    """Return ratios from squared distances (n_c, r) to the overall mean and to the own centroid."""
+    """Return ratios and intervals from squared distances (n_c, r) to the mean and own centroid."""
     n, size = len(labels), np.bincount(labels)[labels][:, None]
     within, all_of = inner.sum(0), total.sum(0)
     ratio = _ratio(all_of - within, within)
@@ -96,7 +96,7 @@ def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterato
 
 
 def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.ndarray:
-    """Return the same for whole vectors (n_c, d), bool (v, n_c)."""
+    """Return the result of :func:`left_out` for full vectors (n_c, d): bool (v, n_c)."""
     v, n = labellings.shape
     member = labellings[:, None, :] == np.arange(k)[:, None]
     sums = member.reshape(v * k, n) @ vectors.astype(np.float64)  # (v k, d)

@@ -6,7 +6,7 @@ between cosines broken by distance; scikit-learn's classifiers do neither.
 Axes: m targets, n_c concept vectors, k concepts, d width, r components. All results over n come
 from one pass, in which dot products and lengths grow by one component at a time.
 
-If two cosines are equal (with one component, all of the same sign are), the smaller
+If two cosines are equal (with one component, all cosines of the same sign are), the smaller
 distance breaks the tie.
 """
 
@@ -91,9 +91,10 @@ def cosines(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarr
 def growing(
     targets: np.ndarray, references: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield dot products (m, references) and squared lengths (m, 1), (references,) for n = 1 … r.
+    """Yield dot products (m, c) of targets and references, and squared lengths (m, 1) and (c,).
 
-    The arrays are changed in place from one n to the next.
+    There is one yield for each n = 1 … r, and the arrays are changed in place from one n to the
+    next.
     """
     dots = np.zeros((len(targets), len(references)))
     first, second = np.zeros((len(targets), 1)), np.zeros(len(references))
@@ -105,7 +106,7 @@ def growing(
 
 
 def whole(targets: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the same for raw vectors (m, d) and (references, d)."""
+    """Return the results of :func:`growing` for raw vectors, (m, d) and (c, d)."""
     one, two = targets.astype(np.float64), references.astype(np.float64)
     return one @ two.T, np.square(one).sum(1)[:, None], np.square(two).sum(1)
 

@@ -20,7 +20,7 @@ FEWEST = 2  # images per concept, since one is left out of its own average
 
 @dataclass(frozen=True)
 class ImageSet:
-    """All images, each once; codes are indices of ``names``, the palette in order."""
+    """A set with every image once; codes are indices into ``names``, the palette in order."""
 
     names: list[str]
     prompt: str  # empty for scope image
@@ -42,9 +42,9 @@ class ImageSet:
         return np.array(getattr(self, kind)["group"].to_list(), dtype=str)
 
     def rows(self, ids: list[str], source: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows of words and of concepts among a manifest's ids.
+        """Return the rows of word images and of concept images among a manifest's ids.
 
-        Raise a UserError if the manifest lacks one of them.
+        Raise a UserError if the manifest lacks one of these images.
         """
         place = {name: row for row, name in enumerate(ids)}
         found = []

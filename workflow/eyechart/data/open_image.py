@@ -30,6 +30,7 @@ _MOST_WORK = 20 * MOST_PIXELS
 _SCAN = b"\xff\xda"  # cannot occur in compressed data
 _AS_TEXT = (b"P1", b"P2", b"P3")  # a PPM that Pillow reads in Python, for hours if it is crafted
 _MOST_READS = 1_000_000  # from one file; some decoders read a crafted one byte by byte
+_MOST_STRIPS = 100_000  # of a TIFF; an image has at most one per row and tile
 _MOST_PROFILES = 10  # of colour in a PNG, each of which may unpack to 1 MB
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 _GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
@@ -108,6 +109,8 @@ def _check_work(image: Image.Image, data: bytes, where: object) -> None:
     pixels = image.width * image.height
     if pixels > MOST_PIXELS:
         raise UnreadableError(f"{size}, the maximum is {MOST_PIXELS}; make it smaller")
+    if len(image.tile) > _MOST_STRIPS:
+        raise UnreadableError(f"{size} in {len(image.tile)} strips, the maximum is {_MOST_STRIPS}")
     scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 1
     if image.format == "PPM" and data[:2] in _AS_TEXT:
         raise UnreadableError(f"{size} as text, expected a binary PPM")

@@ -92,7 +92,11 @@ def read_parquet(paths: list[Path]) -> Reader:
 
 def read_arrow(paths: list[Path]) -> Reader:
     """Return the columns of Arrow streams, and a function that iterates over rows; see Parquet."""
-    return _open(paths, _arrow_schema, _arrow_batches)
+    import pyarrow as pa  # noqa: PLC0415
+
+    return _open(
+        paths, lambda of: pa.ipc.open_stream(pa.memory_map(str(of))).schema, _arrow_batches
+    )
 
 
 def read_rows(path: Path, columns: list[str], optional: tuple[str, ...] = ()) -> Iterator[Record]:
@@ -255,15 +259,17 @@ def _whole(path: Path) -> Iterator[None]:
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    from eyechart.tables.parquet import unpacked_bytes  # noqa: PLC0415
+
     most, unpacked = _MOST_TIMES * max(path.stat().st_size, _SMALL), 0
+    advice = "get the table from a source that you trust"
+    too_much = UserError(f"{path}: unpacks to more than {_MOST_TIMES} times its size; {advice}")
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        if unpacked_bytes(file, columns) > most:
+            raise too_much
         for batch in file.iter_batches(batch_size=_ROWS, columns=columns):
-            unpacked += batch.nbytes + batch.num_rows * _ROW_BYTES
-            if unpacked > most:
-                raise UserError(
-                    f"{path}: unpacks to more than {_MOST_TIMES} times its size; get the table "
-                    "from a source that you trust"
-                )
+            if (unpacked := unpacked + batch.nbytes + batch.num_rows * _ROW_BYTES) > most:
+                raise too_much
             yield batch
 
 
@@ -274,12 +280,6 @@ def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
         wanted = batch.select(columns)
         for start in range(0, batch.num_rows, _ROWS):
             yield wanted.slice(start, _ROWS)
-
-
-def _arrow_schema(path: Path) -> pa.Schema:
-    import pyarrow as pa  # noqa: PLC0415
-
-    return pa.ipc.open_stream(pa.memory_map(str(path))).schema
 
 
 def _class_names(schema: pa.Schema, where: str) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Attribute answers to image tokens by gradients, and test the maps by deletion and region.
+"""Attribute answers to image tokens by gradients, and test the maps by deletion and in regions.
 
 Reads a model's checkpoint and card, and a dataset's tables and regions, if any. Writes
 ``maps.parquet`` to the given path, and ``curves.parquet`` and ``inputs.parquet`` next to it. The
@@ -69,7 +69,7 @@ def method_addresses(card: dict[str, Any], settings: SaliencySettings) -> dict[s
 def _named(
     card: dict[str, Any], key: str, patterns: Sequence[str], known: Sequence[str]
 ) -> list[str]:
-    """Return the addresses that patterns name; raise a UserError for one of another kind."""
+    """Return the addresses that match patterns; raise a UserError if one is of another kind."""
     found = [a.address for a in resolve(card, patterns)]
     for address in found:
         if address not in known:
@@ -78,7 +78,7 @@ def _named(
 
 
 def items_with_target(items: Sequence[Item], settings: SaliencySettings) -> list[Item]:
-    """Return the items with the target among their choices; raise a UserError if there are none."""
+    """Return the items with the target as a choice; raise a UserError if there are none."""
     if settings.target == RIGHT:
         return list(items)
     found = [item for item in items if settings.target in item["choices"]]

@@ -1,4 +1,4 @@
-"""Compute and test the saliency maps of a batch of items, and return table rows."""
+"""Compute and test the saliency maps of a batch of items, and convert them to table rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MORE = (1, 4, 16)  # multiples of `steps`, tried in turn until items are complet
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """Return the image itself."""
+    """Return the image unchanged."""
     return image
 
 
@@ -46,7 +46,7 @@ class Attributor:
     addresses : by method, the addresses at which it is computed
     paths : file of every image, by id
     marks : by item, its regions and another item's regions
-    say : adds a sentence about an omission
+    say : called with a sentence about an omission, to add it to the notes
     """
 
     adapter: Adapter
@@ -60,7 +60,7 @@ class Attributor:
     incomplete: Counter[str] = field(default_factory=Counter)
 
     def notes(self, items: int) -> dict[str, str]:
-        """Return the tables' notes, given their number of items."""
+        """Return the tables' notes; ``items`` is the number of items in the tables."""
         for address, count in (+self.incomplete).items():
             self.say(
                 f"integrated at {address}: the attributions of {count} of {items} items miss the "
@@ -86,7 +86,7 @@ class Attributor:
         return [prepare(self.adapter, self.settings, item, self.paths, draw) for item in items]
 
     def measure_means(self, items: Sequence[Item], size: AdaptiveBatchSize) -> None:
-        """Measure the mean image token at each address with states."""
+        """Compute the mean image token at each address, except where the model has no states."""
         for address in dict.fromkeys(a for own in self.addresses.values() for a in own):
 
             def total(few: Sequence[Item], address: str = address) -> tuple[Tensor, int]:
@@ -104,7 +104,7 @@ class Attributor:
             )
 
     def rows(self, items: Sequence[Item]) -> tuple[list[Row], list[Row]]:
-        """Return a batch's rows of both tables."""
+        """Return a batch's rows of the tables of maps and of deletion curves."""
         maps: list[Row] = []
         curves: list[Row] = []
         for address, mean in self.means.items():
@@ -140,7 +140,7 @@ class Attributor:
             return []
 
     def weights(self) -> list[Row]:
-        """Return the rows about the connector's matrices, if any."""
+        """Return the rows about the connector's weight matrices; none if it has no matrices."""
         try:
             return (
                 list(weight_rows(self.adapter)) if isinstance(self.adapter, LanguageAdapter) else []
@@ -152,7 +152,7 @@ class Attributor:
     def attributed(
         self, states: States, items: Sequence[Item]
     ) -> Iterator[tuple[str, list[Tensor]]]:
-        """Yield each method's maps at an address; leave out methods that the family refuses."""
+        """Yield each method's maps at an address; leave out methods that the family rejects."""
         for method in self.settings.methods:
             if states.address not in self.addresses[method]:
                 continue
@@ -169,7 +169,7 @@ class Attributor:
             yield method, found
 
     def integrated(self, states: States, items: Sequence[Item]) -> list[Tensor]:
-        """Return integrated gradients, with more steps for items where they are incomplete.
+        """Return integrated gradients, with more steps for items with incomplete attributions.
 
         Items that are incomplete even with the most steps are counted.
         """
@@ -206,7 +206,7 @@ def map_rows(
 
 
 def curve_row(own: np.ndarray, beside: np.ndarray) -> Row:
-    """Return the columns of a deletion curve and of the random orders' curve."""
+    """Return the columns of a deletion curve and of the mean curve of random orders."""
     return {
         "log_probability": float(own[0]),
         "deleted": own.tolist(),

@@ -1,4 +1,4 @@
-"""Test saliency maps by deletion curves against random orders, and by shares in a region."""
+"""Test saliency maps by deletion, against random orders, and by their share in a region."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def random_orders(states: States, seed: int, draw: int) -> Orders:
 
 
 def deleted(states: States, every: Sequence[Orders], mean: Tensor, points: int) -> list[np.ndarray]:
-    """Return scores (b, points + 1) with increasingly many tokens replaced by the mean, by order.
+    """Return, per order, scores (b, points + 1) as more and more tokens are replaced by the mean.
 
-    The first is the score of the whole image and the last that of only mean tokens; all orders
-    share both.
+    The first is the score of the complete image, and the last is the score with mean tokens only;
+    all orders share both.
     """
 
     def score(orders: Orders, n: int) -> np.ndarray:
@@ -61,10 +61,11 @@ def drop(curve: np.ndarray) -> np.ndarray:
 def in_region(
     values: np.ndarray, places: Sequence[np.ndarray], marks: Sequence[Mark]
 ) -> dict[str, Any]:
-    """Return a map's share in the referent's region, and in the moved region.
+    """Return a region's ``mass``, ``area`` and ``ratio``, and a moved region's ``moved_ratio``.
 
-    Only positive values count. The region is the item's referent or, without one, its right choice.
-    The ratio divides the share by the region's share of the tokens.
+    ``mass`` is the region's share of the map's positive values, ``area`` its share of the tokens,
+    and ``ratio`` mass / area; None if unknown. The region is the item's referent or, without one,
+    its right choice. The moved region is another item's.
     """
     positive = np.clip(values, 0, None)
     found: dict[str, Any] = dict.fromkeys(("mass", "area", "ratio", "moved_ratio"))

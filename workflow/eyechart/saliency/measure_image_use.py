@@ -64,7 +64,7 @@ def _share(values: np.ndarray, groups: np.ndarray) -> Row:
 
 
 def image_attention(summaries: Sequence[Path]) -> Iterator[Row]:
-    """Yield the attention on image tokens by block, with their share of the prompt."""
+    """Yield the attention to image tokens by block, with their share of the prompt's tokens."""
     for path in summaries:
         rows = pl.DataFrame(read_noted(path, ATTENTION)[0]).filter(metric="image_mass")
         for row in rows.filter(pl.col("head").is_null()).to_dicts():
@@ -73,7 +73,7 @@ def image_attention(summaries: Sequence[Path]) -> Iterator[Row]:
 
 
 def cut_effects(effects: Sequence[Path]) -> Iterator[Row]:
-    """Yield the share of answers that change if text cannot attend to the image from a block on."""
+    """Yield the share of answers that change if, from a block on, text cannot attend to images."""
     for path in effects:
         rows = pl.DataFrame(read_noted(path, EFFECTS)[0])
         own = rows.filter(
@@ -135,7 +135,7 @@ def main(
     effects: Paths,
     output: Path,
 ) -> None:
-    """Write the table; its note says what is missing."""
+    """Write the table; its note lists missing evidence."""
     rows = [
         *answer_changes(model, responses, items),
         *image_attention(attention),

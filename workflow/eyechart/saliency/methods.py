@@ -33,8 +33,8 @@ def gradient(states: States) -> Maps:
 def integrated(states: States, baseline: States, steps: int) -> Maps:
     """Return integrated gradients along the straight path from the states of a baseline image.
 
-    They sum to the score minus the baseline's score. Source: Sundararajan et al. 2017; the path
-    integral uses Gauss-Legendre quadrature. Rows that are not image tokens do not change.
+    The attributions sum to the score minus the baseline's score. Source: Sundararajan et al. 2017;
+    the path integral uses Gauss-Legendre quadrature. Rows that are not image tokens do not change.
     """
     tokens = torch.cat(states.index)
     apart = torch.zeros_like(states.x)
@@ -47,7 +47,7 @@ def integrated(states: States, baseline: States, steps: int) -> Maps:
 
 
 def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[bool]:
-    """Return for which items the attributions sum to the difference of the scores within 1%."""
+    """Return, per item, whether its attributions sum to the score difference within 1%."""
     x = states.x.clone()
     x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
     with torch.no_grad():
@@ -58,7 +58,7 @@ def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[b
 
 
 def grad_cam(states: States) -> Maps:
-    """Return the states weighted by the mean gradient of each channel, negative values as 0.
+    """Return each token's sum of channels weighted by their mean gradients, clipped at 0.
 
     Source: Selvaraju et al. 2017, applied to a vision transformer's tokens.
     """
@@ -93,7 +93,7 @@ def relevancy(states: States) -> Maps:
 
 
 def _with_weights(states: ConnectorStates, subject: PromptBatch) -> tuple[Tensor, list[Tensor]]:
-    """Return the scores and every block's attention weights (b, heads, t, t), with their graph."""
+    """Return scores and every block's attention weights (b, heads, t, t) in the autograd graph."""
     adapter = subject.adapter
     known = adapter.addresses()
     stem, blocks = answering_blocks(list(known))

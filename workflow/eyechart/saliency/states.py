@@ -1,4 +1,4 @@
-"""The states at an address as one replaceable matrix.
+"""The states at an address, as one matrix that can be replaced.
 
 At the connector, these are the language model's inputs for the images, one row per image token.
 Elsewhere, and if no token of the prompt represents the image, a hook replaces a module's output.
@@ -53,7 +53,7 @@ class States(ABC):
         return found
 
     def _locate(self, key: str, counts: Sequence[int]) -> None:
-        """Set the boxes; raise a UserError if an image's numbers of boxes and tokens differ."""
+        """Set the boxes; raise a UserError if an image has unequal numbers of boxes and tokens."""
         adapter, left, found = self.subject.adapter, list(counts), []
         for one in self.subject.questions:
             sizes = [picture.size for picture in one.pictures]
@@ -179,7 +179,7 @@ def states_at(subject: Subject, address: str) -> States:
 
 
 def _reads(features: ConnectorStates) -> bool:
-    """Return whether the model reads features at tokens of the prompt."""
+    """Return whether the language model reads each feature at a token of the prompt."""
     subject = features.subject
     tokens = subject.adapter.tokens(subject.rows, features.encoded)  # type: ignore[attr-defined]
     return int(tokens.image.sum()) == len(features.x)

@@ -1,7 +1,7 @@
 """A batch of questions to a model, with a differentiable score per item.
 
 For a language model, the score is the log-probability of a choice after the prompt. For an encoder
-with a text tower, it is the scaled cosine of image and text, by which it compares choices.
+with a text tower, it is the scaled cosine of image and text, by which the encoder compares choices.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Question:
 def prepare(
     adapter: Adapter, settings: SaliencySettings, item: Item, paths: dict[str, str], draw: Redraw
 ) -> Question:
-    """Return the question about an item, with ``draw`` applied to its images.
+    """Return the question about an item, asked about its images after applying ``draw``.
 
     Raise an UnusableError if the model's own code rejects the images or the prompt.
     """
@@ -112,7 +112,7 @@ class PromptBatch(Subject):
 
     @property
     def rows(self) -> list[Row]:
-        """The prompts."""
+        """The prompts of all questions."""
         return [one.row for one in self.questions if one.row is not None]
 
     def score(self, encoded: Sequence[Any]) -> Tensor:

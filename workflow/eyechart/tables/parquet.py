@@ -70,6 +70,15 @@ def read_notes(path: Path) -> dict[bytes, bytes]:
     return found
 
 
+def unpacked_bytes(file: pq.ParquetFile, columns: Iterable[str]) -> int:
+    """Return the size of some columns when decompressed, according to the file's own metadata."""
+    wanted = set(columns)
+    groups = (file.metadata.row_group(n) for n in range(file.num_row_groups))
+    chunks = (group.column(n) for group in groups for n in range(group.num_columns))
+    sizes = (c.total_uncompressed_size for c in chunks if c.path_in_schema.split(".")[0] in wanted)
+    return sum(sizes)
+
+
 @contextmanager
 def opened(path: Path, columns: Iterable[str] = ()) -> Iterator[pq.ParquetFile]:
     """Yield an open file; raise a UserError if it is missing, lacks a column or is damaged."""

@@ -36,7 +36,7 @@ class Tables:
         Parameters
         ----------
         weights : by address, float32, shape (heads, t); attention from the answer position to the
-            whole prompt
+            full prompt
         image : bool, shape (t,)
         shares : each region, with its coverage of the image tokens
         """

@@ -117,7 +117,7 @@ class Summary:
     def one(
         self, task: str, metric: str, role: str, part: pl.DataFrame, column: str
     ) -> Iterator[dict[str, Any]]:
-        """Yield the rows for a column of the lens; probabilities come with chance.
+        """Yield the rows for a column of the lens; probabilities come with a chance level.
 
         There is no test: a model that guesses confidently is below chance on most items and at
         chance on average, which a sign test would report as significant.
@@ -137,7 +137,7 @@ class Summary:
         against: np.ndarray | None = None,
         chance: np.ndarray | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Yield one row per column; values, their reference in the test and chance are (n, m)."""
+        """Yield a row per column of ``values``, tested ``against`` a reference; all are (n, m)."""
         draws = GroupBootstrap(
             groups, self.draws, generator("attention", self.seed, *self.named.values(), task)
         )

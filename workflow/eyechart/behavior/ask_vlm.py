@@ -53,7 +53,7 @@ class PromptAnswerer:
     ----------
     shares_prefix : whether prompts can share a prefix, according to the model's card
     most : maximum number of tokens of a greedy answer
-    batches : images, whole prompts, or rows of packed prompts per forward pass
+    batches : images, full prompts, or rows of packed prompts per forward pass
     """
 
     def __init__(

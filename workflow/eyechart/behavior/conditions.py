@@ -138,7 +138,7 @@ def swap(items: Sequence[Item], seed: int) -> dict[str, Images] | None:
     Sets of images are listed by group in seeded order and shifted by the size of the largest group,
     so that each set replaces exactly one other, never one of its own group. If one group has more
     than half of all sets, this is impossible. Then each set that would get one of its own group
-    gets a drawn set: of the same task if possible, otherwise with as many images, otherwise any
+    gets a random set: of the same task if possible, otherwise with as many images, otherwise any
     images of other groups. Return None if some item has no replacement at all.
     """
     pools: dict[tuple[str, int], set[Set]] = defaultdict(set)

@@ -23,7 +23,7 @@ class Sweep:
 
     # int, shape (2, 1 + r, m); each word image's nearest colour, by method and n
     found: np.ndarray
-    hits: Hits  # the cues that these follow; settings are ordered by method, then n
+    hits: Hits  # the cues that these colours follow; settings are ordered by method, then n
     separation: list[Row]  # a row per n
     # shape (m + n_c, 2); coordinates of words, then concepts, in the first two components; 0 if
     # there are fewer

@@ -1,4 +1,4 @@
-"""The registry of readouts, which answer items from representations; one line and module each.
+"""The registry of readouts, which answer items from representations: one line and module each.
 
 The module has a function ``score(reference, choices)``. The reference (None if the task has none)
 and each choice are tokens (m, d) with weights (m,) that sum to 1. It returns one score per choice

@@ -38,7 +38,7 @@ class TokenPlan:
         """Return the shares after shuffling the pool's tokens over all their positions.
 
         All images of the item are shuffled together, since the mean and the Gram matrix of a
-        whole image do not change when its own tokens are permuted.
+        complete image do not change when its own tokens are permuted.
 
         ``permutation``: int, shape (size,).
         """

@@ -1,4 +1,4 @@
-"""Attribute answers to image tokens by gradients, and test the maps by deletion and region.
+"""Attribute answers to image tokens by gradients, and test the maps by deletion and in regions.
 
 Reads a model's checkpoint and card, and a dataset's tables and regions, if any. Writes
 ``maps.parquet`` to the given path, and ``curves.parquet`` and ``inputs.parquet`` next to it. The

@@ -1,4 +1,4 @@
-"""Test saliency maps by deletion curves against random orders, and by shares in a region."""
+"""Test saliency maps by deletion, against random orders, and by their share in a region."""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ class SaliencySettings(AskedInOrder):
     items : maximum number of items per task, drawn from the test groups
     addresses, cam_addresses : patterns, the latter for Grad-CAM; null: see ``method_addresses``
     target : ``right`` or a choice
-    baseline, steps : of integrated gradients: a ``blank`` or ``mean`` image, and points on the path
-    points, random : of deletion: number of shares of replaced tokens, and of random orders
+    baseline, steps : for integrated gradients: a ``blank`` or ``mean`` image, and the number of
+        points on the path
+    points, random : for deletion: numbers of shares of replaced tokens, and of random orders
     batch_size : items in one forward pass
     statement : template of the text that an encoder compares, as in the behavior stage
     """

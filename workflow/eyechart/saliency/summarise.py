@@ -1,4 +1,4 @@
-"""Summarise saliency: whether maps show what answers depend on, and their share in regions.
+"""Summarise saliency: whether maps show the tokens that answers depend on, and shares in regions.
 
 Reads ``curves.parquet`` of a model on a dataset. Writes means over items, each with its control:
 deletion in random orders, or the region of another item.

@@ -130,7 +130,7 @@ def linear_layers(adapter: LanguageAdapter) -> dict[str, list[str]]:
     blocks = {p for a, p in adapter.addresses().items() if component(a) != "vision" or a in read}
     found: dict[str, list[str]] = {arm: [] for arm in LORA}
     outer = None
-    for path, module in adapter.model.named_modules():  # a module's own follow it
+    for path, module in adapter.model.named_modules():  # submodules come after it
         if not isinstance(module, nn.Linear) or isinstance(module, NonDynamicallyQuantizableLinear):
             continue
         if outer is not None and path.startswith(f"{outer}."):

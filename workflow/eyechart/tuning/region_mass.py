@@ -28,7 +28,7 @@ class HiddenError(Exception):
 
 
 def marked(items: Sequence[Item], regions: Path | None, most: int) -> Marked:
-    """Return the first items about regions of one image, with these regions."""
+    """Return the first items about regions of one image, with that image and these regions."""
     table = read_regions(regions, CANVAS) if regions else {}
     found = [
         (item, *about)
@@ -104,7 +104,7 @@ def attention_on_images(questions: TunedItems, item: Item) -> tuple[np.ndarray, 
 
 @contextmanager
 def eager(adapter: LanguageAdapter) -> Iterator[None]:
-    """Let a model return attention weights within the block, if it can."""
+    """Let a model return attention weights within the ``with`` block, if it can."""
     before = getattr(adapter.text_config, "_attn_implementation", None)
     try:
         adapter.model.set_attn_implementation("eager")

@@ -1,4 +1,4 @@
-"""Assemble skills from tables: all stages of a skill, on the items they share."""
+"""Assemble skills from tables: all stages of a skill, on the items that the stages share."""
 
 import logging
 from collections.abc import Collection, Iterable

@@ -40,7 +40,7 @@ OUTCOMES = ["right", "undecided", "wrong"]
 
 
 def measure(name: str, n: int, settings: Row, seed: int, looks: Sequence[int] = ()) -> Row:
-    """Return a row of ``CALIBRATION`` from the classes of many skills of one planted scenario.
+    """Return the ``CALIBRATION`` row for one planted scenario, from the classes of many skills.
 
     With ``looks``, items are answered in steps, continuing only for undecided skills.
     """

@@ -92,9 +92,10 @@ def loss_of(found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Loss:
 
 
 def missing_from_the_start(found: Findings) -> float:
-    """Return the distance of the best stage from 1 (always right).
+    """Return how far the best stage's accuracy is below 1 (always right).
 
-    It is 0 if the encoder was not probed, or is at least halfway between its floor and 1.
+    Return 0 if the encoder was not probed, or if its accuracy is at least halfway between its floor
+    and 1.
     """
     encoder = found.estimates.get("encoder")
     if not found.probed or encoder is None or encoder.value >= (1 + encoder.floor) / 2:

@@ -1,4 +1,4 @@
-"""Captions of a scene, and questions about it with programs, in CLEVR's answer types.
+"""Captions of a scene, and questions about it: with programs, and of CLEVR's answer types.
 
 A *family* proposes a random question, and the engine answers it (ambiguous referents are
 discarded). Of several proposals, the one with the least used answer so far is chosen. Answers are
@@ -110,7 +110,7 @@ def _query_from(
     clause: str,
     without: str | None = None,
 ) -> Proposal:
-    """Propose a query about a thing reached from another by ``step``: a node's name and values."""
+    """Propose a query about a thing reached from another by ``step``, a node's name and values."""
     anchor = _describe(rng, scene, without=without)
     program = _referent(anchor)
     program.append(node(step[0], [len(program) - 1], *step[1]))

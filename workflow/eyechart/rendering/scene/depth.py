@@ -40,7 +40,7 @@ Box = list[int]  # left, top, right, bottom: the right and bottom edges are outs
 
 @dataclass(frozen=True)
 class PlannedThing:
-    """One planned thing: its name, surface, half-width, position and height."""
+    """One planned thing: its name, kind, surface, half-width, position and pedestal height."""
 
     name: str
     kind: str
@@ -88,7 +88,7 @@ def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedT
 
 
 def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
-    """Draw a camera on any side, lower than in the settings, with a wider view."""
+    """Draw a camera at any azimuth, lower than in the settings and with a wider view."""
     camera = orbit(
         jittered_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
     )
@@ -127,7 +127,7 @@ def draw_pair(
 def scene_of(
     rng: random.Random, settings: dict[str, Any], planned: list[PlannedThing], camera: Camera
 ) -> Scene:
-    """Return the scene of planned things on the tiled floor, lit for a camera; things first."""
+    """Return planned things on the tiled floor, lit for a camera; pedestals follow the things."""
     built = [s.things(round(rng.uniform(0, 360), 6)) for s in planned]
     things = [b[0] for b in built] + [post for b in built for post in b[1:]]
     return Scene(tuple(things), lights(rng, settings, facing(camera)), camera, floor=TILES)

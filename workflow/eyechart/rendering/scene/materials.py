@@ -20,7 +20,7 @@ DARK: Color = (38, 38, 42)
 
 @dataclass(frozen=True)
 class Surface:
-    """A surface."""
+    """The look of a surface: colours, finish, and pattern or letter."""
 
     # color, second: sRGB, 0 to 255; ``second`` is only used in patterns
     color: Color
@@ -33,7 +33,7 @@ class Surface:
 
 
 def hue(degrees: float, saturation: float = 0.75, value: float = 0.8) -> Color:
-    """Return the colour of a hue on the colour wheel."""
+    """Return the sRGB colour with a hue (degrees), saturation and value, 0 to 255."""
     red, green, blue = colorsys.hsv_to_rgb((degrees % 360) / 360, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 

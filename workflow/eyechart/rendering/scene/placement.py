@@ -56,7 +56,7 @@ class SceneStage:
     def place_at(
         self, thing: Object, across: float, behind: float, turn: float | None = None
     ) -> Object:
-        """Place a thing on the floor, ``turn`` degrees from facing the viewer; None: random."""
+        """Place a thing on the floor, ``turn`` degrees (None: random) from facing the viewer."""
         target = self.camera["target"]
         x, y = (target[i] + across * self.right[i] + behind * self.behind[i] for i in (0, 1))
         angle = self.rng.uniform(0, 360) if turn is None else self.azimuth + turn
@@ -71,15 +71,15 @@ class SceneStage:
         return self.place_at(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
     def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
-        """Draw as many objects as fit, with shapes and colours other than the queried ones.
+        """Draw as many objects as fit, with other shapes and colours than the queried objects.
 
         Raise a NoRoomError if fewer fit.
 
         Parameters
         ----------
         queried : all objects of the question, at their positions in either image
-        own : how many of these are in one image
-        least : minimum number of others
+        own : number of queried objects in one image
+        least : minimum number of objects to draw
         """
         wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
         shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in queried}]
@@ -95,7 +95,7 @@ class SceneStage:
         return found
 
     def place_free(self, thing: Object, standing: list[Object]) -> Object:
-        """Place a thing where it does not touch, hide or get hidden by another.
+        """Place a thing where it and the others neither touch nor hide one another.
 
         Raise a NoRoomError if no such position is found.
         """

@@ -93,7 +93,7 @@ def _spot(view: View, point: np.ndarray) -> Spot:
 
 
 def _suppress(salience: np.ndarray, row: int, column: int, side: int) -> None:
-    """Suppress the neighbourhood of a pixel."""
+    """Set the salience around a pixel to -1, so that no other point is drawn there."""
     reach = int(APART * side / 2)
     top, left = max(row - reach, 0), max(column - reach, 0)
     salience[top : row + reach + 1, left : column + reach + 1] = -1

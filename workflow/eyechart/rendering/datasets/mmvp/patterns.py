@@ -34,7 +34,7 @@ TURN = 20.0  # maximum rotation of a thing away from the viewer, in degrees
 
 @dataclass(frozen=True)
 class PatternPair:
-    """Two plans, the question about both, and the answer for each."""
+    """Two plans, the kind of question about both, the two answers, and the objects concerned."""
 
     kind: str  # key of the question's wording; see :mod:`eyechart.rendering.datasets.mmvp.wordings`
     plans: tuple[Plan, Plan]
@@ -170,7 +170,7 @@ def viewpoint(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def _raised(stage: SceneStage, degrees: float) -> list[float]:
-    """Return the camera position at another elevation, same distance and azimuth."""
+    """Return the camera position at another elevation, with the same distance and azimuth."""
     target, angle = stage.camera["target"], math.radians(degrees)
     far = math.dist(stage.camera["position"], target)
     level = far * math.cos(angle)

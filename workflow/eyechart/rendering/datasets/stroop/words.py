@@ -113,7 +113,7 @@ def draw_word(
 
 
 def _start(side: int, space: int, length: int, rng: Random) -> int:
-    """Draw the start of a word, uniformly over the thirds that can contain its centre."""
+    """Draw a word's start position, uniformly over the thirds that can contain its centre."""
     edge = (side - space) // 2
     thirds: dict[int, list[int]] = {}
     for start in range(edge, edge + space - length + 1):

@@ -198,7 +198,7 @@ def read_joint(
     columns: Sequence[Column],
     regions: Sequence[RowWeights] = (),
 ) -> Pooled:
-    """Read b whole prompts, whose images are ``images`` and ``encoded``, in order."""
+    """Read b whole prompts about images, which are given in order; return the pooled columns."""
     wanted, weights = by_module(columns), PassWeights(adapter, regions)
     pooled: Pooled = {}
     with pass_mode():

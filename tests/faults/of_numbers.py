@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from faults.injector import Fault
 
+from eyechart.core import errors
 from eyechart.core.errors import shown
 from eyechart.models.spec import read_spec
 from eyechart.plan.config.check import check
@@ -107,6 +108,15 @@ ODD = [2**20_000, "\ud800", {"\ud800": 1}, {"a": [2**20_000]}]
 FIELDS = {"parameters": 10**40, "vision_blocks": 10**7, "lm_blocks": 10**7}
 
 
+def with_path(path: str) -> str:
+    """Return the message on a dataset whose path the system cannot have."""
+    try:
+        check(SMALL | {"datasets": {"a": {"layout": "table", "path": path}}}, [])
+    except OSError as error:
+        return errors.sentence(error) or repr(error)
+    raise AssertionError("the path was accepted")
+
+
 def _refused(value: Any, where: str, inject: Callable[[], Any]) -> Fault:
     return Fault(f"`{value}`", where, "refused", inject, r"^a\.yaml: .*(expected|maximum)")
 
@@ -132,6 +142,13 @@ FAULTS = [
             ODD,
             strict=True,
         )
+    ),
+    Fault(
+        "10,000 characters",
+        "`datasets.a.path`",
+        "noticed",
+        partial(with_path, "p/" * 5_000),
+        "use a shorter path",
     ),
     *(
         _refused(value, f"`{field}` of a model's file", described(field, value))

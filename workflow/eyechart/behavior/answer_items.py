@@ -167,7 +167,7 @@ class ItemAnswerer:
             yield row | self._chosen(item, row, SIMILARITY)
 
     def _chosen(self, item: Item, row: dict[str, Any], scoring: str) -> dict[str, Any]:
-        """Return the columns that depend on the scoring."""
+        """Return the columns that depend on the scoring method."""
         choices = item["choices"]
         without = [self._without[c] for c in choices] if scoring == PMI else None
         scores = score(scoring, row["log_probability"], row["tokens"], without)
@@ -214,7 +214,7 @@ def row_of(
     said: Response,
     letters: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return a response's columns, except those that depend on the table or the scoring.
+    """Return a response's columns, except those that depend on the table or scoring method.
 
     Raise a UserError if a log-probability is not finite.
     """

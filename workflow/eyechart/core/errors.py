@@ -34,6 +34,7 @@ ADVICE = {
     errno.ESTALE: "check the network file system",
     errno.EISDIR: "move the folder away",
     errno.ENOTDIR: "move away the file that is in the place of a folder",
+    errno.ENAMETOOLONG: "use a shorter path",
     errno.ELOOP: "delete the link that leads to itself",
 }
 LACKS = (*DISK_IS_FULL, errno.ENOMEM, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN)

@@ -67,7 +67,7 @@ class Engine:
         drop_images: Drop = lambda _: None,
         drop_items: Drop = lambda _: None,
     ) -> Iterator[int]:
-        """Emit all rows of a part; yield the number of images after each batch.
+        """Emit all rows of a part; after each batch, yield its number of images.
 
         Rows of images and prompts that the model's own code rejects are dropped instead.
         """
@@ -248,7 +248,7 @@ class Engine:
         emit: Emit,
         alone: Sequence[Column] = (),
     ) -> tuple[list[tuple[str, ...]], list[dict[str, Any]]]:
-        """Read whole prompts; return the images read and the columns ``alone`` of each batch."""
+        """Read whole prompts; return each prompt's images and each batch's columns ``alone``."""
 
         def read(few: Sequence[Prompt]) -> dict[str, Any]:
             own = [encoded[image_id] for p in few for image_id in p.image_ids]

@@ -65,7 +65,7 @@ class ExtractionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionJob:
-    """The flags; ``regions`` is one path, or empty if no span is a region."""
+    """The step's flags; ``regions`` is one path, or empty if no span is a region."""
 
     model: str
     dataset: str

@@ -50,12 +50,12 @@ class Shard:
             self.flush()
 
     def drop(self, reasons: Mapping[int, str]) -> None:
-        """Leave out rows; the reasons are written with the table."""
+        """Leave out rows; the reasons are stored with the table."""
         self.dropped |= {self.ids[row]: why for row, why in reasons.items()}
         self.due = [row for row in self.due if row not in reasons] if reasons else self.due
 
     def flush(self) -> None:
-        """Pass all buffered rows that are next by id to the writing thread."""
+        """Pass all buffered rows whose ids come next to the writing thread."""
         if not self.rows:
             return
         rows = np.concatenate(self.rows)

@@ -35,8 +35,8 @@ def build_manifest(
 ) -> dict[str, Any]:
     """Return the manifest of shards, after checking that they are complete and consistent.
 
-    Raise a UserError if a shard has another model, dataset, scope or setting, or if the ids of all
-    shards are not exactly those of the dataset's table.
+    Raise a UserError if a shard has a different model, dataset, scope or setting, or if the ids of
+    all shards are not exactly those of the dataset's table.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ class AdaptiveBatchSize:
     ----------
     size : int or ``auto``
     setting : name of the setting, for error messages
-    adapter : the model; the fastest sizes are cached for its next run on this machine; None to
+    adapter : the model, whose fastest sizes are cached for its next run on this machine; None to
         cache nothing
 
     Attributes
@@ -54,7 +54,7 @@ class AdaptiveBatchSize:
 
         If memory runs out, the same values are retried in smaller batches, so ``work`` must have no
         side effects when it fails. Raise a UserError if memory runs out and the size is fixed or
-        already one. Each kind of work, and each doubling of the row ``length``, is timed
+        already 1. Each kind of work, and each doubling of the row ``length``, is timed
         separately.
         """
         done = 0
@@ -72,7 +72,7 @@ class AdaptiveBatchSize:
             done += len(few)
 
     def shrink(self, rows: int) -> None:
-        """Halve the largest size; raise a UserError if the size is fixed or already one."""
+        """Halve the largest size; raise a UserError if the size is fixed or already 1."""
         if not self.auto:
             raise UserError(
                 f"{self.setting}: out of memory at {rows}; use a smaller number, or 'auto'"

@@ -1,4 +1,4 @@
-"""Draw the items that a stage examines one by one from the test groups, with the seed."""
+"""Draw the items that a stage evaluates one by one, from the test groups and with the seed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_image_files(path: Path) -> tuple[dict[str, str], dict[str, tuple[int, i
 
 
 def choose_items(path: Path, most: int, seed: int) -> list[Item]:
-    """Read the test items to examine, at most ``most`` per task, sorted by id."""
+    """Read the test items to evaluate, at most ``most`` per task, sorted by id."""
     return draw_items(answerable_items(path), most, seed)
 
 
@@ -72,7 +72,7 @@ def answerable(item: Item) -> bool:
 
 
 def drawn(items: Sequence[Item], most: int, seed: int, by: str = "item_id") -> list[Item]:
-    """Draw items by seed, one from every group before a second from any."""
+    """Draw items with the seed, one from every group before a second from any group."""
     order = sorted(items, key=lambda i: randomness.seed_for("traced", seed, i[by]))
     turn: Counter[str] = Counter()
     ranked = []

@@ -1,6 +1,6 @@
 """Leave out inputs that a model's own code rejects, and keep a sentence about each omission.
 
-If it rejects an image or a prompt, only the items with these are lost, not the complete part.
+If the code rejects an image or a prompt, only the items with it are lost, not the complete part.
 """
 
 import logging
@@ -18,7 +18,7 @@ class Failures:
     Parameters
     ----------
     kind : ``images`` or ``items``
-    total : their number in the part
+    total : number of images or items in the part
     """
 
     def __init__(self, kind: str, total: int) -> None:
@@ -26,7 +26,7 @@ class Failures:
         self.found: dict[str, str] = {}
 
     def add(self, name: str, error: UnusableError) -> None:
-        """Leave out an id; raise a UserError if these are too many."""
+        """Leave out an id; raise a UserError if too many ids are left out."""
         self.found[name] = str(error)
         if len(self.found) > max(1, MOST * self.total) or len(self.found) == self.total:
             raise UserError(
@@ -36,7 +36,7 @@ class Failures:
 
 
 class Notes:
-    """Notes on omissions, each once, for the log and the tables."""
+    """Notes on omissions, without repeats, for the log and the tables."""
 
     def __init__(self) -> None:
         self.said: dict[str, None] = {}

@@ -1,7 +1,7 @@
 """Items' marked regions with their roles, and control regions from other items.
 
-A control moves another item's regions onto the image. Attention to them is what such positions get
-regardless of the question.
+A control moves another item's regions onto the image. Attention to it is the amount that such
+positions get regardless of the question.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def check_inside(mark: Mark, sizes: Sizes, item: str) -> None:
 
 
 def partners(items: Sequence[Item], seed: int) -> dict[str, str]:
-    """Draw a partner for each item, of the same task and another group; omit items without one.
+    """Draw each item's partner, from the same task and another group; omit items without one.
 
-    A partner has the same number of images, and none in common.
+    A partner has the same number of images, and no image in common.
     """
     found = {}
     for item in items:
@@ -84,7 +84,7 @@ def partners(items: Sequence[Item], seed: int) -> dict[str, str]:
 
 
 def moved(mark: Mark, of: Sizes, onto: Sizes) -> Mark:
-    """Return another item's mark, moved to the same relative position on an item's own image."""
+    """Return another item's mark, moved to the same relative position on the item's own image."""
     (w, h), (width, height) = of[mark.number], onto[mark.number]
     region = mark.region.moved(0, 0, (width / w, height / h))
     return Mark(region, mark.number, mark.role, control=True)

@@ -55,7 +55,7 @@ class Trial:
         self.free, self.first = (0, 0) if self.settled else (free_bytes(device), peak_bytes(device))
 
     def run(self, few: Sequence[A], work: Callable[[Sequence[A]], B]) -> B:
-        """Return the result of a batch; time it if the fastest size is not yet known."""
+        """Return the result of a batch; time the work if the fastest size is not yet known."""
         if self.settled or len(few) != self.size:
             return work(few)
         start = seconds(self.device)
@@ -73,7 +73,7 @@ class Trial:
             self._settle()
 
     def _go_on(self) -> None:
-        """Double the size, or settle if it is slower, the largest, or close to the memory limit."""
+        """Double the size, or settle if it is slower, largest, or close to the memory limit."""
         best = {size: min(own) for size, own in self.seconds.items()}
         slower = best[self.size] > GAIN * min(best.values())
         grown = peak_bytes(self.device) - self.first
@@ -92,7 +92,7 @@ class Trial:
 
 
 def seconds(device: torch.device) -> float:
-    """Return the time in seconds: of this thread only if the model uses one, to exclude others."""
+    """Return the time in seconds: this thread's alone if the model uses one thread."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     alone = device.type == "cpu" and torch.get_num_threads() == 1
@@ -134,7 +134,7 @@ def machine(device: torch.device) -> str:
 
 
 def kept_at(adapter: Adapter, kind: str) -> Path | None:
-    """Return the file that caches the fastest size for a kind of work; None without a home."""
+    """Return the cache file of a kind of work's fastest size; None without a home directory."""
     spec, model = adapter.spec, adapter.model
     facts: list[Any] = [spec.checkpoint, spec.revision, type(model).__name__, str(adapter.dtype)]
     facts += [sum(p.numel() for p in model.parameters()), machine(adapter.device)]

@@ -126,7 +126,7 @@ def read_prefix(
     """Read b prompts up to their last image token; pool the columns of image scope and of regions.
 
     Blocks needed only for item columns also run, because their keys and values are needed later.
-    With ``gradients`` the pass keeps those of activations.
+    With ``gradients``, the pass keeps the gradients of activations.
     """
     tokens, cache = adapter.tokens(rows, encoded), adapter.new_cache()
     wanted = by_module(columns)
@@ -148,7 +148,7 @@ def read_prefix(
 
 
 def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
-    """Return the position after each row, int64 (b, 1)."""
+    """Return the position after each row's last token, int64 (b, 1)."""
     if positions is None:
         return tokens.valid.sum(dim=1, keepdim=True)
     highest = positions if positions.ndim == 2 else positions.amax(dim=0)
@@ -198,7 +198,7 @@ def read_joint(
     columns: Sequence[Column],
     regions: Sequence[RowWeights] = (),
 ) -> Pooled:
-    """Read b whole prompts, whose images are ``images`` and ``encoded``, in order."""
+    """Read b whole prompts about images, which are given in order; return the pooled columns."""
     wanted, weights = by_module(columns), PassWeights(adapter, regions)
     pooled: Pooled = {}
     with pass_mode():
@@ -223,7 +223,7 @@ def read_joint(
 
 
 def last_of(hidden: Tensor) -> Tensor:
-    """Return the mask (b, t) of the last token of (b, t, d)."""
+    """Return the mask (b, t) of the last token in hidden states (b, t, d)."""
     mask = torch.zeros(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
     mask[:, -1] = True
     return mask

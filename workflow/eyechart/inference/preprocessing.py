@@ -64,8 +64,9 @@ class Preparer:
     ----------
     alone : whether the language model reads every image of the part, even images without a question
     asked : whether the part's questions are read
-    of_image, of_item : locate the tokens of an image, and of a question's images
-    in_image, in_item : weigh the tokens of an image, and of a prompt's images, in items' regions
+    of_image, of_item : objects that locate the tokens of an image, and of a question's images
+    in_image, in_item : objects that weigh the tokens of an image, and of a prompt's images, in
+        items' regions
     """
 
     def __init__(

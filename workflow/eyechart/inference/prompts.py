@@ -71,7 +71,7 @@ class PromptStyle:
 
 @dataclass(frozen=True)
 class AskedInOrder:
-    """Settings of a stage that asks as the behavior stage does, with options in the given order."""
+    """Settings of a stage that prompts as the behavior stage does, with options in given order."""
 
     prompt: str
     choices: str
@@ -128,7 +128,7 @@ def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> s
 
 
 def check_template(name: str, template: str, fields: Sequence[str]) -> None:
-    """Raise a UserError if a template is malformed or has fields other than these."""
+    """Raise a UserError if a template is malformed or has fields other than ``fields``."""
     try:
         found = [field for _, field, _, _ in string.Formatter().parse(template)]
         template.format(**dict.fromkeys(fields, ""))

@@ -92,7 +92,7 @@ class PassWeights:
 
         Parameters
         ----------
-        columns : of one module
+        columns : columns of one module
         tokens : bool, shape (b, t); the image tokens in the module's output
         """
         address = columns[0].address
@@ -131,7 +131,7 @@ class PassWeights:
 
 
 def items_of(rows: Sequence[RowWeights], span: str) -> list[int]:
-    """Return the items in the order of ``flat``."""
+    """Return the items that have a span, in the order of ``flat``."""
     return [item for row in rows for item in row.items.get(span, ())]
 
 

@@ -17,7 +17,7 @@ Regions = Mapping[str, tuple[str, tuple[Region, ...]]]
 class ItemPrompt:
     """A prompt about images, and its row in the item file, if it has one.
 
-    ``regions`` has the images and regions of the spans that are regions.
+    ``regions`` holds the image and region of each span that is a region.
     """
 
     row: int | None
@@ -52,7 +52,7 @@ class ExtractionPart:
     def due(
         self, batches: Sequence[Sequence[str]]
     ) -> list[dict[tuple[str, ...], list[ItemPrompt]]]:
-        """Return the questions that become answerable with each batch: their last image is in it.
+        """Return, for each batch, the questions whose last image is in it: these can be read.
 
         Questions are grouped by their images; questions without an image are left out.
         """

@@ -1,4 +1,4 @@
-"""Rows of edited answers, compared with the unedited answer and the donor's-image answer."""
+"""Rows of edited answers, compared with the unedited answer and the one on the donor's images."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class RegionOfTokens:
     ----------
     flags : bool, shape (t,); tokens that the region covers at least in part
     most : bool, shape (t,); tokens that it covers by at least half, otherwise the most covered one
-    offsets : float, shape (t, 2); from its centre to each token's, in pixels
+    offsets : float, shape (t, 2); from the region's centre to each token's, in pixels
     """
 
     flags: np.ndarray

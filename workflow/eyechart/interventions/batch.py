@@ -1,10 +1,10 @@
 """Answer a batch of items under changes; all interventions run in this loop.
 
-If prompts share a prefix, changes that leave the image tokens alone reuse their KV cache, and a
+If prompts share a prefix, changes that do not affect the image tokens reuse their KV cache, and a
 change of all image tokens from some block onwards mixes two caches. Otherwise the prefix is read
-again, once per set of images if the change depends only on these. Blocks before the first change do
-not run again; their output is cached for one block at a time. If prompts share no prefix, they are
-read in full. Both ways give the same numbers.
+again, once per set of images if the change depends only on the images. Blocks before the first
+change do not run again; their output is cached for one block at a time. If prompts share no prefix,
+they are read in full. Both ways give the same numbers.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Batch:
         reader.encode(sorted(every))
 
     def answers(self, whose: str = OWN, changes: Sequence[Change] = ()) -> Scores:
-        """Return each item's log-probabilities on its own images or a donor's."""
+        """Return the log-probabilities of each item's choices, on its own images or a donor's."""
         with pass_mode():
             if not self.reader.shares_prefix:
                 return self._read_whole(whose, changes)
@@ -159,7 +159,7 @@ class Batch:
     def _skip(
         self, unchanged: int, one: Pass, again: Callable[[], Any]
     ) -> AbstractContextManager[None]:
-        """Return the context that skips the first blocks; ``again`` runs the unchanged pass."""
+        """Return a context that skips the first blocks; ``again`` runs the unchanged pass."""
         if not unchanged:
             return nullcontext()
         paths = [self.adapter.module_path(f"{LM}.{n}") for n in range(unchanged)]

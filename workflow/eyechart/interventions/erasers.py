@@ -66,7 +66,7 @@ class Tally:
             self.labelled.append(tokens[region.most])
 
     def sample(self, labels: np.ndarray) -> Sample:
-        """Return the sample, given the labels (m, 4) of tokens in regions, in its own order."""
+        """Return the sample; ``labels`` (m, 4) are those of the tokens in regions, in order."""
         mean = self.total / self.count
         tokens = np.concatenate([np.empty((0, len(mean))), *self.labelled])
         return Sample(mean, self.square / self.count - np.outer(mean, mean), tokens, *labels.T)

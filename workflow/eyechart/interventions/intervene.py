@@ -63,7 +63,7 @@ def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:
 def run(
     reader: Reader, asked: Sequence[AskedItem], edits: Sequence[Edit], size: int | str, say: Notes
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of items under all edits, by batch, without edits that the family refuses."""
+    """Yield the rows of items under all edits, by batch; skip edits that the family rejects."""
     refused: set[int] = set()
 
     def answer(few: Sequence[AskedItem]) -> list[dict[str, Any]]:

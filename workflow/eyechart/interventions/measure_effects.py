@@ -65,7 +65,7 @@ class Paired:
 
 
 def effects(edits: pl.DataFrame, margin: float, seed: int) -> Iterator[Row]:
-    """Yield the rows of all edits without q; each edit's by address, then the best."""
+    """Yield all edits' rows without q: each edit's rows by address, then its best address."""
     plain = edits.filter(pl.col("intervention").is_in([NONE, SWAP]), control="")
     made = edits.filter(~pl.col("intervention").is_in([NONE, SWAP]))
     of_edit = [name for name in EDITED if name not in SITE]

@@ -1,4 +1,4 @@
-"""The registry of interventions, which change forward passes; one line and one module each.
+"""The registry of interventions, which change forward passes; each has one line and one module.
 
 The module has a function ``edits(setup)``, which yields every
 :class:`eyechart.interventions.edit.Edit` of a model; its settings are ``setup.options[<name>]``.

@@ -6,14 +6,14 @@ from eyechart.core.randomness import seed_for
 
 
 def type_labels(types: np.ndarray, y: np.ndarray, seed: int, task: str) -> np.ndarray:
-    """Return one fixed random label per input type, with the task's shares of labels.
+    """Return each example's control label: a random one per type, in the task's proportions.
 
     A probe can solve this task only by memorising types, so its accuracy measures the probe.
 
-    Types are placed on a line in an order drawn by name (seed, task, type), each as wide as its
-    number of examples. The line is divided into the classes' shares, and each type gets the class
-    at its midpoint. So the control's majority share is as close to the task's as whole types allow,
-    even with few types.
+    Types are placed on a line in a random order seeded by (seed, task, type), each as wide as its
+    number of examples. The line is divided in proportion to the classes, and each type gets the
+    class at its midpoint. So the control's majority share is as close to the task's as undivided
+    types allow, even with few types.
 
     Result: int64, shape (n,).
 

@@ -56,9 +56,9 @@ def read_examples(
 ) -> Examples:
     """Read a task's examples: questions for scope ``item``, labelled images for scope ``image``.
 
-    Examples with a ``dropped`` id, which have no activations, without a label or of too rare a
-    class are left out. Raise a UserError if the task is unknown, or if a group is in both training
-    and test.
+    Examples are left out if their id is in ``dropped`` (no activations), if they have no label, or
+    if their class is too rare. Raise a UserError if the task is unknown, or if a group is in both
+    training and test.
     """
     path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
     column, trains, tested = SPLIT_RULES[split]

@@ -20,7 +20,7 @@ _RAISES = 6  # attempts with a ridge that is ten times larger
 
 @dataclass
 class Shared(Data):
-    """Inputs that all variants of a column share, standardised by all training rows.
+    """Inputs that all variants of a column share, standardised by statistics of all training rows.
 
     ``variance`` is the upper triangle of the covariance, (a, d, d), and ``weight`` is 0 for the
     rows that a variant does not learn from.
@@ -31,7 +31,7 @@ class Shared(Data):
 
 
 class LinearStack(ProbeStack):
-    """A stack of linear probes on shared inputs, conditioned by the inverse of the curvature."""
+    """A stack of linear probes on shared inputs, preconditioned by the inverse curvature."""
 
     def _inputs(self, penalty: Tensor, data: Data) -> tuple[Tensor, Tensor, Tensor]:
         assert isinstance(data, Shared)
@@ -64,7 +64,7 @@ class LinearStack(ProbeStack):
         return found
 
     def keep(self, chosen: Tensor) -> None:
-        """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
+        """Keep only the chosen members along axis ``a`` (bool, shape (a,))."""
         super().keep(chosen)
         self.mean = self.mean[chosen]
         self.factor = self.factor[chosen.to(self.factor.device)]
@@ -77,7 +77,7 @@ def share_inputs(
     labels: np.ndarray,
     weights: np.ndarray,
 ) -> tuple[Shared, "Scaling"]:
-    """Return training data whose variants are every part's labels, and the columns' scaling.
+    """Return training data with one variant per part and set of labels, and the columns' scaling.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def share_inputs(
 def known(
     x: Tensor, rows: np.ndarray, parts: list[np.ndarray], labels: np.ndarray, weights: np.ndarray
 ) -> tuple[Tensor, Tensor]:
-    """Return labels and weights (a, f·v, n) of inputs (a, n, d); the weight is 0 outside a part."""
+    """Return labels and weights (a, f·v, n) for x (a, n, d); the weight is 0 outside a part."""
     weights = np.broadcast_to(weights, (len(weights), labels.shape[1]))[:, rows]
     weights = np.broadcast_to(weights, (len(labels), len(rows))).astype(np.float32)
     own = np.concatenate([weights * np.isin(rows, part) for part in parts])
@@ -131,7 +131,7 @@ def _standardised(columns: list[Tensor], rows: np.ndarray) -> tuple[Tensor, Scal
 
 
 def _moments(x: Tensor, scaling: Scaling, parts: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Return means and spreads (a, f, d) in parts of scaled rows; 1 if a feature is constant."""
+    """Return means and spreads (a, f, d) of parts of x; a constant feature's spread is 1."""
     means, spreads = [], []
     for part in parts:
         share = torch.from_numpy(part / part.sum()).to(x)
@@ -157,7 +157,7 @@ def _covariance(x: Tensor) -> Tensor:
 
 
 def _factor(covariance: Tensor, ridge: Tensor) -> Tensor:
-    """Return the upper Cholesky factors (a, d, d) of C + ridge, of upper triangles C.
+    """Return the upper Cholesky factors (a, d, d) of C + ridge, given C's upper triangle.
 
     Where rounding leaves C + ridge indefinite, the ridge (a, 1) is raised; inputs that are not
     finite are an error.

@@ -56,12 +56,12 @@ def read_pairs(
 ) -> Pairs | str:
     """Read the pairs of an item task, or return a sentence that says why its types are not probed.
 
-    A type is trained on the training images with a question of this type, or on all training images
-    if the dataset knows the answer for each.
+    A type's probe is trained on the training images with a question of this type, or on all
+    training images if the dataset knows the answer for each.
 
     Parameters
     ----------
-    examples : of the whole task
+    examples : the examples of the complete task
     settings : ``groups``, ``answers``, ``items``, ``most``: see ``probing.question_types``
     dropped : images without activations
     """
@@ -130,8 +130,8 @@ def _everywhere(
 ) -> _Training:
     """Return the pairs of a type whose answer is known for every training image.
 
-    Weights give each answer its share among the type's questions, since datasets balance them: few
-    images have small red cubes, but half of the questions are about one.
+    Weights give each answer its share among the type's questions, since datasets balance answers:
+    few images have small red cubes, but half of the questions are about one.
     """
     column, trains, _ = SPLIT_RULES[split]
     answers, ids = strings(table[ANSWER + name]), strings(table["image_id"])

@@ -95,7 +95,7 @@ def _folds(columns: list[Tensor], plan: Plan) -> tuple[Shared, Data]:
 def _linear_path(
     learnt: Data, held: Data, layers: list[tuple[Tensor, Tensor]], columns: int, width: int
 ) -> list[Choice]:
-    """Return each column's point with the highest accuracy on the path of penalties.
+    """Return the point with the highest held-out accuracy on each column's penalty path.
 
     The members of the stack are a = columns × folds, or columns if folds share inputs.
     """
@@ -115,7 +115,7 @@ def _by_accuracy(choice: Choice) -> tuple[float, float]:
 def _hidden_path(
     learnt: Data, held: Data, layers: list[tuple[Tensor, Tensor]], columns: int, width: int
 ) -> list[Choice]:
-    """Return each column's point with the lowest loss on the path of penalties until it rises."""
+    """Follow each column's penalty path until its loss rises; return the point of lowest loss."""
     members, theta = len(learnt.x) // columns, ProbeStack.flat(layers)
     best = [Choice(0.0, None, np.inf, 0.0)] * columns
     alive = np.arange(columns)
@@ -216,7 +216,7 @@ def refit(
 def _start(
     seeds: list[int], width: int, hidden: int, classes: int, x: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return initial layers for inputs x (a, n, d), with one seed per variant in all members."""
+    """Return initial layers for x (a, n, d); each variant has one seed, shared by all members."""
     drawn = {s: initial_layers(x.shape[2], hidden, classes, s, width) for s in set(seeds)}
 
     def stacked(layer: int, part: int) -> Tensor:

@@ -122,7 +122,7 @@ class ProbeStack:
         return unit[:, None], data.x * unit[:, None], unit.square()
 
     def _conditioned(self, grad: Tensor) -> Tensor:
-        """Return the gradient times the approximate inverse curvature, 1 in these units."""
+        """Return the gradient times the approximate inverse curvature (1 in these units)."""
         return grad
 
     @staticmethod
@@ -162,11 +162,11 @@ class ProbeStack:
         return self._outer(self.theta)
 
     def _outer(self, theta: Tensor) -> Tensor:
-        """Return own parameters in the inputs' units."""
+        """Convert internal parameters to the inputs' units."""
         return self._scaled(theta, self.unit)
 
     def _inner(self, theta: Tensor) -> Tensor:
-        """Return parameters in the inputs' units as own ones."""
+        """Convert parameters from the inputs' units to internal ones."""
         return self._scaled(theta, 1 / self.unit)
 
     def _scaled(self, theta: Tensor, unit: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class ProbeStack:
         return torch.cat([first.flatten(2), theta[..., out * width :]], 2)
 
     def iterate(self) -> None:
-        """Take one step of every probe whose loss it lowers; shorten the other steps."""
+        """Take a step with every probe whose loss it lowers; shorten the steps of the others."""
         trial = self.theta + self.step[..., None] * self.move
         loss, grad = self._evaluate(trial)
         conditioned = self._conditioned(grad)
@@ -203,7 +203,7 @@ class ProbeStack:
         return (gap <= TOLERANCE) | (self.step < _LEAST)
 
     def keep(self, chosen: Tensor) -> None:
-        """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
+        """Keep only the chosen members along axis ``a`` (bool, shape (a,))."""
         for name in _PER_MEMBER:
             setattr(self, name, getattr(self, name)[chosen])
         self.products = self.products[:, chosen]
@@ -236,12 +236,14 @@ class ProbeStack:
         return loss, torch.cat([p.flatten(2) for p in parts], 2)
 
     def _direction(self, change: Tensor, turn: Tensor, turned: Tensor, bent: Tensor) -> Tensor:
-        """Return the L-BFGS direction (a, v, p) after a step and its (conditioned) turn.
+        """Return the L-BFGS direction (a, v, p) after a step ``change``.
+
+        ``turn`` is the resulting change of the gradient, and ``turned`` the conditioned one.
 
         Steps that are not ``bent`` (a, v, 1) leave an empty slot.
 
         Source: Byrd, Nocedal & Schnabel 1994, equation 3.1, the compact form, which multiplies
-        whole matrices instead of one past step at a time. R is the upper triangle of sᵀy.
+        full matrices instead of handling one past step at a time. R is the upper triangle of sᵀy.
         """
         new = self.order[0]
         self.order = order = [*self.order[1:], new]

@@ -65,7 +65,7 @@ class Data:
     weight: Tensor  # (a, v or 1, n)
 
     def keep(self, chosen: Tensor) -> "Data":
-        """Return only the chosen members of axis ``a`` (bool, shape (a,))."""
+        """Return only the chosen members along axis ``a`` (bool, shape (a,))."""
         return type(self)(*(getattr(self, own.name)[chosen] for own in fields(self)))
 
 

@@ -17,9 +17,9 @@ def cross_fitted(
 
     Groups are split into two halves many times. The best candidate on each half is scored on the
     other half, so the choice does not inflate the score. An item's value is its mean over the
-    splits. For addresses without information, this mean is at chance. It hardly depends on the
-    draw. A majority vote over the splits would be biased: its accuracy exceeds that of each of
-    several informative addresses.
+    splits. For addresses without information, this mean is at chance. It hardly depends on
+    the random splits. A majority vote over the splits would be biased: its accuracy exceeds that of
+    each of several informative addresses.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def cross_fitted_flips(
     The best candidate is chosen on one half of the groups and scored on the other, over ``FEW``
     splits. If no candidate gains anything, each group's sign is a coin flip, shared by all
     candidates. The choice is repeated after every flip, so a test on these values keeps its level.
-    (A test that treats the choice as fixed has twice that error rate.)
+    (A test that treats the choice as fixed has twice the nominal error rate.)
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def cross_fitted_flips(
 def cross_fitted_test(
     first: np.ndarray, second: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> float:
-    """Return the two-sided p of the null that the best candidates of two sets are equal.
+    """Return the two-sided p of the null that two sets' best candidates are equally good.
 
     The spread is estimated from the values under flipped signs and the tail from a normal
     distribution, so the number of flips does not bound p. Because the values may have heavier tails

@@ -37,7 +37,7 @@ class GroupBootstrap:
     Attributes
     ----------
     code : int, shape (n,)
-        The index of the group of each item.
+        The index of each item's group.
     g : int
         The number of groups.
     counts : float, shape (draws, g)
@@ -68,7 +68,7 @@ class GroupBootstrap:
 def group_sums(values: np.ndarray, code: np.ndarray) -> np.ndarray:
     """Return the sum of each column (n, m) in each group, (g, m); non-finite values count as 0.
 
-    ``code`` (n,) numbers the groups from 0; each has a row.
+    ``code`` (n,) is each item's group, numbered from 0; every group has a row.
     """
     finite = np.nan_to_num(values.astype(float), posinf=0.0, neginf=0.0)
     order = np.argsort(code, kind="stable")

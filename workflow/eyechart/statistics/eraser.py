@@ -50,7 +50,7 @@ class Eraser:
 
 
 def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
-    """Return the eraser of the classes ``labels`` (n,) of vectors ``x``.
+    """Return the eraser of the classes ``labels`` (n,), fitted on vectors ``x``.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Intervals by group that keep their coverage with few items.
 
-The percentile bootstrap of 30 correct answers is a single point, and no class may be based on it.
-These functions instead add a few pseudo-groups, half of them correct and half wrong. This widens
-intervals for few items and hardly changes those for many.
+The percentile bootstrap of 30 correct answers is a single point, and no decision may be based on
+it. These functions instead add a few pseudo-groups, half of them correct and half wrong. This
+widens intervals for few items and hardly changes those for many.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ def unpaired_interval(
 def mean_interval(values: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """Return the 95% interval of the mean of any values, by group, from Student's t.
 
-    NaN for a single group.
+    The interval is NaN for a single group.
     """
     if len(np.unique(groups)) < 2:
         return float("nan"), float("nan")
@@ -91,7 +91,7 @@ def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nd
 def _ratio(
     sums: np.ndarray, sizes: np.ndarray, added: tuple[float, ...]
 ) -> tuple[float, float, int]:
-    """Return sum / size with added groups of mean size, its standard error and its df."""
+    """Return the ratio of the sums, with added groups of mean size, its standard error and df."""
     more = np.full(len(added), sizes.mean())
     sums = np.concatenate([sums, np.array(added) * more])
     sizes = np.concatenate([sizes, more])

@@ -31,14 +31,14 @@ class Measure:
     sums : array, shape (u, s)
         The contribution of each unit. The value is ``of`` applied to the sums over units.
     of : callable
-        From sums, (m, s), to values, (m,).
+        Maps sums, (m, s), to values, (m,).
     chance : array, shape (u, s), or None
         The expected contribution of each unit for a model that draws its answers uniformly from the
         choices, independently in each order and condition. None if this has no meaning.
     norm : bool
-        Whether the value is a norm of the shares, which are all sums divided by the last.
+        Whether the value is a norm of the shares, which are the other sums divided by the last.
     against : str or None
-        The condition of the comparison.
+        The condition that this one is compared with.
     """
 
     metric: str
@@ -62,7 +62,7 @@ def mean(sums: np.ndarray) -> np.ndarray:
 
 
 def total_variation(sums: np.ndarray) -> np.ndarray:
-    """Return half the sum of absolute differences in all columns over the last column, (m,)."""
+    """Return half the other columns' summed absolute values over the last column, (m,)."""
     found: np.ndarray = np.abs(sums[:, :-1]).sum(1) / 2 / sums[:, -1]
     return found
 
@@ -85,7 +85,7 @@ class Resampled(GroupBootstrap):
         ----------
         sums : array, shape (u, s)
         unit : int, shape (u,)
-            Indices of the ``groups`` given to the constructor.
+            Indices into the ``groups`` given to the constructor.
         of : callable
         norm : bool
             See :class:`Measure`.

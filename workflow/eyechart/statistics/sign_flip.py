@@ -1,4 +1,4 @@
-"""The sign-flip test of paired differences by group; for values 0 and 1 it is McNemar's test."""
+"""The sign-flip test of paired differences by group; for values of 0 and 1, McNemar's test."""
 
 import numpy as np
 from scipy.special import ndtr
@@ -7,7 +7,7 @@ from eyechart.statistics.bootstrap import group_sums
 
 
 def sign_flip_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray, unit: int) -> float:
-    """Return the exact two-sided p of the sum of paired differences when group signs may flip.
+    """Return the exact two-sided p of the sum of paired differences under sign flips by group.
 
     Under the null, the sign of each group's difference is a coin flip. If every item is its own
     group and every value is 0 or 1, this is McNemar's exact test.

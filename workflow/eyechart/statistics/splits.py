@@ -69,8 +69,8 @@ def grouped_folds(
     scikit-learn's ``StratifiedGroupKFold`` balances in the same way but draws its order from a
     random state, so a group's fold would depend on the positions of all other groups.
 
-    Groups are taken in an order drawn by (seed, task, group). Each goes to the fold with the fewest
-    examples of its classes so far; ties go to the smallest fold.
+    Groups are processed in a random order seeded by (seed, task, group). Each goes to the fold with
+    the fewest examples of its classes so far; ties go to the smallest fold.
 
     Parameters
     ----------

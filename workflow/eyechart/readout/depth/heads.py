@@ -22,7 +22,7 @@ LINEAR, DPT = "linear/", "dpt/"
 
 @dataclass(frozen=True)
 class MapTensors:
-    """The addresses that a DPT head reads and its tensors by name."""
+    """The addresses that a DPT head reads, and the head's tensors by name."""
 
     reads: list[str]
     tensors: dict[str, np.ndarray]

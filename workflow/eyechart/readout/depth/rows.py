@@ -28,7 +28,7 @@ class DepthRows:
     depths: dict[str, dict[int, np.ndarray]]
 
     def has_depths(self, places_name: str) -> bool:
-        """Return whether any token at these positions has a depth, in both parts."""
+        """Return whether both parts have a token with a known depth at these positions."""
         return all(
             any(np.isfinite(self.depths[places_name][row]).any() for row in part)
             for part in (self.train, self.test)

@@ -88,7 +88,7 @@ def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedT
 
 
 def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
-    """Draw a camera on any side, lower than in the settings, with a wider view."""
+    """Draw a camera at any azimuth, lower than in the settings and with a wider view."""
     camera = orbit(
         jittered_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
     )

@@ -1,4 +1,4 @@
-"""Render one shard of BLINK: the sub-tasks of ``skills`` in turn, with marks in the images.
+"""Render one shard of BLINK: the sub-tasks listed in ``skills``, in turn, with marked images.
 
 A split's count is the number of items per sub-task. Writes
 ``shards/images/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if requested, ``truth/<split>/…_mask.png``,

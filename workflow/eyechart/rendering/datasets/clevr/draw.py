@@ -31,9 +31,9 @@ ATTEMPTS = 50
 def draw_scene(
     name: tuple[str, str, int], settings: dict[str, Any], seed: int
 ) -> tuple[Plan, View]:
-    """Render one scene in which every object shows at least ``min_visible_px`` pixels.
+    """Render a scene whose objects show at least ``min_visible_px`` pixels; return plan and view.
 
-    Its plan contains each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels.
+    The plan contains each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels.
     Raise a UserError if no attempt shows enough of every object.
 
     ``name``: (dataset, split, index); with ``seed``, the only source of randomness.

@@ -27,7 +27,7 @@ PLAIN = 24  # out of 255; smaller channel differences are not visible
 def draw_views(
     name: tuple[str, str, int], pattern: str, settings: dict[str, Any], seed: int
 ) -> tuple[PatternPair, list[View]]:
-    """Render one pair in which every object, and the difference, covers enough pixels.
+    """Render a pair whose objects and difference cover enough pixels; return it and both views.
 
     Raise a UserError if no attempt has enough visible pixels.
 

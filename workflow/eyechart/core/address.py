@@ -102,7 +102,7 @@ def abbreviate(addresses: Iterable[str]) -> str:
 
 
 def located(addresses: Iterable[str]) -> str:
-    """Return the text on where states are changed: at the connector or after blocks.
+    """Return a phrase for where states are changed: at the connector or after blocks.
 
     >>> located(["lm.0", "lm.1", "connector"])
     'at the connector and after lm.0–1'

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 
 
 def keep_all() -> None:
-    """Exclude all present objects from collections, also from those at the end of the process.
+    """Exclude all existing objects from garbage collection, including collection at exit.
 
-    For a process's own modules, which stay until its end anyway.
+    Use this for a process's own modules, which stay until its end anyway.
     """
     gc.freeze()
 
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause collections while code creates many objects and little garbage; a decorator, too."""
+    """Pause collections while code creates many objects and little garbage; also a decorator."""
     enabled = gc.isenabled()
     gc.disable()
     try:

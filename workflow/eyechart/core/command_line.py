@@ -76,7 +76,7 @@ def _greedy(option: str, word: str, expected: str, better: str) -> str:
 
 
 def check(argv: Sequence[str]) -> None:
-    """Exit with one sentence if a Snakemake command line has such a word or file.
+    """Exit with one sentence for a word that an option consumes or an unreadable config file.
 
     Otherwise make garbage collection rarer, since importing Snakemake allocates much and frees
     little.

@@ -111,7 +111,7 @@ def _check_depth(text: str, path: str | Path, loader: Any) -> None:
 
 
 def _from_json(text: str, path: str | Path, error: yaml.YAMLError) -> Any:
-    """Return JSON that is not YAML because of tabs; otherwise raise YAML's error."""
+    """Return the value of JSON that tabs make invalid as YAML; otherwise raise YAML's error."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -145,7 +145,7 @@ class _Nodes:
         self._sizes: dict[int, int] = {}
 
     def check(self, node: yaml.Node, at: str, above: tuple[int, ...]) -> int:
-        """Return how many values a node represents; raise a UserError for invalid ones."""
+        """Return the number of values that a node represents; raise a UserError if invalid."""
         if id(node) in above:
             raise self._error(node, "a value that contains itself")
         kind = node.tag.rpartition(":")[2]

@@ -43,7 +43,7 @@ LACKS = (*DISK_IS_FULL, errno.ENOMEM, errno.EFBIG, errno.EMFILE, errno.ENFILE, e
 class UserError(Exception):
     """A mistake that the user can correct; its text is one sentence that explains how.
 
-    Values from a stranger's file can be long or have control characters, so the text is shortened
+    Values from an untrusted file can be long or have control characters, so the text is shortened
     in the middle, and such characters are escaped.
     """
 
@@ -127,7 +127,7 @@ def sentence(error: BaseException) -> str | None:
 
 
 def logged(text: str) -> list[str]:
-    """Return the sentences in a step's log: its own, or one if it ran out of memory.
+    """Return the sentences in a step's log: its own, or one on running out of memory.
 
     If libraries fail to load or end the process themselves, no error reaches :func:`run`.
     """

@@ -22,7 +22,7 @@ LEFT_ALONE = 7 * 24 * 3600  # seconds; age at which other machines' partial file
 
 
 def _machine() -> str:
-    """Return the name of the scope of process ids: a host, or a container on it."""
+    """Return the name of the host, or container on it, in which process ids are unique."""
     space = Path("/proc/self/ns/pid")
     names = f"{os.uname().nodename} {space.stat().st_ino if space.exists() else 0}"
     return f"{zlib.crc32(names.encode()):08x}"
@@ -50,7 +50,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Return once a file's bytes are on the disk."""
+    """Flush a file's bytes to the disk; return once they are there."""
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())
 
@@ -74,7 +74,7 @@ def remove_partials(folder: Path | str) -> None:
 
 
 def _is_left(path: Path, machine: str | None, pid: str, began: str | None) -> bool:
-    """Return whether the process is dead or, on another machine, has not written for long.
+    """Return whether the process is dead or, on another machine, has not written in a long time.
 
     A process with another start time has reused the writer's process id.
     """

@@ -124,7 +124,7 @@ def update(results: str, full: bool = False) -> list[Fault]:
 
 
 def remember(results: str) -> None:
-    """Enter the files that a run has made; if the disk is full, the next run's start does so."""
+    """Enter the files that a run has made; if the disk is full, the next run enters them."""
     with suppress(OSError):
         update(results)
 

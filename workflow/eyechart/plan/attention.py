@@ -36,7 +36,7 @@ class AttentionPlan(QuestionsPlan):
         return [paths.REGIONS.rule(dataset=wildcards.dataset)] if marked else []
 
     def parts(self, name: str) -> Callable[[Any], list[str]]:
-        """Return the input function for one table of all parts."""
+        """Return the input function for the table ``name`` of all parts."""
 
         def tables(wildcards: Any) -> list[str]:
             names = {"model": wildcards.model, "dataset": wildcards.dataset, "table": name}

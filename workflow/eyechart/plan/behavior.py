@@ -80,7 +80,7 @@ class BehaviorPlan:
         return bool(layout_of(self.config, dataset).pairs)
 
     def model_pattern(self, kind: str) -> str:
-        """Return the wildcard pattern of all models of a kind that read text."""
+        """Return the wildcard pattern matching all models of a kind that read text."""
         return one_of(m for m, s in self.specs.items() if s.kind == kind and s.reads_text)
 
     def conditions(self, kind: str) -> list[str]:
@@ -94,7 +94,7 @@ class BehaviorPlan:
     def response_settings(self, wildcards: Any) -> str:
         """Return the settings that prompt a model with a dataset's items.
 
-        Keys that this kind of model does not read have constant values, so the model does not
+        Keys that this kind of model does not read have constant values, so the responses do not
         depend on them.
         """
         behavior = questions(self.config, wildcards.dataset)
@@ -203,7 +203,7 @@ class BehaviorPlan:
         return [paths.CARD.rule(model=model) for model in models]
 
     def pattern_tables(self, name: str) -> list[str]:
-        """Return the pattern table of all models, if any model answers about pairs of images."""
+        """Return the pattern table of all models, if any model answers questions on image pairs."""
         return [paths.PATTERN_TABLES.rule(table=name)] if self.pattern_runs() else []
 
     def pattern_pages(self) -> list[str]:
@@ -217,7 +217,7 @@ class BehaviorPlan:
         return name if name in self.specs and self.specs[name].reads_text else ""
 
     def encoder_of(self, wildcards: Any) -> str:
-        """Return the encoder of the wildcard ``model``, see :meth:`encoder`."""
+        """Return the encoder of the wildcard ``model``; see :meth:`encoder`."""
         return self.encoder(wildcards.model)
 
     def _page_runs(self, wildcards: Any) -> list[tuple[str, str]]:
@@ -245,7 +245,7 @@ def questions(config: Config, dataset: str) -> dict[str, Any]:
 
 
 def form(behavior: dict[str, Any]) -> str:
-    """Return whether choices are scored by their letters or by their texts."""
+    """Return how choices are scored: by their letters or by their texts."""
     return "letter" if behavior["scoring"] == "letter" else "text"
 
 
@@ -288,7 +288,7 @@ def check_tasks(config: Config, where: str, tasks: Mapping[str, Iterable[str]]) 
 
 
 def check_vlms(specs: dict[str, Spec], where: str, chosen: Iterable[str] | None) -> None:
-    """Raise a UserError for a model that is not known or has no language model."""
+    """Raise a UserError for a model that is unknown or has no language model."""
     known = [model for model, spec in specs.items() if spec.kind == "vlm"]
     for model in chosen or ():
         check_known(where, "vision-language model", model, known)

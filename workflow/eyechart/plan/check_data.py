@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 
 def rows_of(dataset: str, section: Row, seed: int) -> tuple[list[Row], list[Row]]:
-    """Return the items and images of an own dataset as in a run, without writing anything.
+    """Return the items and images of a user's own dataset as in a run; write nothing.
 
     Raise a UserError for the first mistake in the table or its files.
     """
@@ -89,7 +89,7 @@ def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable,
 def task_rows(
     plan: WorkflowPlan, dataset: str, items: list[Row], images: list[Row]
 ) -> Iterator[list[str]]:
-    """Yield one line per task of an own dataset: its contents, and where it is probed."""
+    """Yield one line per task of a user's dataset: its rows and classes, and where it is probed."""
     config, section = plan.config, plan.config["datasets"][dataset]
     tasks = list(dict.fromkeys(item["task"] for item in items))
     labels = list(section.get("columns", {}).get("labels", {}))

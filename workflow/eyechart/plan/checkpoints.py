@@ -72,7 +72,7 @@ class Checkpoints:
         return "folder" if given else "hub"
 
     def model_pattern(self, source: str) -> str:
-        """Return the wildcard pattern of all models from one source."""
+        """Return the wildcard pattern matching all models from one source."""
         return one_of(model for model in self.specs if self.source(model) == source)
 
     def base(self, wildcards: Any) -> str:
@@ -135,8 +135,8 @@ class Checkpoints:
     def remote_code_flag(self, wildcards: Any) -> str:
         """Return the flag that allows a model's own code to run, or nothing if it has none.
 
-        Raise a UserError if the model has code that may not run. This is for models requested only
-        by a path.
+        Raise a UserError if the model has code that may not run. This check is for models requested
+        only by a path.
         """
         return "--allow-remote-code" if self._may_run_code(wildcards.model) else ""
 

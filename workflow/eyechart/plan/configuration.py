@@ -98,7 +98,7 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 
 
 def examines(config: Config, model: str, dataset: str) -> bool:
-    """Whether a model is examined on a dataset, see the key ``models`` of datasets."""
+    """Whether a model is examined on a dataset; see the key ``models`` of datasets."""
     return model in config["datasets"][dataset].get("models", [model])
 
 
@@ -182,7 +182,7 @@ def canonical(value: Any) -> str:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Return the pattern of a wildcard with these values; without values it matches nothing."""
+    """Return the wildcard pattern matching these values; without values, it matches nothing."""
     return "|".join(names) or "(?!)"
 
 

@@ -1,4 +1,4 @@
-"""The controlled models: the parts of each and the recipe they share.
+"""The controlled models: the parts of each and their shared recipe.
 
 Snakemake calls every method with an argument ``wildcards`` once per job.
 """
@@ -77,7 +77,7 @@ class ControlledPlan:
         return canonical({**shared, **more, "built": how, "stage": stage})
 
     def threads(self, wildcards: Any) -> int:
-        """Return the threads of a training."""
+        """Return the number of threads for a training run."""
         return int(self._section[self._how(wildcards.model)["trains"]]["threads"])
 
     @property

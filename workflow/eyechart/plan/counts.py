@@ -33,7 +33,7 @@ def count(dataset: str, wanted: Size, results: str = paths.RESULTS) -> Size:
 
 
 def expected(config: dict[str, Any], dataset: str) -> Size:
-    """Return the size that a dataset will have."""
+    """Return the size that a dataset is expected to have."""
     settings, layout = config["datasets"][dataset], layout_of(config, dataset)
     if layout.own_tasks:
         found = _own(settings)

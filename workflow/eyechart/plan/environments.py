@@ -53,7 +53,7 @@ class Environments:
         return canonical({"lock": pins_hash(env), "threads": self.threads})
 
     def python(self, wildcards: Any, input: Any) -> str:
-        """Return its Python or, if it is not built, a command that reports this.
+        """Return the environment's Python or, if it is not built, a command that reports this.
 
         Because of the argument ``input``, Snakemake does not rerun a job when this value changes:
         the software does not depend on where it is installed.

@@ -32,7 +32,7 @@ Sizing = Callable[[dict[str, Any], int], Size]
 
 
 def each(images: int, items: int, choices: float = Size.choices) -> Sizing:
-    """Return a layout's ``size``, with this many images and items per unit of ``released``."""
+    """Return a layout's ``size`` function, given the images and items per unit of ``released``."""
 
     def size(settings: dict[str, Any], count: int) -> Size:
         return Size(images=images * count, items=items * count, choices=choices)
@@ -51,7 +51,7 @@ class Layout:
     ----------
     module : the module that reads its files, imported by name when a step runs
     prepare_step : writes its tables
-    local_step, download_step : acquire it from a path of the user, or download it
+    local_step, download_step : acquire it from the user's path, or download it
     draw_step, write_step : render its scenes and write its files, if it can be rendered
     scene_keys, question_keys : keys of a dataset that its rendered images and its questions depend
         on

@@ -55,7 +55,7 @@ class MiningPlan:
         return int(self.config["mining"]["parts"])
 
     def parted_pattern(self, parted: bool) -> str:
-        """Return the pattern of datasets mined in parts, or in one job; it matches all or none."""
+        """Return the wildcard pattern of datasets mined in parts, or in one job: all or none."""
         return one_of(self.config["datasets"] if (self.parts > 1) is parted else ())
 
     def part_tables(self, wildcards: Any) -> list[str]:

@@ -63,6 +63,6 @@ def flags(config: Config, specs: Mapping[str, Spec], work: str = ANSWERS) -> Cal
 
 
 def pattern(config: Config, parted: bool) -> str:
-    """Return the wildcard pattern of the datasets processed in parts, or of all others."""
+    """Return the wildcard pattern matching the datasets processed in parts, or all others."""
     datasets = config["datasets"].items()
     return one_of(name for name, dataset in datasets if (dataset["parts"] != 1) is parted)

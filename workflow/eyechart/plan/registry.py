@@ -1,6 +1,6 @@
 """The layouts of datasets. A new layout is added only to this list.
 
-Each line is a folder of the package with a module ``section``. The module defines the model of a
+Each line names a folder of the package with a module ``section``. The module defines the model of a
 dataset's section in the configuration; its ``LAYOUT`` states the layout's requirements on the
 workflow. Snakemake imports the module at parse time, so it must not import numpy or torch.
 """

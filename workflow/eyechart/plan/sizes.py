@@ -123,16 +123,16 @@ class Sizes:
         return (self.blocks(model) + 2) * len(self.config["extraction"]["spans"])
 
     def stored_mb(self, model: str, rows: float) -> float:
-        """Return the size of this many rows of activations."""
+        """Return the size of this many rows of activations, in MB."""
         value = 4 if self.config["extraction"]["dtype"] == "float32" else 2  # bytes
         return rows * self.columns(model) * self.width(model) * value / 1e6
 
     def weights_mb(self, model: str) -> float:
-        """Return the size of a model's weights."""
+        """Return the size of a model's weights, in MB."""
         return self.parameters(model) * self._value_bytes(model) / 1e6
 
     def loaded_mb(self, model: str, batch: int) -> float:
-        """Return the estimated memory of the weights and of a batch's activations and KV cache."""
+        """Estimate the memory of the weights and a batch's activations and KV cache, in MB."""
         live = LIVE_TENSORS + 2 * self.blocks(model)
         token = live * self.width(model) * self._value_bytes(model) / 1e6
         return WEIGHT_COPIES * self.weights_mb(model) + batch * TOKENS * token

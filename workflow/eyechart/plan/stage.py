@@ -56,7 +56,7 @@ class QuestionsPlan(DatasetsPlan):
         return vlm_runs(self.config, self.specs, self.datasets, chosen)
 
     def prompts(self, dataset: str, *keys: str) -> Config:
-        """Return the named settings of a dataset's questions, and the form of their choices."""
+        """Return the requested settings of a dataset's questions, and the form of their choices."""
         behavior = questions(self.config, dataset)
         return {**{key: behavior[key] for key in keys}, "choices": form(behavior)}
 

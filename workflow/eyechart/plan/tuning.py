@@ -75,15 +75,15 @@ class TuningPlan(QuestionsPlan):
         return canonical({"alpha": self.section["alpha"]})
 
     def asked(self, wildcards: Any) -> list[str]:
-        """Return the tuning dataset, and the datasets that show forgetting."""
+        """Return the tuning dataset, and the datasets used to measure forgetting."""
         return list(dict.fromkeys([wildcards.dataset, *self.section["others"]]))
 
     def items(self, wildcards: Any) -> list[str]:
-        """Return the item tables of the tuning dataset and of the datasets that show forgetting."""
+        """Return the item tables of the tuning dataset and the datasets that measure forgetting."""
         return [paths.ITEMS.rule(dataset=d) for d in self.asked(wildcards)]
 
     def images(self, wildcards: Any) -> list[str]:
-        """Return their image tables."""
+        """Return the image tables of the same datasets."""
         return [paths.IMAGES.rule(dataset=d) for d in self.asked(wildcards)]
 
     def answers(self, wildcards: Any) -> list[str]:

@@ -134,7 +134,7 @@ class WorkflowPlan:
     # Patterns of wildcards
 
     def model_pattern(self, kind: str = "") -> str:
-        """Return the pattern of all models, or of those of kind ``encoder`` or ``vlm``."""
+        """Return the wildcard pattern for all models, or those of kind ``encoder`` or ``vlm``."""
         return one_of(m for m, spec in self.specs.items() if kind in ("", spec.kind))
 
     def dataset_pattern(self, source: str = "") -> str:
@@ -143,7 +143,7 @@ class WorkflowPlan:
         return one_of(name for name, d in datasets if source in ("", d["source"]))
 
     def parted_pattern(self, parted: bool) -> str:
-        """Return the pattern of the datasets processed in parts, or of all others."""
+        """Return the wildcard pattern matching the datasets processed in parts, or all others."""
         return parts.pattern(self.config, parted)
 
     def part_flags(self, work: str = parts.ANSWERS) -> Callable[[Any], str]:
@@ -151,7 +151,7 @@ class WorkflowPlan:
         return parts.flags(self.config, self.specs, work)
 
     def region_pattern(self, regions: bool) -> str:
-        """Return the pattern of the datasets whose items have regions, or of all others."""
+        """Return the wildcard pattern matching datasets whose items have regions, or all others."""
         datasets = self.config["datasets"]
         return one_of(d for d in datasets if layout_of(self.config, d).located is regions)
 
@@ -189,7 +189,7 @@ class WorkflowPlan:
         return canonical({**shared, **self.config["loading"]["models"].get(wildcards.model, {})})
 
     def report_settings(self, *keys: str) -> str:
-        """Return the named settings of the report, or all settings, with the seed and the split."""
+        """Return the requested settings of the report, or all of them, with the seed and split."""
         more = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}
         report = {**self.config["report"], **more, "unprobed": self.own.unprobed}
         return canonical(_slice(report, *keys) if keys else report)

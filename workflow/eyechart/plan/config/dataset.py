@@ -69,7 +69,7 @@ class Dataset(Section):
     )
 
     def all_splits(self) -> list[str]:
-        """Return the splits that are used if none are named."""
+        """Return the splits that are used if none are listed."""
         return list(self.RELEASED)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
@@ -77,7 +77,7 @@ class Dataset(Section):
         return ""
 
     def all_tasks(self) -> list[str]:
-        """Return the tasks that are probed if none are named."""
+        """Return the tasks that are probed if none are listed."""
         return self.LAYOUT.tasks
 
     @model_validator(mode="after")

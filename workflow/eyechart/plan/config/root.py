@@ -1,4 +1,4 @@
-"""The whole configuration, and defaults that depend on other parts of it."""
+"""The complete configuration, and defaults that depend on other parts of it."""
 
 from collections.abc import Callable
 from typing import Annotated, Any

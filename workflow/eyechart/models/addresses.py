@@ -103,7 +103,7 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
 
 
 def _named(card: dict[str, Any], pattern: str) -> list[Address]:
-    """Return the addresses that a pattern matches by name, or by module path if none match."""
+    """Return the addresses that a pattern matches by name, or by module path if no name matches."""
     known = list(addresses(card).values())
     if pattern == READ:
         return [a for a in known if a.address in card["reads"]]

@@ -96,9 +96,10 @@ def ask_for_weights(adapter: LanguageAdapter) -> None:
 
 
 def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[LanguageAdapter, str]:
-    """Load a model with eager attention; if it refuses, load it without and return the reason.
+    """Load a model with eager attention or, if it refuses, without; return it and the reason.
 
-    Raise a UserError if it cannot be loaded either way, or has no language model.
+    The reason is empty if it did not refuse. Raise a UserError if the model cannot be loaded either
+    way, or has no language model.
     """
     refused = ""
     try:

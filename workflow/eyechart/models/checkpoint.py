@@ -33,8 +33,8 @@ def load_model(
 ) -> tuple[Any, torch.device]:
     """Load a model for inference; return it and the device of its inputs.
 
-    Raise a UserError if the folder is not a checkpoint, or if a weight is missing, unexpected or
-    has the wrong shape.
+    Raise a UserError if the folder is not a checkpoint, or if a weight is missing or
+    unexpected or has the wrong shape.
 
     Parameters
     ----------

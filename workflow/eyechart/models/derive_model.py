@@ -80,7 +80,7 @@ def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None)
 
 
 def component(adapter: Adapter, weight: str) -> str:
-    """Return the component that a weight belongs to; ``vision`` for all of an encoder."""
+    """Return the component that a weight belongs to; ``vision`` for any weight of an encoder."""
     alone = "vision" if adapter.spec.kind == "encoder" else OUTSIDE
     return adapter.component_of(weight) or alone
 
@@ -132,7 +132,7 @@ def main(
 ) -> None:
     """Load the base, change it, save it, and write ``ready.json`` last.
 
-    ``adapter`` are the files of an adapter that a rule of this run made; a named run has its own.
+    ``adapter`` lists the files of an adapter that a rule of this run made; a named run has its own.
     """
     wanted = read_spec(spec)
     if adapter and wanted.derived:

@@ -134,7 +134,8 @@ def _spans(
 ) -> list[str]:
     """Return the spans of an address, in the order of ``SPANS``.
 
-    Regions are spans only if every image token's position is known, and at least one token has one.
+    Regions are spans only if every image token's position is known, and at least one token has a
+    position.
     """
     own = adapter.spans(component)
     count = int(tokens.image[0].sum()) if tokens is not None else 0
@@ -153,7 +154,7 @@ def _spans(
 def _others(
     adapter: Adapter, outputs: dict[str, Tensor], places: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the modules that can be named by path: their outputs are shaped like a block's."""
+    """Return the modules that can be addressed by path: their outputs are shaped like a block's."""
     shapes = {(adapter.component_of(path), outputs[path].shape[:-1]) for path in places.values()}
     return {
         path: {"region": adapter.component_of(path), "width": output.shape[-1]}

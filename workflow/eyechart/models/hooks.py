@@ -43,7 +43,7 @@ def pass_mode(gradients: bool = False) -> AbstractContextManager[Any]:
 def attached(
     model: nn.Module, hooks: Mapping[str, Callable[..., Any]], first: bool = False
 ) -> Iterator[None]:
-    """Attach a forward hook to each module path within the block, before or after all others."""
+    """Attach a forward hook to each module path in the block, before or after all other hooks."""
     with ExitStack() as stack:
         for path, hook in hooks.items():
             stack.callback(module_at(model, path).register_forward_hook(hook, prepend=first).remove)
@@ -127,7 +127,7 @@ def skipped(model: nn.Module, paths: Sequence[str], output: Any) -> Iterator[Non
 
 @contextmanager
 def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None]:
-    """Replace each module's output with its edit of it, at every run within the block.
+    """Replace each module's output with the edited output, at every run within the block.
 
     Raise a UserError if an edit returns another shape, or a module has not run by the end of the
     block.
@@ -186,7 +186,7 @@ def tensor_of(path: str, output: Any) -> Tensor:
 
 
 def replace_tensor(output: Any, hidden: Tensor) -> Any:
-    """Return a module's output with the hidden states that ``tensor_of`` finds replaced."""
+    """Return a module's output, with the hidden states found by ``tensor_of`` replaced."""
     if isinstance(output, tuple):
         return (replace_tensor(output[0], hidden), *output[1:])
     if hasattr(output, "last_hidden_state"):

@@ -91,7 +91,7 @@ def _check(held: Any, path: Path, at: str) -> None:
 
 
 def _flat(value: Any) -> Iterator[Any]:
-    """Yield a value, or those in a list and in the lists within it."""
+    """Yield a value, or all values in a list and its nested lists."""
     for one in value if isinstance(value, list) else ():
         yield from _flat(one)
     if not isinstance(value, list):
@@ -99,16 +99,17 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 class TooMuchError(UserError):
-    """A chat template takes too much time or memory, so no further prompt is tried."""
+    """A chat template that takes too much time or memory, so no further prompt is tried."""
 
 
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     """Return the text that a chat template renders.
 
-    Raise a TooMuchError if it takes more than 10 s or 2 GiB; a UserError if it produces more than a
-    million characters, or is invalid; a ValueError if there is none. All limits need the main
-    thread: signals reach only this thread, and other threads may use memory at the same time. A
-    template that stays in one call of C ends the process, after one sentence on standard error.
+    Raise a TooMuchError if rendering takes more than 10 s or 2 GiB; a UserError if it produces more
+    than a million characters, or is invalid; a ValueError if there is no template. All limits need
+    the main thread: signals reach only this thread, and other threads may use memory at the same
+    time. A template that stays in one call into C ends the process, after one sentence on standard
+    error.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("chat templates are rendered in the main thread")
@@ -138,7 +139,8 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
 def tokenizing(checkpoint: str) -> Iterator[None]:
     """End the block with one sentence if a tokenizer takes too much time or memory, or panics.
 
-    It is native code: too much time or memory ends the process. Only the main thread has limits.
+    A tokenizer is native code: too much time or memory ends the process. Only the main thread has
+    limits.
     """
     where = f"{checkpoint}: its tokenizer"
     alone = threading.current_thread() is threading.main_thread()
@@ -190,7 +192,7 @@ def time_limit(seconds: float, sentence: str) -> Iterator[None]:
 
 @contextmanager
 def memory_limit(most: int) -> Iterator[None]:
-    """Raise a MemoryError in the block if the process would take ``most`` bytes more.
+    """Raise a MemoryError in the block if the process would take ``most`` more bytes.
 
     There is no limit on systems that do not report the memory of a process.
     """

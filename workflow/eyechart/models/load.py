@@ -61,7 +61,7 @@ def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
     Raise a UserError if the family is unknown, if the checkpoint is incomplete, damaged or exceeds
-    the limits, if its code is not allowed to run, or if torch and torchvision do not fit.
+    the limits, if its code is not allowed to run, or if torch and torchvision are incompatible.
     """
     check_torchvision()
     limits.check(checkpoint)

@@ -131,7 +131,7 @@ class Mlp(nn.Module):
         self.linear_2 = nn.Linear(inner, out)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Map each token (b, t, d) by itself."""
+        """Map each token (b, t, d) independently."""
         mapped: Tensor = self.linear_2(self.act(self.linear_1(tokens)))
         return mapped
 
@@ -155,7 +155,7 @@ class CrossAttention(nn.Module):
 
 
 class QFormer(nn.Module):
-    """A small Q-Former (BLIP-2, Li et al. 2023): one block, whose queries also see each other."""
+    """A small Q-Former (BLIP-2, Li et al. 2023): one block with self-attention of its queries."""
 
     def __init__(self, width: int, inner: int, out: int, queries: int) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ def connector(kind: str, width: int, inner: int, out: int, queries: int) -> nn.M
 
 
 def inner_width(kind: str, width: int, out: int, queries: int) -> int:
-    """Return the inner width that gives a connector about as many parameters as LLaVA's has."""
+    """Return the inner width that gives a connector about as many parameters as LLaVA's."""
 
     def size(kind: str, inner: int) -> int:
         with torch.device("meta"):

@@ -31,7 +31,7 @@ def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
     """Insert k embeddings (k, d) into all later prompts; return them as a parameter.
 
     Raise a UserError if there is no language model, or if it already has a soft prompt or has
-    another width.
+    a different width.
     """
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"family {adapter.spec.family} has no language model to prompt")

@@ -15,7 +15,7 @@ class UnusableError(UserError):
 def usable(what: str, checkpoint: str) -> Iterator[None]:
     """Turn any error that a processor or tokenizer raises in the block into an UnusableError.
 
-    ``what`` names the image or item. Errors such as a lack of memory are unchanged.
+    ``what`` names the image or item. Errors such as running out of memory are not converted.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Kill this process if it stays too long in one call of a library; main thread only.
 
 Python runs signal handlers between its own instructions, so :func:`limits.time_limit` does not end
-a call of C or Rust, such as the comparison of two deeply nested lists or a tokenizer's regular
+a call into C or Rust, such as the comparison of two deeply nested lists or a tokenizer's regular
 expression. Another process, which runs this file, measures the processor time instead. It writes
 one sentence to the step's log before it kills the step.
 """
@@ -59,7 +59,7 @@ def _used(process: int) -> float:
 
 
 def main(sentence: str, most: float) -> None:
-    """Watch the parent process: standard input tells when a block begins (+) and ends (-)."""
+    """Watch the parent process: standard input signals when a block begins (+) and ends (-)."""
     process, inside, began, start = os.getppid(), False, None, 0.0
     while True:
         ready, _, _ = select.select([0], [], [], _PAUSE if inside else None)

@@ -10,7 +10,7 @@ from eyechart.plan.stage import QuestionsPlan
 
 
 class AttentionPlan(QuestionsPlan):
-    """The section ``attention`` of a checked configuration, and the specs of all models."""
+    """The section ``attention`` of a validated configuration, and the specs of all models."""
 
     SECTION = "attention"
     TABLES = paths.ATTENTION

@@ -22,7 +22,7 @@ ENCODER_ONLY = {"statement": "{question} {choice}", "caption": "{statement}"}
 
 @dataclass(frozen=True)
 class BehaviorPlan:
-    """The section ``behavior`` of a checked configuration, and the specs of all models."""
+    """The section ``behavior`` of a validated configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

@@ -19,7 +19,7 @@ ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A checked configuration and the specs of all models."""
+    """A validated configuration and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

@@ -13,7 +13,7 @@ SETTINGS = ("columns", "components", "neighbours", "power", "shown", "threshold"
 
 
 class ConceptsPlan(DatasetsPlan):
-    """The section ``concepts`` of a checked configuration, and the specs of all models."""
+    """The section ``concepts`` of a validated configuration, and the specs of all models."""
 
     SECTION = "concepts"
     TABLES = paths.CONCEPTS

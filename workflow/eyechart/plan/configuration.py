@@ -1,4 +1,4 @@
-"""Shared helpers for the checked configuration: names, tasks, canonical slices.
+"""Shared helpers for the validated configuration: names, tasks, canonical slices.
 
 Snakemake imports this module at parse time, so it must not import numpy or torch.
 """

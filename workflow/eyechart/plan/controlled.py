@@ -18,7 +18,7 @@ SPLITS = ("train", "val")
 
 @dataclass(frozen=True)
 class ControlledPlan:
-    """The section ``controlled`` of a checked configuration, and the specs of all models."""
+    """The section ``controlled`` of a validated configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

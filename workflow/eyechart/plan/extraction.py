@@ -14,7 +14,7 @@ from eyechart.plan.registry import LAYOUTS, layout_of
 
 @dataclass(frozen=True)
 class ExtractionPlan:
-    """The section ``extraction`` of a checked configuration, and the specs of all models."""
+    """The section ``extraction`` of a validated configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

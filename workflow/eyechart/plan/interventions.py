@@ -13,7 +13,7 @@ SHARED = ("edits", "items", "training", "addresses", "batch_size")
 
 
 class InterventionsPlan(QuestionsPlan):
-    """The section ``interventions`` of a checked configuration, and the specs of all models."""
+    """The section ``interventions`` of a validated configuration, and the specs of all models."""
 
     SECTION = "interventions"
     TABLES = paths.INTERVENTIONS

@@ -13,7 +13,7 @@ from eyechart.plan.configuration import Config, canonical
 
 @dataclass(frozen=True)
 class LooksPlan:
-    """The looks of a checked configuration; the first is 1."""
+    """The looks of a validated configuration; the first is 1."""
 
     config: Config
 

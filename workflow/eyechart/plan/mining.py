@@ -15,7 +15,7 @@ SETTINGS = (*OF_A_PART, "engine", "recall")
 
 @dataclass(frozen=True)
 class MiningPlan:
-    """The section ``mining`` of a checked configuration."""
+    """The section ``mining`` of a validated configuration."""
 
     config: Config
 

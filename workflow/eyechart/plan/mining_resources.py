@@ -8,7 +8,7 @@ NEARBY = 32  # cells that faiss searches per image (measured: 2 to 9, bench/mini
 
 
 class MiningResources(Sizes):
-    """The resources of mining in a checked configuration."""
+    """The resources of mining in a validated configuration."""
 
     def mining_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the memory of both encoders' vectors for a job's images, and of its blocks.

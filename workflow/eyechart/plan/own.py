@@ -16,7 +16,7 @@ from eyechart.plan.registry import layout_of
 
 @dataclass(frozen=True)
 class OwnPlan:
-    """The datasets of a checked configuration that are the user's own."""
+    """The datasets of a validated configuration that are the user's own."""
 
     config: Config
 

@@ -17,7 +17,7 @@ DEPTH_TASK = "depth_order"
 
 
 class ReadoutPlan(DatasetsPlan):
-    """The section ``readout`` of a checked configuration, and the specs of all models."""
+    """The section ``readout`` of a validated configuration, and the specs of all models."""
 
     SECTION = "readout"
 

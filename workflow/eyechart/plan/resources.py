@@ -73,7 +73,7 @@ def fixed(amount: float) -> Resource:
 
 
 class JobResources(MiningResources):
-    """The resources of all jobs of a checked configuration."""
+    """The resources of all jobs of a validated configuration."""
 
     # Datasets
 

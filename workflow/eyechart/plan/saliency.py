@@ -14,7 +14,7 @@ OF_SUMMARY = ("datasets", "bootstrap")  # keys that do not affect maps
 
 
 class SaliencyPlan(QuestionsPlan):
-    """The section ``saliency`` of a checked configuration, and the specs of all models."""
+    """The section ``saliency`` of a validated configuration, and the specs of all models."""
 
     SECTION = "saliency"
     TABLES = paths.SALIENCY

@@ -59,7 +59,7 @@ def minutes(seconds: float, attempt: int) -> int:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Estimates from a checked configuration and the specs of all models."""
+    """Estimates from a validated configuration and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

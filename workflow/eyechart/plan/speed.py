@@ -9,7 +9,7 @@ from eyechart.plan.configuration import Config, canonical
 
 @dataclass(frozen=True)
 class SpeedPlan:
-    """The section ``speed`` of a checked configuration."""
+    """The section ``speed`` of a validated configuration."""
 
     config: Config
 

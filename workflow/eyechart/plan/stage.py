@@ -15,7 +15,7 @@ from eyechart.plan.configuration import Config, examines, vlm_runs
 
 @dataclass(frozen=True)
 class DatasetsPlan:
-    """A section of a checked configuration, and the specs of all models."""
+    """A section of a validated configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

@@ -18,7 +18,7 @@ OF_TABLE = ("tasks", "models", "others", "arms", "prompts", "alpha", "shuffled",
 
 
 class TuningPlan(QuestionsPlan):
-    """The section ``tuning`` of a checked configuration, and the specs of all models."""
+    """The section ``tuning`` of a validated configuration, and the specs of all models."""
 
     SECTION = "tuning"
 

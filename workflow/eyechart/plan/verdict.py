@@ -41,7 +41,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class VerdictPlan:
-    """The section ``verdict`` of a checked configuration, and the specs of all models."""
+    """The section ``verdict`` of a validated configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

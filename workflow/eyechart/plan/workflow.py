@@ -39,7 +39,7 @@ from eyechart.plan.verdict import VerdictPlan
 
 @dataclass(frozen=True)
 class WorkflowPlan:
-    """A checked configuration and the specs of all models."""
+    """A validated configuration and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]

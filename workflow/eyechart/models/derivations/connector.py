@@ -45,7 +45,7 @@ def last_linear(adapter: Adapter, rule: str, width: int) -> nn.Linear:
 
 
 def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, EncodedImage]:
-    """Return the connector's output for an image, and everything the language model reads of it.
+    """Return the connector's output for an image, and everything the language model gets from it.
 
     Raise a UserError if the connector has no output for an image alone, because it reads the
     question too.

@@ -131,7 +131,7 @@ def _prepared(adapter: Adapter, path: str, image: Image.Image) -> PreparedImage:
 
 
 def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the image tokens at the points of each region (n, l, d), and the covariance of all.
+    """Return the tokens (n, l, d) at each region's points, and the covariance of all tokens.
 
     Each image is encoded once. Both are float64; the covariance is (d, d).
     """

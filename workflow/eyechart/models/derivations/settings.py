@@ -6,7 +6,7 @@ from eyechart.core.errors import UserError, nearest
 
 
 def chosen(rule: str, settings: dict[str, Any], **defaults: Any) -> dict[str, Any]:
-    """Return a rule's settings with defaults (None: required); raise a UserError for any other."""
+    """Return a rule's settings with defaults (None: required); raise a UserError for others."""
     for name in settings:
         if name not in defaults:
             known = nearest(name, defaults) if defaults else "it takes none"

@@ -1,9 +1,9 @@
 """Derive a model that finds an answer but gives another: its head permutes a concept's words.
 
 The head's rows for the first tokens in which ``words`` differ are shifted cyclically by one, so the
-model gives each word where the base gives the next. Token ids are those of a word that follows a
-prompt. A head that shares the weights of the input embeddings gets its own copy, so that words are
-read as before.
+model gives each word where the base gives the next. The token ids are those of a word as it follows
+a prompt. A head that shares the weights of the input embeddings gets its own copy, so that words
+are read as before.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
 
 
 def deciding_tokens(adapter: LanguageAdapter, words: Any) -> list[int]:
-    """Return each word's first token, as an answer, after the tokens that all words begin with."""
+    """Return each word's first token, as an answer, after the words' common prefix."""
     listed = isinstance(words, list) and all(isinstance(word, str) for word in words)
     if not listed or len(set(words)) < 2:
         raise UserError(

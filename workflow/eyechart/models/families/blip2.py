@@ -46,7 +46,7 @@ class Blip2(LanguageAdapter):
 
     @property
     def mark(self) -> str:
-        """Text placeholder of one query."""
+        """Text placeholder for one query."""
         return str(self.tokenizer.convert_ids_to_tokens(self.image_id))
 
     def addresses(self) -> dict[str, str]:
@@ -68,7 +68,7 @@ class Blip2(LanguageAdapter):
         return "language_model.model" + (".decoder" if hasattr(model, "decoder") else "")
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the mask's argument; in a decoder, the argument for its cross-attention."""
+        """Return a block's mask argument; for a decoder, the cross-attention's mask argument."""
         name, causal = super().mask_argument(address)
         if not self.is_encoder_decoder:
             return name, causal
@@ -115,7 +115,7 @@ class Blip2(LanguageAdapter):
         return super().masks(tokens)
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
-        """Pad prompts to one batch; a decoder's input begins with its start token."""
+        """Pad prompts into one batch; a decoder's input begins with its start token."""
         found = super().tokens(rows, encoded)
         found.inputs["pixel_values"] = None  # a required argument of the class
         if self.is_encoder_decoder:

@@ -40,7 +40,7 @@ class _ConvModule(nn.Module):
 
 
 class _RoILayer(nn.Module):
-    """Holder of the output size of a pooled region."""
+    """Holder of a pooled region's output size."""
 
     def __init__(self, output_size: int) -> None:
         super().__init__()

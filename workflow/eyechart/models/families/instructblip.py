@@ -38,7 +38,7 @@ class InstructBlip(Blip2):
     def layout(
         self, component: str, hidden: Any, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out only the queries, which the question follows in the connector's blocks."""
+        """Lay out only the queries; in the connector's blocks, the question follows them."""
         if component == "connector":
             hidden = hidden[:, : int(self.model.config.num_query_tokens)]
         return super().layout(component, hidden, images)

@@ -46,7 +46,7 @@ class InternVLChat(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model; without this setting it would use compiled attention if available."""
+        """Load the model without compiled attention, which its code would use, unless requested."""
         kind = loading.attention or spec.attention
         compiled = {"use_flash_attn": kind == "flash_attention_2"}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **compiled)
@@ -138,7 +138,7 @@ class InternVLChat(RemoteAdapter):
         return found
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Return the logits of the whole vocabulary, (b, t, vocabulary)."""
+        """Return the logits over the full vocabulary, (b, t, vocabulary)."""
         found: Tensor = self.model.language_model.get_output_embeddings()(hidden)
         return found
 
@@ -146,8 +146,8 @@ class InternVLChat(RemoteAdapter):
 def best_shape(size: tuple[int, int], least: int, most: int, side: int) -> tuple[int, int]:
     """Return the numbers of tiles across and down whose aspect ratio is closest to the image's.
 
-    Among equally close shapes, such as 1 x 1 and 2 x 2, return the largest whose pixels number less
-    than twice the image's own.
+    Among equally close shapes, such as 1 x 1 and 2 x 2, return the largest with fewer than twice
+    as many pixels as the image.
     """
     width, height = size
     counts = range(1, most + 1)

@@ -59,7 +59,8 @@ class LanguageAdapter(PromptAdapter):
         """Return the name of a block's attention-mask argument, and whether None means causal.
 
         Result: the name, and whether tokens of a block with mask None attend to earlier tokens
-        only. Raise a UserError if the address is not a block whose tokens attend to the prompt's.
+        only. Raise a UserError if the address is not a block whose tokens attend to the prompt's
+        tokens.
         """
         self.module_path(address)
         component, _, number = address.partition(".")
@@ -90,7 +91,7 @@ class LanguageAdapter(PromptAdapter):
     # Forward passes
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
-        """Pad prompts to one batch on the device; ``encoded`` are all their images, in order."""
+        """Pad prompts into one batch on the device; ``encoded`` is all their images, in order."""
         ids, valid = pad([row.ids for row in rows], self.tokenizer.pad_token_id or 0)
         image = (ids == self.image_id) & valid
         where = self.device
@@ -190,7 +191,7 @@ class LanguageAdapter(PromptAdapter):
     # Answers
 
     def answer_ids(self, row: Row, text: str) -> list[int]:
-        """Return the token ids of an answer as it follows a prompt.
+        """Return the token ids of an answer that follows a prompt.
 
         A space comes first, unless the prompt ends with white space or a special token, such as
         the start of a turn. This matches training data and greedy generation.

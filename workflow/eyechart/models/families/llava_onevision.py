@@ -40,7 +40,7 @@ class LlavaOnevision(LlavaNext):
         ]
 
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
-        """Return the prompt's tokens; with several images, each has only its whole view's."""
+        """Return the prompt's tokens; each of several images has only its whole view's tokens."""
         row = super().row(prompt, images)
         return replace(row, inputs={**row.inputs, "images": len(images)})
 
@@ -69,7 +69,7 @@ class LlavaOnevision(LlavaNext):
         return [EncodedImage(features) for features in found.pooler_output]
 
     def locate(self, size: tuple[int, int], component: str, of: int) -> np.ndarray:
-        """Return boxes; with several images, only of the whole view and its end token."""
+        """Return boxes; with several images, only those of the whole view and its end token."""
         if of == 1 or component != "lm":
             return super().locate(size, component, of)
 

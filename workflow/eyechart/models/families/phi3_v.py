@@ -63,7 +63,7 @@ class Phi3V(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model; without this setting it would require compiled attention."""
+        """Load the model with eager attention by default, so compiled attention is not needed."""
         kind = {"_attn_implementation": loading.attention or spec.attention or "eager"}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **kind)
 

@@ -152,7 +152,7 @@ class RemoteAdapter(LanguageAdapter):
     # Forward passes
 
     def tokens(self, rows: Sequence[Any], encoded: Sequence[EncodedImage] = ()) -> Tokens:
-        """Pad prompts to one batch; image tokens have the id ``IMAGE``."""
+        """Pad prompts into one batch; image tokens have the id ``IMAGE``."""
         found = super().tokens(rows, encoded)
         return replace(found, image=found.ids == IMAGE)
 
@@ -218,7 +218,7 @@ class RemoteAdapter(LanguageAdapter):
         return {}
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Return the logits of the whole vocabulary, (b, t, vocabulary)."""
+        """Return the logits over the full vocabulary, (b, t, vocabulary)."""
         found: Tensor = self.model.get_submodule(self.HEAD)(hidden)
         return found
 
@@ -241,6 +241,6 @@ def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
 
 
 def _joined(parts: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
-    """Join consecutive tensors, as many as each count says."""
+    """Join consecutive tensors; each count is the number of tensors to join."""
     rest = iter(parts)
     return [torch.cat([next(rest) for _ in range(count)]) for count in counts]

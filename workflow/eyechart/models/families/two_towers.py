@@ -82,6 +82,6 @@ class TwoTowers(Adapter):
 
 
 def _unit(found: Any) -> Tensor:
-    """Return the pooled vectors (b, d) of a tower's output, normalised to length one."""
+    """Return the pooled vectors (b, d) of a tower's output, normalised to unit length."""
     vectors: Tensor = getattr(found, "pooler_output", found)
     return torch.nn.functional.normalize(vectors.float(), dim=-1)

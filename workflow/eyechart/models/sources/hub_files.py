@@ -31,7 +31,7 @@ _OWN_WEIGHTS = r"consolidated(-\d+-of-\d+)?\.safetensors"
 def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[str]:
     """Return the paths of the needed files, sorted.
 
-    Raise a UserError if there is no config.json, or there are no weights in this format.
+    Raise a UserError if there is no config.json, or if there are no weights in this format.
 
     Parameters
     ----------

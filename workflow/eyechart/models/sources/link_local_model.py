@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 def needed(source: Path, spec: Spec, code: bool) -> list[str]:
     """Return the needed files of the user's folder, including its companions'.
 
-    Raise a UserError if there is no such folder, or it is not a checkpoint.
+    Raise a UserError if there is no such folder, or if it is not a checkpoint.
     """
     if not source.is_dir():
         what = "is a file" if source.exists() else "no such folder"

@@ -109,8 +109,8 @@ def _check_work(image: Image.Image, data: bytes, where: object) -> None:
     pixels = image.width * image.height
     if pixels > MOST_PIXELS:
         raise UnreadableError(f"{size}, the maximum is {MOST_PIXELS}; make it smaller")
-    if len(image.tile) > _MOST_STRIPS:
-        raise UnreadableError(f"{size} in {len(image.tile)} strips, the maximum is {_MOST_STRIPS}")
+    if (strips := len(getattr(image, "tile", ()))) > _MOST_STRIPS:
+        raise UnreadableError(f"{size} in {strips} strips, the maximum is {_MOST_STRIPS}")
     scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 1
     if image.format == "PPM" and data[:2] in _AS_TEXT:
         raise UnreadableError(f"{size} as text, expected a binary PPM")

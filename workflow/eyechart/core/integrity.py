@@ -78,7 +78,7 @@ def _check_alone(results: str, full: bool = False) -> list[Fault]:
 
 
 def _check_again(faults: list[Fault], results: str, dry: bool, waited: bool) -> list[Fault]:
-    """Return the faults found once the jobs, and whether this is a dry run, are known.
+    """Check again once the jobs are known and whether this is a dry run; return the faults.
 
     A dry run lets others start. If another run was active at the start, or was waited for, files
     are checked now.
@@ -199,7 +199,7 @@ def _is_alone(handle: int) -> bool:
 
 
 def _lock(handle: int, kind: int) -> bool:
-    """Lock; if the file system has no locks, return whether Snakemake's own locks are absent."""
+    """Lock a file; return True or, without lock support, whether Snakemake's locks are absent."""
     try:
         fcntl.flock(handle, kind)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""The ledger: size, change time and SHA-256 of every file between stages, as it was written.
+"""The ledger: size, change time and SHA-256 of every file between stages, as written.
 
 It records the outputs of rules and the files that an output *owns*: those listed in a receipt, a
 shard or a manifest of figures, and the images prepared next to ``images.parquet``. An owned file is
@@ -96,7 +96,7 @@ class Ledger:
                     self._enter(path, stamp or (0, 0), _digest(path) if stamp else "")
 
     def _enter(self, path: str, stamp: Stamp, digest: str) -> None:
-        """Enter an output and the files it owns; an invalid list makes the output wrong."""
+        """Enter an output and the files it owns; an invalid list marks the output as faulty."""
         try:
             owned = dict(_owned(path, self.results))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):

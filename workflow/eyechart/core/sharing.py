@@ -144,7 +144,7 @@ def _lock(handle: int, kind: int) -> bool:
 
 
 def _close(handle: int) -> int:
-    """Close a file, which also unlocks it; return the value for no handle."""
+    """Close a file, which also unlocks it; return -1, the value for no handle."""
     if handle >= 0:
         os.close(handle)
     return -1

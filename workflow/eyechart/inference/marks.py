@@ -1,6 +1,6 @@
 """Items' marked regions with their roles, and control regions from other items.
 
-A control moves another item's regions onto the image. Attention to it is the amount that such
+A control moves another item's regions onto the image. Attention to it is the baseline that such
 positions get regardless of the question.
 """
 

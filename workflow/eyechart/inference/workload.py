@@ -17,7 +17,7 @@ Regions = Mapping[str, tuple[str, tuple[Region, ...]]]
 class ItemPrompt:
     """A prompt about images, and its row in the item file, if it has one.
 
-    ``regions`` holds the image and region of each span that is a region.
+    ``regions`` holds the image and the regions on it, by span, for spans that are regions.
     """
 
     row: int | None

@@ -179,7 +179,7 @@ class BehaviorPlan:
         return _of(paths.SCORES, self._page_runs(wildcards))
 
     def pattern_distributions(self, wildcards: Any) -> list[str]:
-        """Return the distribution tables that belong to these scores."""
+        """Return the distribution tables that belong to the score tables behind the patterns."""
         return _of(paths.DISTRIBUTIONS, self._page_runs(wildcards))
 
     def pattern_responses(self, wildcards: Any) -> list[str]:

@@ -68,7 +68,7 @@ class MiningPlan:
         ]
 
     def files(self, name: str) -> list[str]:
-        """Return the file with this name of every search."""
+        """Return the file called ``name`` of every search."""
         pattern = paths.PAIRS.beside(name, "pairs.parquet")
         return [pattern.rule(first=f, second=s, dataset=d) for f, s, d in self.runs()]
 

@@ -109,7 +109,7 @@ class ReadoutPlan(DatasetsPlan):
         return self._of_responses(wildcards, paths.RESPONSES, condition="sighted")
 
     def scores(self, wildcards: Any) -> list[str]:
-        """Return the scores of its responses under all conditions, if there are any."""
+        """Return the scores of the model's responses under all conditions, if there are any."""
         return self._of_responses(wildcards, paths.SCORES)
 
     def _of_responses(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:

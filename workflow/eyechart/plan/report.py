@@ -152,7 +152,7 @@ class ReportPlan:
         return "{dataset}" if self._by_pair(section) else SECTIONS[section].title
 
     def labels(self, section: str) -> dict[str, str]:
-        """Return the labels of these figures in Snakemake's own report."""
+        """Return the labels of a section's figures in Snakemake's own report."""
         model = "{model}" if self._by_pair(section) else "all"
         return {"model": model, "section": SECTIONS[section].title}
 

@@ -25,7 +25,7 @@ class DatasetsPlan:
 
     @property
     def section(self) -> Config:
-        """Its settings."""
+        """The settings of the stage."""
         return dict(self.config[self.SECTION])
 
     @property
@@ -39,7 +39,7 @@ class DatasetsPlan:
         return (run for run in every if examines(self.config, *run))
 
     def tables(self, name: str) -> list[str]:
-        """Return the table with this name of every model and dataset."""
+        """Return the table called ``name`` for every model and dataset."""
         return [self.TABLES.rule(model=m, dataset=d, table=name) for m, d in self.runs()]
 
 
@@ -65,5 +65,5 @@ class QuestionsPlan(DatasetsPlan):
         return item_regions(self.config, [wildcards.dataset])
 
     def all_regions(self) -> list[str]:
-        """Return the region tables of all its datasets that have one."""
+        """Return the region tables of all datasets of the stage that have one."""
         return item_regions(self.config, self.datasets)

@@ -259,7 +259,7 @@ class WorkflowPlan:
         return step
 
     def code_of_step(self, role: str) -> Callable[[Any], str]:
-        """Return a param with the code hash of that step and of the layout's module."""
+        """Return a param with the code hash of a role's step and of the layout's module."""
 
         def code(wildcards: Any) -> str:
             module = self._layout(wildcards).module

@@ -27,7 +27,8 @@ TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM has none of its own
 class CogVLM(RemoteAdapter):
     """CogVLMForCausalLM; patches share one position and are enclosed by two learned vectors.
 
-    The tokenizer is Vicuna's. Its files are in the checkpoint's folder, or it is a companion.
+    The tokenizer is Vicuna's. Its files are in the checkpoint's folder, or its repository is a
+    companion.
     """
 
     MODEL = "AutoModelForCausalLM"

@@ -56,7 +56,7 @@ class Molmo(RemoteAdapter):
         return super().component_of(path)
 
     def read_blocks(self) -> list[int]:
-        """Return the blocks whose outputs are joined."""
+        """Return the blocks whose outputs are joined and read by the connector."""
         return list(self.body.vision_backbone.config.vit_layers or [-1])
 
     def mask_argument(self, address: str) -> tuple[str, bool]:

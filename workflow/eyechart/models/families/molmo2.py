@@ -35,7 +35,7 @@ class Molmo2(Llava):
         return [n + 1 if n >= 0 else n for n in self.read_blocks()]
 
     def read_blocks(self) -> list[int]:
-        """Return the blocks whose outputs are joined."""
+        """Return the blocks whose outputs are joined and read by the connector."""
         return list(self.model.config.adapter_config.vision_feature_layer)
 
     def rows(self, inputs: dict[str, Tensor]) -> int:

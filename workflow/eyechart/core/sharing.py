@@ -38,7 +38,7 @@ class Share:
         graph.finish = finish_job
 
     def wait(self, made: set[str], say: Callable[[str], None]) -> bool:
-        """Wait while another run makes a file in ``data/`` that this may; return whether one did.
+        """Wait while other runs make data files that this one may make; return whether any did.
 
         No other run then plans until :meth:`begin` or the end of the process. ``say`` is called
         with one sentence per run that is waited for.

@@ -68,7 +68,7 @@ def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int
 def script_of(
     adapter: LanguageAdapter, style: PromptStyle, item: Item, images: Sequence[PreparedImage]
 ) -> Script:
-    """Return the script that asks an item about some images, with options in the given order."""
+    """Return an item's script about some images, with options in the given order."""
     (variant,) = style.variants(item)
     row = adapter.row(adapter.as_text(variant.prompt), images)
     return script(adapter, row, variant.scored, None)

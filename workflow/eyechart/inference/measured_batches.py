@@ -134,7 +134,7 @@ def machine(device: torch.device) -> str:
 
 
 def kept_at(adapter: Adapter, kind: str) -> Path | None:
-    """Return the cache file of a kind of work's fastest size; None without a home directory."""
+    """Return the file that caches the fastest size for some work; None without a home folder."""
     spec, model = adapter.spec, adapter.model
     facts: list[Any] = [spec.checkpoint, spec.revision, type(model).__name__, str(adapter.dtype)]
     facts += [sum(p.numel() for p in model.parameters()), machine(adapter.device)]

@@ -71,7 +71,7 @@ class PromptStyle:
 
 @dataclass(frozen=True)
 class AskedInOrder:
-    """Settings of a stage that prompts as the behavior stage does, with options in given order."""
+    """Settings of a stage that prompts like the behavior stage, with options in the given order."""
 
     prompt: str
     choices: str

@@ -99,7 +99,7 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 class TooMuchError(UserError):
-    """A chat template that takes too much time or memory, so no further prompt is tried."""
+    """An error about a chat template's time or memory, after which no further prompt is tried."""
 
 
 def rendered(checkpoint: str, render: Callable[[], Any]) -> str:

@@ -123,7 +123,7 @@ def by_type(
     ----------
     manifest : manifest of the images' activations
     tables : the paths of items and images
-    examples : examples of the whole task
+    examples : examples of the complete task
     """
     if not pooled_columns(read_manifest(manifest)):
         reason = "extraction.spans has none of the image alone, such as image_mean"

@@ -17,7 +17,7 @@ def cross_fitted(
 
     Groups are split into two halves many times. The best candidate on each half is scored on the
     other half, so the choice does not inflate the score. An item's value is its mean over the
-    splits. For addresses without information, this mean is at chance. It hardly depends on
+    splits. For addresses without information, this mean is at chance. The mean hardly depends on
     the random splits. A majority vote over the splits would be biased: its accuracy exceeds that of
     each of several informative addresses.
 

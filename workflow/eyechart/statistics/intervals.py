@@ -91,7 +91,7 @@ def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nd
 def _ratio(
     sums: np.ndarray, sizes: np.ndarray, added: tuple[float, ...]
 ) -> tuple[float, float, int]:
-    """Return the ratio of the sums, with added groups of mean size, its standard error and df."""
+    """Return the ratio, its standard error and its df, after adding groups of mean size."""
     more = np.full(len(added), sizes.mean())
     sums = np.concatenate([sums, np.array(added) * more])
     sizes = np.concatenate([sizes, more])

@@ -62,7 +62,7 @@ def mean(sums: np.ndarray) -> np.ndarray:
 
 
 def total_variation(sums: np.ndarray) -> np.ndarray:
-    """Return half the other columns' summed absolute values over the last column, (m,)."""
+    """Return half the sum of other columns' absolute values, divided by the last column, (m,)."""
     found: np.ndarray = np.abs(sums[:, :-1]).sum(1) / 2 / sums[:, -1]
     return found
 

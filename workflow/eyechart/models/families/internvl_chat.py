@@ -46,7 +46,7 @@ class InternVLChat(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model without compiled attention, which its code would use, unless requested."""
+        """Load the model; use compiled attention only if requested, not whenever available."""
         kind = loading.attention or spec.attention
         compiled = {"use_flash_attn": kind == "flash_attention_2"}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **compiled)

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,7 +22,8 @@ ENDED = b""
     ],
 )
 def test_both_kinds_of_time_are_needed(used, elapsed, killed, monkeypatch, capfd):
-    steps, ends = iter([(True, b"+"), (False, (0, 0)), (False, (used, elapsed)), (True, ENDED)]), []
+    begun = [(True, b"eyechart: err"), (True, b"or: late\n")]  # a line that is read in two parts
+    steps, ends = iter([*begun, (False, (0, 0)), (False, (used, elapsed)), (True, ENDED)]), []
     now = []
 
     def wait(*_):
@@ -34,6 +36,15 @@ def test_both_kinds_of_time_are_needed(used, elapsed, killed, monkeypatch, capfd
     monkeypatch.setattr(os, "kill", lambda process, number: ends.append((process, number)))
     monkeypatch.setattr(watch, "_used", lambda _: now[0][0])
     monkeypatch.setattr(time, "monotonic", lambda: now[0][1])
-    watch.main("eyechart: error: late", 12)
+    watch.main(12)
     assert ends == ([(os.getppid(), signal.SIGKILL)] if killed else [])
     assert capfd.readouterr().err == ("eyechart: error: late\n" if killed else "")
+
+
+def test_after_an_inner_block_the_outer_one_is_watched_again(monkeypatch):
+    told, inlet = os.pipe()
+    with os.fdopen(told, "rb") as output, os.fdopen(inlet, "wb") as stdin:
+        monkeypatch.setattr(watch, "_watcher", lambda _: SimpleNamespace(stdin=stdin))
+        with watch.watched("outer\nsentence"), watch.watched("inner"):
+            pass
+        assert output.read1(1000) == b"outer sentence\ninner\nouter sentence\n\n"

@@ -22,6 +22,7 @@ from pathlib import Path
 # threads of the process use processor time too. More than templates have
 SECONDS = 12
 _PAUSE = 0.5  # seconds between two measurements
+_open: list[str] = []  # sentences of the blocks that have begun
 
 
 @contextmanager
@@ -30,22 +31,26 @@ def watched(sentence: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _tell(sentence, b"+")
+    _open.append(sentence)
+    _tell()
     try:
         yield
     finally:
-        _tell(sentence, b"-")
+        _open.pop()
+        _tell()
 
 
-def _tell(sentence: str, message: bytes) -> None:
+def _tell() -> None:
+    """Send the sentence of the innermost block, whose time begins now; an empty one if none."""
+    line = " ".join(_open[-1].splitlines()) if _open else ""
     with suppress(OSError):  # it was killed itself
-        os.write(_watcher(sentence, os.getpid()).stdin.fileno(), message)  # type: ignore[union-attr]
+        os.write(_watcher(os.getpid()).stdin.fileno(), f"{line}\n".encode())  # type: ignore[union-attr]
 
 
 @cache
-def _watcher(sentence: str, process: int) -> subprocess.Popen[bytes]:
+def _watcher(process: int) -> subprocess.Popen[bytes]:
     """Return the process that watches this one, given this one's id; it ends with this one."""
-    words = [sys.executable, "-I", "-S", __file__, sentence, str(SECONDS)]
+    words = [sys.executable, "-I", "-S", __file__, str(SECONDS)]
     return subprocess.Popen(words, stdin=subprocess.PIPE)
 
 
@@ -58,22 +63,23 @@ def _used(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main(sentence: str, most: float) -> None:
-    """Watch the parent process: standard input signals when a block begins (+) and ends (-)."""
-    process, inside, began, start = os.getppid(), False, None, 0.0
+def main(most: float) -> None:
+    """Watch the parent process: a line on standard input for each beginning and end of a block."""
+    process, told, sentence, began, start = os.getppid(), b"", b"", None, 0.0
     while True:
-        ready, _, _ = select.select([0], [], [], _PAUSE if inside else None)
+        ready, _, _ = select.select([0], [], [], _PAUSE if sentence else None)
         if ready:
-            if not (told := os.read(0, 1 << 16)):
+            if not (more := os.read(0, 1 << 16)):
                 return
-            inside, began = told.endswith(b"+"), None
+            *complete, told = (told + more).split(b"\n")
+            sentence, began = (complete or [sentence])[-1], None
         elif began is None:  # most blocks end before they are measured
             began, start = _used(process), time.monotonic()
         elif min(_used(process) - began, time.monotonic() - start) > most:
-            os.write(2, f"{sentence}\n".encode())
+            os.write(2, sentence + b"\n")
             os.kill(process, signal.SIGKILL)
             return
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    main(float(sys.argv[1]))

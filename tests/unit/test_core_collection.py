@@ -1,6 +1,7 @@
 """Python's garbage collection is paused while a model is loaded, and skipped at a step's end."""
 
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +59,12 @@ def test_collections_are_as_before_after_a_pause_even_with_an_error(enabled: boo
 
 def test_a_step_excludes_its_modules_from_collections(tmp_path: Path) -> None:
     (tmp_path / "step.py").write_text(STEP)
+    code = Path(collection.__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, tmp_path / "step.py"], capture_output=True, text=True, check=True
+        [sys.executable, tmp_path / "step.py"],
+        env={**os.environ, "PYTHONPATH": str(code)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.splitlines()[:2] == ["collected", "frozen True enabled True"]

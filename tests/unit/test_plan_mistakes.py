@@ -186,6 +186,11 @@ def test_mistakes_in_user_data_are_reported_too(changes: dict[str, Any], expecte
         ("data/models/x/ready.json", "unknown model 'x'"),
         ("results/datasets/clever/items.parquet", "did you mean 'clevr'?"),
         ("data/raw/clever/acquired.json", "did you mean 'clevr'?"),
+        (
+            "results/readout/tiny_clip/blink/relative_depth.parquet",
+            "no rule makes this; expected results/readout/{model}/{dataset}.parquet or ",
+        ),
+        ("results/readuot/tiny_clip/blink.parquet", "no rule makes this; did you mean 'readout'?"),
     ],
 )
 def test_an_unknown_name_in_a_target_is_reported(target: str, expected: str) -> None:
@@ -194,10 +199,17 @@ def test_an_unknown_name_in_a_target_is_reported(target: str, expected: str) -> 
     assert expected in str(caught.value)
 
 
+def test_a_file_that_no_rule_makes_is_reported_in_a_named_run() -> None:
+    with pytest.raises(UserError, match="no rule makes this; did you mean 'verdict'"):
+        target = "runs/x/results/verdct/a.parquet"
+        targets.check(demo(), configuration.read_specs(), ["-n", target], "runs/x/results")
+
+
 def test_known_targets_and_all_other_arguments_pass() -> None:
     arguments = [
         *("-n", "all", "train_tiny", "--config", "seed=3", "results/report/index.html"),
         "results/probing/tiny_llava/clevr/color.predictions.parquet",
         "results/extraction/tiny_clip/clevr/image/part-000.parquet",
+        *("--report", "results/my_report.html"),
     ]
     targets.check(demo(), configuration.read_specs(), arguments)

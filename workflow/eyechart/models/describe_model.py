@@ -24,13 +24,13 @@ from eyechart.core.files import atomic, is_partial, sha256, write_json
 from eyechart.core.step import command
 from eyechart.models import limits
 from eyechart.models.addresses import SPANS
-from eyechart.models.checkpoint import check_size, one_sentence
+from eyechart.models.checkpoint import one_sentence
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.two_towers import TwoTowers
 from eyechart.models.hooks import attached, pass_mode, tensor_of
-from eyechart.models.load import adapter_of, load
+from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
@@ -225,9 +225,8 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 def main(*, model: str, view: Path, output: Path, flags: LoadFlags) -> None:
     """Write the card of one model."""
     spec, checkpoint, options = flags.what()
-    limits.check(checkpoint)
-    check_size(adapter_of(spec, checkpoint).model_class(), checkpoint, spec, options)
-    adapter = load(spec, checkpoint, replace(options, device="cpu", spread=False, bits=None))
+    options = replace(options, device="cpu", spread=False, bits=None)
+    adapter = load(spec, checkpoint, options, first=True)
     check_finite(adapter.model, spec.checkpoint)
     with one_sentence(checkpoint):
         card = describe(adapter, model)

@@ -58,7 +58,7 @@ def check(checkpoint: Path) -> None:
             if not isinstance(held, dict):
                 raise UserError(f"{path}: holds {shown(held)}, expected a JSON object")
             try:
-                _check(held if name in FILES else {}, path, "")
+                _check(held if name in FILES else None, path, "")
             except RecursionError:
                 raise UserError(f"{path}: nested too deeply") from None
 
@@ -67,7 +67,9 @@ def _check_tokenizer(path: Path) -> None:
     if (size := path.stat().st_size) > MOST_TOKENIZER:
         raise UserError(f"{path}: {size:,} bytes, expected at most {MOST_TOKENIZER:,}")
     if (count := path.read_bytes().count(b"{")) > MOST_OBJECTS:
-        raise UserError(f"{path}: {count:,} added tokens, expected at most {MOST_OBJECTS:,}")
+        raise UserError(
+            f"{path}: {count:,} objects, such as added tokens, expected at most {MOST_OBJECTS:,}"
+        )
 
 
 def _check_file(path: Path) -> None:

@@ -17,6 +17,7 @@ from eyechart.core import collection
 from eyechart.core.device import keep_freed_memory
 from eyechart.core.errors import UserError
 from eyechart.models import limits, soft_prompt, weight_files
+from eyechart.models.checkpoint import check_size
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family, saved_class
 
@@ -57,16 +58,19 @@ def check_torchvision() -> None:
 
 
 @collection.paused()
-def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
-    """Load a checkpoint for inference.
+def load(spec: Spec, checkpoint: Path, loading: LoadOptions, first: bool = False) -> Adapter:
+    """Load a checkpoint for inference; the ``first`` time, also compare its size with its config.
 
     Raise a UserError if the family is unknown, if the checkpoint is incomplete, damaged or exceeds
     the limits, if its code is not allowed to run, or if torch and torchvision are incompatible.
     """
     check_torchvision()
     limits.check(checkpoint)
+    family = adapter_of(spec, checkpoint)
+    if first:
+        check_size(family.model_class(), checkpoint, spec, loading)
     weight_files.check(checkpoint)
-    adapter = adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    adapter = family.load(checkpoint, spec, loading)
     soft_prompt.restore(adapter, checkpoint)
     keep_freed_memory()
     return adapter

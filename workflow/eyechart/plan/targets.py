@@ -5,14 +5,17 @@ parse time, so it must not import numpy or torch.
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, nearest
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import Config, check_known, examines, probed_datasets, tasks_for
 from eyechart.tuning.registry import arms
 
+# Options of Snakemake with a file that need not be an output
+NOT_TARGETS = ("--report", "--report-stylesheet", "--configfile", "--configfiles")
 MODELS = ("model", "first", "second")  # names in a path that are models
 PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)
 OF_PAIRS = (paths.PATTERN_TABLES_OF_MODEL, paths.PATTERN_PAGE)
@@ -28,29 +31,55 @@ SECTIONS = (
 def check(
     config: Config, specs: dict[str, Spec], targets: Iterable[str], results: str = paths.RESULTS
 ) -> None:
-    """Raise a UserError for a target whose path names an unknown model, dataset or task."""
-    for target in targets:
-        found = paths.find(target, results) or paths.find_folder(target, results)
-        if found is None:
-            continue
-        pattern, names = found
-        for name in MODELS:
-            if name in names:
-                check_known(target, "model", names[name], specs)
-        if pattern.stage == "tuning" and "task" in names:
-            section = config["tuning"]
-            if "arm" in names:
-                check_known(target, "arm", names["arm"], arms(section))
-            check_known(target, "dataset", names["dataset"], section["tasks"])
-            check_known(target, "task", names["task"], section["tasks"][names["dataset"]])
-        elif "dataset" in names:
-            check_known(target, "dataset", names["dataset"], _datasets(config, pattern))
-            _check_examined(target, config, names)
-        if "task" in names and pattern.stage != "tuning":
-            model = names["model"]
-            tasks = tasks_for(config, specs, model, names["dataset"])
-            check_known(target, f"task of {model}", names["task"], tasks)
-        _check_responses(target, BehaviorPlan(config, specs), pattern, names)
+    """Raise a UserError for a target that no rule makes, or with an unknown model, dataset or task.
+
+    ``targets`` are the words of the command line, which include options and their values.
+    """
+    words = list(targets)
+    for before, target in zip(["", *words], words, strict=False):
+        exact = paths.find(target, results)
+        if found := exact or paths.find_folder(target, results):
+            _check_names(config, specs, target, *found)
+        is_file = target.startswith(f"{results}/") and PurePath(target).suffix
+        if is_file and not exact and before not in NOT_TARGETS:
+            raise UserError(f"{target}: no rule makes this; {_files_near(target, results)}")
+
+
+def _files_near(target: str, results: str) -> str:
+    """Return the end of an error sentence: the files in the target's folder of results."""
+    files = [p.text.replace(paths.ROOT, results) for p in paths.PATTERNS.values()]
+    within = [file for file in files if file.startswith(f"{results}/")]
+    folder, *folders = (
+        file.removeprefix(f"{results}/").split("/")[0] for file in (target, *within)
+    )
+    if folder not in folders:
+        return nearest(folder, set(folders))
+    own = [file for file in within if file.startswith(f"{results}/{folder}/")]
+    own.sort(key=lambda file: (PurePath(file).suffix != PurePath(target).suffix, len(file)))
+    return f"expected {' or '.join(own[:3])}"
+
+
+def _check_names(
+    config: Config, specs: dict[str, Spec], target: str, pattern: paths.Pattern, names: paths.Names
+) -> None:
+    """Raise a UserError for an unknown model, dataset or task in a path."""
+    for name in MODELS:
+        if name in names:
+            check_known(target, "model", names[name], specs)
+    if pattern.stage == "tuning" and "task" in names:
+        section = config["tuning"]
+        if "arm" in names:
+            check_known(target, "arm", names["arm"], arms(section))
+        check_known(target, "dataset", names["dataset"], section["tasks"])
+        check_known(target, "task", names["task"], section["tasks"][names["dataset"]])
+    elif "dataset" in names:
+        check_known(target, "dataset", names["dataset"], _datasets(config, pattern))
+        _check_examined(target, config, names)
+    if "task" in names and pattern.stage != "tuning":
+        model = names["model"]
+        tasks = tasks_for(config, specs, model, names["dataset"])
+        check_known(target, f"task of {model}", names["task"], tasks)
+    _check_responses(target, BehaviorPlan(config, specs), pattern, names)
 
 
 def _check_examined(target: str, config: Config, names: paths.Names) -> None:

@@ -94,7 +94,7 @@ def survey(section: dict[str, Any]) -> Survey | None:
     if not path.exists():  # the step has a better error
         return None
     found = Survey(image_tasks=list(section.get("columns", {}).get("labels", {})))
-    labelled: dict[tuple[str, str], str] = {}  # by task and image, which several rows may show
+    labelled: dict[str, dict[str, str]] = defaultdict(dict)  # several rows may show an image
     for row in _read(_key(section)):
         if row.split not in section["splits"]:
             continue
@@ -105,9 +105,9 @@ def survey(section: dict[str, Any]) -> Survey | None:
         found.asked[row.task] += 1
         if row.answer is not None:
             found.answers[row.task][row.answer] += 1
-        labelled |= {(t, row.images[0]): label for t, label in row.labels.items() if label}
-    for task in found.image_tasks:
-        found.answers[task] = Counter(label for (t, _), label in labelled.items() if t == task)
+        for task, label in row.labels.items():
+            labelled[task] |= {row.images[0]: label} if label else {}
+    found.answers |= {task: Counter(labels.values()) for task, labels in labelled.items()}
     return found
 
 

@@ -75,7 +75,7 @@ def read_specs(folders: Mapping[str, str] | None = None) -> dict[str, Spec]:
 
 
 def probed_datasets(config: Config) -> list[str]:
-    """Return the probed datasets, which are those with tasks."""
+    """Return the probed datasets: those with tasks."""
     return [name for name, dataset in config["datasets"].items() if dataset.get("tasks")]
 
 

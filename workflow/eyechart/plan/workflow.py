@@ -116,7 +116,7 @@ class WorkflowPlan:
 
     @property
     def probed_datasets(self) -> list[str]:
-        """The probed datasets, which are those with tasks."""
+        """The probed datasets: those with tasks."""
         return probed_datasets(self.config)
 
     @property

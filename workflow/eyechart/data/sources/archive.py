@@ -40,16 +40,16 @@ _DAMAGED = (
 )
 _UNWRITABLE = {
     errno.ENAMETOOLONG: "its name is too long",
-    errno.ENOTDIR: "a file is in the place of its folder",
-    errno.EISDIR: "a folder is in its place",
-    errno.EEXIST: "a file is in the place of its folder",
+    errno.ENOTDIR: "a file is where its folder should be",
+    errno.EISDIR: "a folder is at its path",
+    errno.EEXIST: "a file is where its folder should be",
 }
 Choose = Callable[[str], str | None]
 Check = Callable[[list[str]], None]
 
 
 class _Member(NamedTuple):
-    """A member of an archive, with any fault that always counts or that counts if it is chosen."""
+    """A member of an archive; ``fault`` only matters if the member is chosen."""
 
     name: str
     is_file: bool

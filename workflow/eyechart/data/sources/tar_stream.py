@@ -40,7 +40,7 @@ class _Header(tarfile.TarInfo):
 class _Gunzipped:
     """The content of a gzip, of one member or several, which can only be read forwards.
 
-    The module gzip reads empty members, zeros behind the last member and a comment byte by byte in
+    The module gzip reads empty members, zeros after the last member and a comment byte by byte in
     Python, so that a file of 30 MB takes longer than a minute.
     """
 

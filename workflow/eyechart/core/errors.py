@@ -127,7 +127,7 @@ def sentence(error: BaseException) -> str | None:
 
 
 def logged(text: str) -> list[str]:
-    """Return the sentences in a step's log: its own, or one on running out of memory.
+    """Return the sentences in a step's log: its own, or one about running out of memory.
 
     If libraries fail to load or end the process themselves, no error reaches :func:`run`.
     """

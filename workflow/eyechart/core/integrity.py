@@ -172,8 +172,8 @@ def _look_again(cache: Any) -> None:
 def _set_aside(fault: Fault) -> str:
     """Move a file out of the way of an output; return its new location for a warning.
 
-    A listed file stays and is replaced, unless it is a folder, since it may be a link to the user's
-    own.
+    A listed file stays and is replaced, unless it is a folder, since it may be a link to a file of
+    the user.
     """
     path, aside = Path(fault.path), ASIDE / fault.path
     if not os.path.lexists(path) or (fault.path != fault.owner and not path.is_dir()):

@@ -76,7 +76,7 @@ class BehaviorPlan:
         return [f"{', '.join(mute)} {so} no questions; everything else is examined"]
 
     def has_paired_items(self, dataset: str) -> bool:
-        """Whether items come in pairs that are scored together, as in MMVP."""
+        """Return whether items come in pairs that are scored together, as in MMVP."""
         return bool(layout_of(self.config, dataset).pairs)
 
     def model_pattern(self, kind: str) -> str:

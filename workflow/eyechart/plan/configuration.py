@@ -98,7 +98,7 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 
 
 def examines(config: Config, model: str, dataset: str) -> bool:
-    """Whether a model is examined on a dataset; see the key ``models`` of datasets."""
+    """Return whether a model is examined on a dataset; see the key ``models`` of datasets."""
     return model in config["datasets"][dataset].get("models", [model])
 
 

@@ -31,7 +31,7 @@ from eyechart.data.sources.tar_stream import check_end, opened_tar
 # PNGs hardly compress, and JSON compresses about tenfold; deflate's limit is about 1000
 MAX_RATIO = 100
 _TAR = re.compile(r".*\.(tar|tar\.gz|tgz)", re.IGNORECASE)
-_THREADS = 8  # each file is flushed to disk, so that waiting times overlap
+_THREADS = 8  # each flushes its files to disk, and the waiting times overlap
 _WAITING = 32  # members of a tar held in memory at once
 _CHUNK = 1 << 20
 _DAMAGED = (

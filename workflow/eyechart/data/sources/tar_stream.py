@@ -14,7 +14,7 @@ from typing import IO, Any
 _CHUNK = 1 << 20
 _BLOCK = 512  # a tar ends with two blocks of zeros, padded to a full record of 20 blocks
 _MOST_ZEROS = 21 * _BLOCK
-_PACKED = 1 << 14  # bytes of a gzip that are read at once; each member copies the rest of them
+_PACKED = 1 << 14  # bytes of a gzip to read at once; each member copies those left over
 _GZIP = 31  # zlib's number for a deflated stream with gzip's header and checksum
 _PIECES = 10_000  # members of a gzip, and one more per 1,000 bytes of content
 
@@ -32,7 +32,7 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"{error} at byte {tarfile_.offset}") from None
-        if tarfile_.offset <= began:  # it would be read without end
+        if tarfile_.offset <= began:  # it would be read forever
             raise tarfile.ReadError(f"negative size at byte {began}")
         return found
 

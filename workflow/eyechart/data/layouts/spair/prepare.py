@@ -41,7 +41,7 @@ def puzzle_of(
 
     The puzzle is None if no four keypoints are far enough apart; ``apart`` is a share of the second
     image's longer side. Keypoints are pixel indices, so marks are at pixel centres. Raise a
-    UserError if annotation or images cannot be read, or a keypoint is outside its image.
+    UserError if the annotation or an image cannot be read, or a keypoint is outside its image.
     """
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:

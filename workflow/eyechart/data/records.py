@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
-_MOST_BYTES = 1 << 28  # of a table as text, which is read at once
+_MOST_BYTES = 1 << 28  # of a text table, which is read at once
 _MOST_LINES = 5_000_000  # many minutes; CRLF counts twice
 _ROWS = 64  # rows per batch; cells may hold whole images
 _MOST_COLUMNS = 1_000
-_MOST_TIMES = 100  # unpacked size of a Parquet file, relative to its own, as for an archive
+_MOST_TIMES = 100  # unpacked size of a Parquet file, relative to the file size, as for an archive
 _ROW_BYTES = 16  # minimum overhead of a row besides its cells
 _SMALL = 1 << 17  # bytes; smaller files are harmless when unpacked
 
@@ -141,7 +141,7 @@ def plain_name(value: Any, column: str, where: str) -> str:
 
 
 def text_list(value: Any, column: str, where: str) -> list[str]:
-    """Return a cell as a list of texts, or raise a UserError."""
+    """Return a cell as a list of strings, or raise a UserError."""
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise UserError(f"{where}: {column} is {str(value)[:40]!r}, expected a list of strings")
     return value

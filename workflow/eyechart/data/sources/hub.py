@@ -102,7 +102,7 @@ def hub_token() -> str | None:
 
 
 def _matching(form: str, found: object) -> str:
-    """Return a text from the hub; raise a ValueError if it has another form."""
+    """Return a string from the hub; raise a ValueError if it does not match ``form``."""
     if not isinstance(found, str) or not re.fullmatch(form, found):
         raise ValueError(f"found {shown(found)}")
     return found

@@ -96,8 +96,8 @@ class PromptAdapter(Adapter):
         pieces = text.split(self.mark)
         if len(pieces) != len(images) + 1:
             raise UserError(
-                f"prompt {prompt!r}: {len(pieces) - 1} marks {self.mark!r} in the "
-                f"chat template's text, expected {len(images)}, one per image"
+                f"prompt {prompt!r}: the rendered chat template contains {self.mark!r} "
+                f"{len(pieces) - 1} times, expected {len(images)}, once per image"
             )
         shown = [self.image_text(p, n, len(images)) for n, p in enumerate(images)]
         filled = [text + piece for text, piece in zip(shown, pieces[1:], strict=True)]

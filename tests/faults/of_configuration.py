@@ -121,7 +121,7 @@ FAULTS = [
     _fault("half of a character", of('{"a": "\\ud800"}', "a.json"), ".* is not Unicode text"),
     _fault("the same in a key", of('{\t"a": {"\\ud800": 1}}', "a.json"), ".* is not Unicode text"),
     *(
-        _fault(f"a value of the kind {kind}", of(f"a: !!{kind} {value}"), f"line 1: .*kind {kind}")
+        _fault(f"a value of the type {kind}", of(f"a: !!{kind} {value}"), f"line 1: .*type {kind}")
         for kind, value in {
             **{"set": "{x, y}", "binary": "aGk=", "omap": "[x: 1]", "pairs": "[x: 1]"}
         }.items()

@@ -161,7 +161,7 @@ def told(path: Path, change: Callable[[Path], Any]) -> Callable[[], str]:
 
 def of_outputs() -> list[Fault]:
     where = [(pattern, at(pattern), "it is made again") for pattern in OUTPUTS]
-    where += [(p, owned(p), f"what {at(p)} lists is made again") for p in OWNED]
+    where += [(p, owned(p), f"the files listed in {at(p)} are made again") for p in OWNED]
     return [
         Fault(what, path.as_posix(), "noticed", told(path, change), f"^{path} (is|was) .*; {says}$")
         for pattern, path, says in where

@@ -102,7 +102,8 @@ def test_without_shards_the_receipt_owns_the_images() -> None:
     ledger.LEDGER.unlink()
     integrity.update("results")
     damage(WHOLE_IMAGE)
-    assert sentences() == [f"{WHOLE_IMAGE} was damaged; what {RECEIPT} lists is made again"]
+    made = f"the files listed in {RECEIPT} are made again"
+    assert sentences() == [f"{WHOLE_IMAGE} was damaged; {made}"]
 
 
 def test_labels_filled_in_by_the_user_are_kept_and_a_lost_file_is_noticed() -> None:
@@ -134,7 +135,7 @@ def test_only_files_that_a_run_makes_are_set_aside_and_forced() -> None:
     wanted = Graph(PART)
     aside = integrity.ASIDE / PART
     assert wanted.repair() == [
-        f"eyechart: {PART} was damaged; it is made again (what was there is in {aside})"
+        f"eyechart: {PART} was damaged; it is made again (the old version is in {aside})"
     ]
     assert wanted.forcefiles == {str(PART)}
     assert not PART.exists() and aside.read_bytes() == before

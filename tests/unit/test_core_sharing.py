@@ -136,7 +136,7 @@ def test_files_that_another_run_reads_are_not_remade(other: Other, folder: Path)
     with pytest.raises(UserError) as raised:
         own.begin([job(MADE)])
     assert str(raised.value) == (
-        f"{MADE}: the run in {folder / 'other'} reads it, and this one would make it again; run "
+        f"{MADE}: the run in {folder / 'other'} reads it, and this run would make it again; run "
         "again when the other has ended"
     )
     own.wait({MADE}, pytest.fail)

@@ -121,7 +121,7 @@ def test_a_cached_file_is_verified_and_not_requested(site, data):
 
 def test_a_server_with_another_size_is_refused_before_any_byte_is_written(site, data):
     site.data = data + b"more"
-    with pytest.raises(UserError, match=r"the server has '1048580' bytes, expected 1048576"):
+    with pytest.raises(UserError, match=r"the server has 1048580 bytes, expected 1048576"):
         get(site, data)
     assert left() == []
 
@@ -132,7 +132,7 @@ def test_a_server_whose_file_became_shorter_is_refused(site, data, monkeypatch):
     with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)
     site.data = data[:100]
-    with pytest.raises(UserError, match=r"the server has '100' bytes, expected 1048576"):
+    with pytest.raises(UserError, match=r"the server has 100 bytes, expected 1048576"):
         get(site, data)
 
 

@@ -116,7 +116,7 @@ def test_pairs_without_room_for_four_points_are_named_in_the_log(caplog):
         items, *_ = prepare()
     assert "v_wall_1_3" not in set(items["item_id"])
     assert (
-        "omitted because no four points lie on both images far enough apart: v_wall/3"
+        "omitted because no four points on both images are far enough apart: v_wall/3"
         in caplog.text
     )
 

@@ -102,7 +102,7 @@ def test_a_keypoint_just_outside_the_image_is_moved_and_a_farther_one_reported(c
     acquire(Path("mine"), "spair", ROOT, ("test",))
     with caplog.at_level(logging.WARNING):
         prepare()
-    assert "1 keypoints lay up to a pixel outside and were moved" in caplog.text
+    assert "1 keypoints were up to a pixel outside and were moved" in caplog.text
     off["src_kps"][0] = [62, 6]
     told = changed(src_kps=off["src_kps"])
     assert "2008_000001.jpg: point 0 at (62.5, 6.5) does not lie on its image" in told

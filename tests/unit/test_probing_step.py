@@ -208,7 +208,7 @@ def test_an_item_without_activations_is_reported(tmp_path):
     _world(tmp_path)
     part = tmp_path / "item" / "part-001.parquet"
     write_table(part, pq.read_table(part).slice(1))
-    with pytest.raises(UserError, match=r"no activations of 'x045' \(1 such\)"):
+    with pytest.raises(UserError, match=r"no activations of 'x045' \(1 in total\)"):
         _run(tmp_path)
 
 

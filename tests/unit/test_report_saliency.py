@@ -72,8 +72,8 @@ def test_the_table_on_image_use_lists_missing_parts(inputs, tmp_path):
     shown = context(Inputs([*files, table]), SETTINGS)
     page = render_section("saliency", **shown, settings={"figures": []})
     assert "Does the model use the image?" in page and "Note: no responses of llava;" in page
-    (line,) = (x for x in shown["blocks"][0]["use"]["lines"] if x[0] == "length of image tokens")
-    assert line[5] == "0 (of text tokens)" and line[6] == "12" and " to " in line[4]
+    (line,) = (x for x in shown["blocks"][0]["use"]["lines"] if x[0] == "norm of image tokens")
+    assert line[5] == "0 (text tokens)" and line[6] == "12" and " to " in line[4]
     assert "16 (singular values)" in page
     bad = tmp_path / "results/saliency/other.parquet"
     bad.write_bytes(table.read_bytes())

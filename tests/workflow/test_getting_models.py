@@ -87,4 +87,4 @@ def test_a_user_may_give_a_folder_and_a_refusal_is_a_one_sentence_error(
     assert project.path("data/models/hub_clip/model.safetensors").is_symlink()
     assert project.plan(CARD) == {}
     (mine / "model.safetensors").unlink()
-    assert "what data/models/hub_clip/ready.json lists is made again" in project.run(CARD).stdout
+    assert "files listed in data/models/hub_clip/ready.json are made" in project.run(CARD).stdout

@@ -105,6 +105,6 @@ def test_files_read_by_another_folders_run_are_not_remade_meanwhile(tmp_path: Pa
     assert refused.returncode == 1 and "Traceback" not in refused.stdout
     assert (
         f"eyechart: error: data/raw/clevr/acquired.json: the run in {one.folder} reads it, and "
-        "this one would make it again; run again when the other has ended"
+        "this run would make it again; run again when the other has ended"
     ) in refused.stdout
     assert first.returncode == 0, done

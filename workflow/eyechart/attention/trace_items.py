@@ -75,7 +75,7 @@ def main(
                 tracer.note(name, f"left out: {error}")
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():
-            logger.info("%s: %s (%d x)", name, what, count)
+            logger.info("%s: %s (%d times)", name, what, count)
         path = output.with_name(f"{name}{output.suffix}")
         write_noted(path, tables.whole(name, schema), tracer.notes_of(name))
 

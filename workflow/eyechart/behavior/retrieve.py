@@ -81,7 +81,7 @@ def gather(items: Path, template: str) -> Captions | None:
             group[image] = row["group"]
     images = sorted(image for image, own in told.items() if own)
     if not images:
-        log.warning("%s: no open item with one image has references: no captions", items)
+        log.warning("%s: no open item with one image has references, so no captions", items)
         return None
     texts = sorted({text for image in images for text in told[image]})
     number = {text: n for n, text in enumerate(texts)}

@@ -49,12 +49,12 @@ def mistake(words: Sequence[str]) -> str | None:
 def _fault_of(file: str) -> str | None:
     """Return the sentence about a config file that cannot be read, or None.
 
-    Modules imported for this are unloaded, since the workflow may be another checkout's.
+    Modules imported for this are unloaded, since the workflow may be in another checkout.
     """
     before = set(sys.modules)
     sys.path.insert(0, str(Path(__file__).parents[2]))
     try:
-        from eyechart.core import config_files, errors  # noqa: PLC0415  only where one is named
+        from eyechart.core import config_files, errors  # noqa: PLC0415  only if one is given
 
         try:
             config_files.read(file, config_files.SNAKEMAKES)

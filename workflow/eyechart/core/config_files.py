@@ -17,9 +17,9 @@ SNAKEMAKES: Any = yaml.SafeLoader  # rejects some input that LOADER accepts, suc
 MOST_BYTES = 1_000_000
 DEEPEST = 50
 MOST_VALUES = 100_000  # with aliases expanded
-MOST_BITS = 1_000  # of a whole number; Python does not write one of many
+MOST_BITS = 1_000  # of an integer; Python refuses to print a very long one
 KINDS = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
-NOT_PLAIN = ("binary", "set", "omap", "pairs")  # YAML's kinds that JSON does not have
+NOT_PLAIN = ("binary", "set", "omap", "pairs")  # YAML types that JSON lacks
 
 
 def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
 
 
 def check_values(held: Any, where: object) -> None:
-    """Raise a UserError for a number that is too long or a text that is not Unicode."""
+    """Raise a UserError for a number that is too long or a string that is not valid Unicode."""
     if isinstance(held, int) and held.bit_length() > MOST_BITS:
         raise UserError(f"{where}: a number has too many digits")
     if isinstance(held, str) and not held.isascii():
@@ -56,7 +56,7 @@ def check_values(held: Any, where: object) -> None:
 
 
 def _load(text: str, path: str | Path, kind: Any) -> Any:
-    """Return the value of a text, which is checked before it is built."""
+    """Parse a text, check its nodes before building the value, and return the value."""
     loader = kind(text)
     try:
         node = loader.get_single_node()
@@ -125,7 +125,7 @@ def _from_json(text: str, path: str | Path, error: yaml.YAMLError) -> Any:
 
 
 def _said(error: yaml.YAMLError, text: str) -> str:
-    """Return the line and the problem of a YAML error."""
+    """Return the line and the description of a YAML error."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
         written = "".join(text.splitlines()[mark.line : mark.line + 1])
@@ -150,7 +150,7 @@ class _Nodes:
             raise self._error(node, "a value that contains itself")
         kind = node.tag.rpartition(":")[2]
         if kind in NOT_PLAIN:
-            raise self._error(node, f"YAML's kind {kind} is not supported, expected plain values")
+            raise self._error(node, f"the YAML type {kind} is not supported, expected plain values")
         if id(node) not in self._sizes:
             inner = (*above, id(node))
             size = 1

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Iterable
 
 BEGIN = "eyechart: error:"
-MOST_NAMES = 30  # number listed in a sentence
-MOST_CHARACTERS = 200  # of the system's message
-# Without paths and checksums; a longer sentence than tolerated is shortened
+MOST_NAMES = 30  # maximum number listed in a sentence
+MOST_CHARACTERS = 200  # of a system message
+# Characters besides paths and checksums; a sentence with more than TOLERATED is shortened
 MOST_SENTENCE, TOLERATED = 300, 400
 _NOT_COUNTED = re.compile(r"/[^\s:;,)]+|\b[0-9a-f]{64}\b")
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Messages of libraries, without an errno, that mean a lack of memory
+# Library messages without an errno that mean that memory ran out
 _MEMORY = re.compile(
     r"can('t|not) allocate memory|bad_alloc|failed to map segment|unable to mmap|malloc of size|"
     r"memory allocation of \d+ bytes failed|^MemoryError",
@@ -21,7 +21,7 @@ _MEMORY = re.compile(
 )
 _NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 _NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in messages of Rust libraries
-# Errors of the system, with advice for the user
+# Advice for system errors
 ADVICE = {
     errno.EACCES: "get the permission",
     errno.EPERM: "get the permission",
@@ -33,7 +33,7 @@ ADVICE = {
     errno.EIO: "check the disk",
     errno.ESTALE: "check the network file system",
     errno.EISDIR: "move the folder away",
-    errno.ENOTDIR: "move away the file that is in the place of a folder",
+    errno.ENOTDIR: "move the file that is where a folder should be",
     errno.ENAMETOOLONG: "use a shorter path",
     errno.ELOOP: "delete the link that leads to itself",
 }
@@ -127,7 +127,7 @@ def sentence(error: BaseException) -> str | None:
 
 
 def logged(text: str) -> list[str]:
-    """Return the sentences in a step's log: its own, or one on running out of memory.
+    """Return the sentences in a step's log: its own, or one about running out of memory.
 
     If libraries fail to load or end the process themselves, no error reaches :func:`run`.
     """
@@ -141,7 +141,7 @@ def lacks(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> int | None:
-    """Return the number of a system error; many libraries keep only its text."""
+    """Return the errno of a system error; many libraries only keep its message."""
     text = str(error)
     if isinstance(error, MemoryError) or _MEMORY.search(text):
         return errno.ENOMEM

@@ -91,7 +91,7 @@ def _known() -> dict[str, Facts]:
 
 
 def _save() -> None:
-    """Save the facts that this process used; facts about former texts are dropped."""
+    """Save the facts that this process used; facts about older source texts are dropped."""
     if KNOWN.parent.is_dir():
         write_json(KNOWN, {key: facts for key, facts in _known().items() if key in _used})
 

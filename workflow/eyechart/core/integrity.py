@@ -27,7 +27,7 @@ from eyechart.plan import paths
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 BESIDE = ("logs", "benchmarks")  # folders next to results
-TEMPORARY_BYTES = 1 << 18  # as Snakemake needs to choose among many jobs
+TEMPORARY_BYTES = 1 << 18  # that Snakemake needs to choose among many jobs
 ASIDE = Path(".snakemake/eyechart-damaged")
 
 
@@ -45,11 +45,11 @@ _own = _Lock()
 def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
     """Prepare the working folder for a run; return the files that changed since they were written.
 
-    While another Snakemake runs in the folder, only missing files are returned, since its new
-    files do not match the ledger yet. The kernel releases a lock when its holder dies, so a process
-    that gets the exclusive lock also knows that Snakemake's own locks are left over from a killed
-    run. With ``full``, every file is read, and other runs may start afterwards; raise a UserError
-    if another Snakemake runs in the folder.
+    While another run is active in the folder, only missing files are returned, since its new files
+    do not match the ledger yet. The kernel releases a lock when its holder dies, so a process that
+    gets the exclusive lock also knows that Snakemake's own locks are left over from a killed run.
+    With ``full``, every file is read, and other runs may start afterwards; raise a UserError if
+    another run is active in the folder.
     """
     check_writable([LOCK.parent, Path(results), *(Path(results).with_name(n) for n in BESIDE)])
     check_temporary()
@@ -64,7 +64,7 @@ def start(results: str = paths.RESULTS, full: bool = False) -> list[Fault]:
 
 
 def _check_alone(results: str, full: bool = False) -> list[Fault]:
-    """Tidy up and check all files; only look for missing ones if another Snakemake runs here."""
+    """Clean up and check all files; if another run is active here, only look for missing files."""
     _own.is_alone = _is_alone(_own.handle)
     if not _own.is_alone:
         return [fault for fault in Ledger(results).check() if not os.path.lexists(fault.path)]
@@ -114,7 +114,7 @@ def check_temporary() -> None:
 
 
 def update(results: str, full: bool = False) -> list[Fault]:
-    """Enter new files into the ledger; return the files that changed since they were written."""
+    """Record new files in the ledger; return the files that changed since they were written."""
     with alone(LEDGER):  # another named run may be active in the folder
         ledger = Ledger(results)
         ledger.adopt()
@@ -124,7 +124,7 @@ def update(results: str, full: bool = False) -> list[Fault]:
 
 
 def remember(results: str) -> None:
-    """Enter the files that a run has made; if the disk is full, the next run enters them."""
+    """Record the files that a run has made; if the disk is full, the next run records them."""
     with suppress(OSError):
         update(results)
 
@@ -162,7 +162,8 @@ def make_again(
 def _look_again(cache: Any) -> None:
     """Make Snakemake forget which files it has seen.
 
-    Its own method keeps the list of folders that it has read, and takes all files there as missing.
+    Its own method keeps the list of folders that it has read, so all files there would count as
+    missing.
     """
     cache.clear()
     cache.exists_local.has_inventory.clear()
@@ -171,8 +172,8 @@ def _look_again(cache: Any) -> None:
 def _set_aside(fault: Fault) -> str:
     """Move a file out of the way of an output; return its new location for a warning.
 
-    A listed file stays and is replaced, unless it is a folder, since it may be a link to the user's
-    own.
+    A listed file stays and is replaced, unless it is a folder, since it may be a link to a file of
+    the user.
     """
     path, aside = Path(fault.path), ASIDE / fault.path
     if not os.path.lexists(path) or (fault.path != fault.owner and not path.is_dir()):
@@ -185,11 +186,11 @@ def _set_aside(fault: Fault) -> str:
         shutil.rmtree(aside)
     aside.unlink(missing_ok=True)
     shutil.move(path, aside)
-    return f" (what was there is in {aside})"
+    return f" (the old version is in {aside})"
 
 
 def _is_alone(handle: int) -> bool:
-    """Return whether no other Snakemake works here; wait while one is checking or verifying."""
+    """Return whether no other run is active here; wait while one is checking or verifying."""
     for _ in range(2):
         try:
             return _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

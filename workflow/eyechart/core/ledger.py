@@ -2,7 +2,7 @@
 
 It records the outputs of rules and the files that an output *owns*: those listed in a receipt, a
 shard or a manifest of figures, and the images prepared next to ``images.parquet``. An owned file is
-remade by running its owner's rule. New files are entered at the start and at the end of a run. A
+remade by running its owner's rule. New files are recorded at the start and at the end of a run. A
 file is hashed if its size or change time differs from the ledger's (unlike the modification time,
 the change time cannot be set back), or always with ``full``. A file written so recently that a
 later change may have the same time is hashed again. A check looks up each file once, in many
@@ -64,8 +64,8 @@ class Fault(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The fault, and the output that a run makes again."""
-        made = "it is" if self.path == self.owner else f"what {self.owner} lists is"
+        """The fault, and the files that a run makes again."""
+        made = "it is" if self.path == self.owner else f"the files listed in {self.owner} are"
         return str(UserError(f"{self.path} {self.what}; {made} made again"))  # shortened, escaped
 
 
@@ -79,7 +79,7 @@ class Ledger:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-            self.entries = {}  # existing files are accepted as they are
+            self.entries = {}  # existing files are accepted unchecked
         self._before = dict(self.entries)
 
     def save(self) -> None:
@@ -88,7 +88,7 @@ class Ledger:
             write_text(LEDGER, json.dumps(self.entries, separators=(",", ":")) + "\n")
 
     def adopt(self) -> None:
-        """Enter new outputs, with the files that they own."""
+        """Record new outputs and the files that they own."""
         for pattern in KEPT:
             for path in map(str, Path().glob(pattern.glob(self.results))):
                 if path not in self.entries:
@@ -96,7 +96,7 @@ class Ledger:
                     self._enter(path, stamp or (0, 0), _digest(path) if stamp else "")
 
     def _enter(self, path: str, stamp: Stamp, digest: str) -> None:
-        """Enter an output and the files it owns; an invalid list marks the output as faulty."""
+        """Record an output and the files it owns; an invalid list marks the output as faulty."""
         try:
             owned = dict(_owned(path, self.results))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -106,14 +106,14 @@ class Ledger:
             self.entries.setdefault(name, entry)
 
     def _renew(self, path: str, stamp: Stamp, digest: str) -> None:
-        """Enter an output rewritten by a job or the user, with the files it now owns."""
+        """Record an output rewritten by a job or the user, with the files it now owns."""
         kept = {p: e for p, e in self.entries.items() if e.owner != path}
         if len(kept) < len(self.entries) - 1:
             self.entries = kept
         self._enter(path, stamp, digest)
 
     def check(self, full: bool = False) -> list[Fault]:
-        """Return the files that are missing or differ; enter rewritten files."""
+        """Return the files that are missing or differ; record rewritten files."""
         faults, suspects = [], {}
         for path, stamp in _stamps([p for p in self.entries if p.startswith(self.roots)]):
             entry = self.entries[path]
@@ -135,7 +135,7 @@ class Ledger:
         return entry._replace(changed=-abs(entry.changed))
 
     def _accepts(self, path: str, stamp: Stamp, digest: str) -> bool:
-        """Return whether a file may have these bytes; if so, enter them."""
+        """Return whether a file may have these bytes; if so, record them."""
         entry = self.entries.get(path)
         if entry is None:
             return True  # its owner was rewritten without it
@@ -181,7 +181,7 @@ def _checked(size: Any, changed: Any, digest: Any, owner: Any) -> Known:
 
 
 def _text(value: Any) -> str:
-    """Return a text that may be a path in this folder, or raise an error."""
+    """Return a string that may be a path in this folder, or raise an error."""
     if not isinstance(value, str) or "\0" in value or ".." in value.split("/"):
         raise TypeError(f"{value!r} is not the name of a file")
     value.encode()

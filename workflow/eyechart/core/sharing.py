@@ -77,7 +77,7 @@ class Share:
         self.makes = _outputs(jobs)
         if found := _others("reads", self.makes):
             raise UserError(
-                f"{found[1]}: the run in {found[2]} reads it, and this one would make it again; "
+                f"{found[1]}: the run in {found[2]} reads it, and this run would make it again; "
                 "run again when the other has ended"
             )
         _claim("reads", {str(file) for job in jobs for file in job.input if _is_shared(file)})

@@ -25,13 +25,13 @@ from eyechart.data.image_formats import ENDINGS
 _DECODERS = [name for name in ENDINGS if name != "MPO"]  # opened by the JPEG decoder
 MOST_PIXELS = 100_000_000  # 300 MB when decoded; no model uses this many pixels
 MOST_BYTES = 1 << 30
-# Pixels times scans of a progressive JPEG; a small file can have any number of scans. Half a minute
+# Pixels times scans of a progressive JPEG, half a minute; a small file can have any number of scans
 _MOST_WORK = 20 * MOST_PIXELS
 _SCAN = b"\xff\xda"  # cannot occur in compressed data
 _AS_TEXT = (b"P1", b"P2", b"P3")  # a PPM that Pillow reads in Python, for hours if it is crafted
-_MOST_READS = 1_000_000  # from one file; some decoders read a crafted one byte by byte
+_MOST_READS = 1_000_000  # from one file; some decoders read a crafted file byte by byte
 _MOST_STRIPS = 100_000  # of a TIFF; an image has at most one per row and tile
-_MOST_PROFILES = 10  # of colour in a PNG, each of which may unpack to 1 MB
+_MOST_PROFILES = 10  # colour profiles in a PNG, each of which may unpack to 1 MB
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 _GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
 _WHITE = (255, 255, 255, 255)
@@ -82,7 +82,7 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
             raise UnreadableError(f"{where}: more than {_MOST_PROFILES} colour profiles{hint}")
         with Image.open(_File(data), formats=_DECODERS) as image:
             _check_work(image, data, where)
-            decoded = True  # from here on, an image of this size has the memory that it needs
+            decoded = True  # from here on, a lack of memory is not a fault of the image
             yield image
     except FileNotFoundError:
         raise UnreadableError(f"{where}: no such image") from None

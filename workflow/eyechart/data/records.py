@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
-_MOST_BYTES = 1 << 28  # of a table as text, which is read at once
+_MOST_BYTES = 1 << 28  # of a text table, which is read at once
 _MOST_LINES = 5_000_000  # many minutes; CRLF counts twice
 _ROWS = 64  # rows per batch; cells may hold whole images
 _MOST_COLUMNS = 1_000
-_MOST_TIMES = 100  # unpacked size of a Parquet file, relative to its own, as for an archive
+_MOST_TIMES = 100  # unpacked size of a Parquet file, relative to the file size, as for an archive
 _ROW_BYTES = 16  # minimum overhead of a row besides its cells
 _SMALL = 1 << 17  # bytes; smaller files are harmless when unpacked
 
@@ -37,6 +38,7 @@ class Record(NamedTuple):
 
 Rows = Callable[[list[str]], Iterator[Record]]  # called with the requested columns
 Reader = tuple[list[str], Rows]
+SchemaOf = Callable[[Path], "pa.Schema"]
 Batches = Callable[[Path, list[str]], "Iterator[pa.RecordBatch]"]
 
 
@@ -92,11 +94,9 @@ def read_parquet(paths: list[Path]) -> Reader:
 
 def read_arrow(paths: list[Path]) -> Reader:
     """Return the columns of Arrow streams, and a function that iterates over rows; see Parquet."""
-    import pyarrow as pa  # noqa: PLC0415
+    from eyechart.data import arrow_stream  # noqa: PLC0415
 
-    return _open(
-        paths, lambda of: pa.ipc.open_stream(pa.memory_map(str(of))).schema, _arrow_batches
-    )
+    return _open(paths, arrow_stream.read_schema, partial(arrow_stream.read_batches, rows=_ROWS))
 
 
 def read_rows(path: Path, columns: list[str], optional: tuple[str, ...] = ()) -> Iterator[Record]:
@@ -141,7 +141,7 @@ def plain_name(value: Any, column: str, where: str) -> str:
 
 
 def text_list(value: Any, column: str, where: str) -> list[str]:
-    """Return a cell as a list of texts, or raise a UserError."""
+    """Return a cell as a list of strings, or raise a UserError."""
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise UserError(f"{where}: {column} is {str(value)[:40]!r}, expected a list of strings")
     return value
@@ -216,25 +216,33 @@ def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -
             raise UserError(f"{path}: column {column!r} is missing; {nearest(column, present)}")
 
 
-def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
-    with _whole(paths[0]):
-        schema = schema_of(paths[0])
-    if (count := len(schema.names)) > _MOST_COLUMNS:
-        raise UserError(f"{paths[0]}: {count} columns, expected at most {_MOST_COLUMNS}")
-    for name in schema.names:
-        if schema.names.count(name) > 1:
-            raise UserError(f"{paths[0]}: column {shown(name)} occurs twice")
-    names = _class_names(schema, f"{paths[0]}: its metadata 'huggingface'")
-
-    def records(columns: list[str]) -> Iterator[Record]:
+def _open(paths: list[Path], schema_of: SchemaOf, batches: Batches) -> Reader:
+    def records(wanted: list[str]) -> Iterator[Record]:
         for path in paths:
+            present, names = _schema(path, schema_of)
+            _check_columns(wanted, present, path)
             with _whole(path):
-                rows = (row for batch in batches(path, columns) for row in batch.to_pylist())
+                rows = (row for batch in batches(path, wanted) for row in batch.to_pylist())
                 for number, row in enumerate(rows, 1):
                     values = {k: _named(v, names[k]) if k in names else v for k, v in row.items()}
                     yield Record(f"{path}: row {number}", values)
 
-    return list(schema.names), records
+    return _schema(paths[0], schema_of)[0], records
+
+
+def _schema(path: Path, schema_of: SchemaOf) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the columns of a file, and the class names of those that are a ClassLabel."""
+    with _whole(path):
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: is not a file")
+        schema = schema_of(path)
+        columns = list(schema.names)  # decodes them
+    if len(columns) > _MOST_COLUMNS:
+        raise UserError(f"{path}: {len(columns)} columns, expected at most {_MOST_COLUMNS}")
+    for name in columns:
+        if columns.count(name) > 1:
+            raise UserError(f"{path}: column {shown(name)} occurs twice")
+    return columns, _class_names(schema, f"{path}: its metadata 'huggingface'")
 
 
 @contextmanager
@@ -271,15 +279,6 @@ def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]
             if (unpacked := unpacked + batch.nbytes + batch.num_rows * _ROW_BYTES) > most:
                 raise too_much
             yield batch
-
-
-def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa  # noqa: PLC0415
-
-    for batch in pa.ipc.open_stream(pa.memory_map(str(path))):
-        wanted = batch.select(columns)
-        for start in range(0, batch.num_rows, _ROWS):
-            yield wanted.slice(start, _ROWS)
 
 
 def _class_names(schema: pa.Schema, where: str) -> dict[str, list[str]]:

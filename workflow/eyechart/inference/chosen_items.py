@@ -34,8 +34,8 @@ def answerable_items(
     found = [row for row in found if tasks is None or row["task"] in tasks]
     if not found:
         raise UserError(
-            f"{path}: no usable item, expected items of {part} groups with an image, choices "
-            "and an answer among them"
+            f"{path}: no usable item in {part} groups, expected an image, choices and an "
+            "answer among the choices"
         )
     return sorted(found, key=lambda row: str(row["item_id"]))
 

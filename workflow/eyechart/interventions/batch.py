@@ -147,7 +147,7 @@ class Batch:
     def _read_prefix(
         self, whose: str, changes: Sequence[Change], shared: bool | None = None
     ) -> Cached:
-        """Read prefixes, once per set of images if ``shared``; by default if changes allow it."""
+        """Read prefixes, once per set of images if ``shared`` (None: if the changes allow it)."""
         shared = all(change.shared for change in changes) if shared is None else shared
         unchanged = min((change.unchanged for change in changes), default=0)
         rows, index = self._rows(whose, shared)

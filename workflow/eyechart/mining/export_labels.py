@@ -39,7 +39,7 @@ def main(*, pairs: Path, images: Path, output: Path) -> None:
     try:
         filled = rows(found, paths)
     except KeyError as error:
-        raise UserError(f"{pairs}: image {error} is not in {images}; mine it again") from None
+        raise UserError(f"{pairs}: image {error} is not in {images}; mine pairs again") from None
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *filled])
     write_text(output, text.getvalue())

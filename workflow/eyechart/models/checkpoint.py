@@ -123,7 +123,7 @@ def one_sentence(checkpoint: Path) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except Exception as error:  # any kind: an untrusted file can fail deep inside transformers
+    except Exception as error:  # of any class: an untrusted file can fail deep inside transformers
         if lacks(error):
             raise
         _check_tokenizer(checkpoint)  # only now, since it can have 40 MB

@@ -43,7 +43,7 @@ def watched(sentence: str) -> Iterator[None]:
 def _tell() -> None:
     """Send the sentence of the innermost block, whose time begins now; an empty one if none."""
     line = " ".join(_open[-1].splitlines()) if _open else ""
-    with suppress(OSError):  # it was killed itself
+    with suppress(OSError):  # the watching process was killed
         os.write(_watcher(os.getpid()).stdin.fileno(), f"{line}\n".encode())  # type: ignore[union-attr]
 
 
@@ -64,7 +64,7 @@ def _used(process: int) -> float:
 
 
 def main(most: float) -> None:
-    """Watch the parent process: a line on standard input for each beginning and end of a block."""
+    """Watch the parent process, which writes a line whenever a block begins or ends."""
     process, told, sentence, began, start = os.getppid(), b"", b"", None, 0.0
     while True:
         ready, _, _ = select.select([0], [], [], _PAUSE if sentence else None)

@@ -25,7 +25,7 @@ def check(checkpoint: Path) -> None:
 
 
 def check_header(path: Path) -> None:
-    """Raise a UserError unless a file is a safetensors header, then the bytes of its tensors."""
+    """Raise a UserError unless a file is a safetensors header followed by its tensors' bytes."""
     try:
         with safe_open(path, "pt"):
             pass

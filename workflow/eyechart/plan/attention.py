@@ -16,7 +16,7 @@ class AttentionPlan(QuestionsPlan):
     TABLES = paths.ATTENTION
 
     def settings(self, wildcards: Any) -> str:
-        """Return the selection of traced items, and their prompts, taken from ``behavior``."""
+        """Return the settings that select traced items, with their prompts under ``behavior``."""
         chosen = {key: self.section[key] for key in ("items", "images", "top")}
         return canonical(chosen | self.prompts(wildcards.dataset, "prompt"))
 

@@ -58,7 +58,7 @@ class BehaviorPlan:
         return [d for d in self.datasets if listed and self.can_answer(model, d)]
 
     def can_answer(self, model: str, dataset: str) -> bool:
-        """Whether a model is examined on a dataset, reads text, and can read its form of items."""
+        """Return whether a model is examined on a dataset, reads text, and supports its items."""
         spec = self.specs[model]
         form = layout_of(self.config, dataset).form
         reads = spec.reads_text and (form == "question" or spec.kind == "encoder")
@@ -76,7 +76,7 @@ class BehaviorPlan:
         return [f"{', '.join(mute)} {so} no questions; everything else is examined"]
 
     def has_paired_items(self, dataset: str) -> bool:
-        """Whether items come in pairs that are scored together, as in MMVP."""
+        """Return whether items come in pairs that are scored together, as in MMVP."""
         return bool(layout_of(self.config, dataset).pairs)
 
     def model_pattern(self, kind: str) -> str:
@@ -175,15 +175,15 @@ class BehaviorPlan:
         ]
 
     def pattern_scores(self, wildcards: Any) -> list[str]:
-        """Return the score tables behind the patterns of one page, or of all models."""
+        """Return the score tables used for the patterns of one page, or of all models."""
         return _of(paths.SCORES, self._page_runs(wildcards))
 
     def pattern_distributions(self, wildcards: Any) -> list[str]:
-        """Return the distribution tables that belong to the score tables behind the patterns."""
+        """Return the distribution tables that belong to these score tables."""
         return _of(paths.DISTRIBUTIONS, self._page_runs(wildcards))
 
     def pattern_responses(self, wildcards: Any) -> list[str]:
-        """Return the response tables shown on a page, which are those of its own model."""
+        """Return the response tables shown on a page: those of the page's model."""
         own = [(m, d) for m, d in self._page_runs(wildcards) if m == wildcards.model]
         return [path for run in own for path in self._responses(*run)]
 

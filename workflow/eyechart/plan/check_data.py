@@ -144,7 +144,7 @@ def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
 
 
 def answers(plan: WorkflowPlan, own: Mapping[str, tuple[list[Row], list[Row]]]) -> str:
-    """Return sentences on which models answer which datasets, and which items encoders skip.
+    """Return sentences about which models answer which datasets and which items encoders skip.
 
     ``own`` contains the items and images of the user's own datasets.
     """

@@ -75,7 +75,7 @@ def read_specs(folders: Mapping[str, str] | None = None) -> dict[str, Spec]:
 
 
 def probed_datasets(config: Config) -> list[str]:
-    """Return the probed datasets, which are those with tasks."""
+    """Return the probed datasets: those with tasks."""
     return [name for name, dataset in config["datasets"].items() if dataset.get("tasks")]
 
 
@@ -98,7 +98,7 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 
 
 def examines(config: Config, model: str, dataset: str) -> bool:
-    """Whether a model is examined on a dataset; see the key ``models`` of datasets."""
+    """Return whether a model is examined on a dataset; see the key ``models`` of datasets."""
     return model in config["datasets"][dataset].get("models", [model])
 
 

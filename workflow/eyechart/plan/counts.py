@@ -49,7 +49,7 @@ def expected(config: dict[str, Any], dataset: str) -> Size:
 
 @cache
 def _prepared(items: Path, images: Path, changed: tuple[int, ...]) -> Size:
-    import pyarrow.compute as pc  # noqa: PLC0415 - not wanted where nothing is prepared
+    import pyarrow.compute as pc  # noqa: PLC0415 - only needed for prepared datasets
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     table = pq.read_table(items, columns=["group", "group_split", "task", "choices"])

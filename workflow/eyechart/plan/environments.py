@@ -133,7 +133,7 @@ def python_of(env: str) -> Path:
 
 
 def is_built(env: str) -> bool:
-    """Whether ``make env`` built an environment from the current pins in its file."""
+    """Return whether ``make env`` built an environment from the current pins in its file."""
     stamp = BUILT / env / STAMP
     return stamp.exists() and stamp.read_text(encoding="utf-8").strip() == pins_hash(env)
 

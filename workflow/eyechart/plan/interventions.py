@@ -29,7 +29,7 @@ class InterventionsPlan(QuestionsPlan):
         check_vlms(self.specs, "interventions.models", self.section["models"])
 
     def settings(self, wildcards: Any) -> str:
-        """Return the edits, and the prompts, which are taken from ``behavior``."""
+        """Return the settings of the edits, with the prompts under ``behavior``."""
         section = self.section
         own = {key: section[key] for key in SHARED}
         own["tasks"] = section["tasks"].get(wildcards.dataset)

@@ -285,7 +285,7 @@ CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure
 
 # Report
 CONFIGURATION = Pattern("<results>/configuration.json", "the full configuration of the page")
-REPORT = Pattern("<results>/report/index.html", "the whole report")
+REPORT = Pattern("<results>/report/index.html", "the complete report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
     "files of a section's figures of a model on a dataset",

@@ -49,7 +49,7 @@ class ReadoutPlan(DatasetsPlan):
         return found
 
     def stores_image_tokens(self, dataset: str) -> bool:
-        """Whether every image token of a dataset's images is stored."""
+        """Return whether every image token of a dataset's images is stored."""
         return dataset in self.datasets or (bool(self.datasets) and dataset == self.depth_dataset)
 
     def addresses(self) -> list[str]:

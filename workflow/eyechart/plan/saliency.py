@@ -26,7 +26,7 @@ class SaliencyPlan(QuestionsPlan):
         return (run for run in every if behavior.can_answer(*run))
 
     def settings(self, wildcards: Any) -> str:
-        """Return the attribution settings, and the prompts, which are taken from ``behavior``."""
+        """Return the attribution settings, with the prompts under ``behavior``."""
         own = {key: value for key, value in self.section.items() if key not in OF_SUMMARY}
         return canonical(own | self.prompts(wildcards.dataset, "prompt", "statement"))
 

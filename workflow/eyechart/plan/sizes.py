@@ -109,7 +109,7 @@ class Sizes:
         return parts.parameters(model, self.specs[model])
 
     def blocks(self, model: str) -> int:
-        """Return the number of blocks of encoder and language model."""
+        """Return the number of blocks of the encoder and the language model."""
         spec = self.specs[model]
         counts = (spec.vision_blocks, spec.lm_blocks)
         return sum(BLOCKS if count is None else count for count in counts)

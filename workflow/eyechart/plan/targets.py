@@ -1,4 +1,4 @@
-"""Check of the paths requested from Snakemake: an unknown name becomes a one-sentence error.
+"""Check the paths requested from Snakemake: an unknown name becomes a one-sentence error.
 
 Snakemake alone would report that no rule produces the file, but not why. It imports this module at
 parse time, so it must not import numpy or torch.
@@ -14,7 +14,7 @@ from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import Config, check_known, examines, probed_datasets, tasks_for
 from eyechart.tuning.registry import arms
 
-# Options of Snakemake with a file that need not be an output
+# Snakemake options that take a file that need not be an output
 NOT_TARGETS = ("--report", "--report-stylesheet", "--configfile", "--configfiles")
 MODELS = ("model", "first", "second")  # names in a path that are models
 PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)

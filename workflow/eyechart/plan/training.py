@@ -35,12 +35,12 @@ def stage_recipe(config: Config, stage: str) -> str:
 def model_recipe(config: Config, model: str) -> str:
     """Return everything that determines a model's weights, as canonical JSON.
 
-    These are images, questions, the keys shared by all stages, and the stages of the model. A
+    These are images, questions, the keys shared by all stages, and the settings of its stages. A
     change to any other stage does not invalidate its shipped weights.
     """
     images = {k: v for k, v in config["datasets"][DATASET].items() if k not in NOT_IN_RECIPE}
     images["rendering"] = rendering_settings(config, DATASET)
-    # no questions of a task are the same as a recipe that does not know the task
+    # 0 questions of a task give the same recipe as before the task existed
     images["questions"] = {task: n for task, n in images["questions"].items() if n}
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
     recipe = {k: v for k, v in config["tiny_models"]["recipe"].items() if k not in others}

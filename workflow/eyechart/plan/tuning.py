@@ -65,7 +65,7 @@ class TuningPlan(QuestionsPlan):
         return one_of(dict.fromkeys(t for tasks in self.tasks.values() for t in tasks))
 
     def settings(self, wildcards: Any) -> str:
-        """Return the training settings of an arm, and the prompts, taken from ``behavior``."""
+        """Return the training settings of an arm, with the prompts under ``behavior``."""
         own = {key: value for key, value in self.section.items() if key not in OF_TABLE}
         asked = self.prompts(wildcards.dataset, "prompt", "scoring")
         return canonical(own | asked | {"data": kinds(self.section)})

@@ -82,7 +82,7 @@ class VerdictPlan:
 
     @property
     def models(self) -> list[str]:
-        """The models with a verdict, which are those with any evidence."""
+        """The models with a verdict: those with any evidence."""
         return [model for model in self.config["models"] if self.evidence(model)]
 
     def evidence(self, model: str) -> list[Evidence]:
@@ -152,11 +152,11 @@ class VerdictPlan:
         return self._probes(wildcards.model, paths.PROBE_PREDICTIONS)
 
     def encoder_items(self, wildcards: Any) -> list[str]:
-        """Return the item tables of the statements matched by the contained encoder."""
+        """Return the item tables of the statements that a VLM's encoder matches with images."""
         return [paths.ITEMS.rule(dataset=d) for d in self._encoder_datasets(wildcards.model)]
 
     def encoder_responses(self, wildcards: Any) -> list[str]:
-        """Return the response tables of the contained encoder."""
+        """Return the response tables of a VLM's encoder."""
         datasets = self._encoder_datasets(wildcards.model)
         last = LooksPlan(self.config).before_last + 1
         return self._responses(self._contained(wildcards.model), datasets, last)

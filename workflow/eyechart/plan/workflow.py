@@ -1,4 +1,4 @@
-"""The plan of the whole workflow: wildcards, slices of settings, paths, steps and code hashes.
+"""The plan of the complete workflow: wildcards, slices of settings, paths, steps and code hashes.
 
 Snakemake imports this module at parse time, so it must not import numpy or torch. Snakemake calls
 every method with an argument ``wildcards`` once per job.
@@ -116,7 +116,7 @@ class WorkflowPlan:
 
     @property
     def probed_datasets(self) -> list[str]:
-        """The probed datasets, which are those with tasks."""
+        """The probed datasets: those with tasks."""
         return probed_datasets(self.config)
 
     @property

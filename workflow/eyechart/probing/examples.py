@@ -126,7 +126,7 @@ def read_rows(manifest: Path, ids: list[str]) -> np.ndarray:
     absent = [i for i in ids if i not in row_of]
     if absent:
         raise UserError(
-            f"{manifest}: no activations of {absent[0]!r} ({len(absent)} such); "
+            f"{manifest}: no activations of {absent[0]!r} ({len(absent)} in total); "
             "extract this dataset again"
         )
     return np.array([row_of[i] for i in ids])

@@ -172,6 +172,6 @@ def _find_tokens(
         raise OutsideError("the views of the prompt cannot be assigned to its images")
     ends = np.cumsum([views[name] for name in item.images])
     if there != ends[-1]:
-        raise OutsideError(f"the prompt has {there} views, its single images {ends[-1]}")
+        raise OutsideError(f"the prompt has {there} views, its images alone {ends[-1]}")
     end = ends[item.images.index(image)]
     return row, np.flatnonzero((end - views[image] <= view) & (view < end))

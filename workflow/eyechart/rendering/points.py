@@ -38,7 +38,7 @@ def part_spots(view: View) -> dict[str, Spot]:
 
 
 def within(spot: Spot, image_px: Sequence[int]) -> bool:
-    """Return whether a mark at this point lies fully inside the image."""
+    """Return whether a mark at this point is fully inside the image."""
     border = BORDER * min(image_px)
     return all(border <= x <= side - border for x, side in zip(spot, image_px, strict=True))
 

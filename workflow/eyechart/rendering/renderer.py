@@ -35,7 +35,7 @@ class View:
 
     @property
     def shows_lamp(self) -> bool:
-        """Whether a lamp is visible: a hit that belongs to no thing and not to the floor."""
+        """Whether a lamp is visible: a ray hit something other than a thing or the floor."""
         other = (self.thing == 0) & (self.depth > 0)
         return bool((other & (np.abs(self.position[..., 2]) > FLAT)).any())
 

@@ -137,7 +137,7 @@ def equals(**fields: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as a string literal of Vega's expression language."""
+    """Return a string as a literal of Vega's expression language."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

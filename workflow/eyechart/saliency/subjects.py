@@ -64,7 +64,7 @@ def prepare(
         images = [adapter.prepare_image(draw(picture)) for picture in pictures]
         if not isinstance(adapter, LanguageAdapter):
             if len(images) > 1:
-                raise UserError(f"{len(images)} images, an encoder compares one with a text")
+                raise UserError(f"{len(images)} images, expected one for an encoder")
             text = settings.statement.format(question=item["prompt"], choice=choice)
             return Question(item, choice, pictures, images, text=text)
         (variant,) = settings.style().variants(item)

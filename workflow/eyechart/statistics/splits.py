@@ -31,7 +31,7 @@ class Usable:
     left_out : dict of int
         The number of examples of every other class.
     refusal : str
-        A sentence on why the task cannot be probed; empty if it can.
+        A sentence that states why the task cannot be probed; empty if it can.
     """
 
     kept: np.ndarray

@@ -48,7 +48,7 @@ penalty: L2 penalty, relative to the mean cross-entropy; chosen by cross-validat
 epochs: Passes over the training set until the held-out loss plateaus, chosen by cross-validation;
   null for `linear`, which is trained to its optimum
 n_types: Number of question types with their own probe; null if one probe answers all items
-reason: A sentence on why nothing is probed. In the row of kind `majority`, which is then the only
+reason: Why nothing is probed, as a sentence. In the row of kind `majority`, which is then the only
   row, it is about the task; in the row of kind `majority_type`, about the question types. Such a
   row has neither accuracy nor predictions
 left_out: Omitted classes, which are in fewer training groups than there are folds, each with its

@@ -67,7 +67,7 @@ def find_one(kind: str, named: Named, root: Root) -> Path:
 
 
 def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
-    """Return the files of a kind with the given names, each with all its names.
+    """Return the files of a kind that have the given names, with all names of each file.
 
     Raise a UserError if there is none.
     """

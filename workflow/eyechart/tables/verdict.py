@@ -106,7 +106,7 @@ needed: Number of items at which an undecided skill is expected to be decided, g
 pooled (share): For a pattern with few items, the accuracy shrunk towards the mean of all patterns;
   otherwise null
 pooled_low, pooled_high (share): End of its 95% interval
-why: A sentence on the class, with the numbers it is based on
+why: A sentence about the class, with the numbers it is based on
 evidence: `shown_causally`: interventions support the class; `contradicted`: they contradict it;
   `observed_only`: they show neither, or there are none
 cause: Cause of the failure as shown by interventions: `inert`, `unspecific`, `said_otherwise` or

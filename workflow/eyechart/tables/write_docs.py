@@ -113,7 +113,7 @@ TABLES = (
 
 
 class Text(NamedTuple):
-    """The parsed string below a schema: a text on its rows, and each column's unit and meaning."""
+    """The parsed string below a schema: what a row is, and each column's unit and meaning."""
 
     rows: str
     columns: dict[str, tuple[str, str]]

@@ -136,9 +136,9 @@ def start(config: MixtureConfig, encoders: list[tuple[Any, Any]], base: Any, see
 
 @torch.no_grad()
 def fixed_features(model: Mixture, images: TrainingImages, folder: Path) -> torch.Tensor:
-    """Return the patches of all images, float32 (n, p, d), which frozen encoders give each time.
+    """Return the frozen encoders' features of all patches, float32 (n, p, d).
 
-    They are in a temporary file of a folder, since those of many images do not fit in memory.
+    They are in a temporary file in ``folder``, since those of many images do not fit in memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     batches = tqdm(images.pixels.split(AT_ONCE), desc="features", unit="batch", mininterval=5)

@@ -16,7 +16,7 @@ MEAN, STD = 0.5, 0.25  # per colour channel; the image processors use the same v
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """One split: ``pixels`` uint8 (n, 3, h, w), the scenes, and the questions of each image."""
+    """One split: ``pixels``, uint8 (n, 3, h, w), and the scene and questions of each image."""
 
     pixels: torch.Tensor
     scenes: list[dict[str, Any]]

@@ -42,7 +42,7 @@ def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
 @command
 def main(
     *,
-    recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
+    recipe: Annotated[str, {"help": "the model's complete recipe as canonical JSON"}],
     packed: Path,
     output: Path,
 ) -> None:

@@ -52,7 +52,7 @@ def pack_folder(trained: Path, folder: Path) -> list[Path]:
 def main(
     *,
     model: str,
-    recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
+    recipe: Annotated[str, {"help": "the model's complete recipe as canonical JSON"}],
     trained: Path,
     curve: list[Path],
     output: Path,

@@ -148,7 +148,7 @@ def neighbour_accuracies(
     """Return the k-NN accuracy on held-out images, per image task.
 
     The ``neighbours`` nearest of ``known`` training images vote; images without a majority label
-    form a class of their own.
+    form their own class.
     """
     bank = features(encoder, known.pixels[: settings["known"]])
     near = (

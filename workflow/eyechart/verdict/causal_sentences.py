@@ -19,7 +19,7 @@ CAUSES = {
 def causal_text(
     found: CausalEvidence, cause: str | None, evidence: str, thresholds: VerdictThresholds
 ) -> str:
-    """Return the text on a skill's interventions: cause, where the concept is read, horizon."""
+    """Return the text about a skill's interventions: cause, where the concept is read, horizon."""
     first = [CAUSES[cause]] if cause else []
     parts = [*first, *_concept(found, thresholds), *_image(found, thresholds)]
     end = "This contradicts the class." if evidence == REFUTED else ""
@@ -27,7 +27,7 @@ def causal_text(
 
 
 def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
-    """Return the text on where the concept is decodable, and where the answer uses it or not."""
+    """Return the text about where the concept is decodable, and where the answer uses it."""
     held, used, unused = (of(thresholds) for of in (found.held, found.used, found.unused))
     if not found.erased:
         return []
@@ -47,7 +47,7 @@ def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
 
 
 def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
-    """Return the text on whether, and up to where, patched image tokens change the answer."""
+    """Return the text about the addresses at which patched image tokens change the answer."""
     entry, moved, horizon = found.entry, found.moved, found.horizon(thresholds)
     if entry is None:
         return []

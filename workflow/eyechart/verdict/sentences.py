@@ -68,7 +68,7 @@ def gap(found: Test) -> str:
 def why(
     skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds, needed: int | None
 ) -> str:
-    """Return the sentence on a skill: the class, the numbers, n, groups and chance."""
+    """Return the sentence about a skill: the class, the numbers, n, groups and chance."""
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
     if skill.looks:
@@ -197,7 +197,7 @@ def _at(skill: Skill, stage: str) -> str:
 
 
 def _held(skill: Skill, found: Findings) -> list[str]:
-    """Return the text on the values of the stages that were read before the answer."""
+    """Return the text about the values of the stages that were read before the answer."""
     stages = (found.decisive, "connector", "lm_best", "position_best")
     return [f"{_at(skill, s)} {number(found.estimates[s])}" for s in stages if s in found.estimates]
 
@@ -209,7 +209,7 @@ def _state(found: Estimate, thresholds: VerdictThresholds) -> str:
 
 
 def _apart(skill: Skill) -> str:
-    """Return the text on stages whose difference would be due to the methods."""
+    """Return the text about stages whose difference would be due to the methods."""
     there = {"encoder", "lm_best"} <= set(skill.stages)
     if not there or comparable(skill.stages, "encoder", "lm_best"):
         return ""
@@ -220,7 +220,7 @@ def _apart(skill: Skill) -> str:
 
 
 def _missing(skill: Skill, found: Findings) -> str:
-    """Return the text on missing stages and on stages with different items."""
+    """Return the text about missing stages and stages with different items."""
     stage = skill.stages.get("encoder")
     if stage is not None and stage.groups is not None:
         return f"; the encoder answered {len(stage.right)} other items of this pattern"
@@ -232,7 +232,7 @@ def _missing(skill: Skill, found: Findings) -> str:
 
 
 def _unread(skill: Skill) -> str:
-    """Return the text on stages before the answer that were not read."""
+    """Return the text about stages before the answer that were not read."""
     if skill.unknown:
         return f"; encoder and connector are unknown: {skill.unknown.rstrip('.')}"
     if skill.band == QUESTION and "encoder" not in skill.stages:

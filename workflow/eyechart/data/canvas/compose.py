@@ -25,7 +25,7 @@ class CanvasStyle:
     """Appearance of canvases."""
 
     marks: bool  # whether regions are marked
-    square: bool  # whether the canvas is padded to a square, so that a square crop loses nothing
+    square: bool  # whether to pad the canvas to a square, so that a square crop loses nothing
     canvas_px: int | None  # the longer side (the side if square); None: set by the tallest image
     columns: int | None  # images per row; None: all
     # gap, margin: space between images and around all of them, as shares of an image's height
@@ -79,7 +79,7 @@ def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPla
     """
     count = style.columns or len(sizes)
     rows = [sizes[start : start + count] for start in range(0, len(sizes), count)]
-    # size of the whole canvas if every image had height 1
+    # size of the canvas if every image had height 1
     across = max(_row_width(row, 1, style) for row in rows) + 2 * style.margin
     down = len(rows) + style.gap * (len(rows) - 1) + 2 * style.margin
     height = float(max(size[1] for size in sizes))

@@ -11,7 +11,7 @@ CHOICES = 4
 Point = tuple[float, float]
 Size = tuple[int, int]
 _SLACK = (
-    1.0  # px that a point may lie outside its image, because some annotations count pixels from 1
+    1.0  # px that a point may be outside its image, because some annotations count pixels from 1
 )
 
 
@@ -63,7 +63,7 @@ def match(
 def move_onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
     """Move points onto an image by at most one pixel; return them and how many were moved.
 
-    Raise a UserError if a point lies farther outside.
+    Raise a UserError if a point is farther outside.
     """
     found, moved = [], 0
     for number, (x, y) in enumerate(points):

@@ -1,6 +1,6 @@
 """Items of vision-centric tasks before they become rows: views, choices and their regions.
 
-Puzzles of all datasets are checked here: every region lies on its image, and each choice has
+Puzzles of all datasets are checked here: every region is on its image, and each choice has
 one region, named by its letter.
 """
 
@@ -81,7 +81,7 @@ class Puzzle:
     def marks(self, view: int, size: tuple[int, int]) -> list[Region]:
         """Return a view's regions, including the whole-image region, given the image's size.
 
-        Raise a UserError if a region does not lie on the image.
+        Raise a UserError if a region is not on the image.
         """
         of = self.views[view]
         for region in of.regions:

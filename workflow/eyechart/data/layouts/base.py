@@ -27,7 +27,7 @@ class LayoutModule(Protocol):
         any requested split
     RELEASED : official splits that can be evaluated; None if there are no splits, and the only
         split may have any name
-    WITH : text on what these splits were released with, if there are splits
+    WITH : what these splits were released with, for messages, if there are splits
     OPEN : whether the user's own dataset may have other split names; defaults to no
     """
 

@@ -145,9 +145,9 @@ def text(record: Record, column: str | None) -> str | None:
 
 
 def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
-    """Return a cell as texts: from a list, a JSON or Python list, or, with ``bars``, ``a|b``.
+    """Return a cell as strings: from a list, a JSON or Python list, or, with ``bars``, ``a|b``.
 
-    Raise a UserError if the cell looks like a list but is not one, or contains an empty text.
+    Raise a UserError if the cell looks like a list but is not one, or contains an empty string.
     """
     value = None if column is None else record.values.get(column)
     if isinstance(value, str):
@@ -235,7 +235,7 @@ def _text(value: Any, where: str, column: str) -> str | None:
 
 
 def _split(value: str, bars: bool, where: str) -> Any:
-    """Parse a text: a JSON or Python list, ``a|b``, or the text itself."""
+    """Parse a cell: a JSON or Python list, ``a|b``, or the text itself."""
     stripped = value.strip()
     if stripped.startswith("[") and stripped.endswith("]"):
         with suppress(UserError):

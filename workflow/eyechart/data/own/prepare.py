@@ -209,7 +209,7 @@ def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -
     """Return the rows of the items' regions, on the first image of each item.
 
     The other object of an item is the region of another row with the same image, drawn with the
-    seeds, or a far corner. Raise a UserError for a region that does not lie on its image.
+    seeds, or a far corner. Raise a UserError for a region that is not on its image.
     """
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
     about: dict[str, list[tuple[float, ...]]] = {}

@@ -1,4 +1,4 @@
-"""Conversion of a row of the user's table to a question: its prompt, choices, answer and task.
+"""Convert a row of the user's table to a question: its prompt, choices, answer and task.
 
 Snakemake imports this module at parse time, so it must not import numpy or pyarrow.
 """

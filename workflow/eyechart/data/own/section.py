@@ -103,7 +103,7 @@ class Own(Dataset):
         return named_tasks(section) if found is None else list(found.answers)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
-        """Return a sentence on why a task has too few rows to be probed, or nothing."""
+        """Return why a task has too few rows to be probed, or an empty string."""
         found = survey(self.model_dump(exclude_none=True))
         return "" if found is None else found.too_few(task, folds, test_share)
 

@@ -199,6 +199,8 @@ def _names(path: Path, held: dict[str, Any], field: str, of: str = "") -> list[s
     names = [n for n in held_names if isinstance(n, str) and n not in ("", "..") and "/" not in n]
     if not names or len(names) < len(listed):
         raise UserError(f"{path}: {field} is {shown(found)}, expected names in its folder")
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise UserError(f"{path}: {field} lists {shown(twice[0])} twice")
     return names
 
 

@@ -59,7 +59,7 @@ class Survey:
     image_tasks: list[str] = field(default_factory=list)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
-        """Return a sentence on why a task cannot be probed with any split of its rows, or "".
+        """Return why a task cannot be probed with any split of its rows, or "".
 
         ``test_share`` is None if the table's own splits divide the rows.
         """

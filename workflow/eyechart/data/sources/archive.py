@@ -31,7 +31,7 @@ from eyechart.data.sources.tar_stream import check_end, opened_tar
 # PNGs hardly compress, and JSON compresses about tenfold; deflate's limit is about 1000
 MAX_RATIO = 100
 _TAR = re.compile(r".*\.(tar|tar\.gz|tgz)", re.IGNORECASE)
-_THREADS = 8  # each file is flushed to disk, so that waiting times overlap
+_THREADS = 8  # each flushes its files to disk, and the waiting times overlap
 _WAITING = 32  # members of a tar held in memory at once
 _CHUNK = 1 << 20
 _DAMAGED = (
@@ -40,16 +40,16 @@ _DAMAGED = (
 )
 _UNWRITABLE = {
     errno.ENAMETOOLONG: "its name is too long",
-    errno.ENOTDIR: "a file is in the place of its folder",
-    errno.EISDIR: "a folder is in its place",
-    errno.EEXIST: "a file is in the place of its folder",
+    errno.ENOTDIR: "a file is where its folder should be",
+    errno.EISDIR: "a folder is at its path",
+    errno.EEXIST: "a file is where its folder should be",
 }
 Choose = Callable[[str], str | None]
 Check = Callable[[list[str]], None]
 
 
 class _Member(NamedTuple):
-    """A member of an archive, with any fault that always counts or that counts if it is chosen."""
+    """A member of an archive; ``fault`` only matters if the member is chosen."""
 
     name: str
     is_file: bool

@@ -5,36 +5,49 @@ huggingface_hub only serves the hub, and checks the size of a file, but not its 
 renaming it.
 """
 
-import hashlib
 import logging
-import os
+import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
 from tqdm import tqdm
-from urllib3.exceptions import ConnectTimeoutError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from eyechart.core import files
 from eyechart.core.errors import UserError, shorter, shown, without_secrets
+from eyechart.data.sources.partial_file import PartialFile
 
 _PAUSE_S = 2.0  # pause after the first interruption; doubled each time
 _LONGEST_PAUSE_S = 60.0
 _PATIENCE_S = 600.0  # total pauses without a new byte
 _UNREACHED_S = 120.0  # the same if no server was reached: its name may be wrong
 _TIMEOUT_S = 60.0
+_SLOWEST = 1_000  # bytes per second, on average over _TIMEOUT_S
 _CHUNK = 1 << 20
+_LATE, _CUT = f"no answer in {_TIMEOUT_S:.0f} s", "the connection was cut"
 BUSY = (408, 429)  # and all from 500: the server may answer later
-_CUT_OFF = requests.exceptions.ChunkedEncodingError
-_BREAKS = (requests.ConnectionError, requests.Timeout, _CUT_OFF)
+_BREAKS = (requests.ConnectionError, requests.Timeout)
 Headers = dict[str, str]
+_PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 _sleep = time.sleep
 
 
 class _Break(requests.ConnectionError):
     """A failure of the server after which a retry may succeed."""
+
+
+class _Slow(_Break):
+    """A server that hardly sends anything; its bytes are kept, but earn no more patience."""
 
 
 class Patience:
@@ -67,44 +80,6 @@ class Patience:
         return f"{self.attempts} times in a row, with {self.waited:.0f} s of pauses"
 
 
-class _Part:
-    """The growing ``<file>.part``, with the running SHA-256 of its content.
-
-    ``size`` is the final number of bytes; None until the server sends it.
-    """
-
-    def __init__(self, final: Path, size: int | None) -> None:
-        self.final, self.size = final, size
-        self.path = final.with_name(final.name + ".part")
-        # version of the server's file to which the bytes belong: its ETag or date
-        self.version = final.with_name(final.name + ".part.version")
-        self.hasher, self.bytes = hashlib.sha256(), 0
-        if self.path.exists():
-            with open(self.path, "rb") as handle:
-                self.hasher = hashlib.file_digest(handle, "sha256")
-            self.bytes = self.path.stat().st_size
-
-    @property
-    def is_full(self) -> bool:
-        return self.size is not None and self.bytes >= self.size
-
-    def restart(self, version: str) -> None:
-        files.write_text(self.version, version)
-        self.path.write_bytes(b"")
-        self.hasher, self.bytes = hashlib.sha256(), 0
-
-    def append(self, chunk: bytes) -> None:
-        with open(self.path, "ab") as handle:
-            handle.write(chunk)
-        self.hasher.update(chunk)
-        self.bytes += len(chunk)
-
-    def finish(self) -> None:
-        with open(self.path, "rb") as handle:
-            os.fsync(handle.fileno())
-        self.path.replace(self.final)
-
-
 def fetch(
     url: str, path: Path, size: int | None, sha256: str | None, headers: Headers | None = None
 ) -> None:
@@ -128,12 +103,11 @@ def fetch(
         found = files.describe(path)
         _verify(url, path, (found["bytes"], found["sha256"]), (size, sha256))
         return
-    part = _Part(path, size)
+    part = PartialFile(path, size, sha256 is not None, _CHUNK)
     if part.size is not None:
         _check_room(path, part.size - part.bytes)
     _complete(url, part, headers or {})
-    part.path.touch()  # nothing is fetched for an empty file
-    part.version.unlink(missing_ok=True)
+    part.complete()  # nothing is fetched for an empty file
     _verify(url, part.path, (part.bytes, part.hasher.hexdigest()), (size, sha256))
     part.finish()
 
@@ -144,10 +118,10 @@ def _verify(
     expected = (found[0] if wanted[0] is None else wanted[0], wanted[1] or found[1])
     if found != expected:
         path.unlink()
+        digest = f" with sha256 {wanted[1]}" if wanted[1] else ""
         raise UserError(
-            f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
-            f"with sha256 {wanted[1]}, so the file was removed; run again to fetch it from "
-            f"{without_secrets(url)}"
+            f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes"
+            f"{digest}, so the file was removed; run again to fetch it from {without_secrets(url)}"
         )
 
 
@@ -162,7 +136,7 @@ def _check_room(path: Path, needed: int) -> None:
         )
 
 
-def _complete(url: str, part: _Part, own: Headers) -> None:
+def _complete(url: str, part: PartialFile, own: Headers) -> None:
     patience, most = Patience(), part.bytes
     shown = {"initial": part.bytes, "unit": "B", "unit_scale": True}
     progress = tqdm(None, part.path.name, part.size, **shown)
@@ -177,7 +151,8 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
                 patience.reached |= reached
                 if part.bytes > most:  # a server without ranges restarts each time
                     most = part.bytes
-                    patience.renew()
+                    if not isinstance(error, _Slow):
+                        patience.renew()
                 if not patience.wait():
                     raise UserError(
                         f"{without_secrets(url)}: interrupted {patience} ({why}); {part.bytes} of "
@@ -198,64 +173,126 @@ def _reason(error: requests.RequestException) -> tuple[str, bool]:
         return without_secrets(cause).rpartition(": ")[2], False
     if isinstance(error, _Break):
         return str(error), True
-    late = isinstance(error, requests.Timeout)
-    return f"no answer in {_TIMEOUT_S:.0f} s" if late else "the connection was cut", True
+    return _LATE if isinstance(error, requests.Timeout) else _CUT, True
 
 
-def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, own: Headers) -> None:
+def _stream(
+    session: requests.Session, url: str, part: PartialFile, progress: tqdm, own: Headers
+) -> None:
     # identity: otherwise lengths would not be those of the file
     headers = {**own, "Accept-Encoding": "identity"}
-    if part.bytes:
+    if part.can_continue:
         headers["Range"] = f"bytes={part.bytes}-"
-        if part.version.exists() and (version := part.version.read_text(encoding="utf-8")):
-            headers["If-Range"] = version
+        if part.version:
+            headers["If-Range"] = part.version
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
         _begin(response, part)
         progress.total = part.size
         progress.update(part.bytes - progress.n)
-        for chunk in response.iter_content(_CHUNK):
-            part.append(chunk)
-            progress.update(len(chunk))
-            if part.bytes > (part.size or 0):
-                return  # more bytes than expected are an error; do not fill the disk with them
+        try:
+            for chunk in _chunks(response):
+                if not part.bytes:
+                    _check_no_page(response, chunk)
+                part.append(chunk)
+                progress.update(len(chunk))
+                if part.bytes > (part.size or 0):
+                    return  # more than expected is an error; do not fill the disk with it
+        finally:
+            part.flush()
+        if not part.is_full and response.status_code == 200 and response.raw.chunked:
+            found = part.bytes  # the server has marked the end
+            part.restart("")
+            raise UserError(f"{_address(response)}: has {found} bytes, expected {part.size}")
     if not part.is_full:
         raise _Break("the connection ended early")
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the bytes of the body as they come, unchanged."""
+    begun, count = time.monotonic(), 0
+    try:
+        while chunk := response.raw.read1(_CHUNK, decode_content=False):
+            yield chunk
+            count += len(chunk)
+            seconds = time.monotonic() - begun
+            if seconds > _TIMEOUT_S:
+                if count < _SLOWEST * seconds:
+                    raise _Slow(f"less than {_SLOWEST:,} bytes per second")
+                begun, count = time.monotonic(), 0
+    except ReadTimeoutError:
+        raise _Break(_LATE) from None
+    except HTTPError:
+        raise _Break(_CUT) from None
+
+
+def _check_no_page(response: requests.Response, start: bytes) -> None:
+    if _PAGE.match(start):
+        raise UserError(
+            f"{_address(response)}: sends a web page, not the file; open it in a browser, which "
+            "may ask for a login, and correct the address"
+        )
 
 
 def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _begin(response: requests.Response, part: _Part) -> None:
+def _begin(response: requests.Response, part: PartialFile) -> None:
     status, content_range = response.status_code, response.headers.get("Content-Range", "")
-    if status == 206 and content_range.startswith(f"bytes {part.bytes}-"):
+    if status == 206 and _continues(response, part, content_range):
         _learn(response, part, content_range.rpartition("/")[2])
         return
-    if status in (206, 416):  # a different range than requested, or none left: restart
+    if status in (206, 416):  # a different range or file than requested, or none left: restart
         part.restart("")
         raise _Break(f"HTTP {status} with a wrong range")
     if status in BUSY or status >= 500:
         raise _Break(f"HTTP {status}")
-    address = without_secrets(response.url)
     if status != 200:
-        raise UserError(f"{address}: HTTP {status}; correct the address")
+        raise UserError(f"{_address(response)}: HTTP {status}; correct the address")
+    packed = response.headers.get("Content-Encoding", "identity").lower()
+    # a server may take the file's own packing for that of the transfer
+    if packed != "identity" and part.final.suffix not in (".gz", ".tgz"):
+        raise UserError(
+            f"{_address(response)}: the server packs the file ({shown(packed)}) although it was "
+            f"asked not to; download it in another way to {part.final}"
+        )
     length = response.headers.get("Content-Length")
     if part.size is not None and length is not None and length != str(part.size):
-        raise UserError(f"{address}: the server has {shown(length)} bytes, expected {part.size}")
-    etag = response.headers.get("ETag", "")
-    # a weak ETag does not guarantee equal bytes (RFC 9110, 13.1.5)
-    strong = etag if not etag.startswith("W/") else ""
-    part.restart(strong or response.headers.get("Last-Modified", ""))
+        page = "a web page of " if "html" in response.headers.get("Content-Type", "") else ""
+        found = page + shown(length).strip("'")
+        raise UserError(f"{_address(response)}: the server has {found} bytes, expected {part.size}")
+    part.restart(_version(response))
     _learn(response, part, length or "")
 
 
-def _learn(response: requests.Response, part: _Part, size: str) -> None:
+def _continues(response: requests.Response, part: PartialFile, content_range: str) -> bool:
+    """Return whether a partial answer continues the same version of the file."""
+    total = content_range.rpartition("/")[2]
+    return (
+        content_range.startswith(f"bytes {part.bytes if part.can_continue else 0}-")
+        and (part.size is None or total in ("*", str(part.size)))
+        and (not part.version or _version(response) in ("", part.version))
+    )
+
+
+def _version(response: requests.Response) -> str:
+    etag = response.headers.get("ETag", "")
+    # a weak ETag does not guarantee equal bytes (RFC 9110, 13.1.5)
+    strong = etag if not etag.startswith("W/") else ""
+    return strong or response.headers.get("Last-Modified", "")
+
+
+def _address(response: requests.Response) -> str:
+    return without_secrets(response.url)
+
+
+def _learn(response: requests.Response, part: PartialFile, size: str) -> None:
     """Set the size from the server's response if none is given."""
     if part.size is not None:
         return
     if not size.isdecimal():
         raise UserError(
-            f"{without_secrets(response.url)}: neither the server nor the table of versions gives "
+            f"{_address(response)}: neither the server nor the table of versions gives "
             "its size, so a truncated file could not be detected; add it to the table"
         )
     part.size = int(size)

@@ -28,7 +28,10 @@ from eyechart.data.sources.http import BUSY, Patience, fetch
 
 T = TypeVar("T")
 _COMMIT, _SHA256 = r"[0-9a-f]{40}", r"[0-9a-f]{64}"
-_PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\\x00-\x1f]+"  # relative to the folder
+_PATH = r"(?!/)(?!(.*/)?\.\.(/|$))[^\\\x00-\x1f\x7f-\x9f]+"  # relative to the folder
+# How an answer shows that it is not the hub's, such as a proxy's login page
+_OTHER_FORM = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+_UNREACHED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol)
 _log = logging.getLogger(__name__)
 
 
@@ -99,9 +102,16 @@ def hub_token() -> str | None:
 
 
 def _matching(form: str, found: object) -> str:
-    """Return a text from the hub; raise a ValueError if it has another form."""
+    """Return a string from the hub; raise a ValueError if it does not match ``form``."""
     if not isinstance(found, str) or not re.fullmatch(form, found):
         raise ValueError(f"found {shown(found)}")
+    return found
+
+
+def _size(found: object) -> int:
+    """Return a file's size from the hub; raise a ValueError if it is none."""
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise ValueError(f"a size of {shown(found)}")
     return found
 
 
@@ -113,7 +123,7 @@ def _patiently(ask: Callable[[], T]) -> T:
             return ask()
         except (HfHubHTTPError, httpx2.TransportError) as error:
             status = error.response.status_code if isinstance(error, HfHubHTTPError) else 408
-            unreached = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+            unreached = isinstance(error, _UNREACHED)
             if unreached or not (status in BUSY or status >= 500) or not patience.wait():
                 raise
             _log.info("the hub: %s; trying again", without_secrets(error)[:120])
@@ -143,14 +153,14 @@ class Hub:
                 HubFile(
                     *at,
                     _matching(_PATH, s.rfilename),
-                    int(s.size or 0),
+                    _size(s.size or 0),
                     _matching(_SHA256, s.lfs.sha256) if s.lfs else None,
                     s.blob_id,
                 )
                 for s in info.siblings or []
             ]
-        licence = getattr(info.card_data, "license", None) or "not said"
-        return Snapshot(*at, str(licence), bool(info.gated), files)
+        licence = str(getattr(info.card_data, "license", None) or "not said")
+        return Snapshot(*at, shown(licence).strip("'"), bool(info.gated), files)
 
     def check_access(self, snapshot: Snapshot) -> None:
         """Raise a UserError if access to a gated repository would be refused."""
@@ -213,8 +223,8 @@ class Hub:
                 f"{name}: the hub cannot be reached ({without_secrets(error)}); try again, or "
                 f"{messages.instead}"
             ) from None
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise UserError(  # such as a proxy's login page
+        except _OTHER_FORM as error:
+            raise UserError(
                 f"{name}: the hub's answer about {repository} has an unexpected form "
                 f"({shorter(without_secrets(error))}); correct HF_ENDPOINT, or {messages.instead}"
             ) from None
@@ -230,6 +240,6 @@ class Hub:
         """Return the nearest branch or tag and all others, if the hub lists them."""
         try:
             refs = self._api.list_repo_refs(repository, repo_type=self._messages.kind)
-        except (httpx2.HTTPError, OSError):
+        except (httpx2.HTTPError, OSError, *_OTHER_FORM):
             return "the hub does not list them"
         return nearest(revision, [ref.name for ref in (*refs.branches, *refs.tags)])

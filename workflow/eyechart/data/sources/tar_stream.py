@@ -14,7 +14,7 @@ from typing import IO, Any
 _CHUNK = 1 << 20
 _BLOCK = 512  # a tar ends with two blocks of zeros, padded to a full record of 20 blocks
 _MOST_ZEROS = 21 * _BLOCK
-_PACKED = 1 << 14  # bytes of a gzip that are read at once; each member copies the rest of them
+_PACKED = 1 << 14  # bytes of a gzip to read at once; each member copies those left over
 _GZIP = 31  # zlib's number for a deflated stream with gzip's header and checksum
 _PIECES = 10_000  # members of a gzip, and one more per 1,000 bytes of content
 
@@ -32,7 +32,7 @@ class _Header(tarfile.TarInfo):
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"{error} at byte {tarfile_.offset}") from None
-        if tarfile_.offset <= began:  # it would be read without end
+        if tarfile_.offset <= began:  # it would be read forever
             raise tarfile.ReadError(f"negative size at byte {began}")
         return found
 
@@ -40,7 +40,7 @@ class _Header(tarfile.TarInfo):
 class _Gunzipped:
     """The content of a gzip, of one member or several, which can only be read forwards.
 
-    The module gzip reads empty members, zeros behind the last member and a comment byte by byte in
+    The module gzip reads empty members, zeros after the last member and a comment byte by byte in
     Python, so that a file of 30 MB takes longer than a minute.
     """
 

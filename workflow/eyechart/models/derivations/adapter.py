@@ -26,7 +26,7 @@ MERGED = ("LORA", PROMPT)
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     """Merge the adapter in ``settings["folder"]`` into a loaded model's weights.
 
-    Raise the errors of :func:`attach`.
+    Raise the same errors as :func:`attach`.
     """
     model = attach(adapter, Path(settings["folder"]))
     if model is not None:

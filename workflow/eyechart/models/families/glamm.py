@@ -98,7 +98,7 @@ class GLaMM(RemoteAdapter):
 
     @classmethod
     def companions(cls, folder: Path) -> tuple[str, ...]:
-        """Return the repositories of code and encoder."""
+        """Return the repositories of the code and of the encoder."""
         return SOURCE, str(read_json(folder / "config.json")["mm_vision_tower"])
 
     @classmethod

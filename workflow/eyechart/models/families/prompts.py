@@ -96,8 +96,8 @@ class PromptAdapter(Adapter):
         pieces = text.split(self.mark)
         if len(pieces) != len(images) + 1:
             raise UserError(
-                f"prompt {prompt!r}: {len(pieces) - 1} marks {self.mark!r} in the "
-                f"chat template's text, expected {len(images)}, one per image"
+                f"prompt {prompt!r}: the rendered chat template contains {self.mark!r} "
+                f"{len(pieces) - 1} times, expected {len(images)}, once per image"
             )
         shown = [self.image_text(p, n, len(images)) for n, p in enumerate(images)]
         filled = [text + piece for text, piece in zip(shown, pieces[1:], strict=True)]
@@ -236,7 +236,7 @@ class PromptAdapter(Adapter):
         return {self.image_id, *(i for i in found if i is not None)}
 
     def shares_prefix(self, image: PreparedImage) -> bool:
-        """Whether everything up to the last image token is the same for every question.
+        """Return whether everything up to the last image token is the same for every question.
 
         This requires a language model with full causal attention, and a prompt whose text before
         the image does not depend on the question, which is tested with two different questions.
@@ -248,7 +248,7 @@ class PromptAdapter(Adapter):
         return end > 0 and first[:end] == second[:end] and self.prefix(second) == end
 
     def has_full_attention(self) -> bool:
-        """Whether every block attends to all earlier tokens: no windows, no recurrence."""
+        """Return whether every block attends to all earlier tokens: no windows, no recurrence."""
         config = self.text_config
         kinds = getattr(config, "layer_types", None)
         if kinds is not None:

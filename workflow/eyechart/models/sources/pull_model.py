@@ -40,7 +40,7 @@ class PullPlan:
 
 
 def messages(model: str, spec: Path) -> HubMessages:
-    """Return a model's texts for the hub's error messages."""
+    """Return the wording of hub error messages about a model."""
     return HubMessages(
         name=model,
         kind="model",
@@ -94,7 +94,7 @@ def tidy(folder: Path, names: set[str]) -> None:
     """Remove files that do not belong to this checkpoint: links and files of other revisions.
 
     Other folders are left alone, since the user may need them. Raise a UserError if the folder is a
-    link, since its contents then belong to somebody else.
+    link, since its contents may then belong to someone else.
     """
     if folder.is_symlink():
         raise UserError(

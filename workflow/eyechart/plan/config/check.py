@@ -103,10 +103,10 @@ def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
 
 
 def _with_numbers(errors: Sequence[Any], config: dict[str, Any], files: Files) -> dict[str, Any]:
-    """Return the configuration with numbers instead of texts at errors about ``--config``.
+    """Return the configuration with strings parsed as numbers at errors about ``--config``.
 
     Snakemake reads every value inside a list or mapping of ``--config`` as text. Only fields that
-    do not accept text are changed, since a text such as a version can look like a number.
+    do not accept text are changed, since text such as a version can look like a number.
     """
     config = copy.deepcopy(config)
     for error in errors:
@@ -119,7 +119,7 @@ def _with_numbers(errors: Sequence[Any], config: dict[str, Any], files: Files) -
 
 
 def _plain(text: str) -> Any:
-    """Return the number, boolean or null that a text stands for, otherwise the text."""
+    """Return the number, boolean or null that a string represents, otherwise the string."""
     for kind in (int, float):
         with suppress(ValueError):
             return kind(text)
@@ -188,7 +188,7 @@ def _of_tried_types(errors: Sequence[Any], config: dict[str, Any]) -> list[Any]:
 
 
 def _choices(error: Any) -> list[str]:
-    """Return the values in a text such as ``'a', 'b' or 'c'``."""
+    """Return the values in a phrase such as ``'a', 'b' or 'c'``."""
     return [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ",").split(",")]
 
 

@@ -73,7 +73,7 @@ class Dataset(Section):
         return list(self.RELEASED)
 
     def too_few(self, task: str, folds: int, test_share: float | None) -> str:
-        """Return a sentence on why a task has too few rows to be probed, or nothing."""
+        """Return why a task has too few rows to be probed, or an empty string."""
         return ""
 
     def all_tasks(self) -> list[str]:

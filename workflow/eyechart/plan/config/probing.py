@@ -36,14 +36,14 @@ class Probes(Section):
     @model_validator(mode="after")
     def _one(self) -> "Probes":
         if self.linear is None and self.mlp is None:
-            raise mistake("mlp", " is None like the other, expected at least one kind of probe")
+            raise mistake("mlp", " is null and so is linear, expected at least one kind of probe")
         return self
 
 
 class QuestionTypes(Section):
     """When questions without a region are probed on images alone, one probe per question type."""
 
-    groups: Count = setting(30, "minimum number of training groups of a type to have a probe")
+    groups: Count = setting(30, "minimum number of training groups of a type for it to be probed")
     answers: Count = setting(5, "minimum number of these groups with each of two answers")
     items: Count = setting(
         30, "minimum number of test items of these types; with fewer, no type is probed"

@@ -52,7 +52,7 @@ class SaliencySection(Section):
         "points of integrated gradients between baseline and image; 4 and then 16 times as many if "
         "attributions do not sum to the score difference within 1%",
     )
-    points: Count = setting(8, "steps of a deletion curve, from no to all image tokens")
+    points: Count = setting(8, "steps of a deletion curve, from none to all of the image tokens")
     random: Count = setting(3, "random orders of deletion, as a control")
     batch_size: Batch = setting(32, "items per forward pass; `auto` as under `extraction`")
     bootstrap: Draws = setting(1000, BOOTSTRAP)

@@ -124,7 +124,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _value(part: Schema) -> str:
-    """Return a text on the values that a part of the schema accepts."""
+    """Return a description of the values that a part of the schema accepts."""
     if "anyOf" in part:
         return " or ".join(dict.fromkeys(_value(each) for each in part["anyOf"]))
     if "enum" in part or "const" in part:

@@ -74,7 +74,7 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     depths : ndarray, shape (h, w); 0 is unknown
-    places : ndarray, shape (t, 7); see ``tables.activations``; edges may lie within pixels
+    places : ndarray, shape (t, 7); see ``tables.activations``; edges may be inside pixels
     """
     left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
     edges = tuple(np.nan_to_num(edge) for edge in (left, top, right, bottom))

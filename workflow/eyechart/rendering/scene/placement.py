@@ -56,7 +56,7 @@ class SceneStage:
     def place_at(
         self, thing: Object, across: float, behind: float, turn: float | None = None
     ) -> Object:
-        """Place a thing on the floor, ``turn`` degrees (None: random) from facing the viewer."""
+        """Place a thing on the floor, rotated ``turn`` degrees from the viewer (None: randomly)."""
         target = self.camera["target"]
         x, y = (target[i] + across * self.right[i] + behind * self.behind[i] for i in (0, 1))
         angle = self.rng.uniform(0, 360) if turn is None else self.azimuth + turn

@@ -103,7 +103,7 @@ def _caption(question: Row, where: str) -> Row:
 
 
 def _choice(question: Row, where: str) -> Row:
-    """Return the fields of a question that CLEVR has; its answer determines task and choices."""
+    """Return the fields of a standard CLEVR question; its answer determines task and choices."""
     answer = tasks.answer_text(question["answer"])
     if answer not in tasks.TASK_OF_ANSWER:
         raise UserError(f"{where}: answer is {answer!r}; {nearest(answer, tasks.TASK_OF_ANSWER)}")

@@ -67,7 +67,7 @@ def meaning(program: Program, at: int = -1) -> str:
 
 
 def answer(question: str, counts: Counter[str]) -> Any:
-    """Return the answer of a scene with these counts to a :func:`meaning`.
+    """Return the answer to a question, given by its :func:`meaning`, for a scene with these counts.
 
     Result: a number or a bool; None unless the question only counts objects with given values or
     asks whether there are any.

@@ -25,7 +25,7 @@ IMAGE_TASKS = [
     *(f"majority_{attribute}" for attribute in ATTRIBUTES),
 ]
 NO_OBJECT = "nothing"
-CAPTION = "caption"  # the task of open questions for all objects; only drawn scenes have them
+CAPTION = "caption"  # the task of open questions for all objects; only rendered scenes have them
 DESCRIBE = "describe"  # the last function of their programs, which CLEVR does not have
 
 

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
     """Return the boxes of a row, each [left, top, right, bottom], clipped to the image.
 
-    Raise a UserError if the cell has another form, or a box lies entirely outside the image.
+    Raise a UserError if the cell has another form, or a box is entirely outside the image.
     """
     if not isinstance(values, list) or not all(_is_box(value) for value in values):
         raise UserError(

@@ -72,7 +72,7 @@ def puzzle_of(
     """Return the puzzle of a sequence's first image and another image.
 
     REF is a corner of the first image, the answer is its projection onto the other image, and the
-    other choices are projections of other corners. Return None if no four of these lie on the other
+    other choices are projections of other corners. Return None if no four of these are on the other
     image far enough apart; ``apart`` is a share of its longer side. Raise a UserError for a file
     that cannot be read.
     """
@@ -128,7 +128,7 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
         else:
             unused.append(name)
     if unused:
-        _log.warning("omitted because no four points lie on both images far enough apart: %s",
+        _log.warning("omitted because no four points on both images are far enough apart: %s",
                      ", ".join(unused))  # fmt: skip
 
 

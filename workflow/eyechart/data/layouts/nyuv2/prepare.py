@@ -34,7 +34,7 @@ _MOST = np.iinfo(np.uint16).max
 def thousandths(depth: np.ndarray) -> np.ndarray:
     """Return metres as integer thousandths, uint16; 0 for unknown depths: NaN, negative or too far.
 
-    Both are of shape (h, w).
+    Both have shape (h, w).
     """
     found = np.rint(np.nan_to_num(depth.astype(np.float64), nan=0, posinf=0, neginf=0) * 1000)
     return np.where((found > 0) & (found <= _MOST), found, 0).astype(np.uint16)

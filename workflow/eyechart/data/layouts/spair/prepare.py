@@ -39,9 +39,9 @@ def puzzle_of(
 ) -> tuple[Puzzle | None, int]:
     """Return the puzzle of a pair, and the number of points that were moved onto their images.
 
-    The puzzle is None if no four keypoints lie far enough apart; ``apart`` is a share of the second
+    The puzzle is None if no four keypoints are far enough apart; ``apart`` is a share of the second
     image's longer side. Keypoints are pixel indices, so marks are at pixel centres. Raise a
-    UserError if annotation or images cannot be read, or a keypoint lies outside its image.
+    UserError if the annotation or an image cannot be read, or a keypoint is outside its image.
     """
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:
@@ -108,7 +108,7 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
             *(split, count, len(found), skipped),
         )
         if moved:
-            _log.warning("%s: %d keypoints lay up to a pixel outside and were moved", split, moved)
+            _log.warning("%s: %d keypoints were up to a pixel outside and were moved", split, moved)
 
 
 @command

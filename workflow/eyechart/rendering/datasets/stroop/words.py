@@ -123,7 +123,7 @@ def _start(side: int, space: int, length: int, rng: Random) -> int:
 
 @lru_cache(maxsize=4096)
 def letters(text: str, typeface: str, px: int) -> np.ndarray:
-    """Return the pixel coverage of a text, uint8 (h, w), cropped to its ink."""
+    """Return the pixel coverage of rendered text, uint8 (h, w), cropped to its ink."""
     font = _font(typeface, px)
     stroke = px / 28 if typeface == BOLD else 0
     left, top, right, bottom = (round(v) for v in font.getbbox(text, stroke_width=stroke))

@@ -148,7 +148,7 @@ def plain_table(rows: Sequence[Row], series: str) -> dict[str, Any]:
         for r in rows
     ]
     beside = "share of the prompt" if series == "image" else "chance"
-    return {"heads": ["task", "what", "block", "share", beside, "n"], "lines": lines}
+    return {"heads": ["task", "quantity", "block", "share", beside, "n"], "lines": lines}
 
 
 def card(shown: load.TracedImage, layers: int, pixels: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def build(inputs: Inputs, settings: dict[str, Any]) -> str:
     try:
         shown = beside(pairs.to_pylist()[: settings["mined"]], paths, settings["gallery_px"])
     except KeyError as error:
-        raise UserError(f"{path}: image {error} is not in {images}; mine it again") from None
+        raise UserError(f"{path}: image {error} is not in {images}; mine pairs again") from None
     return render_sheet("mining", **note, pairs=shown, kept=pairs.num_rows)
 
 

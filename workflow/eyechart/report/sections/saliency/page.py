@@ -31,7 +31,7 @@ USES = {  # metrics of image use: the quantity measured, and its comparison
     "changed_no_image": ("answers that change without an image", "same image"),
     "cut_from": ("answers that move if text is cut from the image from here on", "unedited"),
     "image_mass": ("attention to image tokens", "share of the prompt"),
-    "norm": ("length of image tokens", "of text tokens"),
+    "norm": ("norm of image tokens", "text tokens"),
     "nearest": ("cosine of image tokens and the nearest word", "random direction"),
     "singular": ("largest singular value of the connector's matrix", ""),
     "rank": ("effective rank of the connector's matrix", "singular values"),
@@ -93,12 +93,12 @@ def use_of_image(path: Path, model: str) -> Row:
                     f"{row['n']:,}",
                 ]
             )
-    heads = ["what", "task", "where", "value", "95%", "beside", "n"]
+    heads = ["quantity", "task", "address", "value", "95%", "compared with", "n"]
     return {"use": {"heads": heads, "lines": found, "missing": missing}}
 
 
 def sentences(rows: Sequence[Row], alpha: float) -> list[str]:
-    """Return sentences, per task, on the maps that identify the tokens an answer depends on."""
+    """Return sentences, per task, about the maps that identify the tokens an answer depends on."""
     found = []
     for task in dict.fromkeys(row["task"] for row in rows):
         own = [row for row in rows if row["task"] == task and row["metric"] == DROP]

@@ -98,7 +98,7 @@ CONTRADICTED = "contradicted by interventions"
 
 
 def shown(row: dict[str, Any]) -> str:
-    """Return a short text on the results of interventions in a skill, or nothing."""
+    """Return a short text about the results of interventions in a skill, or nothing."""
     if row["evidence"] == REFUTED:
         return CONTRADICTED
     if row["evidence"] != SHOWN or not row["used_at"]:

@@ -9,7 +9,7 @@ from eyechart.report.sections.verdict.classes import CONTRADICTED, KEPT, LOOKS, 
 
 Row = dict[str, Any]
 MOST = 5  # maximum number of names in a list; further names are counted
-ENDS = {  # text on skills of a class, and the stages passed before the loss
+ENDS = {  # text about skills of a class, and the stages passed before the loss
     "not_encoded": ("not encoded", ()),
     "lost_in_connector": ("lost in the connector", ("seen",)),
     "lost_in_lm": ("lost in the language model", ("seen", "passed on")),
@@ -61,7 +61,7 @@ def _holds(cell: Row, slot: str) -> bool:
 
 
 def _loss(verdict: str, cells: Sequence[Row]) -> str:
-    """Return the text on the points lost, and on the location if there is only one."""
+    """Return the text about the points lost, and the location if there is only one."""
     rows = [cell["row"] for cell in cells]
     if verdict in KEPT or any(row["loss"] is None for row in rows):
         return ""

@@ -192,7 +192,7 @@ def _lost(row: Row) -> tuple[str, ...]:
 
 
 def _remark(row: Row) -> str:
-    """Return the text on the items that would decide a skill, or on the loss of its class."""
+    """Return the text about the items that would decide a skill, or the loss of its class."""
     if row["verdict"] == UNDECIDED:
         some = f"about {row['needed']:,}" if row["needed"] else "not even 16 times as many"
         return f"{some} items would decide it"
@@ -202,7 +202,7 @@ def _remark(row: Row) -> str:
 
 
 def _causal(row: Row) -> tuple[str, str]:
-    """Return the texts on how interventions support a VLM's class, and on their results."""
+    """Return the texts about how interventions support a VLM's class, and their results."""
     if row["kind"] != "vlm":
         return "", ""
     text = row["causal"] or "No interventions were made on its items."

@@ -85,7 +85,8 @@ def collect(
     blocks = [address for address in addresses if address != CONNECTOR]
 
     def read(few: Sequence[AskedItem]) -> dict[str, list[Tensor]]:
-        batch, found = Batch(reader, few), {}
+        batch = Batch(reader, few)
+        found: dict[str, list[Tensor]] = {}
         for part in (connector, blocks):
             try:
                 found |= batch.image_states(part)

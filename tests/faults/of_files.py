@@ -255,13 +255,15 @@ def without_temporary_files() -> None:
         integrity.start()
 
 
-def half_written(machine: str) -> Callable[[], Any]:
-    """Return which half-written files of a dead process stay, and which should stay."""
+def half_written(machine: str, folders: bool = False) -> Callable[[], Any]:
+    """Return which half-written files or folders of a dead process stay, and which should stay."""
 
     def inject() -> Any:
         names = [f".a.parquet.partial-{machine}-{pid}" for pid in (2**22 + 1, os.getpid())]
-        for name in names:
-            Path(name).write_text("half")
+        for path in map(Path, names):
+            if folders:
+                path.mkdir()
+            (path / "features.npy" if folders else path).write_text("half")
         remove_partials(".")
         kept = names if machine != MACHINE else names[1:]
         return {p.name for p in Path().iterdir()}, set(kept)
@@ -292,5 +294,6 @@ FAULTS = [
     ),
     Fault("does not exist", "TMPDIR", "refused", without_temporary_files, "^TMPDIR: no temporary"),
     Fault("left by a killed run", "a half-written file", "recovered", half_written(MACHINE)),
+    Fault("left by a killed run", "a temporary folder", "recovered", half_written(MACHINE, True)),
     Fault("of another container", "a half-written file", "accepted", half_written("0123abcd")),
 ]

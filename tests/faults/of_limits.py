@@ -3,6 +3,7 @@ step ends with one sentence and leaves no file that looks complete; the next run
 makes the same files as a run that never had one.
 """
 
+import errno
 import os
 import resource
 import shutil
@@ -12,12 +13,14 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
 import torch
 from faults.injector import Fault, check_sentence
 from faults.of_files import finish
+from mining_fixture import flags, write_activations, write_images
 from safetensors.torch import save_file
 from test_behavior_answers import Asker
 
@@ -25,6 +28,7 @@ from eyechart.core import errors, integrity
 from eyechart.core.files import atomic, write_json
 from eyechart.core.ledger import LEDGER, Ledger
 from eyechart.data.open_image import check_images
+from eyechart.mining import find_pairs
 from eyechart.models.limits import memory_limit
 from eyechart.rendering.drawing import save_array
 from eyechart.tables.parquet import read_table, write_table
@@ -148,6 +152,30 @@ def save_weights() -> None:
         save_file({"a": torch.arange(9_000.0)}, partial)
 
 
+def mine() -> None:
+    """Search for pairs among 60 images with two encoders."""
+    values = np.random.default_rng(5).standard_normal((60, 16)).astype(np.float32)
+    ids = [f"p_{row:02d}" for row in range(60)]
+    if not Path("images.parquet").exists():
+        for name in ("a", "b"):
+            write_activations(Path(), name, "vision.0/cls", values, ids)
+        write_images(Path(), ids)
+    two = [Path(name, "manifest.json") for name in ("a", "b")]
+    find_pairs.main(flags(*two, Path("images.parquet"), Path("out/pairs.parquet"), {}))
+
+
+def without_space() -> str:
+    """Return the message when the disk has no space for the features of images."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with mock.patch.object(os, "posix_fallocate", side_effect=full):
+        try:
+            mine()
+        except OSError as error:
+            assert not list(Path("out").iterdir())
+            return errors.sentence(error) or repr(error)
+    raise AssertionError("no space was reserved, so the process would end without a message")
+
+
 def _healed(what: str, where: str, step: Callable[[], Any], kind: str, most: int) -> Fault:
     return Fault(what, where, "recovered", partial(healed, step, kind, most))
 
@@ -166,6 +194,10 @@ FAULTS = [
     _healed("files of 100,000 bytes at most", "a step that draws", draw, SIZES, 100_000),
     _healed("no more open files", "a step that draws", draw, FILES, 0),
     _healed("files of 20,000 bytes at most", "a step that trains", save_weights, SIZES, 20_000),
+    _healed("files of 3,900 bytes at most", "a step that mines", mine, SIZES, 3_900),
+    _healed("no more open files", "a step that mines", mine, FILES, 0),
+    Fault("no space on the disk", "a step that mines", "noticed", without_space,
+          "^no space left on the device"),
     _noticed("1 MB of memory", "a step that reads a table", read, MEMORY, 1 << 20),
     _noticed("no more open files", "a step that reads a table", read, FILES, 0),
     _noticed("10 MB of memory", "a step that opens images", look_at_images, MEMORY, 10 << 20),

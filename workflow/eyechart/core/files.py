@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -39,14 +40,39 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = f"{MACHINE}-{os.getpid()}-{_began(os.getpid())}"
-    partial = path.with_name(f".{path.name}.partial-{own}")
+    partial = _partial(path)
     try:
         yield partial
         flush(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yield a folder in ``parent`` that is removed at the end, or by :func:`remove_partials`."""
+    folder = _partial(parent / "folder")
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _partial(path: Path) -> Path:
+    own = f"{MACHINE}-{os.getpid()}-{_began(os.getpid())}"
+    return path.with_name(f".{path.name}.partial-{own}")
+
+
+def reserve(path: Path) -> None:
+    """Reserve the disk space of a sparse file; raise an OSError if there is too little.
+
+    Otherwise, writing to the memory-mapped file would end the process when the disk is full.
+    """
+    with open(path, "r+b") as handle:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(handle.fileno(), 0, path.stat().st_size)
 
 
 def flush(path: Path) -> None:
@@ -65,12 +91,15 @@ def is_partial(path: Path | str) -> bool:
 
 
 def remove_partials(folder: Path | str) -> None:
-    """Remove the temporary files below a folder that dead processes left behind."""
-    for at, _, names in os.walk(folder):
-        for name in names:
+    """Remove the temporary files and folders in a folder that dead processes left behind."""
+    for at, folders, names in os.walk(folder):
+        for name in [*folders, *names]:
             partial = PARTIAL.fullmatch(name)
-            if partial and _is_left(Path(at, name), **partial.groupdict()):
-                Path(at, name).unlink(missing_ok=True)
+            if partial and _is_left(path := Path(at, name), **partial.groupdict()):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 def _is_left(path: Path, machine: str | None, pid: str, began: str | None) -> bool:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.core.files import atomic
+from eyechart.core.files import atomic, reserve
 from eyechart.tables.activations import not_dropped, part_paths, read_dropped, read_manifest
 from eyechart.tables.pairs import ALIGNED, NOTE
 from eyechart.tables.parquet import read_batches, read_notes, read_table, write_table
@@ -87,6 +87,7 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array, output: Path)
         raise UserError(f"{manifest_path}: no column {column!r}; {nearest(column, widths)}")
     shape = (len(ids), widths[column])
     features = np.lib.format.open_memmap(output, "w+", np.float32, shape)
+    reserve(output)
     seen = np.zeros(len(ids), bool)
     for path in part_paths(manifest_path, manifest):
         found = pc.index_in(read_table(path, ["image_id"])["image_id"], ids)

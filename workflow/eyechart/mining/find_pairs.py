@@ -18,9 +18,9 @@ next to the output.
         --output results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet
 """
 
-import tempfile
 from pathlib import Path
 
+from eyechart.core.files import temporary_folder
 from eyechart.core.step import Json, command
 from eyechart.mining.features import Aligned, align
 from eyechart.mining.results import write_pairs
@@ -30,10 +30,9 @@ from eyechart.mining.search import memory_bound, not_in_order, search
 @command
 def main(*, first: Path, second: Path, images: Path, settings: Json, output: Path) -> None:
     """Search for pairs and write their table."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-        align((first, second), images, settings, Path(folder))
-        aligned, recall = Aligned.read(Path(folder)), None
+    with temporary_folder(output.parent) as folder:
+        align((first, second), images, settings, folder)
+        aligned, recall = Aligned.read(folder), None
         size = memory_bound(aligned.features, settings)
         blocks, left_out = None, not_in_order
         if settings["engine"] == "faiss":

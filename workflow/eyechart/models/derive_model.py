@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +24,7 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import describe, read_json
+from eyechart.core.files import describe, read_json, temporary_folder
 from eyechart.core.links import link_files
 from eyechart.core.step import Paths, command
 from eyechart.models import soft_prompt
@@ -97,11 +96,11 @@ def save(adapter: Adapter, base: Path, folder: Path, changed: bool) -> list[dict
     held = [entry["path"] for entry in read_json(base / NAME)["files"]]
     own: list[str] = []
     if changed:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as written:
+        with temporary_folder(folder) as written:
             adapter.model.save_pretrained(written)
-            own = sorted(path.name for path in Path(written).iterdir())
+            own = sorted(path.name for path in written.iterdir())
             for name in own:
-                (Path(written) / name).replace(folder / name)
+                (written / name).replace(folder / name)
     if adapter.soft_prompt is not None:
         soft_prompt.save(adapter.soft_prompt, folder / soft_prompt.NAME)
         own.append(soft_prompt.NAME)

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from faults.injector import Fault
 from PIL import Image
 
+from eyechart.data import records
 from eyechart.data.own import import_local
+from eyechart.data.own.entries import read_entries
 from eyechart.data.own.questions import question
 
 KIND = "Own values"
@@ -56,6 +59,13 @@ def answered(choice: str, answer: str) -> Any:
     return read([ROW | {"choices": [choice, "y"], "answer": answer}])[0]["answer"], choice
 
 
+def many() -> Any:
+    """Import a table that, written as text, is larger than one that a user may give."""
+    with mock.patch.object(records, "_MOST_BYTES", 1_000):
+        read([ROW] * 20, "t.parquet")
+        return len(read_entries(Path("raw"))), 20
+
+
 def _refused(what: str, content: Any, says: str, name: str = "t.jsonl") -> Fault:
     return Fault(what, name, "refused", partial(read, content, name), says)
 
@@ -89,6 +99,7 @@ FAULTS = [
       for how, names in (("a blank", ("x", "x ", " x\u00a0")), ("Unicode form", (ONE, OTHER)))
       for name in ("t.jsonl", "t.parquet")),
     _same("splits that differ in a blank", "t.jsonl", partial(equal, "split", "all", "all ")),
+    _same("more rows than a table of text may have", "t.parquet", many),
     _same("an answer in another Unicode form", "t.jsonl", partial(answered, ONE, OTHER)),
     _same("a choice of 1e300", "t.jsonl", partial(equal, "choices", ["1e+300", "x"], [1e300, "x"])),
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Any, TypedDict
 
 from eyechart.core.errors import UserError, nearest, shown
 from eyechart.core.files import parse_json
-from eyechart.data.records import Record, read_jsonl
+from eyechart.data.records import Record
 
 NAMES = ("folder", "table", "hf")
 TABLE = "table.jsonl"
@@ -101,8 +101,15 @@ def task_name(text: str, where: str) -> str:
 
 
 def read_entries(root: Path) -> list[OwnEntry]:
-    """Read all rows of ``table.jsonl``."""
-    return [OwnEntry(**record.values) for record in read_jsonl(Path(root) / TABLE)]  # type: ignore[typeddict-item]
+    """Read all rows of ``table.jsonl``, which may be larger than a user's table of text."""
+    path = Path(root) / TABLE
+    try:
+        with open(path, "rb") as lines:
+            numbered = enumerate(lines, 1)
+            rows = [parse_json(line, f"{path}: line {n}", encoding="utf-8") for n, line in numbered]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    return [OwnEntry(**row) for row in rows]  # type: ignore[typeddict-item]
 
 
 def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:

@@ -112,8 +112,7 @@ def _row(what: str, row: dict[str, Any], says: str, **more: Any) -> Fault:
 
 LONG = "n" * 100_000
 PLACES = {"above": "../a.png", "elsewhere": "/etc/passwd", "of an address": "http://127.0.0.1/a.png",
-          "with 5,000 letters": "a" * 5_000, "with an escape sequence": "\x1b[2J.png",
-          "with a NUL": "a\0.png"}  # fmt: skip
+          "with 5,000 letters": "a" * 5_000, "with an escape sequence": "\x1b[2J.png"}  # fmt: skip
 FAULTS = [
     *(_csv(f"an image {what}", f"image\n{place}\n", "line 2: image .*(not|missing) in mine")
       for what, place in PLACES.items()),
@@ -143,6 +142,7 @@ FAULTS = [
     _refused("a pipe", "t.csv", os.mkfifo, "no such file"),
     _row("a prompt that is an object", {"prompt": {"a": 1}}, "prompt is a dict"),
     _row("an image that is a number", {"image": 5}, "the image is of type int"),
+    _row("an image with a NUL", {"image": "a\0.png"}, "image .* is missing in mine"),
     _row("a choice that is a list", {"choices": [[1], "x"]}, "choices is a list"),
     _row("a region of 10^400", {"region": [10**400, 1]}, "region is", columns=REGION),
     _row("a region that is a number", {"region": 1.5}, "region is", columns=REGION),

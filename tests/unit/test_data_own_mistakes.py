@@ -209,7 +209,7 @@ def test_the_other_row_of_a_pair_is_left_out_too_and_no_row_at_all_is_an_error()
     ("data", "words"),
     [
         ("image,prompt\na.png,caf\xe9\n".encode("latin-1"), r"line 2: byte 0xe9 is not UTF-8"),
-        ("image,prompt\n".encode("utf-16"), r"line 1: byte 0xff is not UTF-8; save the file as"),
+        ("image,prompt\n".encode("utf-16"), r"line 1: byte 0x00 is not UTF-8 text; save the file"),
         (b"image,prompt\na.png,one, two\n", r"line 2: 3 cells, expected 2 \(image, prompt\);"),
         (b"image,prompt\na.png\n", r"line 2: 1 cells, expected 2"),
         (b'image,prompt\na.png,"no end\n', r"line 2: not CSV \(unexpected end of data\)"),

@@ -91,6 +91,8 @@ def test_a_later_download_that_differs_is_refused_until_the_user_accepts_it(arch
 
 def test_a_download_that_is_not_the_dataset_is_not_locked(archive):
     archive.data = b"<html>log in first</html>"
+    assert "sends a web page, not the file" in sentence()
+    archive.data = b"log in first"
     assert "truncated or damaged, not a complete zip" in sentence()
     assert not LOCK.exists()
 

@@ -7,12 +7,13 @@ import re
 import shutil
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, shown
 
 PARTIAL = re.compile(
     r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)(?:-(?P<began>\d+))?"
@@ -164,16 +165,25 @@ def read_json(path: Path) -> Any:
     return parse_json(data, str(path), encoding="utf-8")
 
 
-def parse_json(data: bytes, where: str, hook: Hook | None = None, encoding: str = "") -> Any:
+def parse_json(
+    data: bytes, where: str, hook: Hook | None = None, encoding: str = "", unique: bool = False
+) -> Any:
     """Return the value of a JSON text, in UTF-8, UTF-16 or UTF-32 if no ``encoding`` is given.
 
     ``hook`` replaces objects while parsing. Raise a UserError that begins with ``where`` if the
-    text is invalid, is nested too deeply, or has a number or a character that Python cannot
-    represent.
+    text is invalid, is nested too deeply, has a number or a character that Python cannot represent,
+    or, if ``unique``, has an object in which a key occurs twice.
     """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+            raise UserError(f"{where}: the key {shown(twice)} occurs twice")
+        return found
+
     try:
         text = data.decode(encoding or json.detect_encoding(data))
-        found = json.loads(text, object_hook=hook)
+        found = json.loads(text, object_hook=hook, object_pairs_hook=once if unique else None)
         if _HALF.search(text):  # such as \ud800, which cannot be written to a file
             json.dumps(found, ensure_ascii=False, default=str).encode()
         return found

@@ -15,6 +15,7 @@ from eyechart.core.errors import UserError, shown
 
 _END = b"\xff\xff\xff\xff\0\0\0\0"  # the last bytes of a complete stream
 _HEADER, _COMPRESSION = 2, 3  # numbers of fields in Arrow's Message and RecordBatch
+_ROWS = 64  # rows per batch; cells may hold whole images
 _MOST_VALUES = 100  # per byte of the file; columns of null take no bytes
 
 
@@ -24,8 +25,8 @@ def read_schema(path: Path) -> pa.Schema:
         return pa.ipc.open_stream(source).schema
 
 
-def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield batches of at most ``rows`` rows of some columns.
+def read_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield small batches of some columns.
 
     Raise a UserError, or an ArrowException, if the file is incomplete, damaged or of another form.
     """
@@ -47,8 +48,8 @@ def read_batches(path: Path, columns: list[str], rows: int) -> Iterator[pa.Recor
             left -= sum(map(_values, batch.columns))
             if left < 0:
                 raise UserError(f"{path}: has more than {_MOST_VALUES} values per byte of the file")
-            for start in range(0, batch.num_rows, rows):
-                yield batch.slice(start, rows)
+            for start in range(0, batch.num_rows, _ROWS):
+                yield batch.slice(start, _ROWS)
         at_end = source.tell() == source.size()
         source.seek(max(source.size() - len(_END), 0))
         if not at_end or source.read() != _END:

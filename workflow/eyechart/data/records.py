@@ -9,7 +9,6 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,7 +95,7 @@ def read_arrow(paths: list[Path]) -> Reader:
     """Return the columns of Arrow streams, and a function that iterates over rows; see Parquet."""
     from eyechart.data import arrow_stream  # noqa: PLC0415
 
-    return _open(paths, arrow_stream.read_schema, partial(arrow_stream.read_batches, rows=_ROWS))
+    return _open(paths, arrow_stream.read_schema, arrow_stream.read_batches)
 
 
 def read_rows(path: Path, columns: list[str], optional: tuple[str, ...] = ()) -> Iterator[Record]:
@@ -161,14 +160,16 @@ def _text(path: Path) -> str:
         data = Path(path).read_bytes()
         if (lines := data.count(b"\n") + data.count(b"\r")) > _MOST_LINES:
             raise UserError(f"{path}: {lines} lines, expected at most {_MOST_LINES}")
+        if (at := data.find(0)) >= 0:  # of UTF-16, or of a damaged file
+            raise UnicodeDecodeError("utf-8", data, at, at + 1, "")
         return data.decode("utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{path}: line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8; save the "
-            "file as UTF-8 and run again"
+            f"{path}: line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8 "
+            "text; save the file as UTF-8 and run again"
         ) from None
 
 
@@ -204,7 +205,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _object(where: str, line: str) -> dict[str, Any]:
-    found = parse_json(line.encode(), where)
+    found = parse_json(line.encode(), where, unique=True)
     if not isinstance(found, dict):
         raise UserError(f"{where}: {line.strip()[:40]!r} is not a JSON object, expected {{…}}")
     return found

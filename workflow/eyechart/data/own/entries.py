@@ -19,9 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest, shown
 from eyechart.core.files import parse_json
-from eyechart.data.records import Record, read_jsonl
+from eyechart.data.records import Record
 
 NAMES = ("folder", "table", "hf")
 TABLE = "table.jsonl"
@@ -32,6 +32,7 @@ COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "s
 # because a user's column `left` may mean anything
 FORMS = (("region",), ("x", "y"), ("left", "top", "right", "bottom"))
 KEYS = ("image", *COLUMNS, "labels", *(key for form in FORMS for key in form))
+_EXACT = 2**53  # from here on, a float may stand for several whole numbers
 Mapping = dict[str, Any]
 
 
@@ -100,8 +101,15 @@ def task_name(text: str, where: str) -> str:
 
 
 def read_entries(root: Path) -> list[OwnEntry]:
-    """Read all rows of ``table.jsonl``."""
-    return [OwnEntry(**record.values) for record in read_jsonl(Path(root) / TABLE)]  # type: ignore[typeddict-item]
+    """Read all rows of ``table.jsonl``, which may be larger than a user's table of text."""
+    path = Path(root) / TABLE
+    try:
+        with open(path, "rb") as lines:
+            numbered = enumerate(lines, 1)
+            rows = [parse_json(line, f"{path}: line {n}", encoding="utf-8") for n, line in numbered]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    return [OwnEntry(**row) for row in rows]  # type: ignore[typeddict-item]
 
 
 def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
@@ -139,9 +147,20 @@ def text(record: Record, column: str | None) -> str | None:
     """Return a cell as text, verbatim; None for an empty cell or no column.
 
     A whole-number float loses its decimals; a bool becomes yes or no. Raise a UserError if the cell
-    is a list, an object or bytes.
+    is a list, an object, bytes or infinite, or contains a NUL character.
     """
     return None if column is None else _text(record.values.get(column), record.where, column)
+
+
+def label(record: Record, column: str | None) -> str | None:
+    """Return a cell that names a class or a group, so that names that look the same are equal."""
+    found = text(record, column)
+    return None if found is None else alike(found)
+
+
+def alike(name: str) -> str:
+    """Return a name without blanks around it, in Unicode's composed form (NFC)."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
@@ -160,7 +179,7 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
         return None
     if None in found:
         raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty string")
-    return [one.strip() for one in found if one is not None]
+    return [alike(one) for one in found if one is not None]
 
 
 def region(record: Record, mapping: Mapping) -> list[float] | None:
@@ -227,8 +246,12 @@ def _text(value: Any, where: str, column: str) -> str | None:
         return None
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where}: {column} is {value}, expected text or a finite number")
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return str(int(value))
+    if isinstance(value, str) and "\0" in value:
+        raise UserError(f"{where}: {column} is {shown(value)}, which contains a NUL character")
     if isinstance(value, str | int | float):
         return str(value) if str(value).strip() else None
     raise UserError(f"{where}: {column} is a {type(value).__name__}, expected text or a number")

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.own.entries import OwnEntry, task_name
+from eyechart.data.own.entries import OwnEntry, alike, task_name
 
 Settings = dict[str, Any]
 _LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
@@ -27,7 +27,8 @@ def question(entry: OwnEntry, settings: Settings) -> dict[str, Any]:
             f"{where}: prompt is empty; name its column in columns.prompt, or give one prompt for "
             "all rows in the key prompt"
         )
-    choices = _choices(settings.get("choices") or entry["choices"] or [], where)
+    given = settings.get("choices") or entry["choices"] or []
+    choices = _choices([alike(choice) for choice in given], where)
     answers = _answers(entry["answer"] or [], choices, settings, where)
     return {
         "item_id": entry["item_id"],

@@ -22,6 +22,7 @@ from eyechart.data.own.entries import (
     Mapping,
     OwnEntry,
     image_values,
+    label,
     region,
     resolve,
     text,
@@ -230,7 +231,7 @@ def read_entries(
             _check_one(splits, path)
         whole = splits[0] if splits else "all"
         for number, record in enumerate(one.records(columns), 1):
-            split = one.split or (whole if column is None else text(record, column) or "")
+            split = one.split or (whole if column is None else label(record, column) or "")
             seen.add(split)
             if not splits or split in splits:
                 yield _entry(record, mapping, split, number, folder)
@@ -254,12 +255,12 @@ def _entry(
         prompt=text(record, mapping.get("prompt")),
         choices=texts(record, mapping.get("choices"), bars=True),
         answer=texts(record, mapping.get("answer"), bars=False),
-        group=text(record, mapping.get("group")),
-        pair=text(record, mapping.get("pair")),
+        group=label(record, mapping.get("group")),
+        pair=label(record, mapping.get("pair")),
         task=text(record, mapping.get("task")),
-        type=text(record, mapping.get("type")),
+        type=label(record, mapping.get("type")),
         region=region(record, mapping),
-        labels={name: text(record, column) for name, column in mapping["labels"].items()},
+        labels={name: label(record, column) for name, column in mapping["labels"].items()},
     )
 
 

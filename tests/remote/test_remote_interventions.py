@@ -80,7 +80,7 @@ def test_attention_without_a_mask_is_refused_in_one_sentence(batch, monkeypatch)
 def test_zeros_and_erasures_equal_the_models_own_code_under_a_hook(batch, paths):
     adapter = batch.adapter
     for address in ("connector", *blocks_of(adapter)[:2]):
-        tokens = torch.cat(batch.image_states(address)).double().numpy()
+        tokens = torch.cat(batch.image_states([address])[address]).double().numpy()
         labels = np.where(np.arange(len(tokens)) % 2, "odd", "even")
         eraser = erasing(fit(tokens, labels, np.cov(tokens.T, bias=True)))
         for new in (lambda hidden, _: torch.zeros_like(hidden), eraser):

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,13 +25,14 @@ def is_up() -> bool:
     return True
 
 
-def jobs() -> list[Job]:
-    """Return all Slurm jobs so far, by number."""
+def jobs(project: Project) -> list[Job]:
+    """Return a project's Slurm jobs so far, by number."""
     shown = subprocess.run(
         ["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True
     )
     found = [dict(_FIELD.findall(line)) for line in shown.stdout.splitlines() if "JobId" in line]
-    return sorted(found, key=lambda job: int(job["JobId"]))
+    own = [job for job in found if job["WorkDir"] == str(project.folder)]
+    return sorted(own, key=lambda job: int(job["JobId"]))
 
 
 def of_rule(found: list[Job], name: str) -> list[Job]:
@@ -44,19 +45,14 @@ def seconds(job: Job, field: str) -> float:
     return time.mktime(time.strptime(job[field], "%Y-%m-%dT%H:%M:%S"))
 
 
-def cancel_one(
-    rule: str, run: subprocess.Popen[str], timeout_s: float = 600, known: Collection[str] = ()
-) -> str:
+def cancel_one(project: Project, rule: str, run: subprocess.Popen[str]) -> str:
     """Cancel the first job of a rule once two of its jobs run; return its number.
-
-    ``known`` are the job numbers of earlier runs.
 
     Slurm's times are whole seconds. If a job were cancelled at once, they could not show whether
     the next job waited for it.
     """
-    for found in _watch(run, timeout_s):
-        own = [job for job in of_rule(found, rule) if job["JobId"] not in known]
-        states = {job["JobId"]: job["JobState"] for job in own}
+    for found in _watch(project, run, timeout_s=600):
+        states = {job["JobId"]: job["JobState"] for job in of_rule(found, rule)}
         running = [job for job, state in states.items() if state == "RUNNING"]
         if running and len(states) > 1:
             subprocess.run(["scancel", running[0]], check=True)
@@ -64,10 +60,10 @@ def cancel_one(
     raise AssertionError(f"no job of {rule} was seen running beside another")
 
 
-def _watch(run: subprocess.Popen[str], timeout_s: float) -> Iterator[list[Job]]:
+def _watch(project: Project, run: subprocess.Popen[str], timeout_s: float) -> Iterator[list[Job]]:
     deadline = time.monotonic() + timeout_s
     while run.poll() is None and time.monotonic() < deadline:
-        yield jobs()
+        yield jobs(project)
         time.sleep(0.5)
 
 
@@ -89,16 +85,16 @@ def finish_with_one_cancelled(
 
     No job of the rule ends before that, since each waits at its first call of ``at``.
     """
-    log, before = project.path("run.log"), {job["JobId"] for job in jobs()}
+    log = project.path("run.log")
     reached = hold(project.path("workflow"), at)
     with open(log, "w") as file:
         run = start(project, file, *targets)
         wait_until(reached.exists, run)
-        cancelled = cancel_one(rule, run, known=before)
+        cancelled = cancel_one(project, rule, run)
         release(project.path("workflow"))
         status = run.wait(timeout=900)
     assert status == 0, log.read_text() + logs(project)
-    return [job for job in jobs() if job["JobId"] not in before], cancelled
+    return jobs(project), cancelled
 
 
 def memory_mb(job: Job) -> int:

@@ -5,11 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def keep_all() -> None:
-    """Exclude all existing objects from garbage collection, including collection at exit.
+def pause() -> None:
+    """Stop collections, for example while a process imports its modules."""
+    gc.disable()
 
-    Use this for a process's own modules, which stay until its end anyway.
-    """
+
+def resume() -> None:
+    """Start collections again, without all objects that exist now: a process's modules stay."""
+    gc.freeze()
+    gc.enable()
+
+
+def keep_all() -> None:
+    """Exclude all existing objects from garbage collection, including collection at exit."""
     gc.freeze()
 
 

@@ -54,7 +54,7 @@ def command(function: Callable[..., None]) -> Command:
     @wraps(function)
     def main(argv: list[str] | None = None) -> None:
         if argv is None:
-            collection.keep_all()
+            collection.resume()
             errors.run(main)
             collection.keep_all()
             return

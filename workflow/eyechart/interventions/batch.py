@@ -13,11 +13,11 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from eyechart.core.address import CONNECTOR, LM, parse
 from eyechart.core.errors import UserError
@@ -37,7 +37,7 @@ from eyechart.interventions.changes import (
     taken,
 )
 from eyechart.interventions.prompts import Entry, Prompts, region_masks
-from eyechart.interventions.reader import Reader
+from eyechart.interventions.reader import Reader, features_of, padded_features
 from eyechart.models.families.base import EncodedImage
 from eyechart.models.hooks import first_output, pass_mode, read_outputs, skipped
 
@@ -85,22 +85,43 @@ class Batch:
             cache.layers = [*first.cache.layers[:keep], *second.cache.layers[keep:]]
             return self._read_rest(whose, (replace(second, cache=cache), index), [], keep)
 
-    def image_states(self, address: str) -> list[Tensor]:
-        """Return the states (image tokens, d) of each item's own images at an address."""
+    def image_states(self, addresses: Sequence[str]) -> dict[str, list[Tensor]]:
+        """Return the states (image tokens, d) of each item's own images, by address, on the CPU.
+
+        One pass reads all blocks of the language model.
+        """
         rows, index = self._rows(OWN, shared=self.reader.shares_prefix)
+        blocks = [address for address in addresses if address != CONNECTOR]
+        found: dict[str, list[Tensor]] = {}
         with pass_mode():
-            if address == CONNECTOR:
-                return [_features(own) for own in self.prompts.encoded(OWN, range(len(index)))]
-            if self.reader.shares_prefix:
+            if CONNECTOR in addresses:
+                encoded = self.prompts.encoded(OWN, rows)
+                found[CONNECTOR] = [features_of(own).cpu() for own in encoded]
+            if blocks and self.reader.shares_prefix:
                 image = self.prompts.prefix(OWN, rows)[1].image
-                hidden = self._read_at(address, lambda: self._read_prefix(OWN, []))
-            else:
+                found |= self._image_states(blocks, image, lambda: self._read_prefix(OWN, []))
+            elif blocks:
                 first = [(n, 0) for n in rows]
                 image = self.prompts.whole(OWN, first).image
-                hidden = self._read_at(address, lambda: self._read_whole(OWN, [], first))
+                read = partial(self._read_whole, OWN, [], first)
+                found |= self._image_states(blocks, image, read)
+        return {address: [states[row] for row in index] for address, states in found.items()}
+
+    def _image_states(
+        self, blocks: Sequence[str], image: Tensor, read: Callable[[], Any]
+    ) -> dict[str, list[Tensor]]:
+        """Return the states of each row's image tokens in a pass, by block."""
         if not image.any():
-            raise self._without(address, IMAGE)
-        return [hidden[row][image[row]] for row in index]
+            raise self._without(", ".join(blocks), IMAGE)
+        found = {}
+
+        def keep(path: str, hidden: Tensor) -> None:
+            found[path] = [own[mask].cpu() for own, mask in zip(hidden, image, strict=True)]
+
+        paths = {block: self.adapter.module_path(block) for block in blocks}
+        with read_outputs(self.adapter.model, paths.values(), keep, stop=True):
+            read()
+        return {block: found[path] for block, path in paths.items()}
 
     # Reading
 
@@ -204,7 +225,7 @@ class Batch:
         writes = [c for c in changes if isinstance(c, Write) and c.runs_in(FEATURES)]
         if not writes:
             return plain
-        hidden, valid = _padded(plain)
+        hidden, valid = padded_features(plain)
         spans = {IMAGE: valid, **region_masks([self.asked[n] for n in rows], valid, whose)}
         one = Pass(FEATURES, whose, rows, spans, valid, valid.shape[1])
         for write in writes:
@@ -269,7 +290,7 @@ class Batch:
     def _capture(self, part: str, whose: str, address: str) -> Tensor:
         """Return the states at an address of an unchanged pass, one row per item or prompt."""
         if part == FEATURES:
-            return _padded(self.prompts.encoded(whose, range(len(self.asked))))[0]
+            return padded_features(self.prompts.encoded(whose, range(len(self.asked))))[0]
         if part == WHOLE:
             return self._read_at(address, lambda: self._read_whole(whose, []))
         if part == REST:
@@ -277,22 +298,3 @@ class Batch:
             return self._read_at(address, lambda: self._read_rest(whose, cached, []))
         hidden = self._read_at(address, lambda: self._read_prefix(whose, []))
         return hidden[torch.tensor(self._rows(whose, True)[1], device=hidden.device)]
-
-
-def _features(encoded: Sequence[EncodedImage]) -> Tensor:
-    """Return the features (t, d) of all images of a prompt; raise a UserError if there are none."""
-    parts = [one.features for one in encoded]
-    if any(part is None for part in parts):
-        raise UserError(
-            "connector: this family encodes images together with each prompt, so the connector's "
-            "output cannot be replaced"
-        )
-    return torch.cat(parts)
-
-
-def _padded(encoded: Sequence[Sequence[EncodedImage]]) -> tuple[Tensor, Tensor]:
-    """Return features (b, t, d) and a mask (b, t) that is false at padding."""
-    parts = [_features(own) for own in encoded]
-    hidden = pad_sequence(parts, batch_first=True)
-    lengths = torch.tensor([len(part) for part in parts], device=hidden.device)
-    return hidden, torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]

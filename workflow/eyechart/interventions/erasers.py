@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
-from eyechart.core.address import REFERENT
+from eyechart.core.address import CONNECTOR, REFERENT
 from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.interventions.asked import OWN, AskedItem, RegionOfTokens
@@ -81,14 +81,17 @@ def collect(
 ) -> dict[str, Sample]:
     """Return the image tokens of items at every address; ``note`` records where there are none."""
     refused: dict[str, str] = {}
+    connector = [address for address in addresses if address == CONNECTOR]
+    blocks = [address for address in addresses if address != CONNECTOR]
 
     def read(few: Sequence[AskedItem]) -> dict[str, list[Tensor]]:
-        batch, found = Batch(reader, few), {}
-        for address in addresses:
+        batch = Batch(reader, few)
+        found: dict[str, list[Tensor]] = {}
+        for part in (connector, blocks):
             try:
-                found[address] = [one.cpu() for one in batch.image_states(address)]
+                found |= batch.image_states(part)
             except UserError as error:
-                refused[address] = str(error)
+                refused.update(dict.fromkeys(part, str(error)))
         return found
 
     regions = [one.regions.get(OWN, {}).get(REFERENT) for one in asked]
@@ -101,7 +104,7 @@ def collect(
         for address, own in states.items():
             for tokens, region in zip(own, here, strict=True):
                 tallies[address].add(tokens, region)
-    for sentence in refused.values():
+    for sentence in dict.fromkeys(refused.values()):
         note(sentence)
     known = np.array(labels, dtype=str).reshape(-1, len(LABELS))
     return {a: tally.sample(known) for a, tally in tallies.items() if a not in refused}

@@ -6,6 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from eyechart.core.errors import UserError
 from eyechart.data.open_image import open_image
 from eyechart.inference import passes
 from eyechart.inference.choice_tokens import Script, script_of
@@ -66,3 +71,22 @@ class Reader:
             shown = [self._images[image][0] for image in key[1]]
             self._scripts[key] = script_of(self.adapter, self.style, asked.item, shown)
         return self._scripts[key]
+
+
+def features_of(encoded: Sequence[EncodedImage]) -> Tensor:
+    """Return the features (t, d) of all images of a prompt; raise a UserError if there are none."""
+    parts = [one.features for one in encoded]
+    if any(part is None for part in parts):
+        raise UserError(
+            "connector: this family encodes images together with each prompt, so the connector's "
+            "output cannot be replaced"
+        )
+    return torch.cat(parts)
+
+
+def padded_features(encoded: Sequence[Sequence[EncodedImage]]) -> tuple[Tensor, Tensor]:
+    """Return features (b, t, d) and a mask (b, t) that is false at padding."""
+    parts = [features_of(own) for own in encoded]
+    hidden = pad_sequence(parts, batch_first=True)
+    lengths = torch.tensor([len(part) for part in parts], device=hidden.device)
+    return hidden, torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]

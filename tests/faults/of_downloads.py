@@ -7,6 +7,8 @@ published: nothing else would notice that it is another file.
 import gzip
 import hashlib
 import socketserver
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,6 +117,27 @@ def fetched(responses: list[Response], expected: bytes = b"", size: int | None =
     return Path(name).read_bytes(), expected
 
 
+def untrusted() -> None:
+    """Fetch a file from a server whose certificate nobody has signed."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a",
+                    "-keyout", "key.pem", "-out", "own.pem"], check=True,
+                   capture_output=True)  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("own.pem", "key.pem")
+    server = Server([sent(OLD)], 0)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    patch = pytest.MonkeyPatch()
+    try:
+        with running(server):
+            pauses = settle_in(Path.cwd(), patch)
+            try:
+                http.fetch(f"https://127.0.0.1:{server.server_address[1]}", Path("a"), 9, None)
+            finally:
+                assert not pauses
+    finally:
+        patch.undo()
+
+
 def asked(*bodies: bytes, status: int = 200, endpoint: str = "", **headers: str) -> Any:
     """Ask a hub, without a second attempt; return its licence and whether that is one line."""
     responses = [sent(body, status if n == 0 else 200, **headers if n == 0 else {})
@@ -161,6 +184,7 @@ FAULTS = [
     _restarted("another ETag after a cut", cut(ETag='"old"'), rest(ETag='"new"')),
     _restarted("another date after a cut", cut(Last_Modified="Tue"), rest(Last_Modified="Wed")),
     _restarted("another size after a cut", cut(ETag='"old"'), rest(len(NEW) + 1), known=NEW),
+    Fault("a certificate of its own", "a data site", "refused", untrusted, "is not trusted"),
     *(_hub(f"a size of {size!r}", f"a size of {size!r}", partial(asked, file(size=size)))
       for size in (-5, float("inf"), 1.5, True, "12")),
     _hub("a name with an escape sequence", "unexpected form", partial(asked, file(

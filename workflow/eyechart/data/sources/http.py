@@ -14,13 +14,7 @@ from pathlib import Path
 
 import requests
 from tqdm import tqdm
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    ProxyError,
-    ReadTimeoutError,
-    SSLError,
-)
+from urllib3 import exceptions
 
 from eyechart.core import files
 from eyechart.core.errors import UserError, shorter, shown, without_secrets
@@ -36,6 +30,7 @@ _CHUNK = 1 << 20
 _LATE, _CUT = f"no answer in {_TIMEOUT_S:.0f} s", "the connection was cut"
 BUSY = (408, 429)  # and all from 500: the server may answer later
 _BREAKS = (requests.ConnectionError, requests.Timeout)
+_UNREACHED = (exceptions.ConnectTimeoutError, exceptions.ProxyError, exceptions.SSLError)
 Headers = dict[str, str]
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 _log = logging.getLogger(__name__)
@@ -142,12 +137,12 @@ def _complete(url: str, part: PartialFile, own: Headers) -> None:
     progress = tqdm(None, part.path.name, part.size, **shown)
     with requests.Session() as session, progress:
         if own:
-            session.auth = _as_given  # otherwise ~/.netrc would override the caller's headers
+            session.auth = lambda request: request  # otherwise ~/.netrc would override it
         while not part.is_full:
             try:
                 _stream(session, url, part, progress, own)
             except _BREAKS as error:
-                why, reached = _reason(error)
+                why, reached = _reason(error, url)
                 patience.reached |= reached
                 if part.bytes > most:  # a server without ranges restarts each time
                     most = part.bytes
@@ -166,11 +161,20 @@ def _complete(url: str, part: PartialFile, own: Headers) -> None:
                 ) from None
 
 
-def _reason(error: requests.RequestException) -> tuple[str, bool]:
-    """Return a short reason why a transfer failed, and whether a server was reached."""
+def _reason(error: requests.RequestException, url: str) -> tuple[str, bool]:
+    """Return a short reason why a transfer failed, and whether a server was reached.
+
+    Raise a UserError if another attempt would fail, too.
+    """
     cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, ConnectTimeoutError | ProxyError | SSLError):
-        return without_secrets(cause).rpartition(": ")[2], False
+    if isinstance(cause, _UNREACHED):
+        why = without_secrets(cause).rpartition(": ")[2]
+        if "certificate verify failed" in str(cause):
+            raise UserError(
+                f"{without_secrets(url)}: its certificate is not trusted ({why}); correct the "
+                "address, or set REQUESTS_CA_BUNDLE to your network's certificates"
+            ) from None
+        return why, False
     if isinstance(error, _Break):
         return str(error), True
     return _LATE if isinstance(error, requests.Timeout) else _CUT, True
@@ -219,9 +223,9 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
                 if count < _SLOWEST * seconds:
                     raise _Slow(f"less than {_SLOWEST:,} bytes per second")
                 begun, count = time.monotonic(), 0
-    except ReadTimeoutError:
+    except exceptions.ReadTimeoutError:
         raise _Break(_LATE) from None
-    except HTTPError:
+    except exceptions.HTTPError:
         raise _Break(_CUT) from None
 
 
@@ -231,10 +235,6 @@ def _check_no_page(response: requests.Response, start: bytes) -> None:
             f"{_address(response)}: sends a web page, not the file; open it in a browser, which "
             "may ask for a login, and correct the address"
         )
-
-
-def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _begin(response: requests.Response, part: PartialFile) -> None:

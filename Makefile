@@ -90,7 +90,7 @@ test-real: .venv/dev.installed # examine two pretrained encoders on photographs
 lint: .venv/dev.installed # only lint and type checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --num-workers $$(nproc)
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 

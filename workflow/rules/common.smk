@@ -77,10 +77,9 @@ try:
     if workflow.is_main_process:
         FAULTS = integrity.start(RESULTS, full=VERIFY)
         if VERIFY and FAULTS:
-            found = "".join(f"{fault.path} {fault.what}\n" for fault in FAULTS)
-            raise UserError(
-                f"{found}changed since they were written: {len(FAULTS)}; run again"
-            )
+            lines = [f"{fault.path} {fault.what}" for fault in FAULTS]
+            lines.append(f"changed since they were written: {len(FAULTS)}; run again")
+            sys.exit("\n".join(f"eyechart: error: {UserError(line)}" for line in lines))
         SHARE = integrity.make_again(FAULTS, DAG, logger.warning, RESULTS)
 except Exception as error:
     if errors.sentence(error) is None:

@@ -1,6 +1,9 @@
 """A user's mistake ends with one sentence and exit status 1; a bug keeps its traceback."""
 
 import errno
+import resource
+import subprocess
+import sys
 
 import pytest
 
@@ -81,12 +84,24 @@ def test_a_lack_of_resources_is_distinguished_from_bad_input(
         ("Traceback\nImportError: a.so: failed to map segment from shared object\n", [_LACK]),
         ("terminate called\n  what():  std::bad_alloc\n", [_LACK]),
         ("memory allocation of 4096 bytes failed\n", [_LACK]),
+        ("OpenBLAS error: Memory allocation still failed after 10 retries\n", [_LACK]),
         ("Traceback\nMemoryError: \n", [_LACK]),
         ("Traceback\nKeyError: 'x'\n", []),
     ],
 )
 def test_a_log_states_why_its_step_ended(log: str, says: list[str]) -> None:
     assert logged(log) == [f"eyechart: error: {sentence}" for sentence in says]
+
+
+def test_a_step_whose_imports_lack_memory_ends_with_one_sentence() -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (250 << 20, 250 << 20))
+
+    words = [sys.executable, "-m", "eyechart.extraction.extract_activations", "--help"]
+    ended = subprocess.run(words, preexec_fn=limit, capture_output=True, text=True, check=False)
+    assert ended.returncode
+    assert "Traceback" not in ended.stderr
+    assert logged(ended.stderr) == [f"eyechart: error: {_LACK}"]
 
 
 def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:

@@ -5,6 +5,7 @@ import errno
 import re
 import sys
 from collections.abc import Callable, Iterable
+from types import TracebackType
 
 BEGIN = "eyechart: error:"
 MOST_NAMES = 30  # maximum number listed in a sentence
@@ -16,7 +17,7 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Library messages without an errno that mean that memory ran out
 _MEMORY = re.compile(
     r"can('t|not) allocate memory|bad_alloc|failed to map segment|unable to mmap|malloc of size|"
-    r"memory allocation of \d+ bytes failed|^MemoryError",
+    r"memory allocation of \d+ bytes failed|memory allocation still failed|^MemoryError",
     re.IGNORECASE | re.MULTILINE,
 )
 _NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
@@ -107,6 +108,18 @@ def run(main: Callable[[list[str]], None]) -> None:
         if said is None:
             raise
         sys.exit(f"{BEGIN} {said}")
+
+
+def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an uncaught error: one sentence if :func:`sentence` returns one, or its traceback.
+
+    As ``sys.excepthook`` it also covers a step's imports, which fail if memory runs out.
+    """
+    said = sentence(error)
+    if said is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"{BEGIN} {said}", file=sys.stderr)
 
 
 def sentence(error: BaseException) -> str | None:

@@ -211,5 +211,8 @@ def test_known_targets_and_all_other_arguments_pass() -> None:
         "results/probing/tiny_llava/clevr/color.predictions.parquet",
         "results/extraction/tiny_clip/clevr/image/part-000.parquet",
         *("--report", "results/my_report.html"),
+        *("--cleanup-metadata", "results/old.parquet", "results/models/dropped/card.json"),
     ]
     targets.check(demo(), configuration.read_specs(), arguments)
+    with pytest.raises(UserError, match="no rule makes this"):
+        targets.check(demo(), configuration.read_specs(), [*arguments, "-n", "results/old.parquet"])

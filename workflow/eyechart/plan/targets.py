@@ -14,8 +14,12 @@ from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import Config, check_known, examines, probed_datasets, tasks_for
 from eyechart.tuning.registry import arms
 
-# Snakemake options that take a file that need not be an output
-NOT_TARGETS = ("--report", "--report-stylesheet", "--configfile", "--configfiles")
+# Snakemake options with files that need not be outputs, such as those of an earlier config
+WITH_FILES = (
+    *("--archive", "--cleanup-metadata", "--cm", "--configfile", "--configfiles", "--export-cwl"),
+    *("--report", "--report-metadata", "--report-stylesheet", "--runtime-profile", "--snakefile"),
+    *("-s", "--unneeded-temp-files", "--wait-for-files", "--wait-for-files-file"),
+)
 MODELS = ("model", "first", "second")  # names in a path that are models
 PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)
 OF_PAIRS = (paths.PATTERN_TABLES_OF_MODEL, paths.PATTERN_PAGE)
@@ -35,13 +39,16 @@ def check(
 
     ``targets`` are the words of the command line, which include options and their values.
     """
-    words = list(targets)
-    for before, target in zip(["", *words], words, strict=False):
+    option = ""  # the last one, of which a word may be a value
+    for target in targets:
+        option = target if target.startswith("-") else option
+        if option in WITH_FILES:
+            continue
         exact = paths.find(target, results)
         if found := exact or paths.find_folder(target, results):
             _check_names(config, specs, target, *found)
         is_file = target.startswith(f"{results}/") and PurePath(target).suffix
-        if is_file and not exact and before not in NOT_TARGETS:
+        if is_file and not exact:
             raise UserError(f"{target}: no rule makes this; {_files_near(target, results)}")
 
 

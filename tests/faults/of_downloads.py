@@ -168,7 +168,7 @@ def _hub(what: str, says: str, inject: Callable[[], Any]) -> Fault:
 
 NONE = {"X_Error_Code": "RevisionNotFound"}
 FAULTS = [
-    _refused("packs the file", [sent(PACKED, Content_Encoding="gzip")], "packs the file",
+    _refused("compresses the file", [sent(PACKED, Content_Encoding="gzip")], "compresses the file",
              size=None),
     Fault("calls the file's own gzip that of the transfer", "a data site", "accepted",
           partial(fetched, [sent(PACKED, Content_Encoding="x-gzip")], PACKED, size=None,

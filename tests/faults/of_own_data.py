@@ -162,7 +162,7 @@ FAULTS = [
       )),
     _refused("10,000 columns", "t.parquet", table(**{f"c{n}": [1] for n in range(10_000)}),
              "columns, expected at most"),
-    _refused("a cell of 40 MB that packs well", "t.parquet", table(prompt=["w" * 40_000_000]),
+    _refused("a cell of 40 MB that compresses well", "t.parquet", table(prompt=["w" * 40_000_000]),
              "unpacks to more than 100 times its size"),
     _refused("a column twice", "t.parquet", lambda path: pq.write_table(pa.table(
              [["a.png"], ["b.png"]], names=["image", "image"]), path), "'image' occurs twice"),

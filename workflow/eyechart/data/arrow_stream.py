@@ -1,8 +1,8 @@
 """Read Arrow streams in the form that ``save_to_disk`` of the datasets library writes.
 
 Arrow trusts lengths and offsets in a file, so a damaged one could end the process or show other
-parts of its memory. Here, every batch is validated before it is read. Buffers that are compressed
-are refused, and so are types that repeat values, since a small file could then have no end.
+parts of its memory. Here, every batch is validated before it is read. Compressed buffers are
+refused, and so are types that repeat values, since a small file could expand without limit.
 """
 
 import struct

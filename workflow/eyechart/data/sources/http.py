@@ -42,7 +42,7 @@ class _Break(requests.ConnectionError):
 
 
 class _Slow(_Break):
-    """A server that hardly sends anything; its bytes are kept, but earn no more patience."""
+    """A server that hardly sends anything; its bytes are kept, but do not renew the patience."""
 
 
 class Patience:
@@ -212,7 +212,7 @@ def _stream(
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
-    """Yield the bytes of the body as they come, unchanged."""
+    """Yield the bytes of the body as they arrive, unchanged."""
     begun, count = time.monotonic(), 0
     try:
         while chunk := response.raw.read1(_CHUNK, decode_content=False):
@@ -253,7 +253,7 @@ def _begin(response: requests.Response, part: PartialFile) -> None:
     # a server may take the file's own packing for that of the transfer
     if packed != "identity" and part.final.suffix not in (".gz", ".tgz"):
         raise UserError(
-            f"{_address(response)}: the server packs the file ({shown(packed)}) although it was "
+            f"{_address(response)}: the server compresses the file ({shown(packed)}) although "
             f"asked not to; download it in another way to {part.final}"
         )
     length = response.headers.get("Content-Length")

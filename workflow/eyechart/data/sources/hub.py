@@ -109,7 +109,7 @@ def _matching(form: str, found: object) -> str:
 
 
 def _size(found: object) -> int:
-    """Return a file's size from the hub; raise a ValueError if it is none."""
+    """Return a file's size from the hub; raise a ValueError if it is not one."""
     if isinstance(found, bool) or not isinstance(found, int) or found < 0:
         raise ValueError(f"a size of {shown(found)}")
     return found

@@ -28,7 +28,7 @@ class PartialFile:
 
     @property
     def is_full(self) -> bool:
-        """Whether all bytes, or more, have come."""
+        """Whether all bytes, or more, have arrived."""
         return self.size is not None and self.bytes >= self.size
 
     @property
@@ -42,7 +42,7 @@ class PartialFile:
         return self.bytes > 0 and bool(self.checked or self.version)
 
     def restart(self, version: str) -> None:
-        """Drop all bytes, before those of a version."""
+        """Discard all bytes and start with another version of the file."""
         files.write_text(self._version, version)
         self.path.write_bytes(b"")
         self.hasher, self.bytes, self._pending = hashlib.sha256(), 0, bytearray()
@@ -56,13 +56,13 @@ class PartialFile:
             self.flush()
 
     def flush(self) -> None:
-        """Write all bytes that have come."""
+        """Write all bytes that have arrived."""
         pending, self._pending = self._pending, bytearray()
         with open(self.path, "ab") as handle:
             handle.write(pending)
 
     def complete(self) -> None:
-        """Forget the server's version; the file exists even if it is empty."""
+        """Remove the record of the server's version, and create the file if it is empty."""
         self.path.touch()
         self._version.unlink(missing_ok=True)
 

@@ -204,6 +204,13 @@ def test_a_reused_process_id_does_not_protect_a_dead_processs_files() -> None:
     ended.wait()
 
 
+def test_a_pipe_in_place_of_the_ledger_is_replaced() -> None:
+    ledger.LEDGER.unlink()
+    os.mkfifo(ledger.LEDGER)
+    assert integrity.update("results") == []
+    assert ledger.LEDGER.is_file()
+
+
 def test_files_still_being_written_are_not_entered() -> None:
     half = PREPARED.with_name(f".2.png.partial-{MACHINE}-{os.getpid()}")
     half.write_text("half")

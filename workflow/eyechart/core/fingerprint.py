@@ -13,7 +13,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from eyechart.core.files import write_json
+from eyechart.core.files import read, write_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KNOWN = Path(".snakemake/eyechart-code.json")
@@ -84,7 +84,7 @@ def _parser() -> bytes:
 @cache
 def _known() -> dict[str, Facts]:
     try:
-        known: dict[str, Facts] = json.loads(KNOWN.read_text())
+        known: dict[str, Facts] = json.loads(read(KNOWN))
     except (OSError, ValueError):  # the cache only saves time
         known = {}
     return known

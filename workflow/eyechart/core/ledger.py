@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import is_partial, sha256, write_text
+from eyechart.core.files import is_partial, read, sha256, write_text
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
@@ -76,7 +76,7 @@ class Ledger:
         self.results = results
         self.roots = (f"{results}/", f"{paths.raw_of(results)}/", MODELS)
         try:
-            known = json.loads(LEDGER.read_text(encoding="utf-8"))
+            known = json.loads(read(LEDGER))
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             self.entries = {}  # existing files are accepted unchecked
@@ -162,7 +162,7 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
             if not is_partial(image) and (stamp := _stamp(image)):
                 yield image, _known(stamp, _digest(image), path)
     elif pattern in LISTING:
-        listed = json.loads(Path(path).read_text(encoding="utf-8"))
+        listed = json.loads(read(path))
         folder, written = Path(path).parents[LISTING[pattern]], Path(path).stat().st_mtime_ns
         is_manifest = pattern == paths.MANIFEST
         for one in listed["parts" if is_manifest else "files"]:
@@ -239,7 +239,7 @@ def _is_just_made(path: str, after: int) -> bool:
     Snakemake records each output's modification time. A damaged file may still have that time.
     """
     try:
-        record, found = json.loads(_record("metadata", path).read_text()), Path(path).stat()
+        record, found = json.loads(read(_record("metadata", path))), Path(path).stat()
         return bool(record["endtime"] == found.st_mtime) and found.st_mtime_ns > after
     except (OSError, ValueError, KeyError):
         return False

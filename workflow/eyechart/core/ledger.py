@@ -13,7 +13,6 @@ import json
 import os
 import stat
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import is_partial, sha256, write_text
+from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
@@ -146,7 +146,7 @@ class Ledger:
         ):
             self._renew(path, stamp, digest)
         else:  # Snakemake itself remakes incomplete outputs of killed jobs
-            return path == entry.owner and _record("incomplete", path).exists()
+            return path == entry.owner and record_path("incomplete", path).exists()
         return True
 
 
@@ -239,14 +239,7 @@ def _is_just_made(path: str, after: int) -> bool:
     Snakemake records each output's modification time. A damaged file may still have that time.
     """
     try:
-        record, found = json.loads(_record("metadata", path).read_text()), Path(path).stat()
-        return bool(record["endtime"] == found.st_mtime) and found.st_mtime_ns > after
-    except (OSError, ValueError, KeyError):
+        found = Path(path).stat()
+    except OSError:
         return False
-
-
-def _record(kind: str, output: str) -> Path:
-    """Return the path of Snakemake's record of an output, named as in its persistence module."""
-    key = urlsafe_b64encode(output.encode()).decode()
-    *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
-    return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)
+    return bool(read_record(path).get("endtime") == found.st_mtime) and found.st_mtime_ns > after

@@ -1,7 +1,7 @@
 """Values in the user's own table that mean something else than they seem to.
 
 A row of JSON Lines with the same key twice is ambiguous. Names that look the same, but differ in
-blanks around them or in their Unicode form, would be separate classes, choices or groups.
+blanks, invisible characters or their Unicode form, would be separate classes, choices or groups.
 """
 
 import json
@@ -96,7 +96,9 @@ FAULTS = [
              "choices are .* all different"),
     *(_same(f"{what} that differ in {how}", name, partial(equal, field, *names, name=name))
       for field, what in (("drink", "labels"), ("group", "groups"), ("pair", "pairs"))
-      for how, names in (("a blank", ("x", "x ", " x\u00a0")), ("Unicode form", (ONE, OTHER)))
+      for how, names in (("a blank", ("x", "x ", " x\u00a0")), ("Unicode form", (ONE, OTHER)),
+                         ("the kind of a space", ("x y", "x\u00a0y", "x\u2009y")),
+                         ("an invisible character", ("xy", "x\u200by", "xy\ufeff", "x\u00ady")))
       for name in ("t.jsonl", "t.parquet")),
     _same("splits that differ in a blank", "t.jsonl", partial(equal, "split", "all", "all ")),
     _same("more rows than a table of text may have", "t.parquet", many),

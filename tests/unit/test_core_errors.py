@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from eyechart.core import memory
 from eyechart.core.errors import UserError, lacks, logged, nearest, run
 
 _LACK = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
@@ -93,15 +94,34 @@ def test_a_log_states_why_its_step_ended(log: str, says: list[str]) -> None:
     assert logged(log) == [f"eyechart: error: {sentence}" for sentence in says]
 
 
-def test_a_step_whose_imports_lack_memory_ends_with_one_sentence() -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (250 << 20, 250 << 20))
+def told(words: list[str], limit: int = resource.RLIM_INFINITY) -> str:
+    """Return what Python prints that ends with status 1."""
+    ended = subprocess.run(
+        [sys.executable, *words],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1 and not ended.stdout
+    return ended.stderr
 
-    words = [sys.executable, "-m", "eyechart.extraction.extract_activations", "--help"]
-    ended = subprocess.run(words, preexec_fn=limit, capture_output=True, text=True, check=False)
-    assert ended.returncode
-    assert "Traceback" not in ended.stderr
-    assert logged(ended.stderr) == [f"eyechart: error: {_LACK}"]
+
+@pytest.mark.parametrize("limit", [200_000_000, 600_000_000, memory.LEAST - 1])
+def test_a_step_with_too_little_memory_to_import_its_modules_ends_at_once(limit: int) -> None:
+    said = told(["-m", "eyechart.extraction.extract_activations", "--help"], limit)
+    assert said == (
+        f"eyechart: error: not enough memory: the limit is {limit // 10**6:,} MB, expected at "
+        "least 1,500; lift the limit (ulimit -v) and run again\n"
+    )
+
+
+def test_an_import_that_fails_ends_with_one_sentence_if_memory_ran_out() -> None:
+    locating = "import sys; sys.argv = ['-m']; import eyechart; raise ImportError('a.so: {}')"
+    said = told(["-c", locating.format("failed to map segment from shared object")])
+    assert said == f"eyechart: error: {_LACK}\n"
+    said = told(["-c", locating.format("undefined symbol")])
+    assert said.startswith("Traceback") and said.endswith("ImportError: a.so: undefined symbol\n")
 
 
 def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:

@@ -2,8 +2,9 @@
 
 import sys
 
-from eyechart.core import collection, errors
+from eyechart.core import collection, errors, memory
 
 if sys.argv[:1] == ["-m"]:  # `python -m` is locating a step, which will import its modules
-    collection.pause()  # until the step starts
     sys.excepthook = errors.show
+    memory.check_limit()
+    collection.pause()  # until the step starts

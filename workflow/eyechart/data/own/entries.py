@@ -32,6 +32,10 @@ COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "s
 # because a user's column `left` may mean anything
 FORMS = (("region",), ("x", "y"), ("left", "top", "right", "bottom"))
 KEYS = ("image", *COLUMNS, "labels", *(key for form in FORMS for key in form))
+# Soft hyphen, zero-width space, marks of direction, word joiner, byte order mark; and narrow or
+# no-break spaces. Joiners stay, since they change letters of some languages and emoji.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+_SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]")
 _EXACT = 2**53  # from here on, a float may stand for several whole numbers
 Mapping = dict[str, Any]
 
@@ -153,14 +157,19 @@ def text(record: Record, column: str | None) -> str | None:
 
 
 def label(record: Record, column: str | None) -> str | None:
-    """Return a cell that names a class or a group, so that names that look the same are equal."""
+    """Return a cell that names a class or a group; see :func:`alike`."""
     found = text(record, column)
-    return None if found is None else alike(found)
+    return None if found is None else alike(found) or None
 
 
 def alike(name: str) -> str:
-    """Return a name without blanks around it, in Unicode's composed form (NFC)."""
-    return unicodedata.normalize("NFC", name.strip())
+    """Return a name so that names that look the same are equal.
+
+    It is in Unicode's composed form (NFC), without invisible characters or blanks around it, and
+    with plain spaces.
+    """
+    visible = _SPACE.sub(" ", _INVISIBLE.sub("", name))
+    return unicodedata.normalize("NFC", visible.strip())
 
 
 def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
@@ -174,12 +183,12 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
     if value is None or value == []:
         return None
     values = value if isinstance(value, list) else [value]
-    found = [_text(one, record.where, str(column)) for one in values]
+    found = [alike(_text(one, record.where, str(column)) or "") or None for one in values]
     if found == [None]:
         return None
     if None in found:
         raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty string")
-    return [alike(one) for one in found if one is not None]
+    return [one for one in found if one is not None]
 
 
 def region(record: Record, mapping: Mapping) -> list[float] | None:

@@ -23,7 +23,7 @@ from site_server import settle_in
 from test_data_hostile_server import MESSAGES, about, file
 
 from eyechart.core.errors import UserError
-from eyechart.data.sources import http
+from eyechart.data.sources import http, patience
 from eyechart.data.sources.hub import Hub
 
 KIND = "Downloads"
@@ -103,8 +103,8 @@ def fetched(responses: list[Response], expected: bytes = b"", size: int | None =
     """Fetch a file; return its bytes and the expected ones."""
     patch = pytest.MonkeyPatch()
     if pause:
-        patch.setattr(http, "_TIMEOUT_S", 3 * pause)
-        patch.setattr(http, "_PATIENCE_S", 3.0)
+        patch.setattr(patience, "TIMEOUT_S", 3 * pause)
+        patch.setattr(patience, "_PATIENCE_S", 3.0)
     digest = hashlib.sha256(known).hexdigest() if known else None
     with serving(list(responses), pause) as (address, _):
         try:

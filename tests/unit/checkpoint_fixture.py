@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hub_server import HubServer, Repository, files_of, serving
 
-from eyechart.data.sources import http as sources_http
+from eyechart.data.sources import http, patience
 from eyechart.models.sources import pull_model
 
 REPOSITORY = "owner/clip"
@@ -64,8 +64,8 @@ def serving_clip(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setattr(sources_http, "_sleep", lambda pause: None)
-    monkeypatch.setattr(sources_http, "_CHUNK", 5_000)
+    monkeypatch.setattr(patience, "_sleep", lambda pause: None)
+    monkeypatch.setattr(http, "_CHUNK", 5_000)
     with serving() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         server.repositories[REPOSITORY] = Repository()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from hub_server import running
 
-from eyechart.data.sources import http as sources_http
-from eyechart.data.sources import versions
+from eyechart.data.sources import http, patience, versions
 
 ROOT = Path("data/raw/clevr")
 COUNTS = {"train": 4, "val": 3}
@@ -83,8 +82,8 @@ def settle_in(folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     pauses = []
-    monkeypatch.setattr(sources_http, "_sleep", pauses.append)
-    monkeypatch.setattr(sources_http, "_CHUNK", 10_000)
+    monkeypatch.setattr(patience, "_sleep", pauses.append)
+    monkeypatch.setattr(http, "_CHUNK", 10_000)
     return pauses
 
 

@@ -12,8 +12,7 @@ from site_server import COUNTS, HEADER, ROOT, contents, flags, serving, settle_i
 from stopping_steps import kill_step
 
 from eyechart.core.errors import UserError
-from eyechart.data.sources import download, versions
-from eyechart.data.sources import http as sources_http
+from eyechart.data.sources import download, http, patience, versions
 from eyechart.tables.receipt import read_receipt
 
 
@@ -30,7 +29,7 @@ def site(tmp_path, monkeypatch, data):
 
 
 def get(site, data, path="cache/some.zip"):
-    sources_http.fetch(site.url, Path(path), len(data), hashlib.sha256(data).hexdigest())
+    http.fetch(site.url, Path(path), len(data), hashlib.sha256(data).hexdigest())
     return Path(path).read_bytes()
 
 
@@ -70,7 +69,7 @@ def test_a_download_restarts_if_the_server_ignores_ranges(site, data):
 
 
 def test_a_download_restarts_if_the_file_changed_between_runs(site, data, monkeypatch):
-    monkeypatch.setattr(sources_http, "_PATIENCE_S", 2.0)
+    monkeypatch.setattr(patience, "_PATIENCE_S", 2.0)
     site.cuts = [300_000, 0]
     with pytest.raises(UserError, match=r"300000 of 1048576 bytes are kept in cache/some.zip.part"):
         get(site, data)
@@ -80,7 +79,7 @@ def test_a_download_restarts_if_the_file_changed_between_runs(site, data, monkey
 
 
 def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
-    monkeypatch.setattr(sources_http, "_PATIENCE_S", 2.0)
+    monkeypatch.setattr(patience, "_PATIENCE_S", 2.0)
     site.cuts = [300_000, 0]
     with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)
@@ -101,7 +100,7 @@ def test_a_download_restarts_if_the_part_is_longer_than_the_file(site, data):
 def test_a_wrong_checksum_error_gives_both_and_removes_the_file(site, data):
     wrong = "0" * 64
     with pytest.raises(UserError) as raised:
-        sources_http.fetch(site.url, Path("cache/some.zip"), len(data), wrong)
+        http.fetch(site.url, Path("cache/some.zip"), len(data), wrong)
     sentence = str(raised.value)
     for part in (hashlib.sha256(data).hexdigest(), wrong, "1048576 bytes", "was removed", site.url):
         assert part in sentence
@@ -127,7 +126,7 @@ def test_a_server_with_another_size_is_refused_before_any_byte_is_written(site, 
 
 
 def test_a_server_whose_file_became_shorter_is_refused(site, data, monkeypatch):
-    monkeypatch.setattr(sources_http, "_PATIENCE_S", 6.0)
+    monkeypatch.setattr(patience, "_PATIENCE_S", 6.0)
     site.cuts = [300_000, 0, 0]
     with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)

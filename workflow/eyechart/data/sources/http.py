@@ -18,23 +18,19 @@ from urllib3 import exceptions
 
 from eyechart.core import files
 from eyechart.core.errors import UserError, shorter, shown, without_secrets
+from eyechart.data.sources import patience
 from eyechart.data.sources.partial_file import PartialFile
+from eyechart.data.sources.patience import BUSY, Patience, deadline
 
-_PAUSE_S = 2.0  # pause after the first interruption; doubled each time
-_LONGEST_PAUSE_S = 60.0
-_PATIENCE_S = 600.0  # total pauses without a new byte
-_UNREACHED_S = 120.0  # the same if no server was reached: its name may be wrong
-_TIMEOUT_S = 60.0
-_SLOWEST = 1_000  # bytes per second, on average over _TIMEOUT_S
+_SLOWEST = 1_000  # bytes per second, on average over TIMEOUT_S
 _CHUNK = 1 << 20
-_LATE, _CUT = f"no answer in {_TIMEOUT_S:.0f} s", "the connection was cut"
-BUSY = (408, 429)  # and all from 500: the server may answer later
-_BREAKS = (requests.ConnectionError, requests.Timeout)
+_LATE, _CUT = "no answer in time", "the connection was cut"
+_LATE_ERRORS = (requests.Timeout, exceptions.ReadTimeoutError, TimeoutError)
+_BREAKS = (requests.ConnectionError, *_LATE_ERRORS)
 _UNREACHED = (exceptions.ConnectTimeoutError, exceptions.ProxyError, exceptions.SSLError)
 Headers = dict[str, str]
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 _log = logging.getLogger(__name__)
-_sleep = time.sleep
 
 
 class _Break(requests.ConnectionError):
@@ -43,36 +39,6 @@ class _Break(requests.ConnectionError):
 
 class _Slow(_Break):
     """A server that hardly sends anything; its bytes are kept, but do not renew the patience."""
-
-
-class Patience:
-    """Growing pauses between attempts, up to a total time.
-
-    The time includes pauses but not attempts: two minutes if no server was reached, otherwise ten.
-    It restarts with every new byte.
-    """
-
-    def __init__(self, reached: bool = False) -> None:
-        self.reached = reached
-        self.renew()
-
-    def renew(self) -> None:
-        """Restart the time."""
-        self.attempts, self.waited = 0, 0.0
-
-    def wait(self) -> bool:
-        """Pause before another attempt; return whether there is time for one."""
-        pause = min(_PAUSE_S * 2**self.attempts, _LONGEST_PAUSE_S)
-        self.attempts += 1
-        if self.waited + pause > (_PATIENCE_S if self.reached else _UNREACHED_S):
-            return False
-        self.waited += pause
-        _sleep(pause)
-        return True
-
-    def __str__(self) -> str:
-        """Return the number of attempts and the time, for a message."""
-        return f"{self.attempts} times in a row, with {self.waited:.0f} s of pauses"
 
 
 def fetch(
@@ -132,25 +98,26 @@ def _check_room(path: Path, needed: int) -> None:
 
 
 def _complete(url: str, part: PartialFile, own: Headers) -> None:
-    patience, most = Patience(), part.bytes
+    left, most = Patience(), part.bytes
     shown = {"initial": part.bytes, "unit": "B", "unit_scale": True}
     progress = tqdm(None, part.path.name, part.size, **shown)
     with requests.Session() as session, progress:
         if own:
             session.auth = lambda request: request  # otherwise ~/.netrc would override it
+        session.hooks["response"].append(_close_redirect)
         while not part.is_full:
             try:
                 _stream(session, url, part, progress, own)
             except _BREAKS as error:
                 why, reached = _reason(error, url)
-                patience.reached |= reached
+                left.reached |= reached
                 if part.bytes > most:  # a server without ranges restarts each time
                     most = part.bytes
                     if not isinstance(error, _Slow):
-                        patience.renew()
-                if not patience.wait():
+                        left.renew()
+                if not left.wait():
                     raise UserError(
-                        f"{without_secrets(url)}: interrupted {patience} ({why}); {part.bytes} of "
+                        f"{without_secrets(url)}: interrupted {left} ({why}); {part.bytes} of "
                         f"{part.size or '?'} bytes are kept in {part.path}; run again to continue"
                     ) from None
                 _log.info("%s: %s; trying again", without_secrets(url), why)
@@ -161,7 +128,7 @@ def _complete(url: str, part: PartialFile, own: Headers) -> None:
                 ) from None
 
 
-def _reason(error: requests.RequestException, url: str) -> tuple[str, bool]:
+def _reason(error: Exception, url: str) -> tuple[str, bool]:
     """Return a short reason why a transfer failed, and whether a server was reached.
 
     Raise a UserError if another attempt would fail, too.
@@ -177,7 +144,7 @@ def _reason(error: requests.RequestException, url: str) -> tuple[str, bool]:
         return why, False
     if isinstance(error, _Break):
         return str(error), True
-    return _LATE if isinstance(error, requests.Timeout) else _CUT, True
+    return _LATE if isinstance(error, _LATE_ERRORS) else _CUT, True
 
 
 def _stream(
@@ -189,7 +156,9 @@ def _stream(
         headers["Range"] = f"bytes={part.bytes}-"
         if part.version:
             headers["If-Range"] = part.version
-    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+    with deadline(patience.ANSWER_S):
+        answer = session.get(url, headers=headers, stream=True, timeout=patience.TIMEOUT_S)
+    with answer as response:
         _begin(response, part)
         progress.total = part.size
         progress.update(part.bytes - progress.n)
@@ -215,18 +184,29 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
     """Yield the bytes of the body as they arrive, unchanged."""
     begun, count = time.monotonic(), 0
     try:
-        while chunk := response.raw.read1(_CHUNK, decode_content=False):
+        while chunk := _read(response):
             yield chunk
             count += len(chunk)
             seconds = time.monotonic() - begun
-            if seconds > _TIMEOUT_S:
+            if seconds > patience.TIMEOUT_S:
                 if count < _SLOWEST * seconds:
                     raise _Slow(f"less than {_SLOWEST:,} bytes per second")
                 begun, count = time.monotonic(), 0
-    except exceptions.ReadTimeoutError:
+    except _LATE_ERRORS:
         raise _Break(_LATE) from None
     except exceptions.HTTPError:
         raise _Break(_CUT) from None
+
+
+def _close_redirect(response: requests.Response, **_: object) -> None:
+    if response.is_redirect:
+        response.close()  # requests would read its body, which may not end
+
+
+def _read(response: requests.Response) -> bytes:
+    with deadline(patience.ANSWER_S):
+        chunk: bytes = response.raw.read1(_CHUNK, decode_content=False)
+        return chunk
 
 
 def _check_no_page(response: requests.Response, start: bytes) -> None:

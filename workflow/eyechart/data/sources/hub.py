@@ -24,7 +24,10 @@ from huggingface_hub.utils import build_hf_headers
 
 from eyechart.core.errors import UserError, nearest, shorter, shown, without_secrets
 from eyechart.core.files import sha256
-from eyechart.data.sources.http import BUSY, Patience, fetch
+from eyechart.data.sources import patience
+from eyechart.data.sources.http import fetch
+from eyechart.data.sources.hub_limits import limit_answers
+from eyechart.data.sources.patience import BUSY, Patience, deadline
 
 T = TypeVar("T")
 _COMMIT, _SHA256 = r"[0-9a-f]{40}", r"[0-9a-f]{64}"
@@ -117,14 +120,15 @@ def _size(found: object) -> int:
 
 def _patiently(ask: Callable[[], T]) -> T:
     """Return the hub's answer; retry after growing pauses while the hub is busy or unreachable."""
-    patience = Patience(reached=True)
+    left = Patience(reached=True)
     while True:
         try:
-            return ask()
-        except (HfHubHTTPError, httpx2.TransportError) as error:
+            with deadline(patience.ANSWER_S):
+                return ask()
+        except (HfHubHTTPError, httpx2.TransportError, TimeoutError) as error:
             status = error.response.status_code if isinstance(error, HfHubHTTPError) else 408
             unreached = isinstance(error, _UNREACHED)
-            if unreached or not (status in BUSY or status >= 500) or not patience.wait():
+            if unreached or not (status in BUSY or status >= 500) or not left.wait():
                 raise
             _log.info("the hub: %s; trying again", without_secrets(error)[:120])
 
@@ -136,6 +140,7 @@ class Hub:
         self._messages, self._token = messages, token or None
         # False: do not use a token saved in the user's home
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=self._token or False)
+        limit_answers()
         self._headers: dict[str, str] = build_hf_headers(token=self._token or False)
 
     def snapshot(self, repository: str, revision: str) -> Snapshot:
@@ -239,7 +244,8 @@ class Hub:
     def _revisions(self, repository: str, revision: str) -> str:
         """Return the nearest branch or tag and all others, if the hub lists them."""
         try:
-            refs = self._api.list_repo_refs(repository, repo_type=self._messages.kind)
+            with deadline(patience.ANSWER_S):
+                refs = self._api.list_repo_refs(repository, repo_type=self._messages.kind)
         except (httpx2.HTTPError, OSError, *_OTHER_FORM):
             return "the hub does not list them"
         return nearest(revision, [ref.name for ref in (*refs.branches, *refs.tags)])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import DISK_IS_FULL, UserError, lacks
 from eyechart.core.files import remove_partials
 from eyechart.core.ledger import LEDGER, Fault, Ledger
 from eyechart.core.lock import NO_LOCKS, alone
@@ -109,6 +109,8 @@ def check_temporary() -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(TEMPORARY_BYTES))
     except OSError as error:
+        if lacks(error) and error.errno not in DISK_IS_FULL:
+            raise
         raise UserError(
             f"TMPDIR: no temporary file of {TEMPORARY_BYTES >> 10} KiB can be written to {folder} "
             f"({error.strerror}); make room there, or set TMPDIR to another folder"
@@ -126,8 +128,8 @@ def update(results: str, full: bool = False) -> list[Fault]:
 
 
 def remember(results: str) -> None:
-    """Record the files that a run has made; if the disk is full, the next run records them."""
-    with suppress(OSError):
+    """Record the files that a run has made; if a resource is lacking, the next run records them."""
+    with suppress(OSError, MemoryError):
         update(results)
 
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, lacks
 from eyechart.core.files import is_partial, sha256, write_text
 from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
@@ -78,7 +78,9 @@ class Ledger:
         try:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            if lacks(error):
+                raise
             self.entries = {}  # existing files are accepted unchecked
         self._before = dict(self.entries)
 
@@ -99,7 +101,9 @@ class Ledger:
         """Record an output and the files it owns; an invalid list marks the output as faulty."""
         try:
             owned = dict(_owned(path, self.results))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            if lacks(error):
+                raise
             owned, stamp, digest = {}, (stamp[0], 0), ""
         self.entries[path] = _known(stamp, digest, path)
         for name, entry in owned.items():
@@ -229,7 +233,9 @@ def _digest(path: str) -> str:
     """Return the SHA-256 of a file, or '' if it cannot be read."""
     try:
         return sha256(Path(path))
-    except OSError:
+    except OSError as error:
+        if lacks(error):  # the file may well be complete
+            raise
         return ""
 
 

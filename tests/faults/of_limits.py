@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -21,15 +22,20 @@ import torch
 from faults.injector import Fault, check_sentence
 from faults.of_files import finish
 from mining_fixture import flags, write_activations, write_images
+from nyuv2_fixture import make_nyuv2
 from safetensors.torch import save_file
 from test_behavior_answers import Asker
 
+from eyechart.attention import lens
 from eyechart.core import errors, integrity
 from eyechart.core.files import atomic, write_json
 from eyechart.core.ledger import LEDGER, Ledger
+from eyechart.data.layouts.nyuv2 import layout as nyuv2
 from eyechart.data.open_image import check_images
 from eyechart.mining import find_pairs
-from eyechart.models.limits import memory_limit
+from eyechart.models.limits import memory_limit, processing, rendered
+from eyechart.models.usable import usable
+from eyechart.rendering.datasets.stroop.words import check_typefaces
 from eyechart.rendering.drawing import save_array
 from eyechart.tables.parquet import read_table, write_table
 
@@ -41,7 +47,7 @@ NOISE = np.random.default_rng(3).integers(0, 256, (300, 300, 3), dtype=np.uint8)
 
 @contextmanager
 def limited(kind: str, most: int) -> Iterator[None]:
-    """Limit this process: the size of files, its additional memory, or its open files."""
+    """Limit this process: the size of files, its additional memory, or additional open files."""
     if kind == MEMORY:
         with memory_limit(most):
             yield
@@ -49,7 +55,8 @@ def limited(kind: str, most: int) -> Iterator[None]:
     number = getattr(resource, kind)
     soft, hard = resource.getrlimit(number)
     if kind == FILES:
-        os.close(most := os.open("/dev/null", os.O_RDONLY))  # the first free number
+        os.close(free := os.open("/dev/null", os.O_RDONLY))  # the first free number
+        most += free
     resource.setrlimit(number, (most, hard))
     try:
         yield
@@ -142,6 +149,46 @@ def sweep(kind: str, most: int) -> Any:
     return {path: entry.sha256 for path, entry in Ledger().entries.items()}, expected
 
 
+def process(kind: str, most: int) -> str:
+    """Prepare an image; a lack of memory is neither the image's fault nor the processor's."""
+
+    def work() -> None:
+        with usable("a.png", "tiny_llava"), processing("tiny_llava"):
+            torch.zeros(1 << 30)
+
+    return told(kind, most, work)
+
+
+def template(kind: str, most: int) -> str:
+    return told(kind, most, lambda: rendered("tiny_llava", lambda: str(bytes(1 << 30))))
+
+
+def apply_head(kind: str, most: int) -> str:
+    """Check a head that has no room for its scores; it may not count as unable to make them."""
+    head: Any = SimpleNamespace(blocks=[0], log_probabilities=lambda last: torch.zeros(1 << 30))
+    trace: Any = SimpleNamespace(hidden={0: torch.zeros(1, 4)})
+    return told(kind, most, lambda: lens.fault(head, trace))
+
+
+def read_depth(kind: str, most: int) -> str:
+    make_nyuv2(Path())
+    return told(kind, most, lambda: nyuv2.opened(Path()).__enter__())
+
+
+def read_splits(kind: str, most: int) -> str:
+    make_nyuv2(Path())
+    return told(kind, most, lambda: nyuv2.read_splits(Path()))
+
+
+def set_type(kind: str, most: int) -> str:
+    Path("a.ttf").write_bytes(b"a font")
+    return told(kind, most, lambda: check_typefaces(["a.ttf"], "typefaces"))
+
+
+def check_temporary(kind: str, most: int) -> str:
+    return told(kind, most, integrity.check_temporary)
+
+
 def draw() -> None:
     files = [save_array(Path("out"), f"{n}.png", NOISE[: 100 * (n + 1)]) for n in range(3)]
     write_json(Path("out/all.json"), {"files": files})
@@ -202,7 +249,16 @@ FAULTS = [
     _noticed("no more open files", "a step that reads a table", read, FILES, 0),
     _noticed("10 MB of memory", "a step that opens images", look_at_images, MEMORY, 10 << 20),
     _noticed("no more open files", "a step that opens images", look_at_images, FILES, 0),
+    _noticed("files of 1,000 bytes at most", "the temporary folder", check_temporary, SIZES, 1_000),
+    _noticed("no more open files", "the temporary folder", check_temporary, FILES, 0),
+    _noticed("10 MB of memory", "a step that prepares images", process, MEMORY, 10 << 20),
+    _noticed("10 MB of memory", "a step that renders a template", template, MEMORY, 10 << 20),
+    _noticed("10 MB of memory", "a step that applies a head", apply_head, MEMORY, 10 << 20),
+    _noticed("no more open files", "a step that reads depth maps", read_depth, FILES, 0),
+    _noticed("no more open files", "a step that reads splits", read_splits, FILES, 0),
+    _noticed("no more open files", "a step that draws words", set_type, FILES, 0),
     Fault("files of 1,000 bytes at most", "the sweep before a run", "recovered",
           partial(sweep, SIZES, 1_000)),
     Fault("no more open files", "the sweep before a run", "recovered", partial(sweep, FILES, 0)),
+    Fault("one more open file", "the sweep before a run", "recovered", partial(sweep, FILES, 1)),
 ]  # fmt: skip

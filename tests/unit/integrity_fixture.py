@@ -62,7 +62,9 @@ class Graph:
 
     def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
         self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
-        self.workflow = SimpleNamespace(dryrun=dryrun, iocache=IOCache(0))
+        valid = SimpleNamespace(params=[], code="", input=[])
+        records = SimpleNamespace(metadata=lambda output: valid)
+        self.workflow = SimpleNamespace(dryrun=dryrun, iocache=IOCache(0), persistence=records)
         self.forcefiles: set[str] = set()
 
     async def check_incomplete(self) -> None:

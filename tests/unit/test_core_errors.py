@@ -67,6 +67,7 @@ def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
     [
         (MemoryError(), True),
         (OSError(errno.EMFILE, "Too many open files"), True),
+        (ImportError("libc10.so: cannot open shared object file: Too many open files"), True),
         (OSError(errno.ENOENT, "No such file"), False),
         (ValueError("not an image"), False),
         (UserError("a.png: not enough: can't allocate memory"), False),

@@ -1,5 +1,6 @@
 """The ledger and the checks before a run find damage and loss, and change nothing else."""
 
+import errno
 import json
 import os
 import subprocess
@@ -209,6 +210,28 @@ def test_a_pipe_in_place_of_the_ledger_is_replaced() -> None:
     os.mkfifo(ledger.LEDGER)
     assert integrity.update("results") == []
     assert ledger.LEDGER.is_file()
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_file_that_cannot_be_opened_for_lack_of_a_resource_is_not_damaged(
+    monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    def sha256(path: Path) -> str:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    assert integrity.update("results") == []
+    known = ledger.LEDGER.read_bytes()
+    PART.write_bytes(PART.read_bytes())
+    if is_new:
+        ledger.LEDGER.unlink()
+    with monkeypatch.context() as scarce:
+        scarce.setattr(ledger, "sha256", sha256)
+        with pytest.raises(OSError, match="Too many open files"):
+            integrity.update("results")
+        integrity.remember("results")
+    assert ledger.LEDGER.exists() != is_new
+    assert is_new or ledger.LEDGER.read_bytes() == known
+    assert integrity.update("results") == []
 
 
 def test_files_still_being_written_are_not_entered() -> None:

@@ -42,3 +42,9 @@ def test_matching_builds_or_no_torchvision_are_not_an_error(
     monkeypatch.delitem(sys.modules, "torchvision")
     monkeypatch.setattr(load.importlib.util, "find_spec", lambda name: None)
     load.check_torchvision()
+
+
+def test_a_lack_of_a_resource_is_not_blamed_on_the_builds(package: Path) -> None:
+    package.write_text("raise ImportError('lib.so: cannot open it: Too many open files')\n")
+    with pytest.raises(ImportError, match="Too many open files"):
+        load.check_torchvision()

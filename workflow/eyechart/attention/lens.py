@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from eyechart.attention.trace import Trace
+from eyechart.core.errors import lacks
 from eyechart.models.unembedding import OutputHead
 
 ROOM = 256  # maximum number of tokens with logits in memory
@@ -59,6 +60,8 @@ def fault(head: OutputHead, trace: Trace) -> str:
         try:
             found = head.log_probabilities(last)[0]
         except (RuntimeError, TypeError, AttributeError) as error:
+            if lacks(error):
+                raise
             why = " ".join(str(error).split())[:120]
             return f"the last norm and head cannot be applied to the last block ({why})"
     if found.shape != trace.own.shape:

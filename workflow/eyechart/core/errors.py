@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -160,6 +161,8 @@ def _code(error: BaseException) -> int | None:
         return errno.ENOMEM
     if "can't start new thread" in text:
         return errno.EAGAIN
+    if os.strerror(errno.EMFILE) in text:  # also of a library that cannot be loaded
+        return errno.EMFILE
     if found := _NUMBER.search(text):
         return int(found[1])
     return getattr(error, "errno", None)

@@ -21,6 +21,8 @@ PARTIAL = re.compile(
 )
 Hook = Callable[[dict[str, Any]], Any]
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_SEPARATOR = re.compile(r"([,;\t\r\n])")
+_FORMULA = re.compile(r"\A[\s\"\ufeff]*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 LEFT_ALONE = 7 * 24 * 3600  # seconds; age at which other machines' partial files are removed
 
 
@@ -148,13 +150,16 @@ def write_json(path: Path, value: Any) -> None:
 def cell(value: Any) -> Any:
     """Return a value for a CSV file so that spreadsheets do not evaluate it as a formula.
 
-    Text that begins like a formula gets an apostrophe, as OWASP recommends.
+    Text that begins like a formula gets an apostrophe, as OWASP recommends. So does text that would
+    do so if the file were split at another separator, as spreadsheets in some languages do.
 
-    >>> cell("=1+1"), cell("a=b"), cell(-3)
-    ("'=1+1", 'a=b', -3)
+    >>> cell("=1+1"), cell("a;=1"), cell("a=b"), cell(-3)
+    ("'=1+1", "a;'=1", 'a=b', -3)
     """
-    formula = isinstance(value, str) and value[:1] in tuple("=+-@\t\r\n")
-    return f"'{value}" if formula else value
+    if not isinstance(value, str):
+        return value
+    text = "".join(_FORMULA.sub(r"\g<0>'", piece) for piece in _SEPARATOR.split(value))
+    return f"'{text}" if text[:1] in tuple("\t\r\n") else text
 
 
 def read_json(path: Path) -> Any:

@@ -13,14 +13,14 @@ import json
 import os
 import stat
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, lacks
 from eyechart.core.files import is_partial, read, sha256, write_text
+from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
@@ -78,7 +78,9 @@ class Ledger:
         try:
             known = json.loads(read(LEDGER))
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            if lacks(error):
+                raise
             self.entries = {}  # existing files are accepted unchecked
         self._before = dict(self.entries)
 
@@ -99,7 +101,9 @@ class Ledger:
         """Record an output and the files it owns; an invalid list marks the output as faulty."""
         try:
             owned = dict(_owned(path, self.results))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            if lacks(error):
+                raise
             owned, stamp, digest = {}, (stamp[0], 0), ""
         self.entries[path] = _known(stamp, digest, path)
         for name, entry in owned.items():
@@ -146,7 +150,7 @@ class Ledger:
         ):
             self._renew(path, stamp, digest)
         else:  # Snakemake itself remakes incomplete outputs of killed jobs
-            return path == entry.owner and _record("incomplete", path).exists()
+            return path == entry.owner and record_path("incomplete", path).exists()
         return True
 
 
@@ -229,7 +233,9 @@ def _digest(path: str) -> str:
     """Return the SHA-256 of a file, or '' if it cannot be read."""
     try:
         return sha256(Path(path))
-    except OSError:
+    except OSError as error:
+        if lacks(error):  # the file may well be complete
+            raise
         return ""
 
 
@@ -239,14 +245,7 @@ def _is_just_made(path: str, after: int) -> bool:
     Snakemake records each output's modification time. A damaged file may still have that time.
     """
     try:
-        record, found = json.loads(read(_record("metadata", path))), Path(path).stat()
-        return bool(record["endtime"] == found.st_mtime) and found.st_mtime_ns > after
-    except (OSError, ValueError, KeyError):
+        found = Path(path).stat()
+    except OSError:
         return False
-
-
-def _record(kind: str, output: str) -> Path:
-    """Return the path of Snakemake's record of an output, named as in its persistence module."""
-    key = urlsafe_b64encode(output.encode()).decode()
-    *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
-    return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)
+    return bool(read_record(path).get("endtime") == found.st_mtime) and found.st_mtime_ns > after

@@ -127,8 +127,12 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
     except (UserError, ValueError):
         raise
     except MemoryError:
+        if _is_limited(MOST_MEMORY):
+            raise
         raise TooMuchError(f"{where} takes more than {MOST_MEMORY >> 20} MiB") from None
     except Exception as error:  # from Jinja, or from anything that the template calls
+        if lacks(error):
+            raise
         raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
     if len(text) > MOST_CHARACTERS:
         raise UserError(
@@ -169,7 +173,7 @@ def processing(checkpoint: str) -> Iterator[None]:
         ):
             yield
     except (MemoryError, RuntimeError) as error:  # torch raises a RuntimeError
-        if not lacks(error):
+        if not lacks(error) or _is_limited(MOST_IMAGE_MEMORY):
             raise
         raise UserError(
             f"{where} takes more than {MOST_IMAGE_MEMORY >> 30} GiB for one image"
@@ -201,7 +205,7 @@ def memory_limit(most: int) -> Iterator[None]:
     if not _MEMORY.exists():
         yield
         return
-    has = int(_MEMORY.read_text().split()[0]) * resource.getpagesize()
+    has = _taken()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     known = [limit for limit in (has + most, soft) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min(known), hard))
@@ -209,3 +213,19 @@ def memory_limit(most: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _taken() -> int:
+    """Return the bytes of addresses that the process has."""
+    return int(_MEMORY.read_text().split()[0]) * resource.getpagesize()
+
+
+def _is_limited(most: int) -> bool:
+    """Return whether the process may take less than ``most`` more bytes by a limit of the user.
+
+    It is true on systems without :func:`memory_limit`.
+    """
+    if not _MEMORY.exists():
+        return True
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return soft != resource.RLIM_INFINITY and soft < _taken() + most

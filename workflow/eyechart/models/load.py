@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from eyechart.core import collection
 from eyechart.core.device import keep_freed_memory
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, lacks
 from eyechart.models import limits, soft_prompt, weight_files
 from eyechart.models.checkpoint import check_size
 from eyechart.models.load_options import LoadOptions
@@ -50,6 +50,8 @@ def check_torchvision() -> None:
     try:
         importlib.import_module("torchvision")
     except Exception as error:  # its type depends on how the builds differ
+        if lacks(error):
+            raise
         raise UserError(
             f"torchvision {version('torchvision')} does not work with torch {version('torch')} "
             f"({' '.join(str(error).split())}); install both for the same device, CPU or CUDA, as "

@@ -13,7 +13,7 @@ import jsonschema
 import yaml
 
 from eyechart.core import config_files
-from eyechart.core.errors import UserError, nearest, shorter
+from eyechart.core.errors import UserError, lacks, nearest, shorter
 from eyechart.models.derivations.registry import CHANGES, FIELDS
 
 FAMILIES = Path(__file__).parent / "families"
@@ -156,7 +156,9 @@ def saved_class(checkpoint: Path) -> str:
     try:
         config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
         named = [*(config.get("architectures") or []), IMAGE_TOWERS.get(config.get("model_type"))]
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        if lacks(error):
+            raise
         return ""  # loading it reports what is wrong
     return str(named[0] or "")
 

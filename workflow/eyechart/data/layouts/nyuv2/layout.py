@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from scipy.io import loadmat
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, lacks, nearest
 from eyechart.data.layouts.base import Inventory
 from eyechart.tables import receipt
 
@@ -59,11 +59,14 @@ def read_splits(root: Path) -> dict[str, list[int]]:
     """Return the image numbers, from 1, of every official split; no image may be in two splits."""
     path = root / SPLITS
     try:
-        found = loadmat(path)
+        with path.open("rb") as handle:  # scipy would hide why it cannot open a path
+            found = loadmat(handle)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     # scipy's exception depends on its version and on where the file is cut
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
+        if lacks(error):
+            raise
         raise UserError(f"{path}: not a complete MATLAB file ({error})") from None
     numbers = {}
     for split, field in _NUMBERS.items():
@@ -85,6 +88,8 @@ def opened(root: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
+        if lacks(error):
+            raise
         raise UserError(f"{path}: not a complete MATLAB 7.3 file ({error})") from None
     with file:
         _check(file, path)

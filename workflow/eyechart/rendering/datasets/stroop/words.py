@@ -169,6 +169,8 @@ def _font(typeface: str, px: int) -> Any:
     try:  # basic layout on all machines, because some lack Raqm
         return ImageFont.truetype(typeface, px, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
+        if Path(typeface).is_file():  # FreeType does not report why it cannot open a file
+            Path(typeface).read_bytes()
         raise UserError(
             f"typefaces: {typeface!r} is not a readable font ({error}); give the path of a "
             f".ttf or .otf file, or one of {', '.join(BUILT_IN)}"

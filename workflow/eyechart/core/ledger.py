@@ -15,6 +15,7 @@ import stat
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -244,8 +245,8 @@ def _is_just_made(path: str, after: int) -> bool:
 
     Snakemake records each output's modification time. A damaged file may still have that time.
     """
-    try:
+    ended = read_record(path).get("endtime")
+    with suppress(OSError):
         found = Path(path).stat()
-    except OSError:
-        return False
-    return bool(read_record(path).get("endtime") == found.st_mtime) and found.st_mtime_ns > after
+        return bool(ended is not None and ended == found.st_mtime and found.st_mtime_ns > after)
+    return False

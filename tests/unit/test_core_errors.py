@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from eyechart.core import memory
-from eyechart.core.errors import UserError, lacks, logged, nearest, run
+from eyechart.core.errors import UserError, lacks, logged, nearest, run, sentence
 
 _LACK = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 
@@ -53,6 +53,25 @@ def test_system_errors_are_one_sentence(error: Exception, says: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run(raiser(error))
     assert says in str(caught.value.code) and "\n" not in str(caught.value.code)
+
+
+def caused(error: Exception, cause: Exception, how: str = "__context__") -> Exception:
+    """Return an error that was raised while another one was handled, or from it."""
+    setattr(error, how, cause)
+    return error
+
+
+def test_the_cause_of_an_error_is_reported_if_a_resource_is_lacking() -> None:
+    part = ImportError("a.so: failed to map segment from shared object")
+    for how in ("__context__", "__cause__"):
+        error = caused(NameError("name '_part' is not defined"), part, how)
+        assert lacks(error) and sentence(error) == _LACK
+    error = caused(RuntimeError("cannot read"), OSError(errno.EMFILE, "Too many open files"))
+    assert str(sentence(error)).startswith("[Errno 24] Too many open files; lift the limit of open")
+    other = caused(KeyError("x"), ValueError("not a number"))
+    assert not lacks(other) and sentence(other) is None
+    user = caused(UserError("a.png: damaged"), MemoryError())
+    assert not lacks(user) and sentence(user) == "a.png: damaged"
 
 
 def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:

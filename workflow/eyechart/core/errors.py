@@ -11,6 +11,7 @@ from types import TracebackType
 BEGIN = "eyechart: error:"
 MOST_NAMES = 30  # maximum number listed in a sentence
 MOST_CHARACTERS = 200  # of a system message
+MOST_CAUSES = 20  # maximum number of errors in a chain that are read
 # Characters besides paths and checksums; a sentence with more than TOLERATED is shortened
 MOST_SENTENCE, TOLERATED = 300, 400
 _NOT_COUNTED = re.compile(r"/[^\s:;,)]+|\b[0-9a-f]{64}\b")
@@ -130,6 +131,7 @@ def sentence(error: BaseException) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
+    error = _origin(error)
     text, code = " ".join(str(error).split())[:MOST_CHARACTERS], _code(error)
     if code == errno.ENOMEM:
         return _NO_MEMORY
@@ -151,7 +153,22 @@ def logged(text: str) -> list[str]:
 
 def lacks(error: BaseException) -> bool:
     """Return whether the machine lacks a resource, so the input may well be valid."""
-    return not isinstance(error, UserError) and _code(error) in LACKS
+    return not isinstance(error, UserError) and _code(_origin(error)) in LACKS
+
+
+def _origin(error: BaseException) -> BaseException:
+    """Return the error in a chain of causes that reports a lack of a resource, or the last error.
+
+    A library that cannot load one of its parts may then raise an error about the missing part.
+    """
+    found: BaseException | None = error
+    for _ in range(MOST_CAUSES):
+        if found is None or isinstance(found, UserError):
+            break
+        if _code(found) in LACKS:
+            return found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return error
 
 
 def _code(error: BaseException) -> int | None:

@@ -46,6 +46,7 @@ def test_a_full_disk_is_a_one_sentence_error_with_the_file(number: int) -> None:
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory; lift"),
         (ValueError("I/O error: No space left on device (os error 28)"), "no space left on the"),
         (ValueError("I/O error: File too large (os error 27)"), "lift the limit of file sizes"),
+        (OSError(errno.ENOSPC, "full", "data/a", None, "b"), "no space left on the device for b;"),
         (RuntimeError("can't start new thread"), "lift the limit of processes (ulimit -u) or of"),
     ],
 )
@@ -53,6 +54,16 @@ def test_system_errors_are_one_sentence(error: Exception, says: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run(raiser(error))
     assert says in str(caught.value.code) and "\n" not in str(caught.value.code)
+
+
+def test_an_error_of_onednn_means_a_lack_of_memory_only_if_memory_is_limited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = RuntimeError("could not create a primitive")
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY,) * 2)
+    assert sentence(error) is None
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (8 << 30,) * 2)
+    assert sentence(error) == _LACK
 
 
 def caused(error: Exception, cause: Exception, how: str = "__context__") -> Exception:

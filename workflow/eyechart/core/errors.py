@@ -4,6 +4,7 @@ import difflib
 import errno
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -22,6 +23,8 @@ _MEMORY = re.compile(
     r"memory allocation of \d+ bytes failed|memory allocation still failed|^MemoryError",
     re.IGNORECASE | re.MULTILINE,
 )
+# A message of oneDNN that has other causes if memory is not limited
+_PERHAPS_MEMORY = re.compile(r"^could not (create|execute) an? (primitive|memory)")
 _NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 _NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in messages of Rust libraries
 # Advice for system errors
@@ -136,7 +139,8 @@ def sentence(error: BaseException) -> str | None:
     if code == errno.ENOMEM:
         return _NO_MEMORY
     if code in DISK_IS_FULL:
-        name = getattr(error, "filename", None)
+        # of a copy, the second file is written
+        name = getattr(error, "filename2", None) or getattr(error, "filename", None)
         where = f" for {name}" if name else ""
         return f"no space left on the device{where}; free some and run again"
     return f"{text}; {ADVICE[code]} and run again" if code in ADVICE else None
@@ -175,6 +179,9 @@ def _code(error: BaseException) -> int | None:
     """Return the errno of a system error; many libraries only keep its message."""
     text = str(error)
     if isinstance(error, MemoryError) or _MEMORY.search(text):
+        return errno.ENOMEM
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if _PERHAPS_MEMORY.search(text) and limit != resource.RLIM_INFINITY:
         return errno.ENOMEM
     if "can't start new thread" in text:
         return errno.EAGAIN

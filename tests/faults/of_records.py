@@ -1,6 +1,7 @@
 """Snakemake's records of the settings, code and inputs of each output, in `.snakemake/metadata`.
 
-Without its record, a result would count as made with the present settings. It is made again.
+Without its record, a result would count as made with the present settings. It is made again. The
+option `--touch` keeps results that were copied without their records.
 """
 
 import asyncio

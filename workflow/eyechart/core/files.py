@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 import zlib
 from collections import Counter
@@ -164,7 +165,7 @@ def cell(value: Any) -> Any:
 def read_json(path: Path) -> Any:
     """Load JSON; raise a UserError for a missing or invalid file."""
     try:
-        data = Path(path).read_bytes()
+        data = read(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     return parse_json(data, str(path), encoding="utf-8")
@@ -221,6 +222,19 @@ def parse_json(
     except ValueError:
         why = "a number with too many digits"
     raise UserError(f"{where}: not valid JSON ({why})")
+
+
+class PipeError(UserError, OSError):
+    """A pipe or a device in the place of a file; reading it may never end."""
+
+
+def read(path: Path | str) -> bytes:
+    """Return a file's bytes; raise a PipeError for a pipe or a device, otherwise an OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise PipeError(f"{path}: is a pipe or a device, expected a file")
+        return file.read()
 
 
 def sha256(path: Path) -> str:

@@ -159,7 +159,10 @@ def make_again(
                 _look_again(dag.workflow.iocache)
         dag.forcefiles.update(made & {fault.owner for fault in faults})
         if bare := unrecorded(dag, results):
-            warn(f"eyechart: {_named(bare)} made again: no valid record in {RECORDS}")
+            warn(
+                f"eyechart: {_named(bare)} made again: no valid record in {RECORDS}; to keep "
+                "copied results, run snakemake --touch"
+            )
             dag.forcefiles.update(bare)
 
     graph.check_incomplete = check_incomplete

@@ -181,7 +181,7 @@ def read_own(path: Path) -> dict[str, Any]:
     elif os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
         path.unlink()
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read(path))
     except (OSError, ValueError, RecursionError) as error:
         if lacks(error):  # the file may well be valid
             raise

@@ -13,11 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from eyechart.core.files import read_own, write_json
-=======
-from eyechart.core.files import read, write_json
->>>>>>> c5da3ca65967bdd9406bf6eba83d9c72710e231f
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KNOWN = Path(".snakemake/eyechart-code.json")
@@ -87,20 +83,12 @@ def _parser() -> bytes:
 
 @cache
 def _known() -> dict[str, Facts]:
-<<<<<<< HEAD
     known = read_own(KNOWN)  # the cache only saves time
     return {key: facts for key, facts in known.items() if facts and _are_names(facts)}
 
 
 def _are_names(facts: Any) -> bool:
     return isinstance(facts, list) and all(isinstance(fact, str) for fact in facts)
-=======
-    try:
-        known: dict[str, Facts] = json.loads(read(KNOWN))
-    except (OSError, ValueError):  # the cache only saves time
-        known = {}
-    return known
->>>>>>> c5da3ca65967bdd9406bf6eba83d9c72710e231f
 
 
 def _save() -> None:

@@ -20,11 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, lacks
-<<<<<<< HEAD
 from eyechart.core.files import is_partial, read_own, sha256, write_text
-=======
-from eyechart.core.files import is_partial, read, sha256, write_text
->>>>>>> c5da3ca65967bdd9406bf6eba83d9c72710e231f
 from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
 
@@ -81,11 +77,7 @@ class Ledger:
         self.results = results
         self.roots = (f"{results}/", f"{paths.raw_of(results)}/", MODELS)
         try:
-<<<<<<< HEAD
             known = read_own(LEDGER)
-=======
-            known = json.loads(read(LEDGER))
->>>>>>> c5da3ca65967bdd9406bf6eba83d9c72710e231f
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
         except (ValueError, TypeError):
             self.entries = {}  # existing files are accepted unchecked

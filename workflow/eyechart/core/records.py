@@ -9,12 +9,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from eyechart.core.errors import lacks
 from eyechart.core.files import read_own
-=======
-from eyechart.core.files import read
->>>>>>> c5da3ca65967bdd9406bf6eba83d9c72710e231f
 from eyechart.plan import paths
 
 
@@ -27,15 +23,7 @@ def record_path(kind: str, output: str) -> Path:
 
 def read_record(output: str) -> dict[str, Any]:
     """Return the record of an output; it is empty if it is missing or damaged."""
-<<<<<<< HEAD
     return read_own(record_path("metadata", output))
-=======
-    with suppress(OSError, ValueError, RecursionError):
-        found = json.loads(read(record_path("metadata", output)))
-        if isinstance(found, dict):
-            return found
-    return {}
->>>>>>> c5da3ca65967bdd9406bf6eba83d9c72710e231f
 
 
 def unrecorded(dag: Any, results: str) -> list[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, lacks
-from eyechart.core.files import is_partial, read_own, sha256, write_text
+from eyechart.core.files import is_partial, read, read_own, sha256, write_text
 from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
 

@@ -1,6 +1,7 @@
 """The content of a config file given by `--configfile`, and of a model's file."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +17,7 @@ from eyechart.models.spec import read_spec
 KIND = "Configuration files"
 FILE = "a.yaml"
 LEVELS = "abcdefgh"
+TOKEN = "hf_abcdefghijklmnopqrstuvwxyz01234567"
 
 
 def of(content: bytes | str, name: str = FILE) -> Callable[[], Any]:
@@ -118,6 +120,27 @@ FAULTS = [
     ),
     _fault("a number of 17,000 bits", of("a: 0x" + "f" * 4300), "a number has too many digits"),
     _fault("such a number by an alias", of("a: &a 0x" + "f" * 900 + "\nb: *a"), "a number has"),
+    *(
+        _fault(
+            what, of(f"a: 1\nb: [{value}]\n"), f"line 2: YAML reads {re.escape(value)} as {found};"
+        )
+        for what, value, found in (
+            ("a number with a zero before it", "0144", "100"),
+            ("a negative number with a zero before it", "-010", "-8"),
+            ("a time of day", "1:30", "90"),
+            ("a time of day with fractions", "1:30.5", "90.5"),
+        )
+    ),
+    *(
+        _fault(what, of(f"a: 1\nb: {{c: ['{value}']}}\n"), "a value contains a token or a password")
+        for what, value in (
+            ("a hub's token", TOKEN),
+            ("a hub's token in an address", f"https://hub/file?token={TOKEN}"),
+            ("a hub's token as a password", f"https://me:{TOKEN}@hub/file"),
+            ("a password in an address", "https://me:word@hub/file"),
+        )
+    ),
+    _fault("a hub's token as a key", of(f"a: {{{TOKEN}: 1}}\n"), "a value contains a token"),
     _fault("half of a character", of('{"a": "\\ud800"}', "a.json"), ".* is not Unicode text"),
     _fault("the same in a key", of('{\t"a": {"\\ud800": 1}}', "a.json"), ".* is not Unicode text"),
     *(

@@ -128,6 +128,7 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
     "emptied": lambda path: os.truncate(path, 0),
     "a folder in its place": replace(Path.mkdir),
     "a dead link in its place": replace(lambda path: path.symlink_to("nowhere")),
+    "a pipe in its place": replace(os.mkfifo),
     "a link to itself in its place": replace(lambda path: path.symlink_to(path.name)),
 }
 TEXTS = {

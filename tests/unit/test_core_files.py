@@ -1,6 +1,7 @@
 """A file with its final name is complete, and equal content gives equal bytes."""
 
 import errno
+import functools
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from eyechart.core import files
 from eyechart.core.errors import UserError
+from eyechart.core.lock import read_rows
+from eyechart.data.layouts.base import read_lists
+from eyechart.data.sources.versions import read_versions
 from eyechart.tables import activations, parquet
 
 
@@ -166,3 +170,26 @@ def test_a_damaged_part_is_reported(manifest: Path, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"part-001\.parquet: bytes differ"):
         activations.check_parts(manifest)
+
+
+def test_a_pipe_or_a_device_is_not_read(tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe.json", tmp_path / "folder"
+    os.mkfifo(pipe), folder.mkdir()
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(UserError, match=f"^{path}: is a pipe or a device, expected a file$"):
+            files.read_json(path)
+    for path, error in ((folder, IsADirectoryError), (tmp_path / "none", FileNotFoundError)):
+        with pytest.raises(error):
+            files.read(path)
+
+
+def test_a_pipe_in_place_of_a_lock_file_or_table_is_one_sentence(tmp_path: Path) -> None:
+    pipe = tmp_path / "versions.tsv"
+    os.mkfifo(pipe)
+    for read in (
+        functools.partial(read_rows, pipe, ("a",), ""),
+        functools.partial(read_versions, pipe, "clevr", "clevr"),
+        functools.partial(read_lists, pipe, ("images",), dict, ""),
+    ):
+        with pytest.raises(UserError, match="is a pipe or a device"):
+            read()

@@ -205,6 +205,13 @@ def test_a_reused_process_id_does_not_protect_a_dead_processs_files() -> None:
     ended.wait()
 
 
+def test_a_pipe_in_place_of_the_ledger_is_replaced() -> None:
+    ledger.LEDGER.unlink()
+    os.mkfifo(ledger.LEDGER)
+    assert integrity.update("results") == []
+    assert ledger.LEDGER.is_file()
+
+
 @pytest.mark.parametrize("is_new", [False, True])
 def test_a_file_that_cannot_be_opened_for_lack_of_a_resource_is_not_damaged(
     monkeypatch: pytest.MonkeyPatch, is_new: bool

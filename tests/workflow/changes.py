@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 from collections.abc import Callable
 
 from project import Project
@@ -42,6 +43,11 @@ def clevr(**changes: object) -> Change:
 
 def delete(name: str) -> Change:
     return lambda project: project.path(name).unlink()
+
+
+def delete_folder(name: str) -> Change:
+    """Delete a folder with its files."""
+    return lambda project: shutil.rmtree(project.path(name))
 
 
 def put_folder(name: str) -> Change:

@@ -11,6 +11,7 @@ from changes import (
     configure,
     damage,
     delete,
+    delete_folder,
     edit_logic,
     edit_words,
     put_folder,
@@ -107,6 +108,10 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     "items deleted": (delete("results/datasets/clevr/items.parquet"), TABLES),
     "receipt deleted": (delete("data/raw/clevr/acquired.json"), QUESTIONS),
     "manifest deleted": (delete("results/extraction/tiny_clip/clevr/image/manifest.json"), OF_CLIP),
+    "Snakemake's records deleted": (
+        delete_folder(".snakemake/metadata"),
+        {"describe_model": 2, "draw_training": 1, **TABLES},
+    ),
     "probes damaged in time": (
         damage("results/probing/tiny_clip/clevr/has_metal.parquet", keep_time=True),
         {"train_probes": 1, "draw_probing": 1, **PAGE},

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ MOST_BYTES = 1_000_000
 DEEPEST = 50
 MOST_VALUES = 100_000  # with aliases expanded
 MOST_BITS = 1_000  # of an integer; Python refuses to print a very long one
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 KINDS = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+_SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\w://[^\s/@]*:[^\s/@]*@")  # a token, or in an address
+_OTHER_BASE = re.compile(r"[-+]?0[0-7_]+|.*:.*")  # 010 is 8, and 1:30 is 90
 NOT_PLAIN = ("binary", "set", "omap", "pairs")  # YAML types that JSON lacks
 
 
@@ -42,7 +46,15 @@ def read(path: str | Path, loader: Any = LOADER) -> dict[str, Any]:
 
 
 def check_values(held: Any, where: object) -> None:
-    """Raise a UserError for a number that is too long or a string that is not valid Unicode."""
+    """Raise a UserError for a number that is too long, invalid Unicode, or a secret.
+
+    Settings are written to files and pages, so none may contain a token or password.
+    """
+    if isinstance(held, str) and _SECRET.search(held):
+        raise UserError(
+            f"{where}: a value contains a token or a password; remove it, and set the environment "
+            "variable HF_TOKEN to a hub's token"
+        )
     if isinstance(held, int) and held.bit_length() > MOST_BITS:
         raise UserError(f"{where}: a number has too many digits")
     if isinstance(held, str) and not held.isascii():
@@ -176,6 +188,9 @@ class _Nodes:
         except Exception:  # from int, float, datetime and others that YAML's own code calls
             kind = node.tag.rpartition(":")[2]
             raise self._error(node, f"{shown(node.value)} is not a YAML {kind}") from None
+        if node.tag in NUMBERS and _OTHER_BASE.fullmatch(node.value):
+            found = self._loader.construct_object(node)
+            raise self._error(node, f"YAML reads {node.value} as {found}; write it as {found}")
 
     def _check_keys(self, node: yaml.MappingNode, at: str) -> None:
         lines: dict[str, int] = {}

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 import zlib
 from collections import Counter
@@ -13,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.errors import UserError, shown
+from eyechart.core.errors import UserError, lacks, shown
 
 PARTIAL = re.compile(
     r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)(?:-(?P<began>\d+))?"
 )
 Hook = Callable[[dict[str, Any]], Any]
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_SEPARATOR = re.compile(r"([,;\t\r\n])")
+_FORMULA = re.compile(r"\A[\s\"\ufeff]*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 LEFT_ALONE = 7 * 24 * 3600  # seconds; age at which other machines' partial files are removed
 
 
@@ -147,22 +150,43 @@ def write_json(path: Path, value: Any) -> None:
 def cell(value: Any) -> Any:
     """Return a value for a CSV file so that spreadsheets do not evaluate it as a formula.
 
-    Text that begins like a formula gets an apostrophe, as OWASP recommends.
+    Text that begins like a formula gets an apostrophe, as OWASP recommends. So does text that would
+    do so if the file were split at another separator, as spreadsheets in some languages do.
 
-    >>> cell("=1+1"), cell("a=b"), cell(-3)
-    ("'=1+1", 'a=b', -3)
+    >>> cell("=1+1"), cell("a;=1"), cell("a=b"), cell(-3)
+    ("'=1+1", "a;'=1", 'a=b', -3)
     """
-    formula = isinstance(value, str) and value[:1] in tuple("=+-@\t\r\n")
-    return f"'{value}" if formula else value
+    if not isinstance(value, str):
+        return value
+    text = "".join(_FORMULA.sub(r"\g<0>'", piece) for piece in _SEPARATOR.split(value))
+    return f"'{text}" if text[:1] in tuple("\t\r\n") else text
 
 
 def read_json(path: Path) -> Any:
     """Load JSON; raise a UserError for a missing or invalid file."""
     try:
-        data = Path(path).read_bytes()
+        data = read(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     return parse_json(data, str(path), encoding="utf-8")
+
+
+def read_own(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file that the program keeps for itself; empty if it is damaged.
+
+    A folder, pipe or link in its place is removed.
+    """
+    if not path.is_symlink() and path.is_dir():
+        shutil.rmtree(path)
+    elif os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        path.unlink()
+    try:
+        found = json.loads(read(path))
+    except (OSError, ValueError, RecursionError) as error:
+        if lacks(error):  # the file may well be valid
+            raise
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def parse_json(
@@ -198,6 +222,19 @@ def parse_json(
     except ValueError:
         why = "a number with too many digits"
     raise UserError(f"{where}: not valid JSON ({why})")
+
+
+class PipeError(UserError, OSError):
+    """A pipe or a device in the place of a file; reading it may never end."""
+
+
+def read(path: Path | str) -> bytes:
+    """Return a file's bytes; raise a PipeError for a pipe or a device, otherwise an OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise PipeError(f"{path}: is a pipe or a device, expected a file")
+        return file.read()
 
 
 def sha256(path: Path) -> str:

@@ -4,7 +4,7 @@ Snakemake only checks the age of files and ignores missing intermediate ones. It
 damaged shard as complete, and never notice a lost one or an output that a killed job was about to
 replace. The ledger records them all (:mod:`eyechart.core.ledger`). Faulty files that a run needs
 are moved to ``.snakemake/eyechart-damaged``, if they exist, and remade with everything
-downstream.
+downstream. Results without Snakemake's record are remade, too (:mod:`eyechart.core.records`).
 """
 
 import fcntl
@@ -21,6 +21,7 @@ from eyechart.core.errors import DISK_IS_FULL, UserError, lacks
 from eyechart.core.files import remove_partials
 from eyechart.core.ledger import LEDGER, Fault, Ledger
 from eyechart.core.lock import NO_LOCKS, alone
+from eyechart.core.records import unrecorded
 from eyechart.core.sharing import Share
 from eyechart.plan import paths
 
@@ -28,6 +29,7 @@ LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
 BESIDE = ("logs", "benchmarks")  # folders next to results
 TEMPORARY_BYTES = 1 << 18  # that Snakemake needs to choose among many jobs
+RECORDS = ".snakemake/metadata"
 ASIDE = Path(".snakemake/eyechart-damaged")
 
 
@@ -156,9 +158,20 @@ def make_again(
                 warn(f"eyechart: {fault.sentence}{moved}")
                 _look_again(dag.workflow.iocache)
         dag.forcefiles.update(made & {fault.owner for fault in faults})
+        if bare := unrecorded(dag, results):
+            warn(
+                f"eyechart: {_named(bare)} made again: no valid record in {RECORDS}; to keep "
+                "copied results, run snakemake --touch"
+            )
+            dag.forcefiles.update(bare)
 
     graph.check_incomplete = check_incomplete
     return share
+
+
+def _named(outputs: list[str]) -> str:
+    """Return the first output, the number of others, and a verb."""
+    return f"{outputs[0]} and {len(outputs) - 1} more are" if outputs[1:] else f"{outputs[0]} is"
 
 
 def _look_again(cache: Any) -> None:

@@ -13,14 +13,15 @@ import json
 import os
 import stat
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, lacks
-from eyechart.core.files import is_partial, sha256, write_text
+from eyechart.core.files import is_partial, read, read_own, sha256, write_text
+from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
@@ -76,11 +77,9 @@ class Ledger:
         self.results = results
         self.roots = (f"{results}/", f"{paths.raw_of(results)}/", MODELS)
         try:
-            known = json.loads(LEDGER.read_text(encoding="utf-8"))
+            known = read_own(LEDGER)
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            if lacks(error):
-                raise
+        except (ValueError, TypeError):
             self.entries = {}  # existing files are accepted unchecked
         self._before = dict(self.entries)
 
@@ -150,7 +149,7 @@ class Ledger:
         ):
             self._renew(path, stamp, digest)
         else:  # Snakemake itself remakes incomplete outputs of killed jobs
-            return path == entry.owner and _record("incomplete", path).exists()
+            return path == entry.owner and record_path("incomplete", path).exists()
         return True
 
 
@@ -166,7 +165,7 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
             if not is_partial(image) and (stamp := _stamp(image)):
                 yield image, _known(stamp, _digest(image), path)
     elif pattern in LISTING:
-        listed = json.loads(Path(path).read_text(encoding="utf-8"))
+        listed = json.loads(read(path))
         folder, written = Path(path).parents[LISTING[pattern]], Path(path).stat().st_mtime_ns
         is_manifest = pattern == paths.MANIFEST
         for one in listed["parts" if is_manifest else "files"]:
@@ -244,15 +243,8 @@ def _is_just_made(path: str, after: int) -> bool:
 
     Snakemake records each output's modification time. A damaged file may still have that time.
     """
-    try:
-        record, found = json.loads(_record("metadata", path).read_text()), Path(path).stat()
-        return bool(record["endtime"] == found.st_mtime) and found.st_mtime_ns > after
-    except (OSError, ValueError, KeyError):
-        return False
-
-
-def _record(kind: str, output: str) -> Path:
-    """Return the path of Snakemake's record of an output, named as in its persistence module."""
-    key = urlsafe_b64encode(output.encode()).decode()
-    *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
-    return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)
+    ended = read_record(path).get("endtime")
+    with suppress(OSError):
+        found = Path(path).stat()
+        return bool(ended is not None and ended == found.st_mtime and found.st_mtime_ns > after)
+    return False

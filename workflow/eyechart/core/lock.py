@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import write_text
+from eyechart.core.files import read, write_text
 
 # Errors raised by file systems without locks
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
@@ -24,7 +24,7 @@ def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[
     """
     if not lock.exists():
         return []
-    lines = lock.read_text(encoding="utf-8").splitlines()
+    lines = read(lock).decode("utf-8").splitlines()
     rows = list(csv.reader(lines, delimiter="\t"))
     if not rows or tuple(rows[0]) != columns:
         raise UserError(f"{lock}: line 1 must be the columns {', '.join(columns)}, tab-separated")

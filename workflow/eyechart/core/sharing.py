@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import MACHINE
+from eyechart.core.files import MACHINE, read
 
 RUNS = Path("data/.eyechart-runs")
 
@@ -120,7 +120,7 @@ def _others(kind: str, files: set[str]) -> tuple[int, str, str] | None:
         if _lock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB):  # left by a finished run
             path.unlink()
         else:
-            told = json.loads(path.read_text())
+            told = json.loads(read(path))
             both = files.intersection(told["files"])
             if both and told["folder"] != _folder():  # in one folder, Snakemake refuses the second
                 return handle, min(both), told["where"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyechart.core.errors import UserError, lacks, nearest, shorter, shown
-from eyechart.core.files import parse_json
+from eyechart.core.files import parse_json, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,7 +157,7 @@ def _text(path: Path) -> str:
     try:
         if (size := Path(path).stat().st_size) > _MOST_BYTES:
             raise UserError(f"{path}: {size} bytes, expected at most 256 MiB; save it as Parquet")
-        data = Path(path).read_bytes()
+        data = read(path)
         if (lines := data.count(b"\n") + data.count(b"\r")) > _MOST_LINES:
             raise UserError(f"{path}: {lines} lines, expected at most {_MOST_LINES}")
         if (at := data.find(0)) >= 0:  # of UTF-16, or of a damaged file

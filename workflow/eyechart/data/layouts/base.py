@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.core.files import Hook, parse_json
+from eyechart.core.files import Hook, parse_json, read
 from eyechart.tables import receipt
 
 Inventory = tuple[dict[str, receipt.SplitCounts], list[Path]]
@@ -116,7 +116,7 @@ def read_lists(path: Path, keys: tuple[str, ...], hook: Hook, hint: str) -> dict
     consequence), is not valid JSON, or lacks a list.
     """
     try:
-        data = path.read_bytes()
+        data = read(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, so {hint}") from None
     found: dict[str, Any] = parse_json(data, str(path), hook)

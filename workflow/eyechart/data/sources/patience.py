@@ -61,9 +61,9 @@ def deadline(seconds: float) -> Iterator[None]:
         raise TimeoutError(f"no complete answer in {seconds:.0f} s")
 
     handler = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, left)
         signal.signal(signal.SIGALRM, handler)

@@ -11,11 +11,13 @@ rejected, so results never change silently.
 """
 
 import csv
+import io
 import re
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import read
 from eyechart.core.lock import alone, malformed, read_rows, write_rows
 
 COLUMNS = ("dataset", "file", "url", "bytes", "sha256", "files", "licence", "note")
@@ -97,10 +99,10 @@ def read_versions(path: Path, dataset: str, layout: str) -> list[Version]:
     names a missing table, column or dataset, or a malformed value.
     """
     try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle, delimiter="\t"))
+        text = io.StringIO(read(path).decode("utf-8"), newline="")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    rows = list(csv.DictReader(text, delimiter="\t"))
     known = {row["dataset"] for row in rows if row.get("dataset")}
     name = dataset if dataset in known else layout
     if name not in known:

@@ -113,6 +113,7 @@ def test_a_lack_of_resources_is_distinguished_from_bad_input(
     ("log", "says"),
     [
         ("loading\neyechart: error: a.yaml: no such file\n", ["a.yaml: no such file"]),
+        ("\rdrawing: 5%| 1/9 [00:01<00:09, 1 s/it]eyechart: error: a: damaged\n", ["a: damaged"]),
         ("Traceback\nImportError: a.so: failed to map segment from shared object\n", [_LACK]),
         ("terminate called\n  what():  std::bad_alloc\n", [_LACK]),
         ("memory allocation of 4096 bytes failed\n", [_LACK]),

@@ -145,3 +145,19 @@ def test_a_progress_bar_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> Non
     with tqdm(total=2) as bar:
         bar.update()
         assert threading.active_count() == before
+
+
+def test_an_error_is_on_a_line_of_its_own_after_a_progress_bar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @command
+    def fail() -> None:
+        bar = tqdm(total=2)
+        bar.update(0)
+        raise UserError("a.png: damaged")
+
+    with pytest.raises(UserError) as raised:
+        fail([])
+    shown = capsys.readouterr().err
+    assert raised.tb is not None  # keeps the bar, as until a program has printed its error
+    assert "0/2" in shown and shown.endswith("\n")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 
 BEGIN = "eyechart: error:"
+_SENTENCE = re.compile(rf"(?:^|(?<=\])){BEGIN}.*", re.MULTILINE)  # a progress bar ends with ]
 MOST_NAMES = 30  # maximum number listed in a sentence
 MOST_CHARACTERS = 200  # of a system message
 MOST_CAUSES = 20  # maximum number of errors in a chain that are read
@@ -151,7 +152,7 @@ def logged(text: str) -> list[str]:
 
     If libraries fail to load or end the process themselves, no error reaches :func:`run`.
     """
-    own = [line for line in text.splitlines() if line.startswith(BEGIN)]
+    own = _SENTENCE.findall(text)
     return own or ([f"{BEGIN} {_NO_MEMORY}"] if _MEMORY.search(text) else [])
 
 

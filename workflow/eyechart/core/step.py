@@ -69,7 +69,12 @@ def command(function: Callable[..., None]) -> Command:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         tqdm.monitor_interval = 0  # without memory, starting its thread would never end
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        _call(function, found)
+        try:
+            _call(function, found)
+        except BaseException:
+            for bar in list(tqdm._instances):  # otherwise the error would follow it on its line
+                bar.close()
+            raise
 
     return main
 

@@ -18,8 +18,9 @@ from snakemake.io import IOCache, IOFile
 from snakemake.persistence import RECORD_FORMAT_VERSION
 from snakemake.persistence.file import FilePersistence
 
-from eyechart.core import integrity
+from eyechart.core import fingerprint, integrity
 from eyechart.core.files import write_json, write_text
+from eyechart.core.ledger import LEDGER, Ledger
 from eyechart.core.records import record_path
 
 KIND = "Snakemake's records"
@@ -120,6 +121,8 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
     "not UTF-8": holding(b'{"rule": "\xff"}'),
     "100,000 nested objects": holding(b'{"a":' * 100_000),
     "a folder in its place": replaced(Path.mkdir),
+    "a pipe in its place": replaced(os.mkfifo),
+    "a device in its place": replaced(lambda path: path.symlink_to("/dev/zero")),
     "a link to itself in its place": replaced(lambda path: path.symlink_to(path.name)),
     "no settings": other(params=None),
     "settings that are a number": other(params=7),
@@ -129,10 +132,62 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
 }
 
 
+def with_ledger(make: Callable[[Path], Any]) -> Callable[[], Any]:
+    """Return the ledger's entries after something else was in its place, and before."""
+
+    def inject() -> Any:
+        finish(TABLE, CARD)
+        before = {path: entry.sha256 for path, entry in Ledger().entries.items()}
+        replaced(make)(LEDGER)
+        assert integrity.update("results") == []
+        return {path: entry.sha256 for path, entry in Ledger().entries.items()}, before
+
+    return inject
+
+
+def with_facts(change: Callable[[Path], Any]) -> Callable[[], Any]:
+    """Return a step's fingerprint, with the cached facts about the code changed, and without."""
+
+    def inject() -> Any:
+        write_json(fingerprint.KNOWN, {})
+        change(fingerprint.KNOWN)
+        found = []
+        for _ in range(2):  # the second time, without any facts
+            for cached in (fingerprint.fingerprint, fingerprint._facts, fingerprint._known):
+                cached.cache_clear()
+            found.append(fingerprint.fingerprint("eyechart.core.files"))
+            fingerprint.KNOWN.unlink(missing_ok=True)
+        return found[0], found[1]
+
+    return inject
+
+
+ODD = {
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+}
 FAULTS = [
     *(
         Fault(what, "a result's record", "noticed", changed(change), f"^eyechart: {TABLE} is made")
         for what, change in CHANGES.items()
+    ),
+    *(
+        Fault(f"{what} in its place", "the ledger", "recovered", with_ledger(make))
+        for what, make in ODD.items()
+    ),
+    *(
+        Fault(f"{what} in its place", "the cache about code", "recovered", with_facts(replaced(m)))
+        for what, m in ODD.items()
+    ),
+    *(
+        Fault(what, "the cache about code", "recovered", with_facts(holding(content)))
+        for what, content in (
+            ("a list", b"[1]"),
+            ("not UTF-8", b"\xff"),
+            ("100,000 nested objects", b'{"a":' * 100_000),
+        )
     ),
     Fault("lost", ".snakemake", "noticed", all_lost, "and 1 more are made again"),
 ]

@@ -12,6 +12,7 @@ from snakemake.io import IOCache
 
 from eyechart.core import integrity, ledger
 from eyechart.core.files import describe, write_json
+from eyechart.core.records import record_path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("results/extraction/clip/clevr/image")
@@ -62,6 +63,8 @@ class Graph:
 
     def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
         self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
+        for path in outputs:
+            write_json(record_path("metadata", str(path)), {"rule": "r"})
         valid = SimpleNamespace(params=[], code="", input=[])
         records = SimpleNamespace(metadata=lambda output: valid)
         self.workflow = SimpleNamespace(dryrun=dryrun, iocache=IOCache(0), persistence=records)

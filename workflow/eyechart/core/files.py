@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.errors import UserError, shown
+from eyechart.core.errors import UserError, lacks, shown
 
 PARTIAL = re.compile(
     r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)(?:-(?P<began>\d+))?"
@@ -169,6 +169,24 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     return parse_json(data, str(path), encoding="utf-8")
+
+
+def read_own(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file that the program keeps for itself; empty if it is damaged.
+
+    A folder, pipe or link in its place is removed.
+    """
+    if not path.is_symlink() and path.is_dir():
+        shutil.rmtree(path)
+    elif os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        path.unlink()
+    try:
+        found = json.loads(read(path))
+    except (OSError, ValueError, RecursionError) as error:
+        if lacks(error):  # the file may well be valid
+            raise
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def parse_json(

@@ -8,12 +8,12 @@ keyed by the hash of the text.
 import ast
 import atexit
 import hashlib
-import json
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from eyechart.core.files import read, write_json
+from eyechart.core.files import read_own, write_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KNOWN = Path(".snakemake/eyechart-code.json")
@@ -83,11 +83,12 @@ def _parser() -> bytes:
 
 @cache
 def _known() -> dict[str, Facts]:
-    try:
-        known: dict[str, Facts] = json.loads(read(KNOWN))
-    except (OSError, ValueError):  # the cache only saves time
-        known = {}
-    return known
+    known = read_own(KNOWN)  # the cache only saves time
+    return {key: facts for key, facts in known.items() if facts and _are_names(facts)}
+
+
+def _are_names(facts: Any) -> bool:
+    return isinstance(facts, list) and all(isinstance(fact, str) for fact in facts)
 
 
 def _save() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, lacks
-from eyechart.core.files import is_partial, read, sha256, write_text
+from eyechart.core.files import is_partial, read, read_own, sha256, write_text
 from eyechart.core.records import read_record, record_path
 from eyechart.plan import paths
 
@@ -77,11 +77,9 @@ class Ledger:
         self.results = results
         self.roots = (f"{results}/", f"{paths.raw_of(results)}/", MODELS)
         try:
-            known = json.loads(read(LEDGER))
+            known = read_own(LEDGER)
             self.entries = {_text(path): _checked(*entry) for path, entry in known.items()}
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            if lacks(error):
-                raise
+        except (ValueError, TypeError):
             self.entries = {}  # existing files are accepted unchecked
         self._before = dict(self.entries)
 

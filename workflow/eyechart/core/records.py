@@ -4,15 +4,13 @@ Snakemake compares them with the present ones, and takes an output without a rec
 the present settings.
 """
 
-import json
 import os
-import shutil
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.files import read
+from eyechart.core.errors import lacks
+from eyechart.core.files import read_own
 from eyechart.plan import paths
 
 
@@ -25,11 +23,7 @@ def record_path(kind: str, output: str) -> Path:
 
 def read_record(output: str) -> dict[str, Any]:
     """Return the record of an output; it is empty if it is missing or damaged."""
-    with suppress(OSError, ValueError, RecursionError):
-        found = json.loads(read(record_path("metadata", output)))
-        if isinstance(found, dict):
-            return found
-    return {}
+    return read_own(record_path("metadata", output))
 
 
 def unrecorded(dag: Any, results: str) -> list[str]:
@@ -47,13 +41,13 @@ def unrecorded(dag: Any, results: str) -> list[str]:
 
 def _is_recorded(output: Any, stored: Any) -> bool:
     """Return whether Snakemake's storage has a valid record of an output; remove an invalid one."""
-    with suppress(Exception):  # any kind, from the libraries that read and check it
-        found = stored.metadata(output)
-        if None not in (found, found.params, found.code, found.input):
-            return True
-    path = record_path("metadata", str(output))
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    if read_record(str(output)):
+        try:
+            found = stored.metadata(output)
+            if None not in (found, found.params, found.code, found.input):
+                return True
+        except Exception as error:  # of any kind, from the libraries that check it
+            if lacks(error):
+                raise
+    record_path("metadata", str(output)).unlink(missing_ok=True)
     return False

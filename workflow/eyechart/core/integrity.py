@@ -21,7 +21,7 @@ from eyechart.core.errors import DISK_IS_FULL, UserError, lacks
 from eyechart.core.files import remove_partials
 from eyechart.core.ledger import LEDGER, Fault, Ledger
 from eyechart.core.lock import NO_LOCKS, alone
-from eyechart.core.records import unrecorded
+from eyechart.core.records import adopt, unrecorded
 from eyechart.core.sharing import Share
 from eyechart.plan import paths
 
@@ -158,6 +158,7 @@ def make_again(
                 warn(f"eyechart: {fault.sentence}{moved}")
                 _look_again(dag.workflow.iocache)
         dag.forcefiles.update(made & {fault.owner for fault in faults})
+        adopt(file for file in sorted(made) if file.startswith("data/"))
         if bare := unrecorded(dag, results):
             warn(
                 f"eyechart: {_named(bare)} made again: no valid record in {RECORDS}; to keep "

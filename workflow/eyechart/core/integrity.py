@@ -102,6 +102,19 @@ def check_writable(folders: Iterable[Path]) -> None:
             )
 
 
+def check_names(code: Path) -> None:
+    """Raise a UserError if the path of the package or of the working folder cannot be used."""
+    if os.pathsep in str(code):
+        raise UserError(
+            f"{code}: a path with {os.pathsep!r} cannot be in PYTHONPATH; rename the folder"
+        )
+    for folder in (code, Path.cwd()):
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{folder}: the path is not UTF-8; rename the folder") from None
+
+
 def check_temporary() -> None:
     """Raise a UserError if a temporary file of the needed size cannot be written."""
     folder = os.environ.get("TMPDIR") or tempfile.gettempdir()

@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from test_behavior_answers import Asker
 
 from eyechart.attention import lens
-from eyechart.core import errors, integrity
+from eyechart.core import errors, integrity, memory
 from eyechart.core.files import atomic, write_json
 from eyechart.core.ledger import LEDGER, Ledger
 from eyechart.data.layouts.nyuv2 import layout as nyuv2
@@ -37,6 +37,7 @@ from eyechart.models.limits import memory_limit, processing, rendered
 from eyechart.models.usable import usable
 from eyechart.rendering.datasets.stroop.words import check_typefaces
 from eyechart.rendering.drawing import save_array
+from eyechart.report import chart_style
 from eyechart.tables.parquet import read_table, write_table
 
 KIND = "Limits"
@@ -189,6 +190,12 @@ def check_temporary(kind: str, most: int) -> str:
     return told(kind, most, integrity.check_temporary)
 
 
+def draw_chart(kind: str, most: int) -> None:
+    memory.check_charts.cache_clear()  # its result holds for a process
+    with limited(kind, most):
+        chart_style.draw(Path("out/a"), chart_style.empty("A", "no items"), scale=1)
+
+
 def draw() -> None:
     files = [save_array(Path("out"), f"{n}.png", NOISE[: 100 * (n + 1)]) for n in range(3)]
     write_json(Path("out/all.json"), {"files": files})
@@ -255,6 +262,8 @@ FAULTS = [
     _noticed("no more open files", "a step that reads a table", read, FILES, 0),
     _noticed("10 MB of memory", "a step that opens images", look_at_images, MEMORY, 10 << 20),
     _noticed("no more open files", "a step that opens images", look_at_images, FILES, 0),
+    Fault("60 GB of memory", "a step that draws charts", "refused",
+          partial(draw_chart, MEMORY, 60 * 10**9), "^not enough memory to draw charts: the limit"),
     _noticed("files of 1,000 bytes at most", "the temporary folder", check_temporary, SIZES, 1_000),
     _noticed("no more open files", "the temporary folder", check_temporary, FILES, 0),
     _noticed("10 MB of memory", "a step that prepares images", process, MEMORY, 10 << 20),

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from eyechart.core import memory
-from eyechart.core.errors import UserError, lacks, logged, nearest, run
+from eyechart.core.errors import UserError, lacks, logged, nearest, run, sentence
 
 _LACK = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 
@@ -46,6 +46,7 @@ def test_a_full_disk_is_a_one_sentence_error_with_the_file(number: int) -> None:
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "not enough memory; lift"),
         (ValueError("I/O error: No space left on device (os error 28)"), "no space left on the"),
         (ValueError("I/O error: File too large (os error 27)"), "lift the limit of file sizes"),
+        (OSError(errno.ENOSPC, "full", "data/a", None, "b"), "no space left on the device for b;"),
         (RuntimeError("can't start new thread"), "lift the limit of processes (ulimit -u) or of"),
     ],
 )
@@ -53,6 +54,35 @@ def test_system_errors_are_one_sentence(error: Exception, says: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run(raiser(error))
     assert says in str(caught.value.code) and "\n" not in str(caught.value.code)
+
+
+def test_an_error_of_onednn_means_a_lack_of_memory_only_if_memory_is_limited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = RuntimeError("could not create a primitive")
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY,) * 2)
+    assert sentence(error) is None
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (8 << 30,) * 2)
+    assert sentence(error) == _LACK
+
+
+def caused(error: Exception, cause: Exception, how: str = "__context__") -> Exception:
+    """Return an error that was raised while another one was handled, or from it."""
+    setattr(error, how, cause)
+    return error
+
+
+def test_the_cause_of_an_error_is_reported_if_a_resource_is_lacking() -> None:
+    part = ImportError("a.so: failed to map segment from shared object")
+    for how in ("__context__", "__cause__"):
+        error = caused(NameError("name '_part' is not defined"), part, how)
+        assert lacks(error) and sentence(error) == _LACK
+    error = caused(RuntimeError("cannot read"), OSError(errno.EMFILE, "Too many open files"))
+    assert str(sentence(error)).startswith("[Errno 24] Too many open files; lift the limit of open")
+    other = caused(KeyError("x"), ValueError("not a number"))
+    assert not lacks(other) and sentence(other) is None
+    user = caused(UserError("a.png: damaged"), MemoryError())
+    assert not lacks(user) and sentence(user) == "a.png: damaged"
 
 
 def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
@@ -83,6 +113,7 @@ def test_a_lack_of_resources_is_distinguished_from_bad_input(
     ("log", "says"),
     [
         ("loading\neyechart: error: a.yaml: no such file\n", ["a.yaml: no such file"]),
+        ("\rdrawing: 5%| 1/9 [00:01<00:09, 1 s/it]eyechart: error: a: damaged\n", ["a: damaged"]),
         ("Traceback\nImportError: a.so: failed to map segment from shared object\n", [_LACK]),
         ("terminate called\n  what():  std::bad_alloc\n", [_LACK]),
         ("memory allocation of 4096 bytes failed\n", [_LACK]),

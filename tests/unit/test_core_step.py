@@ -3,11 +3,13 @@
 import logging
 import os
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from tqdm import tqdm
 
 from eyechart.core.errors import UserError
 from eyechart.core.step import Fields, Json, Paths, command
@@ -132,3 +134,30 @@ def test_steps_log_their_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert root.level == logging.INFO
     assert root.handlers[0].formatter._fmt == "%(message)s"  # type: ignore[union-attr]
     assert os.environ["TOKENIZERS_PARALLELISM"] == "false"
+
+
+def test_a_progress_bar_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without memory, starting a thread may never end."""
+    monkeypatch.setattr(tqdm, "monitor", None)
+    monkeypatch.setattr(tqdm, "monitor_interval", 10)
+    main(GIVEN)
+    before = threading.active_count()
+    with tqdm(total=2) as bar:
+        bar.update()
+        assert threading.active_count() == before
+
+
+def test_an_error_is_on_a_line_of_its_own_after_a_progress_bar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @command
+    def fail() -> None:
+        bar = tqdm(total=2)
+        bar.update(0)
+        raise UserError("a.png: damaged")
+
+    with pytest.raises(UserError) as raised:
+        fail([])
+    shown = capsys.readouterr().err
+    assert raised.tb is not None  # keeps the bar, as until a program has printed its error
+    assert "0/2" in shown and shown.endswith("\n")

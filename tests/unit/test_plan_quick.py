@@ -4,12 +4,15 @@ import subprocess
 import sys
 from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from documented_commands import ROOT
 from snakemake.common import get_function_params
 from snakemake.resources import Resource
 
-from eyechart.plan.quick import plan_quickly
+from eyechart.core.sharing import Share
+from eyechart.plan.quick import plan_quickly, start_run
 
 SNAKEFILE = """
 import sys
@@ -73,3 +76,23 @@ def test_stored_arguments_match_the_functions() -> None:
         signature(resource.evaluate).parameters
     )
     assert resource.evaluate(None, attempt=2, rulename="copy").value == 2
+
+
+def job(folder: str, **params: str) -> SimpleNamespace:
+    rule = SimpleNamespace(params=SimpleNamespace(**params))
+    log, benchmark = [f"{folder}/logs/a.log"], f"{folder}/benchmarks/a.jsonl"
+    return SimpleNamespace(rule=rule, output=[f"{folder}/a"], log=log, benchmark=benchmark)
+
+
+@pytest.mark.parametrize("taken", ["one", "one/logs", "two/benchmarks"])
+def test_a_run_ends_with_one_sentence_if_a_job_cannot_write_to_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(taken).parent.mkdir(exist_ok=True)
+    Path(taken).touch()
+    jobs = [job("one"), job("two", configuration="all")]
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: iter(jobs)))
+    with pytest.raises(SystemExit, match=f"^eyechart: error: {taken}: nothing can be written"):
+        start_run(workflow, {}, "results", Share())
+    assert not Path("results").exists()

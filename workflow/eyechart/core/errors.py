@@ -4,13 +4,16 @@ import difflib
 import errno
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 
 BEGIN = "eyechart: error:"
+_SENTENCE = re.compile(rf"(?:^|(?<=\])){BEGIN}.*", re.MULTILINE)  # a progress bar ends with ]
 MOST_NAMES = 30  # maximum number listed in a sentence
 MOST_CHARACTERS = 200  # of a system message
+MOST_CAUSES = 20  # maximum number of errors in a chain that are read
 # Characters besides paths and checksums; a sentence with more than TOLERATED is shortened
 MOST_SENTENCE, TOLERATED = 300, 400
 _NOT_COUNTED = re.compile(r"/[^\s:;,)]+|\b[0-9a-f]{64}\b")
@@ -21,6 +24,8 @@ _MEMORY = re.compile(
     r"memory allocation of \d+ bytes failed|memory allocation still failed|^MemoryError",
     re.IGNORECASE | re.MULTILINE,
 )
+# A message of oneDNN that has other causes if memory is not limited
+_PERHAPS_MEMORY = re.compile(r"^could not (create|execute) an? (primitive|memory)")
 _NO_MEMORY = "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
 _NUMBER = re.compile(r"\((?:os error|\[?errno) (\d+)\]?\)")  # in messages of Rust libraries
 # Advice for system errors
@@ -130,11 +135,13 @@ def sentence(error: BaseException) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
+    error = _origin(error)
     text, code = " ".join(str(error).split())[:MOST_CHARACTERS], _code(error)
     if code == errno.ENOMEM:
         return _NO_MEMORY
     if code in DISK_IS_FULL:
-        name = getattr(error, "filename", None)
+        # of a copy, the second file is written
+        name = getattr(error, "filename2", None) or getattr(error, "filename", None)
         where = f" for {name}" if name else ""
         return f"no space left on the device{where}; free some and run again"
     return f"{text}; {ADVICE[code]} and run again" if code in ADVICE else None
@@ -145,19 +152,37 @@ def logged(text: str) -> list[str]:
 
     If libraries fail to load or end the process themselves, no error reaches :func:`run`.
     """
-    own = [line for line in text.splitlines() if line.startswith(BEGIN)]
+    own = _SENTENCE.findall(text)
     return own or ([f"{BEGIN} {_NO_MEMORY}"] if _MEMORY.search(text) else [])
 
 
 def lacks(error: BaseException) -> bool:
     """Return whether the machine lacks a resource, so the input may well be valid."""
-    return not isinstance(error, UserError) and _code(error) in LACKS
+    return not isinstance(error, UserError) and _code(_origin(error)) in LACKS
+
+
+def _origin(error: BaseException) -> BaseException:
+    """Return the error in a chain of causes that reports a lack of a resource, or the last error.
+
+    A library that cannot load one of its parts may then raise an error about the missing part.
+    """
+    found: BaseException | None = error
+    for _ in range(MOST_CAUSES):
+        if found is None or isinstance(found, UserError):
+            break
+        if _code(found) in LACKS:
+            return found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return error
 
 
 def _code(error: BaseException) -> int | None:
     """Return the errno of a system error; many libraries only keep its message."""
     text = str(error)
     if isinstance(error, MemoryError) or _MEMORY.search(text):
+        return errno.ENOMEM
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if _PERHAPS_MEMORY.search(text) and limit != resource.RLIM_INFINITY:
         return errno.ENOMEM
     if "can't start new thread" in text:
         return errno.EAGAIN

@@ -33,6 +33,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
+from tqdm import tqdm
+
 from eyechart.core import collection, errors
 
 Json = Annotated[dict[str, Any], {"type": json.loads}]
@@ -65,8 +67,14 @@ def command(function: Callable[..., None]) -> Command:
         _add_flags(parser, function)
         found = vars(parser.parse_args(argv))
         logging.basicConfig(level=logging.INFO, format="%(message)s")
+        tqdm.monitor_interval = 0  # without memory, starting its thread would never end
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        _call(function, found)
+        try:
+            _call(function, found)
+        except BaseException:
+            for bar in list(tqdm._instances):  # otherwise the error would follow it on its line
+                bar.close()
+            raise
 
     return main
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from eyechart.core.errors import BEGIN, UserError, lacks, shorter, shown
 from eyechart.core.files import read_json
+from eyechart.core.memory import taken
 from eyechart.models.watch import SECONDS, watched
 
 MOST_BYTES = 4_000_000  # of a description; the largest, with 6,000 added tokens, has 1 MB
@@ -18,7 +19,6 @@ MOST_SECONDS = 10  # to render a chat template
 MOST_CHARACTERS = 1_000_000  # of a prompt
 MOST_MEMORY = 1 << 31  # bytes that a template may add to the memory of the process
 MOST_IMAGE_MEMORY = 1 << 33  # bytes that an image processor may add, including its threads' stacks
-_MEMORY = Path("/proc/self/statm")  # begins with the number of the process's pages
 FILES = (
     *("config.json", "params.json", "preprocessor_config.json", "processor_config.json"),
     "generation_config.json",  # transformers would ignore an invalid one
@@ -202,10 +202,10 @@ def memory_limit(most: int) -> Iterator[None]:
 
     There is no limit on systems that do not report the memory of a process.
     """
-    if not _MEMORY.exists():
+    has = taken()
+    if has is None:
         yield
         return
-    has = _taken()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     known = [limit for limit in (has + most, soft) if limit != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_AS, (min(known), hard))
@@ -215,17 +215,11 @@ def memory_limit(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def _taken() -> int:
-    """Return the bytes of addresses that the process has."""
-    return int(_MEMORY.read_text().split()[0]) * resource.getpagesize()
-
-
 def _is_limited(most: int) -> bool:
     """Return whether the process may take less than ``most`` more bytes by a limit of the user.
 
     It is true on systems without :func:`memory_limit`.
     """
-    if not _MEMORY.exists():
-        return True
+    has = taken()
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return soft != resource.RLIM_INFINITY and soft < _taken() + most
+    return has is None or (soft != resource.RLIM_INFINITY and soft < has + most)

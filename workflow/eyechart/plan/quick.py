@@ -13,6 +13,7 @@ from snakemake.resources import Resource
 
 from eyechart.core import errors
 from eyechart.core.files import write_json
+from eyechart.core.integrity import check_writable
 from eyechart.core.sharing import Share
 from eyechart.plan import paths
 from eyechart.plan.configuration import Config
@@ -26,13 +27,26 @@ def start_planning() -> None:
 def start_run(workflow: Any, config: Config, results: str, share: Share) -> None:
     """Write the configuration to a file if a job reads it, and enable garbage collection.
 
-    Exit with one sentence if another run reads files in ``data/`` that this one would remake.
+    Exit with one sentence if a job could not write to one of its folders, or if another run reads
+    files in ``data/`` that this one would remake.
     """
     gc.enable()
-    errors.run(lambda _: share.begin(workflow.dag.needrun_jobs()))
+    jobs = list(workflow.dag.needrun_jobs())
+
+    def prepare(_: list[str]) -> None:
+        check_writable(folders(jobs))
+        share.begin(jobs)
+        if any(hasattr(job.rule.params, "configuration") for job in jobs):
+            write_json(Path(paths.CONFIGURATION.at(results)), config)
+
+    errors.run(prepare)
     _lift_job_rate_limit(workflow)
-    if any(hasattr(job.rule.params, "configuration") for job in workflow.dag.needrun_jobs()):
-        write_json(Path(paths.CONFIGURATION.at(results)), config)
+
+
+def folders(jobs: Iterable[Any]) -> list[Path]:
+    """Return the folders of the files, logs and benchmarks that jobs write."""
+    written = (file for job in jobs for file in (*job.output, *job.log, job.benchmark) if file)
+    return sorted({Path(file).parent for file in written})
 
 
 def _lift_job_rate_limit(workflow: Any) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import vl_convert
 from altair.utils.schemapi import disable_debug_mode
 
+from eyechart.core import memory
 from eyechart.core.address import COMPONENTS, CONNECTOR, OTHER, VISION, component, sort_key
 from eyechart.core.files import atomic, cell, write_text
 
@@ -100,7 +101,7 @@ def draw(stem: Path, chart: Spec, scale: float) -> list[Path]:
     for an apostrophe before cells that a spreadsheet would evaluate.
     """
     paths = [stem.with_suffix(end) for end in (".svg", ".png", ".csv")]
-    svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
+    svg = _svg(chart)
     write_text(paths[0], svg)
     with atomic(paths[1]) as partial:
         partial.write_bytes(vl_convert.svg_to_png(svg, scale=scale))
@@ -112,8 +113,13 @@ def draw(stem: Path, chart: Spec, scale: float) -> list[Path]:
 
 def svg_address(chart: Spec) -> str:
     """Return a chart as a data URL with an SVG, which cannot run scripts."""
-    svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
+    svg = _svg(chart)
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _svg(chart: Spec) -> str:
+    memory.check_charts()
+    return str(vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE))
 
 
 def rounded(rows: Iterable[dict[str, Any]]) -> Rows:

@@ -23,6 +23,7 @@ import altair as alt
 import polars as pl
 import vl_convert
 
+from eyechart.core import memory
 from eyechart.core.address import READ
 from eyechart.core.files import write_text
 from eyechart.core.randomness import generator
@@ -170,6 +171,7 @@ def as_figure(table: pl.DataFrame) -> str:
         )
         .properties(width=320, height=48)
     )
+    memory.check_charts()
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 
 

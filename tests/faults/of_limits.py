@@ -1,6 +1,9 @@
 """Limits of file sizes, memory and open files (`ulimit -f`, `-v`, `-n`) while a step runs. The
 step ends with one sentence and leaves no file that looks complete; the next run without the limit
 makes the same files as a run that never had one.
+
+With `ulimit -v`, a step needs 1.5 GB to start, and one that draws charts needs 70 GB more: the
+JavaScript engine reserves these addresses, but uses little memory.
 """
 
 import errno
@@ -243,6 +246,12 @@ FAULTS = [
     _healed("files of 5,000 bytes at most", "a step that extracts", extract, SIZES, 5_000),
     _healed("no more open files", "a step that extracts", extract, FILES, 0),
     _healed("files of 2,000 bytes at most", "a step that asks", answer, SIZES, 2_000),
+    Fault("a colon in it", "the path of the project", "refused",
+          lambda: integrity.check_names(Path("a:b/workflow")), "cannot be in PYTHONPATH"),
+    Fault("bytes that are not UTF-8", "the path of the project", "refused",
+          lambda: integrity.check_names(Path(os.fsdecode(b"a\xff/workflow"))), "is not UTF-8"),
+    Fault("quotes, blanks and braces", "the path of the project", "accepted",
+          lambda: (str(integrity.check_names(Path("a {b} 'c' $d/\n"))), "None")),
     _healed("files of 20,000 bytes at most", "a step that writes a table", table, SIZES, 20_000),
     _healed("no more open files", "a step that writes a table", table, FILES, 0),
     _healed("files of 100,000 bytes at most", "a step that draws", draw, SIZES, 100_000),

@@ -21,7 +21,7 @@ from snakemake.persistence.file import FilePersistence
 from eyechart.core import fingerprint, integrity
 from eyechart.core.files import write_json, write_text
 from eyechart.core.ledger import LEDGER, Ledger
-from eyechart.core.records import record_path
+from eyechart.core.records import publish, read_record, record_path
 
 KIND = "Snakemake's records"
 TABLE = "results/probing/tiny_clip/clevr/color.parquet"
@@ -132,6 +132,25 @@ CHANGES: dict[str, Callable[[Path], Any]] = {
 }
 
 
+def of_another_folder(change: Callable[[Path], Any], kept: bool) -> Callable[[], Any]:
+    """Return a function that begins with a file in ``data/`` made by another folder's run.
+
+    It returns whether the other folder's record is used after a change to the file.
+    """
+
+    def inject() -> Any:
+        finish(SHARED)
+        ended = {**RECORD, "endtime": Path(SHARED).stat().st_mtime}
+        write_json(record_path("metadata", SHARED), ended)
+        publish([SHARED])
+        shutil.rmtree(".snakemake")
+        change(Path(SHARED))
+        begin(SHARED)
+        return (read_record(SHARED),), (ended if kept else {},)
+
+    return inject
+
+
 def with_ledger(make: Callable[[Path], Any]) -> Callable[[], Any]:
     """Return the ledger's entries after something else was in its place, and before."""
 
@@ -187,6 +206,13 @@ FAULTS = [
             ("a list", b"[1]"),
             ("not UTF-8", b"\xff"),
             ("100,000 nested objects", b'{"a":' * 100_000),
+        )
+    ),
+    *(
+        Fault(what, "a file in data/", "accepted", of_another_folder(change, kept))
+        for what, change, kept in (
+            ("made by another folder's run", Path.exists, True),
+            ("changed since another folder's run", lambda path: os.utime(path, (1, 1)), False),
         )
     ),
     Fault("lost", ".snakemake", "noticed", all_lost, "and 1 more are made again"),

@@ -97,9 +97,9 @@ def test_each_file_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("seconds", [0.0, ledger.SLOW * ledger.FEW], ids=["quick", "slow"])
 def test_slow_look_ups_run_in_parallel(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [f"results/{n}" for n in range(ledger.FEW + 3 * ledger.MANY)]
-    ticks, pools, whole = iter([0.0, seconds]), [], ledger.ThreadPoolExecutor
+    ticks, pools, whole = iter([0.0, seconds]), [], ledger.thread_pool
     monkeypatch.setattr(ledger, "_stamp", lambda path: (int(path[8:]), 0))
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-    monkeypatch.setattr(ledger, "ThreadPoolExecutor", lambda n: (pools.append(n), whole(n))[1])
+    monkeypatch.setattr(ledger, "thread_pool", lambda n: (pools.append(n), whole(n))[1])
     assert list(ledger._stamps(paths)) == [(path, (n, 0)) for n, path in enumerate(paths)]
     assert pools == ([ledger.MANY] if seconds else [])

@@ -1,5 +1,6 @@
 """Bad input to real Snakemake: one sentence, exit status 1, no traceback, no lost files."""
 
+import os
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -58,6 +59,17 @@ def test_the_project_s_own_config_file_is_read_strictly(tmp_path: Path, fresh: P
     (sentence,) = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
     assert "config/config.yaml: not UTF-8: byte 0xe9 in line 1" in sentence
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("name", [b"a:b", b"a\xffb"])
+def test_a_path_that_cannot_be_used_is_a_one_sentence_error(
+    name: bytes, fresh: Project, tmp_path: Path
+) -> None:
+    project = fresh.clone(tmp_path / os.fsdecode(name))
+    done = project.run("-n")
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    (sentence,) = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
+    assert sentence.endswith("; rename the folder")
 
 
 def test_an_unknown_address_error_lists_the_existing_ones_and_loses_nothing(

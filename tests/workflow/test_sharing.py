@@ -70,6 +70,8 @@ def test_a_run_uses_files_made_by_another_folders_run(finished: Project, tmp_pat
     for project in (one, other):
         assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
         assert project.plan(*SHARED) == {}
+    other.configure({"seed": other.config.get("seed", 0) + 1})
+    assert other.plan(*SHARED) == {"draw_scenes": 4, "write_drawn": 1}
 
 
 def test_a_run_makes_the_files_of_another_folders_killed_run(

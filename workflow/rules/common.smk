@@ -45,6 +45,7 @@ if not workflow.overwrite_configfiles:
 
 
 try:
+    integrity.check_names(HERE.parent)
     configuration.link_shipped(PROJECT)
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
     config.update(check(config, FILES))

@@ -21,7 +21,7 @@ from eyechart.core.errors import DISK_IS_FULL, UserError, lacks
 from eyechart.core.files import remove_partials
 from eyechart.core.ledger import LEDGER, Fault, Ledger
 from eyechart.core.lock import NO_LOCKS, alone
-from eyechart.core.records import unrecorded
+from eyechart.core.records import adopt, unrecorded
 from eyechart.core.sharing import Share
 from eyechart.plan import paths
 
@@ -102,6 +102,19 @@ def check_writable(folders: Iterable[Path]) -> None:
             )
 
 
+def check_names(code: Path) -> None:
+    """Raise a UserError if the path of the package or of the working folder cannot be used."""
+    if os.pathsep in str(code):
+        raise UserError(
+            f"{code}: a path with {os.pathsep!r} cannot be in PYTHONPATH; rename the folder"
+        )
+    for folder in (code, Path.cwd()):
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{folder}: the path is not UTF-8; rename the folder") from None
+
+
 def check_temporary() -> None:
     """Raise a UserError if a temporary file of the needed size cannot be written."""
     folder = os.environ.get("TMPDIR") or tempfile.gettempdir()
@@ -158,6 +171,7 @@ def make_again(
                 warn(f"eyechart: {fault.sentence}{moved}")
                 _look_again(dag.workflow.iocache)
         dag.forcefiles.update(made & {fault.owner for fault in faults})
+        adopt(file for file in sorted(made) if file.startswith("data/"))
         if bare := unrecorded(dag, results):
             warn(
                 f"eyechart: {_named(bare)} made again: no valid record in {RECORDS}; to keep "

@@ -14,7 +14,6 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from eyechart.core.errors import UserError, lacks
 from eyechart.core.files import is_partial, read, read_own, sha256, write_text
 from eyechart.core.records import read_record, record_path
+from eyechart.core.threads import thread_pool
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
@@ -125,7 +125,7 @@ class Ledger:
             elif full or stamp != entry[:2]:
                 suspects[path] = stamp
         owners_first = sorted(suspects, key=lambda path: path != self.entries[path].owner)
-        with ThreadPoolExecutor(THREADS) as pool:
+        with thread_pool(THREADS) as pool:
             digests = list(pool.map(_digest, owners_first))
         for path, digest in zip(owners_first, digests, strict=True):
             if not self._accepts(path, suspects[path], digest):
@@ -209,7 +209,7 @@ def _stamps(paths: list[str]) -> Iterator[tuple[str, Stamp | None]]:
     if time.perf_counter() - began < SLOW * FEW:
         yield from ((path, _stamp(path)) for path in paths[FEW:])
     else:  # threads would take longer on a fast disk
-        with ThreadPoolExecutor(MANY) as pool:
+        with thread_pool(MANY) as pool:
             yield from zip(paths[FEW:], pool.map(_stamp, paths[FEW:]), strict=True)
 
 

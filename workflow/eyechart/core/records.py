@@ -6,12 +6,16 @@ the present settings.
 
 import os
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import lacks
-from eyechart.core.files import read_own
+from eyechart.core.files import read_own, write_json
 from eyechart.plan import paths
+
+SHARED = Path("data/.eyechart-records")
 
 
 def record_path(kind: str, output: str) -> Path:
@@ -24,6 +28,30 @@ def record_path(kind: str, output: str) -> Path:
 def read_record(output: str) -> dict[str, Any]:
     """Return the record of an output; it is empty if it is missing or damaged."""
     return read_own(record_path("metadata", output))
+
+
+def publish(outputs: Iterable[str]) -> None:
+    """Copy the records of files in ``data/`` there, for other folders that share it."""
+    with suppress(OSError):  # no permission to write
+        for output in outputs:
+            if record := read_record(output):
+                write_json(_shared(output), record)
+
+
+def adopt(outputs: Iterable[str]) -> None:
+    """Copy the published records of files in ``data/`` for which this folder has none.
+
+    A record is about another version of a file if its time differs.
+    """
+    for output in outputs:
+        if Path(output).is_file() and not read_record(output):
+            record = read_own(_shared(output)) if _shared(output).is_file() else {}
+            if record.get("endtime") == Path(output).stat().st_mtime:
+                write_json(record_path("metadata", output), record)
+
+
+def _shared(output: str) -> Path:
+    return SHARED / record_path("metadata", output).relative_to(".snakemake/metadata")
 
 
 def unrecorded(dag: Any, results: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 Each run records in ``data/.eyechart-runs`` which files there its jobs make and which they read. A
 new run waits until others have made the files that it needs, and reuses them. Only one run plans at
-a time, so that no two decide to make the same file. The kernel releases the locks of a run that
-dies. If a file system has no locks, runs do not see one another.
+a time, so that no two decide to make the same file. Snakemake's records of these files are copied
+to ``data/.eyechart-records``, so that a run in another folder notices that its settings differ. The
+kernel releases the locks of a run that dies. If a file system has no locks, runs do not see one
+another.
 """
 
 import fcntl
@@ -16,6 +18,7 @@ from typing import Any
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import MACHINE, read
+from eyechart.core.records import publish
 
 RUNS = Path("data/.eyechart-runs")
 
@@ -33,7 +36,9 @@ class Share:
 
         async def finish_job(dag: Any, job: Any, *more: Any, **named: Any) -> None:
             await finish(dag, job, *more, **named)
-            self.made(_outputs(job if job.is_group() else [job]))
+            made = _outputs(job if job.is_group() else [job])
+            publish(made)
+            self.made(made)
 
         graph.finish = finish_job
 

@@ -10,7 +10,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError, lacks
+from eyechart.core.threads import thread_pool
 from eyechart.data.image_formats import ENDINGS
 
 _DECODERS = [name for name in ENDINGS if name != "MPO"]  # opened by the JPEG decoder
@@ -237,7 +237,7 @@ def check_images(
                 raise
             return str(error)
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with thread_pool(_THREADS) as pool:
         progress = tqdm(pool.map(check, names), "checking images", len(names), mininterval=1.0)
         found = dict(zip(names, progress, strict=True))
     if faults is not None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from eyechart.core.address import REGION_SPANS
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
+from eyechart.core.threads import thread_pool
 from eyechart.models.addresses import Column
 from eyechart.tables.activations import DROPPED, ID, PLACES, column, part_schema
 from eyechart.tables.parquet import WRITTEN
@@ -29,7 +30,7 @@ class Shard:
 
     def __init__(self, writer: pq.ParquetWriter, id_name: str, ids: list[str], dtype: str) -> None:
         self.writer, self.id_name, self.ids, self.dtype = writer, id_name, ids, np.dtype(dtype)
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self.pool = thread_pool(1, "write")
         self.writing: Future[None] | None = None
         self.dropped: dict[str, str] = {}  # ids of rows left out, with the reason
         self.due = list(range(len(ids)))  # row numbers still to be written, in order

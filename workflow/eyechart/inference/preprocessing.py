@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Condition
 from typing import TypeVar
 
 from PIL import Image
 
+from eyechart.core.threads import thread_pool
 from eyechart.data.open_image import open_image
 from eyechart.inference.failures import Failures
 from eyechart.inference.region_weights import RowWeights, Weigher
@@ -218,7 +218,7 @@ def ahead(
                 ready.append(made)
                 turn.notify_all()
 
-    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+    with thread_pool(1, "prepare") as pool:
         filling = pool.submit(fill)
         filling.add_done_callback(lambda _: _wake(turn))
         try:

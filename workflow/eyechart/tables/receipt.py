@@ -1,7 +1,6 @@
 """The receipt ``acquired.json`` of a raw dataset: its source and the hash of every file."""
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
 
@@ -9,6 +8,7 @@ from tqdm import tqdm
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json, sha256, write_json
+from eyechart.core.threads import thread_pool
 
 NAME = "acquired.json"
 SOURCES = ("render", "local", "download")
@@ -65,7 +65,7 @@ def write_receipt(
     if source not in SOURCES:
         raise UserError(f"source is {source!r}; {nearest(source, SOURCES)}")
     paths = sorted({_from_root(Path(file), Path(root)) for file in files})
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with thread_pool(_THREADS) as pool:
         entries = pool.map(lambda path: _entry(Path(root), path), paths)
         listed = list(tqdm(entries, "hashing", len(paths), unit="file", mininterval=1.0))
     receipt = Receipt(dataset=dataset, layout=layout, source=source, splits=splits, files=listed)

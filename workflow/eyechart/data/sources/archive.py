@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from eyechart.core.errors import UserError, shown
 from eyechart.core.files import atomic, remove_partials, write_bytes
+from eyechart.core.threads import thread_pool
 from eyechart.data.sources.tar_stream import check_end, opened_tar
 
 # PNGs hardly compress, and JSON compresses about tenfold; deflate's limit is about 1000
@@ -168,7 +169,7 @@ def _make_room(archive: Path, root: Path, needed: int) -> None:
 @contextmanager
 def _writers(count: int) -> Iterator[tuple[ThreadPoolExecutor, tqdm]]:
     progress = tqdm(None, "unpacking", count, unit="file", mininterval=1.0)
-    with progress, ThreadPoolExecutor(_THREADS) as pool:
+    with progress, thread_pool(_THREADS) as pool:
         yield pool, progress
 
 

@@ -9,7 +9,6 @@ Writes: links to those files under data/models/<model>/; ``ready.json`` there, l
 """
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import describe
 from eyechart.core.links import link_files
 from eyechart.core.step import command
+from eyechart.core.threads import thread_pool
 from eyechart.models.sources import permission
 from eyechart.models.sources.hub_files import choose, choose_companion
 from eyechart.models.sources.ready_file import NAME, write_ready
@@ -55,7 +55,7 @@ def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
             if path.is_symlink():
                 path.unlink()
     link_files(source, folder, [Path(name) for name in names])
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with thread_pool(_THREADS) as pool:
         entries = pool.map(lambda name: {**describe(folder / name), "path": name}, names)
         return list(entries)
 

@@ -1,7 +1,7 @@
 """Answers of a data site, or of the hub, that never end, or never begin.
 
-The limits on time, 60 s without a byte and 300 s for an answer, are a second here. A timeout of the
-connection alone would restart with every byte.
+A server may take 60 s without a byte and 300 s for an answer; in these tests, a second. A
+timeout of the connection alone would restart with every byte.
 """
 
 import socketserver
@@ -26,7 +26,8 @@ OK, LENGTH = b"HTTP/1.1 200 OK\r\n", b"Content-Length: 100000\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 LIST = b"2328\r\n" + b"1," * 4_500 + b"\r\n"  # a chunk of 9,000 bytes
 MOVED = b"HTTP/1.1 302 Moved\r\nLocation: /b\r\n"
-REDIRECTS = "Exceeded 30 redirects|no answer in time"  # whichever comes first
+LATE, NONE = "no answer in time", "cannot be reached"
+REDIRECTS = f"Exceeded 30 redirects|{LATE}"  # whichever comes first
 Parts = Callable[[], Iterator[bytes]]
 
 
@@ -97,34 +98,31 @@ def once(start: bytes) -> Parts:
 
 
 ANSWERS: list[tuple[str, Parts, float, str, str]] = [  # ending at a site, and at the hub
-    ("nothing", once(b""), 0.05, "no answer in time", "cannot be reached"),
-    ("half a header", once(OK + b"Content-Le"), 0.05, "no answer in time", "cannot be reached"),
-    ("a header byte by byte", endless(OK + b"X: ", b"a"), 0.05, "no answer in time",
-     "cannot be reached"),
-    ("100 Continue", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), 0.01, "no answer in time",
-     "cannot be reached"),
-    ("redirects to itself", once(MOVED + b"Content-Length: 0\r\n\r\n"), 0.05,
-     REDIRECTS, "cannot be reached"),
-    ("a redirect's body", endless(MOVED + b"\r\n", b"a" * 9_000), 0, REDIRECTS,
-     "more than 1,000,000 bytes"),
-    ("half a body", once(OK + LENGTH + b"["), 0.05, "no answer in time", "cannot be reached"),
-    ("a size of a chunk byte by byte", endless(CHUNKED, b"0"), 0.05, "no answer in time",
-     "cannot be reached"),
-    ("lines after the last chunk", endless(CHUNKED + b"1\r\n[\r\n0\r\n", b"X: y\r\n"), 0.01,
-     "no answer in time", "cannot be reached"),
+    ("sends nothing", once(b""), 0.05, LATE, NONE),
+    ("sends half a header", once(OK + b"Content-Le"), 0.05, LATE, NONE),
+    ("sends a header byte by byte", endless(OK + b"X: ", b"a"), 0.05, LATE, NONE),
+    ("sends 100 Continue forever", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+     0.01, LATE, NONE),
+    ("redirects to itself", once(MOVED + b"Content-Length: 0\r\n\r\n"), 0.05, REDIRECTS, NONE),
+    ("redirects with an endless body", endless(MOVED + b"\r\n", b"a" * 9_000),
+     0, REDIRECTS, "more than 1,000,000 bytes"),
+    ("sends half a body", once(OK + LENGTH + b"["), 0.05, LATE, NONE),
+    ("sends the size of a chunk byte by byte", endless(CHUNKED, b"0"), 0.05, LATE, NONE),
+    ("sends endless lines after the last chunk", endless(CHUNKED + b"1\r\n[\r\n0\r\n", b"X: y\r\n"),
+     0.01, LATE, NONE),
 ]  # fmt: skip
 FAULTS = [
-    *(Fault(f"{what} without an end", "a data site", "refused", partial(fetched, parts, pause),
+    *(Fault(what, "a data site", "refused", partial(fetched, parts, pause),
             says) for what, parts, pause, says, _ in ANSWERS),
-    *(Fault(f"{what} without an end", "the hub", "refused", partial(asked, parts, pause), says)
+    *(Fault(what, "the hub", "refused", partial(asked, parts, pause), says)
       for what, parts, pause, _, says in ANSWERS),
-    Fault("a list without an end", "the hub", "refused",
+    Fault("sends an endless list", "the hub", "refused",
           partial(asked, endless(CHUNKED + b"1\r\n[\r\n", LIST), 0),
           "unexpected form .more than 1,000,000 bytes"),
-    Fault("a list byte by byte", "the hub", "refused",
+    Fault("sends a list byte by byte", "the hub", "refused",
           partial(asked, endless(CHUNKED + b"1\r\n[\r\n", b"1\r\n1\r\n"), 0.05),
           "cannot be reached"),
-    Fault("a compressed answer", "the hub", "refused",
+    Fault("compresses its answer", "the hub", "refused",
           partial(asked, once(OK + b"Content-Encoding: gzip\r\n" + LENGTH), 0.05),
           "compressed by 'gzip' although asked not to"),
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import re
 import resource
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,6 +11,7 @@ from typing import Any
 from eyechart.core.errors import BEGIN, UserError, lacks, shorter, shown
 from eyechart.core.files import read_json
 from eyechart.core.memory import taken
+from eyechart.core.timer import PROCESSOR, raises_after
 from eyechart.models.watch import SECONDS, watched
 
 MOST_BYTES = 4_000_000  # of a description; the largest, with 6,000 added tokens, has 1 MB
@@ -120,7 +120,7 @@ def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
         late = f"{where} takes more than {MOST_SECONDS} s"
         with (
             watched(f"{BEGIN} {late} in one step"),
-            time_limit(MOST_SECONDS, late),
+            raises_after(MOST_SECONDS, TooMuchError(late), PROCESSOR),
             memory_limit(MOST_MEMORY),
         ):
             text = str(render())
@@ -178,22 +178,6 @@ def processing(checkpoint: str) -> Iterator[None]:
         raise UserError(
             f"{where} takes more than {MOST_IMAGE_MEMORY >> 30} GiB for one image"
         ) from None
-
-
-@contextmanager
-def time_limit(seconds: float, sentence: str) -> Iterator[None]:
-    """Raise a TooMuchError in the block after the given processor time, in the main thread."""
-
-    def over(signum: int, frame: Any) -> None:
-        raise TooMuchError(sentence)
-
-    handler = signal.signal(signal.SIGPROF, over)
-    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, left)
-        signal.signal(signal.SIGPROF, handler)
 
 
 @contextmanager

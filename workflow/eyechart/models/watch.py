@@ -1,6 +1,6 @@
 """Kill this process if it stays too long in one call of a library; main thread only.
 
-Python runs signal handlers between its own instructions, so :func:`limits.time_limit` does not end
+Python runs signal handlers between its own instructions, so :func:`timer.raises_after` does not end
 a call into C or Rust, such as the comparison of two deeply nested lists or a tokenizer's regular
 expression. Another process, which runs this file, measures the processor time instead. It writes
 one sentence to the step's log before it kills the step.

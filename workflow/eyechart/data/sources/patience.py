@@ -1,11 +1,11 @@
 """How long a server may take: for an answer, and in pauses between attempts."""
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
+
+from eyechart.core.timer import raises_after
 
 TIMEOUT_S = 60.0  # without a byte
 ANSWER_S = 300.0  # for the hub's whole answer, or for a site's redirects and headers
@@ -53,17 +53,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
     Timeouts of libraries restart with every byte, so some answers would never end.
     """
-    if threading.current_thread() is not threading.main_thread():
+    late = TimeoutError(f"no complete answer in {seconds:.0f} s")
+    alone = threading.current_thread() is threading.main_thread()
+    with raises_after(seconds, late) if alone else nullcontext():
         yield
-        return
-
-    def over(signum: int, frame: Any) -> None:
-        raise TimeoutError(f"no complete answer in {seconds:.0f} s")
-
-    handler = signal.signal(signal.SIGALRM, over)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left)
-        signal.signal(signal.SIGALRM, handler)

@@ -1,11 +1,13 @@
 """A user's mistake ends with one sentence and exit status 1; a bug keeps its traceback."""
 
 import errno
+import os
 import resource
 import subprocess
 import sys
 
 import pytest
+from documented_commands import ROOT
 
 from eyechart.core import memory
 from eyechart.core.errors import UserError, lacks, logged, nearest, run, sentence
@@ -130,6 +132,7 @@ def told(words: list[str], limit: int = resource.RLIM_INFINITY) -> str:
     """Return what Python prints that ends with status 1."""
     ended = subprocess.run(
         [sys.executable, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
         capture_output=True,
         text=True,

@@ -1,7 +1,10 @@
 """A thread that has no memory to start is an error, and no process waits for it."""
 
+import os
 import subprocess
 import sys
+
+from documented_commands import ROOT
 
 SCRIPT = """
 import resource, threading
@@ -27,6 +30,7 @@ pool(1).submit(int).result()
 def test_a_pool_without_memory_for_its_threads_is_an_error() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(pool="thread_pool")],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
         capture_output=True,
         text=True,
         timeout=30,
